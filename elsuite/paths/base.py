@@ -1,0 +1,115 @@
+"""A curve between two points (`Path`), its search (`PathSearch`), and what searches (`PathFinder`)."""
+
+import abc
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Outcome
+
+__all__ = ["Basis", "Path", "PathFinder", "PathSearch"]
+
+
+class Basis(abc.ABC):
+    """Functions of t in [0, 1] that vanish at both ends, so that a path's end points stay exact.
+
+    Attributes
+    ----------
+    n_terms : int
+        Number of functions K.
+    """
+
+    n_terms: int
+
+    @abc.abstractmethod
+    def values(self, t: Tensor) -> Tensor:
+        """Return the values at `t`, shape (n,), as an (n, K) matrix."""
+
+
+@dataclass(frozen=True)
+class Path:
+    r"""The curve :math:`w(t) = (1 - t) a + t b + \sum_k B_k(t) c_k`, exact at both ends.
+
+    Attributes
+    ----------
+    start, end : Tensor (n_parameters,)
+    basis : Basis
+    coefficients : Tensor (n_terms, n_parameters)
+    """
+
+    start: Tensor
+    end: Tensor
+    basis: Basis
+    coefficients: Tensor
+
+    def points(self, t: Tensor) -> Tensor:
+        """Return the points at `t`, shape (n,), as an (n, n_parameters) tensor; rows at t = 0, 1 are the ends."""
+        t = t.to(self.start)
+        weights = torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
+        points = weights @ torch.vstack([self.start, self.end, self.coefficients])
+        points[t == 0] = self.start
+        points[t == 1] = self.end
+        return points
+
+
+@dataclass(frozen=True)
+class PathSearch:
+    """What came of one search for a path, on the surface that it was searched on.
+
+    Attributes
+    ----------
+    path : Path
+    height : float
+        Highest energy over the points that the finder's protocol looks at, ends included.
+    refined_height, refined_t : float
+        Highest energy over continuous t, never under any value seen on the path, and where it is.
+    profile : ndarray (n_points,)
+        Energies at equally spaced t from 0 to 1.
+    length : float
+        Euclidean length of the curve; `chord` is the distance between its ends.
+    outcome, message : Outcome, str
+    n_point_gradients : float
+        Gradients computed, in units of the whole data set at one point.
+    n_evaluations : float
+        Energies computed for the heights and the profile, in the same unit.
+    seconds : float
+    trace : tuple of (float, float)
+        Height reached against point gradients spent, in the order of the search.
+    """
+
+    path: Path
+    height: float
+    refined_height: float
+    refined_t: float
+    profile: NDArray[np.float64]
+    length: float
+    chord: float
+    outcome: Outcome
+    message: str
+    n_point_gradients: float
+    n_evaluations: float
+    seconds: float
+    trace: tuple[tuple[float, float], ...] = field(default=())
+
+
+class PathFinder(abc.ABC):
+    """Searches a low path between two points. Finders are frozen dataclasses: their settings are their fields.
+
+    Attributes
+    ----------
+    name : str
+        What the database stores in its column `finder`.
+    """
+
+    name: str
+
+    @abc.abstractmethod
+    def find(self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0) -> PathSearch:
+        """Return the search from `start` to `end`, shape (n_parameters,), on the surface that `landscape` shows.
+
+        The same seed gives the same path. Raises ValueError for end points of another width.
+        """
