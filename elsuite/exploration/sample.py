@@ -1,0 +1,168 @@
+"""Runs of a minimizer into the database: block by block, resumable, the best kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration.batch import (
+    Batch,
+    add_batch,
+    joined,
+    load_batch,
+    minimization_batch,
+    save_batch,
+    select_lowest,
+)
+from elsuite.exploration.keys import content_key
+from elsuite.exploration.settings import all_settings
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Minimizer
+
+__all__ = ["Block", "Progress", "blocks_of", "minimize_block", "sample_into"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some starts that one call of the minimizer takes together, in lockstep.
+
+    Attributes
+    ----------
+    label : str
+        Of the minimizer; the first half of the names of its sets.
+    minimizer : Minimizer
+    seeds, keys : tuple of int
+        One for each start; a key is the hash of the landscape, the minimizer's settings and the seed.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    """
+
+    label: str
+    minimizer: Minimizer
+    seeds: tuple[int, ...]
+    keys: tuple[int, ...]
+    checkpoint_every: int = 50
+
+    @property
+    def key(self) -> int:
+        """The key of the block as a whole."""
+        return content_key("block", *self.keys)
+
+
+def blocks_of(
+    minimizer: Minimizer,
+    *,
+    label: str,
+    seeds: Sequence[int],
+    identity: Any,
+    starts_per_block: int = 24,
+    checkpoint_every: int = 50,
+) -> tuple[Block, ...]:
+    """Return the starts with `seeds` as blocks; `identity` says in JSON's types which landscape it is."""
+    settings = all_settings(minimizer)
+    keys = [content_key("run", identity, minimizer.name, settings, seed) for seed in seeds]
+    return tuple(
+        Block(
+            label,
+            minimizer,
+            tuple(seeds[i : i + starts_per_block]),
+            tuple(keys[i : i + starts_per_block]),
+            checkpoint_every,
+        )
+        for i in range(0, len(seeds), starts_per_block)
+    )
+
+
+def minimize_block(
+    landscape: Landscape, block: Block, *, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> Batch:
+    """Return the rows of one block; with a `folder` for checkpoints, a killed call goes on where it was."""
+    seeds = list(block.seeds)
+    checkpoint = None if folder is None else folder / f"{block.key:016x}.checkpoint.npz"
+    if checkpoint is not None:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    results = block.minimizer.minimize(
+        landscape,
+        landscape.initial_points(seeds),
+        seeds=seeds,
+        checkpoint=checkpoint,
+        checkpoint_every=block.checkpoint_every,
+        progress=progress,
+    )
+    return minimization_batch(results, keys=block.keys, label=block.label, surfaces=landscape.surfaces)
+
+
+def sample_into(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    blocks: Sequence[Block],
+    *,
+    keep: int | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Run the blocks that `database` does not hold yet and commit them, each at once.
+
+    With `keep`, the solutions of only the `keep` runs of lowest energy on the first surface become minima; finished
+    blocks then wait as files in `folder` until all are there.
+    """
+    known = set(database.runs["key"].values.tolist())
+    missing = [block for block in blocks if not known.issuperset(block.keys)]
+    n_starts = sum(len(block.seeds) for block in blocks)
+    done = n_starts - sum(len(block.seeds) for block in missing)
+    waiting: list[Path] = []
+    batches: list[Batch] = []
+    for block in missing:
+        report = _block_progress(progress, block, done, n_starts)
+        if keep is None:
+            add_batch(database, minimize_block(landscape, block, folder=folder, progress=report), sync=True)
+            _drop_checkpoint(folder, block)
+        else:
+            batch, file = _finished_block(landscape, block, folder, report)
+            batches.append(batch)
+            waiting += file
+        done += len(block.seeds)
+    if batches and keep is not None:
+        add_batch(database, select_lowest(joined(batches), keep), sync=True)
+        for path in waiting:
+            path.unlink()
+
+
+def _finished_block(
+    landscape: Landscape, block: Block, folder: Path | None, report: Callable[[int, int], None] | None
+) -> tuple[Batch, list[Path]]:
+    if folder is None:
+        return minimize_block(landscape, block, progress=report), []
+    path = folder / f"{block.key:016x}.npz"
+    if not path.exists():
+        save_batch(path, minimize_block(landscape, block, folder=folder, progress=report))
+        _drop_checkpoint(folder, block)
+    return load_batch(path), [path]
+
+
+def _drop_checkpoint(folder: Path | None, block: Block) -> None:
+    if folder is not None:
+        (folder / f"{block.key:016x}.checkpoint.npz").unlink(missing_ok=True)
+
+
+def _block_progress(
+    progress: Progress | None, block: Block, done: int, n_starts: int
+) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    size, stage = len(block.seeds), f"minimizing: {block.label}"
+
+    def report(epoch: int, n_epochs: int) -> None:
+        # In hundredths of a start, so that the bar moves within a block.
+        progress(stage, 100 * done + 100 * size * epoch // max(n_epochs, 1), 100 * n_starts)
+
+    return report
+
+
+def starts_of(seed: int, position: int, n_starts: int) -> Iterator[int]:
+    """Yield the seeds of the starts of minimizer number `position` in a study with `seed`."""
+    base = 1_000_000 * seed + 10_000 * position
+    yield from range(base, base + n_starts)
