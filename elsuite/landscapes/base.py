@@ -14,8 +14,8 @@ class Landscape(abc.ABC):
 
     A landscape shows one of its named *surfaces* at a time: `energy` is the energy on `surface`, and
     `on(name)` gives the same landscape showing another one. A physical landscape has the one surface
-    ``"energy"``; a network's loss has ``"train"`` and, with test data, ``"test"``. The first of `surfaces` is the
-    one that minimizers descend.
+    ``"energy"``; a network's loss has ``"train"`` and, with test data, ``"test"``. The first of `surfaces` is
+    the one that minimizers descend.
 
     Attributes
     ----------
@@ -27,6 +27,13 @@ class Landscape(abc.ABC):
         Name of the surface shown.
     dtype, device : torch.dtype, torch.device
         Where points live; `energy` always returns float64.
+    n_zero_modes : int
+        Directions in which the energy never changes (rotations and translations of a cluster).
+
+    Notes
+    -----
+    `energy` is differentiable by autograd, twice at least, when `points` require a gradient: curvature comes
+    from there. `energy_and_gradient` returns detached values and is what bulk work calls.
     """
 
     n_parameters: int
@@ -34,6 +41,7 @@ class Landscape(abc.ABC):
     surface: str
     dtype: torch.dtype
     device: torch.device
+    n_zero_modes: int = 0
 
     @abc.abstractmethod
     def energy(self, points: Tensor) -> Tensor:

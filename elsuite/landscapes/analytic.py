@@ -1,0 +1,341 @@
+"""Surfaces given by a formula, most of which know their own minima and transition states."""
+
+import abc
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Self, final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+
+__all__ = [
+    "AnalyticLandscape",
+    "FourGaussians",
+    "FunctionLandscape",
+    "MullerBrown",
+    "SeparableWells",
+    "SixHumpCamel",
+]
+
+Array = NDArray[np.float64]
+
+
+class AnalyticLandscape(Landscape):
+    """A surface ``"energy"`` in float64, given by a differentiable formula; gradients come by autograd.
+
+    Attributes
+    ----------
+    bounds : ndarray (2, P)
+        Lowest and highest values of the box that starts are drawn from, and that pictures show.
+    minima, transition_states : ndarray (n, P)
+        Positions of all known minima and transition states, lowest first; empty when nothing is known.
+    minimum_energies, transition_state_energies : ndarray (n,)
+        Their energies.
+    """
+
+    surfaces: tuple[str, ...] = ("energy",)
+    surface: str = "energy"
+    dtype: torch.dtype = torch.float64
+    device: torch.device = torch.device("cpu")
+    bounds: Array
+    minima: Array
+    transition_states: Array
+
+    @abc.abstractmethod
+    def formula(self, points: Tensor) -> Tensor:
+        """Return the energies, shape (n_points,), at float64 `points` (n_points, P), by torch operations."""
+
+    @property
+    def minimum_energies(self) -> Array:
+        """Energies of `minima`."""
+        return np.asarray(self.energy(torch.from_numpy(self.minima)))
+
+    @property
+    def transition_state_energies(self) -> Array:
+        """Energies of `transition_states`."""
+        return np.asarray(self.energy(torch.from_numpy(self.transition_states)))
+
+    @final
+    def energy(self, points: Tensor) -> Tensor:
+        """Return the energies, shape (n_points,), differentiable any number of times by autograd."""
+        points = torch.as_tensor(points, dtype=self.dtype)
+        if points.ndim != 2 or points.shape[1] != self.n_parameters:
+            raise ValueError(
+                f"points of shape {tuple(points.shape)} given; {type(self).__name__} takes "
+                f"(n_points, {self.n_parameters})"
+            )
+        energies = self.formula(points)
+        if energies.shape != points.shape[:1]:
+            raise ValueError(
+                f"the function returned shape {tuple(energies.shape)} for {points.shape[0]} points; "
+                f"one energy a point is expected, shape ({points.shape[0]},)"
+            )
+        return energies.to(torch.float64)
+
+    @final
+    def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the energies, shape (n_points,), and gradients, shape (n_points, P)."""
+        with torch.enable_grad():
+            points = torch.as_tensor(points, dtype=self.dtype).detach().requires_grad_()
+            energies = self.energy(points)
+            (gradients,) = torch.autograd.grad(energies.sum(), points)
+        return energies.detach(), gradients
+
+    @final
+    def on(self, surface: str) -> Self:
+        """Return this landscape; its one surface is ``"energy"``."""
+        if surface not in self.surfaces:
+            raise ValueError(f"no surface {surface!r}; this landscape has 'energy'")
+        return self
+
+    def initial_points(self, seeds: list[int]) -> Tensor:
+        """Return one start for each seed, uniform in `bounds`."""
+        bounds = torch.from_numpy(np.asarray(self.bounds, dtype=np.float64))
+        fractions = torch.empty(len(seeds), self.n_parameters, dtype=self.dtype)
+        for row, seed in zip(fractions, seeds, strict=True):
+            row.uniform_(generator=torch.Generator().manual_seed(int(seed)))
+        return torch.lerp(bounds[0], bounds[1], fractions)
+
+
+def _points(*rows: Sequence[float]) -> Array:
+    return np.array(rows, dtype=np.float64)
+
+
+_FOUR_WELLS: Final = torch.tensor([[-0.5, -0.5], [0.5, 0.0]], dtype=torch.float64)
+_FOUR_HILLS: Final = torch.tensor([[-0.2, -0.4], [0.0, 0.3]], dtype=torch.float64)
+
+
+@final
+@dataclass(frozen=True)
+class FourGaussians(AnalyticLandscape):
+    r"""The two-dimensional example of arXiv:2602.21276: two wells with two narrow hills between them.
+
+    .. math:: E(r) = C - \sum_i e^{-3 |r - c_i|^2} + \sum_j e^{-15 |r - d_j|^2}
+
+    with wells c at (-0.5, -0.5) and (0.5, 0), hills d at (-0.2, -0.4) and (0, 0.3), C = 1.0190055296306975.
+
+    Examples
+    --------
+    >>> landscape = FourGaussians()
+    >>> landscape.transition_state_energies.round(5)
+    array([0.62439, 0.63726, 0.99607])
+    """
+
+    n_parameters = 2
+    bounds = _points([-1, -1], [1, 1])
+    minima = _points([0.48810021800733, -0.02225546063184], [-0.61380161251515, -0.53541552505433])
+    transition_states = _points(
+        [-0.16472654854044, -0.06991718206188],
+        [0.05288953025372, -0.68815820777136],
+        [-0.29270959985944, 0.74362393016417],
+    )
+
+    def formula(self, points: Tensor) -> Tensor:
+        """Return the sum of the four Gaussians and C."""
+        wells = torch.exp(-3 * ((points[:, None] - _FOUR_WELLS) ** 2).sum(-1)).sum(-1)
+        hills = torch.exp(-15 * ((points[:, None] - _FOUR_HILLS) ** 2).sum(-1)).sum(-1)
+        return 1.0190055296306975 - wells + hills
+
+
+# Amplitude, the three exponents, and the center of each of the four terms.
+_MULLER_BROWN: Final = torch.tensor(
+    [
+        [-200.0, -1.0, 0.0, -10.0, 1.0, 0.0],
+        [-100.0, -1.0, 0.0, -10.0, 0.0, 0.5],
+        [-170.0, -6.5, 11.0, -6.5, -0.5, 1.5],
+        [15.0, 0.7, 0.6, 0.7, -1.0, 1.0],
+    ],
+    dtype=torch.float64,
+)
+
+
+@final
+@dataclass(frozen=True)
+class MullerBrown(AnalyticLandscape):
+    r"""The Müller-Brown surface: three minima and two transition states in two dimensions.
+
+    .. math:: E(x, y) = \sum_k A_k e^{a_k (x - x_k)^2 + b_k (x - x_k)(y - y_k) + c_k (y - y_k)^2}
+
+    Müller and Brown, Theor. Chim. Acta 53, 75 (1979).
+
+    Examples
+    --------
+    >>> MullerBrown().minimum_energies.round(4)
+    array([-146.6995, -108.1667,  -80.7678])
+    """
+
+    n_parameters = 2
+    bounds = _points([-1.5, -0.2], [1.2, 2.0])
+    minima = _points(
+        [-0.55822363463302, 1.44172584180467],
+        [0.62349940493088, 0.02803775852869],
+        [-0.05001082299821, 0.46669410487197],
+    )
+    transition_states = _points([0.21248658200066, 0.29298832510737], [-0.82200155873273, 0.62431280281487])
+
+    def formula(self, points: Tensor) -> Tensor:
+        """Return the sum of the four terms."""
+        amplitude, a, b, c, x0, y0 = _MULLER_BROWN.T
+        x, y = points[:, :1] - x0, points[:, 1:] - y0
+        terms: Tensor = amplitude * torch.exp(a * x**2 + b * x * y + c * y**2)
+        return terms.sum(-1)
+
+
+@final
+@dataclass(frozen=True)
+class SixHumpCamel(AnalyticLandscape):
+    r"""The six-hump camel: six minima; two of its barriers differ by 1.1e-4 only.
+
+    .. math:: E(x, y) = (4 - 2.1 x^2 + x^4 / 3) x^2 + x y + (4 y^2 - 4) y^2
+
+    Examples
+    --------
+    >>> SixHumpCamel().minimum_energies.round(4)
+    array([-1.0316, -1.0316, -0.2155, -0.2155,  2.1043,  2.1043])
+    """
+
+    n_parameters = 2
+    bounds = _points([-3, -2], [3, 2])
+    minima = _points(
+        [-0.08984201310032, 0.71265640302074],
+        [0.08984201310032, -0.71265640302074],
+        [1.70360671496998, -0.79608356867263],
+        [-1.70360671496998, 0.79608356867263],
+        [1.60710475292020, 0.56865145488413],
+        [-1.60710475292020, -0.56865145488413],
+    )
+    transition_states = _points(
+        [0.0, 0.0],
+        [1.10920533680479, -0.76826809250954],
+        [-1.10920533680479, 0.76826809250954],
+        [1.63806798418978, 0.22867406904439],
+        [-1.63806798418978, -0.22867406904439],
+        [1.29607026716711, 0.60508438803866],
+        [-1.29607026716711, -0.60508438803866],
+    )
+
+    def formula(self, points: Tensor) -> Tensor:
+        """Return the polynomial."""
+        x, y = points.unbind(1)
+        return (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2
+
+
+@final
+@dataclass(frozen=True)
+class SeparableWells(AnalyticLandscape):
+    r"""Independent double wells: a surface of any dimension n whose every barrier is known.
+
+    .. math:: E(x) = \sum_i h_i (x_i^2 - 1)^2
+
+    It has :math:`2^n` minima at :math:`(\pm 1, ..., \pm 1)` with E = 0 and :math:`n 2^{n-1}` transition
+    states, one coordinate zero, of energies :math:`h_i`; the minimax barrier of two minima is the largest :math:`h_i`
+    among the coordinates in which they differ. `minima` and `transition_states` are made when asked for.
+
+    Parameters
+    ----------
+    heights : tuple of float
+        The h_i, all positive; their number is the dimension.
+
+    Raises
+    ------
+    ValueError
+        No heights, or one that is not positive.
+
+    Examples
+    --------
+    >>> landscape = SeparableWells((1.0, 2.0))
+    >>> landscape.transition_state_energies
+    array([1., 1., 2., 2.])
+    """
+
+    heights: tuple[float, ...] = (1.0, 2.0, 3.0)
+
+    def __post_init__(self) -> None:
+        if len(self.heights) == 0 or not all(0 < height < np.inf for height in self.heights):
+            raise ValueError(f"heights {self.heights!r} given; one positive number a dimension is expected")
+
+    @property
+    def n_parameters(self) -> int:  # type: ignore[override]
+        """Number of wells."""
+        return len(self.heights)
+
+    @property
+    def bounds(self) -> Array:  # type: ignore[override]
+        """The box [-1.5, 1.5]^n."""
+        return np.array([[-1.5], [1.5]]) * np.ones(self.n_parameters)
+
+    @property
+    def minima(self) -> Array:  # type: ignore[override]
+        """All corners (+-1, ..., +-1)."""
+        return np.array(list(itertools.product([-1.0, 1.0], repeat=self.n_parameters)))
+
+    @property
+    def transition_states(self) -> Array:  # type: ignore[override]
+        """All corners of n - 1 dimensions with a zero put in, lowest energy first."""
+        corners = np.array(list(itertools.product([-1.0, 1.0], repeat=self.n_parameters - 1)))
+        order = np.argsort(self.heights, kind="stable")
+        return np.concatenate([np.insert(corners, coordinate, 0.0, axis=1) for coordinate in order])
+
+    def formula(self, points: Tensor) -> Tensor:
+        """Return the sum of the double wells."""
+        return (points.new_tensor(self.heights) * (points**2 - 1) ** 2).sum(-1)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class FunctionLandscape(AnalyticLandscape):
+    """Any differentiable torch function of a batch of points.
+
+    Parameters
+    ----------
+    function : callable
+        Takes float64 points (n_points, P) and returns their energies (n_points,), each from its own row only.
+    n_parameters : int
+        P.
+    bounds : array_like (2, P), optional
+        Lowest and highest values of starts; -1 and 1 without them.
+
+    Raises
+    ------
+    ValueError
+        `bounds` of another shape, or not finite and ascending.
+
+    Examples
+    --------
+    >>> landscape = FunctionLandscape(lambda points: (points**2).sum(1), 3)
+    >>> landscape.energy_and_gradient(torch.ones(1, 3))[1]
+    tensor([[2., 2., 2.]], dtype=torch.float64)
+    """
+
+    function: Callable[[Tensor], Tensor]
+    n_parameters: int
+    bounds: ArrayLike | None = None  # type: ignore[assignment]
+
+    @property
+    def minima(self) -> Array:  # type: ignore[override]
+        """None known."""
+        return np.empty((0, self.n_parameters))
+
+    @property
+    def transition_states(self) -> Array:  # type: ignore[override]
+        """None known."""
+        return np.empty((0, self.n_parameters))
+
+    def __post_init__(self) -> None:
+        shape = (2, self.n_parameters)
+        default = np.array([[-1.0], [1.0]]) * np.ones(self.n_parameters)
+        bounds = default if self.bounds is None else np.array(self.bounds, dtype=np.float64)
+        if bounds.shape != shape or not np.all(np.isfinite(bounds)) or np.any(bounds[0] > bounds[1]):
+            raise ValueError(
+                f"bounds {self.bounds!r} given; finite lowest and highest values, shape {shape}, are expected"
+            )
+        object.__setattr__(self, "bounds", bounds)
+
+    def formula(self, points: Tensor) -> Tensor:
+        """Return what the function gives."""
+        return self.function(points)
