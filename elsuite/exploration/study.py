@@ -102,6 +102,7 @@ class PathsSection(pydantic.BaseModel):
     between: int | None = Field(None, ge=0)
     n_neighbors: Count = 3
     n_pairs: Count | None = None
+    keep_curves: bool = True
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""What several commands share: the store argument, surfaces, JSON and tables."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from elsuite.database import LandscapeDatabase
+from elsuite.schema import NotFoundError
+
+__all__ = ["as_json", "choose_surface", "epilog", "json_option", "print_json", "print_table", "store_argument", "surface_option"]
+
+store_argument = click.argument("store", type=click.Path())
+json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
+
+
+def epilog(example: str) -> dict[str, str]:
+    """Return the keyword that puts an example under a command's help."""
+    return {"epilog": f"Example: {example}"}
+
+
+def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
+    """Return `surface`, or the first one for None.
+
+    Raises
+    ------
+    NotFoundError
+        For a surface that the database does not have; says which it has.
+    """
+    if surface is None:
+        return database.surfaces[0]
+    if surface not in database.surfaces:
+        raise NotFoundError(f"no surface {surface!r}; there are: {', '.join(database.surfaces)}")
+    return surface
+
+
+def as_json(value: Any) -> Any:
+    """Return `value` in JSON's types; numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, (bool, str, type(None))):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if callable(tolist := getattr(value, "tolist", None)):
+        return as_json(tolist())
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON."""
+    click.echo(json.dumps(as_json(value), indent=2))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
+    """Print a plain table: text to the left, numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    numeric = [all(_is_number(row[k]) for row in cells) and bool(cells) for k in range(len(header))]
+    widths = [max([len(name), *(len(row[k]) for row in cells)]) for k, name in enumerate(header)]
+    align: list[Callable[[str, int], str]] = [str.rjust if right else str.ljust for right in numeric]
+    if title:
+        click.echo(title)
+    for row in [list(header), ["-" * width for width in widths], *cells]:
+        click.echo("  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "-" if not math.isfinite(value) else f"{value:.6g}"
+    return "-" if value is None else str(value)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == "-"
+    return True

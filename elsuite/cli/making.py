@@ -1,0 +1,169 @@
+"""Commands that build a database: demo, run."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from elsuite.cli.common import epilog, print_json, print_table
+
+__all__ = ["demo", "run"]
+
+_PICTURES = ("disconnectivity", "heights", "kpca", "distances", "losses", "clustering", "network", "profile")
+_seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed.")
+_data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
+
+
+@click.command(**epilog("elsuite demo --out demo --seed 1"))
+@click.option("--out", type=click.Path(file_okay=False), default="elsuite-demo", show_default=True, help="Folder for everything.")
+@_seed_option
+def demo(out: str, seed: int | None) -> None:
+    """The whole chain on real data: digits, two optimizers, paths, pictures and a page.
+
+    Killed or interrupted, the same command goes on from what is committed.
+    """
+    from elsuite.exploration.study import parse_study, shipped_study
+
+    started = time.monotonic()
+    text = _with_seed(shipped_study("demo"), seed)
+    store = _run(parse_study(text, "demo"), text, Path(out), None)
+    pictures = _draw(store, Path(out) / "figures")
+    page = _report(store, Path(out) / "report.html")
+    _say_found(store)
+    click.echo()
+    for name, where in [("database", store), ("pictures", pictures), ("page", page)]:
+        click.echo(f"{name:<9} {where}")
+    click.echo(f"took      {time.monotonic() - started:.0f} s")
+
+
+@click.command(**epilog("elsuite run study.toml --out results"))
+@click.argument("study", type=click.Path(dir_okay=False))
+@click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the database.")
+@_seed_option
+@_data_option
+@click.option("--dry-run", is_flag=True, help="Only say what it would cost.")
+@click.option("--json", "json_", is_flag=True, help="Print JSON (what was made, or the dry run).")
+def run(study: str, out: str, seed: int | None, data_dir: str | None, dry_run: bool, json_: bool) -> None:
+    """Build the database that the file STUDY describes; do nothing twice.
+
+    Killed or interrupted, the same command goes on from what is committed.
+    """
+    from elsuite.exploration.study import load_study, parse_study
+
+    value, text = load_study(study)
+    if seed is not None:
+        text = _with_seed(text, seed)
+        value = parse_study(text, study)
+    if dry_run:
+        _say_cost(value, data_dir, json_)
+        return
+    store = _run(value, text, Path(out), data_dir)
+    if json_:
+        from elsuite.database import describe, open_database
+
+        with open_database(store) as database:
+            print_json({"store": str(store), **describe(database)})
+        return
+    _say_found(store)
+    click.echo(f"\ndatabase {store}")
+
+
+def _run(study: Any, text: str, out: Path, data_dir: str | None) -> Path:
+    from elsuite.exploration.run import StudyRun, run_study
+
+    _use_cores()
+    with _progress() as progress:
+        return run_study(StudyRun(study, text, out), data_folder=data_dir, progress=progress)
+
+
+def _use_cores() -> None:
+    """Give torch the cores that this process may use, no more: spinning threads cost tenfold."""
+    import torch
+
+    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1))
+
+
+def _with_seed(text: str, seed: int | None) -> str:
+    """Return the study text with its seed replaced, so that the stored text is the study that ran."""
+    if seed is None:
+        return text
+    lines = [line for line in text.splitlines() if not line.replace(" ", "").startswith("seed=") or "[" in line]
+    head = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    return "\n".join([*lines[:head], f"seed = {seed}", "", *lines[head:]]) + "\n"
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """Yield a callback that shows a bar with an estimate for each stage; nothing when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total, completed=done)
+            bars.update(stages[stage], completed=done, total=total)
+
+        yield report
+
+
+def _draw(store: Path, folder: Path) -> Path:
+    from elsuite.database import open_database
+    from elsuite.plotting.figures import FIGURES, FigureOptions, save_figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_database(store) as database:
+        for kind in _PICTURES:
+            figure = FIGURES[kind](database, FigureOptions())
+            for ending in ("png", "svg"):
+                save_figure(figure, folder / f"{kind}.{ending}")
+    return folder
+
+
+def _report(store: Path, out: Path) -> Path:
+    from elsuite.database import open_database
+    from elsuite.report import write_report
+
+    with open_database(store) as database:
+        return Path(write_report(database, out))
+
+
+def _say_found(store: Path) -> None:
+    """Print the short table of what was found: sets, then the joined landscape on each surface."""
+    from elsuite.cli.summary import joined_rows, set_rows
+    from elsuite.database import open_database
+
+    with open_database(store) as database:
+        surfaces = database.surfaces
+        print_table(["set", "minima", *(f"mean {s} loss" for s in surfaces)], set_rows(database))
+        click.echo()
+        print_table(["surface", "paths", "components", "median height", "all joined at"], joined_rows(database))
+
+
+def _say_cost(study: Any, data_dir: str | None, json_: bool) -> None:
+    from elsuite.exploration.cost import estimate_cost
+
+    cost = estimate_cost(study, data_folder=data_dir)
+    if json_:
+        print_json(cost)
+    else:
+        print_table(["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]])
+        click.echo(f"total: {cost['hours']:.3g} hours on this machine, {cost['bytes'] / 1e6:.0f} MB stored")

@@ -1,0 +1,197 @@
+"""Paths between minima of a database, searched and stored: `connect_minima`."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration.batch import Batch, add_batch
+from elsuite.exploration.keys import content_key, work_seed
+from elsuite.exploration.settings import all_settings
+from elsuite.landscapes.base import Landscape
+from elsuite.paths import PathFinder, PathSearch, measure
+
+__all__ = ["SearchTask", "connect_minima", "search_path", "search_tasks"]
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """One search for a path between two stored minima.
+
+    Attributes
+    ----------
+    source, target : int
+        Ids of the minima.
+    surface : str
+        Searched on.
+    measure : tuple of str
+        Surfaces on which the heights of the found path are wanted as well.
+    finder : PathFinder
+    label : str
+        What the column `finder` says.
+    key : int
+        Hash of both minima, the surfaces and the finder's settings: the same search is never done twice by accident.
+    keep_curve : bool
+        Whether the coefficients of the path are stored.
+    """
+
+    source: int
+    target: int
+    surface: str
+    measure: tuple[str, ...]
+    finder: PathFinder
+    label: str
+    key: int
+    keep_curve: bool = True
+
+
+def search_tasks(
+    database: LandscapeDatabase,
+    finder: PathFinder,
+    pairs: Iterable[Sequence[int]],
+    *,
+    surface: str,
+    measure_on: Sequence[str] = (),
+    label: str | None = None,
+    keep_curve: bool = True,
+) -> list[SearchTask]:
+    """Return the searches between `pairs` of ids that the database does not hold yet."""
+    minimum_keys = database.minima["key"].values.tolist()
+    known = set(database.paths["key"].values.tolist())
+    settings = [finder.name, all_settings(finder)]
+    tasks = []
+    for source, target in pairs:
+        a, b = int(source), int(target)
+        ends = [minimum_keys[a] or ["id", a], minimum_keys[b] or ["id", b]]
+        key = content_key("path", ends, surface, settings)
+        if _row_key(key, surface) not in known:
+            others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
+            tasks.append(SearchTask(a, b, surface, others, finder, label or finder.name, key, keep_curve))
+    return tasks
+
+
+def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) -> Batch:
+    """Return the rows of one search: one for the surface searched on, one for each other surface measured."""
+    shown = landscape.on(task.surface)
+    search = task.finder.find(shown, start, end, seed=work_seed(task.key))
+    rows = [_row(task, search, task.surface)]
+    for name in task.measure:
+        rows.append(_row(task, _measured_on(search, landscape.on(name)), name, searched=False))
+    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    columns["key"] = columns["key"].astype(np.uint64)
+    if task.keep_curve and len(search.path.coefficients):
+        curve = search.path.coefficients.detach().cpu().numpy().astype(np.float32)
+        columns["coefficients"] = np.array([curve] * len(rows))
+    return Batch(paths=columns)
+
+
+def connect_minima(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    finder: PathFinder,
+    pairs: Iterable[Sequence[int]],
+    *,
+    surface: str | None = None,
+    measure_on: Sequence[str] = (),
+    label: str | None = None,
+    keep_curve: bool = True,
+    commit_seconds: float = 2.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
+
+    Returns the number of searches done. What is found is committed at least every `commit_seconds`; an interrupted
+    call loses no more than that and, called again, does only what is missing.
+    """
+    surface = surface or landscape.surfaces[0]
+    tasks = search_tasks(
+        database, finder, pairs, surface=surface, measure_on=measure_on, label=label, keep_curve=keep_curve
+    )
+    waiting: list[Batch] = []
+    last = time.monotonic()
+    try:
+        for done, task in enumerate(tasks):
+            start, end = database.coordinates([task.source, task.target])
+            waiting.append(search_path(landscape, task, start, end))
+            if time.monotonic() - last > commit_seconds:
+                store_paths(database, waiting)
+                waiting, last = [], time.monotonic()
+            if progress is not None:
+                progress(done + 1, len(tasks))
+    finally:
+        store_paths(database, waiting)
+    return len(tasks)
+
+
+def store_paths(database: LandscapeDatabase, batches: Sequence[Batch]) -> None:
+    """Commit the paths of some batches together, none lower than the stored energies of its ends."""
+    from elsuite.exploration.batch import joined
+
+    if not batches:
+        return
+    # Coefficients differ in shape between finders, and optional columns between rows: one commit for each kind.
+    groups: dict[tuple[Any, ...], list[Batch]] = {}
+    for batch in batches:
+        shape = batch.paths.get("coefficients", np.empty(0)).shape[1:]
+        groups.setdefault((tuple(batch.paths), shape), []).append(batch)
+    for group in groups.values():
+        paths = joined(group).paths
+        _lift(database, paths)
+        add_batch(database, Batch(paths=paths))
+
+
+def _lift(database: LandscapeDatabase, paths: dict[str, Any]) -> None:
+    """Raise heights to the energies stored for the ends: both were computed by different sums of float32 numbers."""
+    energy = database.minima["energy"].values
+    column = np.array([database.surfaces.index(name) for name in paths["surface"].tolist()])
+    floor = np.maximum(energy[paths["source"], column], energy[paths["target"], column])
+    for name in ("height", "refined_height"):
+        paths[name] = np.where(np.isfinite(paths[name]), np.maximum(paths[name], floor), paths[name])
+
+
+def _row_key(key: int, surface: str) -> int:
+    return content_key("height", key, surface)
+
+
+def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
+    from dataclasses import replace
+
+    heights = measure(search.path, landscape, n_points=len(search.profile))
+    return replace(
+        search,
+        height=heights.height,
+        refined_height=heights.refined_height,
+        refined_t=heights.refined_t,
+        profile=heights.profile,
+        n_evaluations=heights.n_evaluations,
+        n_point_gradients=0.0,
+        seconds=0.0,
+    )
+
+
+def _row(task: SearchTask, search: PathSearch, surface: str, *, searched: bool = True) -> dict[str, Any]:
+    return {
+        "key": _row_key(task.key, surface),
+        "source": task.source,
+        "target": task.target,
+        "surface": surface,
+        "searched_on": task.surface,
+        "kind": "path",
+        "finder": task.label,
+        "basis": str(search.path.basis),
+        "seed": work_seed(task.key),
+        "height": search.height,
+        "refined_height": search.refined_height,
+        "refined_t": search.refined_t,
+        "profile": search.profile,
+        "length": search.length,
+        "chord": search.chord,
+        "outcome": str(search.outcome),
+        "message": search.message if searched else f"measured on the path searched on {task.surface!r}",
+        "n_point_gradients": search.n_point_gradients,
+        "n_evaluations": search.n_evaluations,
+        "seconds": search.seconds,
+    }
