@@ -1,0 +1,207 @@
+"""The disconnectivity tree of a network of minima: who joins whom at which energy, with the network's own labels."""
+
+import operator
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import overload
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.merge_tree import MergeTree, merge_tree
+from elsuite.network import network_arrays
+from elsuite.schema import NotFoundError
+
+__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree", "superbasins"]
+
+
+@dataclass(frozen=True, eq=False)
+class Merge:
+    """Parts of the network that join at exactly one height.
+
+    Attributes
+    ----------
+    height : float
+        Absolute energy at which they join.
+    node : int
+        The merge's id in the `MergeTree`.
+    """
+
+    height: float
+    node: int
+    _tree: "DisconnectivityTree" = field(repr=False)
+
+    @property
+    def members(self) -> tuple[tuple[Hashable, ...], ...]:
+        """The parts joined: the part with the lowest minimum first, the labels of each in the network's order."""
+        tree = self._tree.tree
+        parts = []
+        for child in tree.children(self.node):
+            start = tree.starts[child]
+            leaves = np.sort(tree.leaf_order[start : start + tree.sizes[child]])
+            parts.append(tuple(self._tree.leaves[leaf] for leaf in leaves.tolist()))
+        return tuple(parts)
+
+
+class Merges(Sequence[Merge]):
+    """The merges of a tree, ascending in height; members are listed only when asked for."""
+
+    def __init__(self, tree: "DisconnectivityTree") -> None:
+        self._tree = tree
+
+    def __len__(self) -> int:
+        return self._tree.tree.n_nodes - self._tree.tree.n_leaves
+
+    @overload
+    def __getitem__(self, index: int) -> Merge: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Merge]: ...
+    def __getitem__(self, index: int | slice) -> Merge | list[Merge]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        position = operator.index(index)
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"merge {position} of a tree with {len(self)} merges")
+        node = self._tree.tree.n_leaves + position % len(self)
+        return Merge(float(self._tree.tree.heights[node]), node, self._tree)
+
+
+@dataclass(frozen=True, eq=False)
+class DisconnectivityTree:
+    """The merge tree of a network, with the network's labels.
+
+    Attributes
+    ----------
+    leaves : tuple
+        All minima, in the network's order.
+    tree : MergeTree
+        The tree as arrays; leaf k is ``leaves[k]``.
+    """
+
+    leaves: tuple[Hashable, ...]
+    tree: MergeTree
+
+    @property
+    def energies(self) -> NDArray[np.float64]:
+        """Energy of each leaf, shape (n_leaves,)."""
+        return self.tree.heights[: self.tree.n_leaves]
+
+    @property
+    def merges(self) -> Merges:
+        """The merges, ascending in height; each has `height` and `members`, which is built when asked for."""
+        return Merges(self)
+
+    @cached_property
+    def _positions(self) -> dict[Hashable, int]:
+        return {label: k for k, label in enumerate(self.leaves)}
+
+    def position(self, label: Hashable) -> int:
+        """Return which leaf has this label; raises NotFoundError if none has."""
+        try:
+            return self._positions[label]
+        except KeyError:
+            raise NotFoundError(f"no minimum {label!r} in the tree: {_listing(self.leaves)}") from None
+
+    def minimax_barrier(self, a: Hashable, b: Hashable) -> float | None:
+        """Return the lowest energy at which two minima are joined, or None if they never are.
+
+        The barrier of a minimum to itself is its energy.
+
+        Raises
+        ------
+        NotFoundError
+            If a label is no leaf.
+        """
+        low, high = sorted((self.position(a), self.position(b)))
+        parents = self.tree.parents
+        while low != high:  # ids grow towards the root: the smaller one is never above the other
+            low, high = sorted((int(parents[low]), high))
+            if low < 0:
+                return None
+        return float(self.tree.heights[low])
+
+
+def _listing(labels: Sequence[Hashable], limit: int = 6) -> str:
+    """Return a short account of what labels there are."""
+    shown = ", ".join(repr(label) for label in labels[:limit])
+    return f"it has {len(labels)} minima" + (
+        f" ({shown}{', ...' if len(labels) > limit else ''})" if labels else ""
+    )
+
+
+def disconnectivity_tree(network: nx.Graph, *, energy: str = "energy") -> DisconnectivityTree:
+    """Return the disconnectivity tree of any networkx graph whose nodes and edges have an energy.
+
+    Parallel and self edges, isolated nodes and separate components are all legal, and directions are ignored;
+    the rules are those of `merge_tree`.
+
+    Parameters
+    ----------
+    network : networkx graph
+        Its nodes are minima, its edges paths or transition states.
+    energy : str
+        Name of the attribute: the energy of a node, the highest energy along an edge (absolute, same unit).
+
+    Returns
+    -------
+    DisconnectivityTree
+
+    Raises
+    ------
+    ValueError
+        If a node or an edge lacks the attribute, or a node's energy is not finite.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph()
+    >>> network.add_nodes_from([("a", {"energy": 0.0}), ("b", {"energy": 0.2}), ("c", {"energy": 0.1})])
+    >>> network.add_edge("a", "b", energy=0.5)
+    >>> network.add_edge("b", "c", energy=0.9)
+    >>> tree = disconnectivity_tree(network)
+    >>> [(merge.height, merge.members) for merge in tree.merges]
+    [(0.5, (('a',), ('b',))), (0.9, (('a', 'b'), ('c',)))]
+    >>> tree.minimax_barrier("a", "c")
+    0.9
+    >>> superbasins(tree, 0.6)
+    [['a', 'b'], ['c']]
+    """
+    arrays = network_arrays(network, energy=energy)
+    bad = np.flatnonzero(~np.isfinite(arrays.energies))
+    if len(bad):
+        raise ValueError(
+            f"node {arrays.labels[bad[0]]!r} has {energy} {arrays.energies[bad[0]]}: minima need finite energies"
+        )
+    return DisconnectivityTree(
+        arrays.labels, merge_tree(arrays.energies, arrays.sources, arrays.targets, arrays.heights)
+    )
+
+
+def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
+    """Return the sets of minima that reach each other without rising above an energy.
+
+    Minima above `energy` are in none. The largest superbasin comes first, of equally large ones that with the
+    lowest minimum; within each the lowest minimum comes first.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree
+    energy : float
+        Absolute energy, inclusive: a merge at exactly this energy has happened.
+
+    Returns
+    -------
+    list of lists of labels
+    """
+    order = tree.tree.leaf_order
+    group = np.concatenate([[0], np.cumsum(tree.tree.gaps > energy)])[: len(order)]
+    ranks = tree.tree.leaf_ranks
+    found: dict[int, list[int]] = {}
+    for leaf, number in zip(order.tolist(), group.tolist(), strict=True):
+        if tree.tree.heights[leaf] <= energy:
+            found.setdefault(number, []).append(leaf)
+    basins = [sorted(leaves, key=ranks.__getitem__) for leaves in found.values()]
+    basins.sort(key=lambda leaves: (-len(leaves), ranks[leaves[0]]))
+    return [[tree.leaves[leaf] for leaf in leaves] for leaves in basins]

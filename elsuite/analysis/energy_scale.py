@@ -1,0 +1,211 @@
+"""Energy axes: pure functions between true energies and drawn heights, with ticks in true units."""
+
+import abc
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["EnergyScale", "GapScale", "LinearScale", "LogScale", "ScaleName", "energy_scale"]
+
+ScaleName: TypeAlias = Literal["linear", "log", "gaps"]
+
+
+class EnergyScale(abc.ABC):
+    """A strictly increasing map from energies to drawn heights."""
+
+    @abc.abstractmethod
+    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        """Return the drawn heights of energies."""
+
+    @abc.abstractmethod
+    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        """Return the energies of drawn heights."""
+
+    @abc.abstractmethod
+    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        """Return about `n` round energies from `low` to `high` (both energies); draw them at ``forward(ticks)``."""
+
+
+@dataclass(frozen=True)
+class LinearScale(EnergyScale):
+    """Drawn height = energy."""
+
+    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        return np.asarray(energies, dtype=np.float64)
+
+    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        return np.asarray(heights, dtype=np.float64)
+
+    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        return round_numbers(low, high, n)
+
+
+@dataclass(frozen=True)
+class LogScale(EnergyScale):
+    """Drawn height = log10 of the energy, for losses over many decades.
+
+    Attributes
+    ----------
+    floor : float
+        Energies under it are drawn at it (a loss can be exactly 0).
+    """
+
+    floor: float = 1e-300
+
+    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        return np.log10(np.maximum(np.asarray(energies, dtype=np.float64), self.floor))
+
+    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        return np.power(10.0, np.asarray(heights, dtype=np.float64))
+
+    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        bottom, top = self.forward([low, high])
+        if top - bottom < 1:  # less than a decade: round numbers serve better than powers of ten
+            return round_numbers(max(low, self.floor), high, n)
+        first, last = int(np.ceil(bottom - 1e-9)), int(np.floor(top + 1e-9))
+        step = max(1, int(np.ceil((last - first + 1) / max(n, 1))))
+        decades = np.power(10.0, np.arange(first, last + 1, step))
+        if len(decades) >= 3 or step > 1:
+            return decades
+        fine = np.outer(np.power(10.0, np.arange(first - 1, last + 1)), [1.0, 2.0, 5.0]).ravel()
+        return fine[(fine >= low * (1 - 1e-9)) & (fine <= high * (1 + 1e-9))]
+
+
+@dataclass(frozen=True)
+class GapScale(EnergyScale):
+    """Piecewise linear: slope 1 except in compressed gaps, where nothing lies.
+
+    Attributes
+    ----------
+    energies, heights : tuple of float
+        The kinks, ascending; outside them the slope is 1.
+    """
+
+    energies: tuple[float, ...]
+    heights: tuple[float, ...]
+
+    @property
+    def gaps(self) -> tuple[tuple[float, float], ...]:
+        """The compressed ranges of energy, ascending: where a drawing marks a break of the axis."""
+        return tuple(zip(self.energies[::2], self.energies[1::2], strict=True))
+
+    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        return _piecewise(np.asarray(energies, dtype=np.float64), self.energies, self.heights)
+
+    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        return _piecewise(np.asarray(heights, dtype=np.float64), self.heights, self.energies)
+
+    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        edges = [low, *(edge for edge in self.energies if low < edge < high), high]
+        drawn = self.forward(edges)
+        ticks: list[NDArray[np.float64]] = []
+        for start, stop in zip(range(len(edges) - 1), range(1, len(edges)), strict=True):
+            if (edges[start], edges[stop]) in self.gaps:
+                continue
+            share = (drawn[stop] - drawn[start]) / max(drawn[-1] - drawn[0], 1e-300)
+            ticks.append(round_numbers(edges[start], edges[stop], max(1, round(n * share))))
+        return np.unique(np.concatenate(ticks)) if ticks else round_numbers(low, high, n)
+
+
+def _piecewise(
+    values: NDArray[np.float64], kinks: tuple[float, ...], images: tuple[float, ...]
+) -> NDArray[np.float64]:
+    if not kinks:
+        return values
+    inside = np.interp(values, kinks, images)
+    return inside + np.minimum(values - kinks[0], 0) + np.maximum(values - kinks[-1], 0)
+
+
+def energy_scale(
+    name: ScaleName, energies: ArrayLike, *, largest_gap: float = 0.15, floor: float | None = None
+) -> EnergyScale:
+    """Return the scale of this name for a drawing that shows these energies.
+
+    Parameters
+    ----------
+    name : {"linear", "log", "gaps"}
+        "log" is for energies that are not negative; "gaps" is linear, with empty ranges compressed.
+    energies : array-like
+        Every energy that will be drawn: minima and merges.
+    largest_gap : float
+        "gaps": empty ranges longer than this share of what is drawn (after compression) are compressed to it.
+    floor : float, optional
+        "log": energies under it are drawn at it; by default the lowest energy that is not 0.
+
+    Returns
+    -------
+    EnergyScale
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or an energy is negative and the scale logarithmic.
+
+    Examples
+    --------
+    >>> energy_scale("log", [1e-9, 1.0]).ticks(1e-9, 1.0, 4).tolist()
+    [1e-09, 1e-06, 0.001, 1.0]
+    """
+    values = np.unique(np.asarray(energies, dtype=np.float64))
+    if name == "linear":
+        return LinearScale()
+    if name == "log":
+        return _log_scale(values, floor)
+    if name == "gaps":
+        return _gap_scale(values, largest_gap)
+    raise ValueError(f"no energy scale {name!r}: there are 'linear', 'log' and 'gaps'")
+
+
+def _log_scale(values: NDArray[np.float64], floor: float | None) -> LogScale:
+    if floor is not None:
+        if not floor > 0:
+            raise ValueError(f"the floor of a logarithmic scale must be above 0, not {floor}")
+        return LogScale(floor)
+    if len(values) and values[0] < 0:
+        raise ValueError(
+            f"a logarithmic scale needs energies >= 0, and the lowest is {values[0]:g}: give a floor"
+        )
+    positive = values[values > 0]
+    return LogScale(float(positive[0])) if len(positive) else LogScale()
+
+
+def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
+    """Return the scale in which no empty range takes more than `largest_gap` of the drawn range."""
+    if not 0 < largest_gap < 1:
+        raise ValueError(f"the largest gap is a share between 0 and 1, not {largest_gap}")
+    lengths = np.diff(values)
+    longest_first = np.sort(lengths)[::-1]
+    total = float(longest_first.sum())
+    kept, limit = total, np.inf
+    for k, length in enumerate(longest_first.tolist(), start=1):
+        # With the k longest gaps cut to one length c, c = share * (rest + k c), so c = share rest / (1 - share k).
+        kept -= length
+        if largest_gap * k >= 1 or kept <= 0:
+            break
+        cut = largest_gap * kept / (1 - largest_gap * k)
+        if cut >= length:
+            break
+        limit = cut
+    cut_gaps = np.flatnonzero(lengths > limit)
+    kinks = np.column_stack([values[cut_gaps], values[cut_gaps + 1]]).ravel()
+    shrunk = np.cumsum(lengths[cut_gaps] - limit) if len(cut_gaps) else np.zeros(0)
+    lost = (
+        np.column_stack([np.concatenate([[0.0], shrunk[:-1]]), shrunk]).ravel() if len(cut_gaps) else shrunk
+    )
+    return GapScale(tuple(kinks.tolist()), tuple((kinks - lost).tolist()))
+
+
+def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
+    """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
+    span = high - low
+    if not span > 0 or not np.isfinite(span):
+        return np.array([low], dtype=np.float64)
+    rough = span / max(n, 1)
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - rough))
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    ticks = np.arange(first, last + 1) * step
+    decimals = max(0, int(-np.floor(np.log10(step))))
+    return np.round(ticks, decimals)

@@ -1,0 +1,235 @@
+"""Where every line of a disconnectivity graph goes: numbers only, drawing is left to `elsuite.plotting`."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.energy_scale import EnergyScale, ScaleName, energy_scale
+from elsuite.analysis.leaf_order import OrderName, ordered_starts
+from elsuite.analysis.levels import with_levels
+from elsuite.analysis.merge_tree import MergeTree
+
+__all__ = ["TreeLayout", "tree_layout"]
+
+Style: TypeAlias = Literal["rectangular", "sloped"]
+
+
+@dataclass(frozen=True, eq=False)
+class TreeLayout:
+    """The geometry of a disconnectivity graph. Horizontal unit: one leaf; vertical: drawn height (see `scale`).
+
+    Attributes
+    ----------
+    tree : MergeTree
+        The tree that is drawn: with levels, its merges are those of the levels. Colors by node refer to its nodes.
+    leaf_order : ndarray of int (n_leaves,)
+        The leaves from left to right.
+    x, y : ndarray (n_nodes,)
+        Position of each node; y is ``scale.forward(tree.heights)``.
+    segments : ndarray (n_segments, 2, 2)
+        Lines as ``[[x0, y0], [x1, y1]]``: what a matplotlib LineCollection takes.
+    segment_nodes : ndarray of int (n_segments,)
+        The node that each segment belongs to: a vertical or sloped one to its lower node, a horizontal one to its merge.
+    root_segments : ndarray (n, 2, 2)
+        Lines of the synthetic root above separate components; empty unless asked for.
+    top : float
+        Drawn height at which the stems of the components end.
+    scale : EnergyScale
+        Between energies and drawn heights; its ticks are in true units.
+    """
+
+    tree: MergeTree
+    leaf_order: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    segments: NDArray[np.float64]
+    segment_nodes: NDArray[np.int64]
+    root_segments: NDArray[np.float64]
+    top: float
+    scale: EnergyScale
+
+
+def tree_layout(
+    tree: DisconnectivityTree | MergeTree,
+    *,
+    order: OrderName | Sequence[Hashable] = "energy",
+    values: ArrayLike | None = None,
+    axis: Literal["rank", "value"] = "rank",
+    style: Style = "rectangular",
+    slope: float = 1.0,
+    levels: int | ArrayLike | None = None,
+    scale: ScaleName | EnergyScale = "linear",
+    component_gap: float = 1.0,
+    synthetic_root: bool = False,
+) -> TreeLayout:
+    """Return the positions of all nodes and lines of a disconnectivity graph.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree or MergeTree
+    order : {"energy", "size", "centered", "value"} or sequence
+        Order of siblings, and of components: by their lowest minimum; by their number of minima, largest first;
+        the lowest in the middle and the others to both sides of it (components: by their lowest minimum); by the
+        mean of `values`; or as near as lines that don't cross allow to the caller's order of all labels (of a
+        MergeTree: leaf numbers).
+    values : array-like (n_leaves,), optional
+        A number for each leaf, for ``order="value"`` and ``axis="value"``.
+    axis : {"rank", "value"}
+        Leaves one apart, or each at its value, its merges at the mean of their leaves (lines may then cross).
+    style : {"rectangular", "sloped"}
+    slope : float
+        Sloped lines: the share of the drawn range over which a line leaves the vertical under its merge; with
+        `levels` lines are sloped below their level only, as in the classical drawings.
+    levels : int or array-like, optional
+        Energies that merges are raised to, or how many, equally spaced as drawn. None draws the exact tree.
+    scale : {"linear", "log", "gaps"} or EnergyScale
+    component_gap : float
+        Extra distance between components, in leaves.
+    synthetic_root : bool
+        Join the stems of separate components by a line at the top, which is no energy.
+
+    Returns
+    -------
+    TreeLayout
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown, or values or an order are missing or of the wrong length.
+
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree
+    >>> tree = merge_tree([0.0, 0.2], [0], [1], [1.0])
+    >>> layout = tree_layout(tree)
+    >>> layout.x.tolist(), layout.y.tolist()
+    ([0.0, 1.0, 0.5], [0.0, 0.2, 1.0])
+    >>> len(layout.segments)  # two branches, the line that joins them, and the root's stem
+    4
+    """
+    labels = tree.leaves if isinstance(tree, DisconnectivityTree) else None
+    exact = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    leaf_values = _checked_values(exact, values, needed=order == "value" or axis == "value")
+    axis_scale = energy_scale(scale, exact.heights) if isinstance(scale, str) else scale
+    drawn = exact if levels is None else with_levels(exact, levels, scale=axis_scale)
+    starts = ordered_starts(drawn, order, values=leaf_values, labels=labels)
+    leaf_order = np.empty(drawn.n_leaves, dtype=np.int64)
+    leaf_order[starts[: drawn.n_leaves]] = np.arange(drawn.n_leaves)
+    if axis == "value":
+        x = _mean_of_leaves(drawn, starts, leaf_order, leaf_values)
+    elif axis == "rank":
+        x = _middle_of_leaves(drawn, starts, component_gap)
+    else:
+        raise ValueError(f"no axis {axis!r}: there are 'rank' and 'value'")
+    y = axis_scale.forward(drawn.heights)
+    top = _top(y)
+    segments, nodes = _lines(drawn, x, y, top, style=style, bend=_bend(drawn, y, slope, levels))
+    root_segments = _root_lines(drawn, x, top) if synthetic_root else np.zeros((0, 2, 2))
+    return TreeLayout(drawn, leaf_order, x, y, segments, nodes, root_segments, top, axis_scale)
+
+
+def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) -> NDArray[np.float64]:
+    if values is None:
+        if needed:
+            raise ValueError("order='value' and axis='value' need values: one number for each leaf")
+        return np.zeros(0)
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.shape != (tree.n_leaves,) or not np.isfinite(numbers).all():
+        raise ValueError(
+            f"values are {tree.n_leaves} finite numbers, one a leaf, not an array {numbers.shape}"
+        )
+    return numbers
+
+
+def _middle_of_leaves(
+    tree: MergeTree, starts: NDArray[np.int64], component_gap: float
+) -> NDArray[np.float64]:
+    """Return the middle between the first and the last leaf of each node; leaves are one apart."""
+    x = starts + (tree.sizes - 1) / 2
+    if component_gap and len(tree.roots) > 1:
+        first = np.zeros(tree.n_leaves)
+        first[np.sort(starts[tree.roots])[1:]] = component_gap
+        x = x + np.cumsum(first)[starts]
+    return x
+
+
+def _mean_of_leaves(
+    tree: MergeTree, starts: NDArray[np.int64], leaf_order: NDArray[np.int64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    sums = np.concatenate([[0.0], np.cumsum(values[leaf_order])])
+    means = (sums[starts + tree.sizes] - sums[starts]) / tree.sizes
+    means[: tree.n_leaves] = values
+    return means
+
+
+def _top(y: NDArray[np.float64]) -> float:
+    """Return where stems end: a twentieth of the drawn range above everything."""
+    if not len(y):
+        return 1.0
+    return float(y.max() + (0.05 * (y.max() - y.min()) or 1.0))
+
+
+def _bend(
+    tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | ArrayLike | None
+) -> NDArray[np.float64]:
+    """Return the drawn height under its parent at which each node's line leaves the vertical."""
+    if not slope >= 0:
+        raise ValueError(f"slope is a share of the drawn range, at least 0, not {slope}")
+    rows = np.unique(y[tree.n_leaves :])
+    if levels is not None and len(rows) > 1:
+        return np.full(len(y), np.diff(rows).min())
+    return np.full(len(y), slope * (y.max() - y.min() if len(y) else 0.0))
+
+
+def _lines(
+    tree: MergeTree,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    top: float,
+    *,
+    style: Style,
+    bend: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    inner = np.flatnonzero(tree.parents >= 0)
+    above = tree.parents[inner]
+    roots = tree.roots
+    stems = _segments(x[roots], y[roots], x[roots], np.full(len(roots), top))
+    if style == "rectangular":
+        branches = _segments(x[inner], y[inner], x[inner], y[above])
+        bars = _bars(tree, x, y)
+        merges = np.arange(tree.n_leaves, tree.n_nodes)
+        return np.concatenate([branches, bars, stems]), np.concatenate([inner, merges, roots])
+    if style == "sloped":
+        knee = np.maximum(y[inner], y[above] - bend[inner])
+        straight = knee > y[inner]
+        vertical = _segments(x[inner], y[inner], x[inner], knee)[straight]
+        sloped = _segments(x[inner], knee, x[above], y[above])
+        return np.concatenate([vertical, sloped, stems]), np.concatenate([inner[straight], inner, roots])
+    raise ValueError(f"no style {style!r}: there are 'rectangular' and 'sloped'")
+
+
+def _bars(tree: MergeTree, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the horizontal line of each merge, from its leftmost to its rightmost child."""
+    inner = np.flatnonzero(tree.parents >= 0)
+    inner = inner[np.argsort(tree.parents[inner], kind="stable")]
+    firsts = np.flatnonzero(np.diff(tree.parents[inner], prepend=-2))
+    if not len(firsts):
+        return np.zeros((0, 2, 2))
+    heights = y[tree.n_leaves :]
+    left, right = np.minimum.reduceat(x[inner], firsts), np.maximum.reduceat(x[inner], firsts)
+    return _segments(left, heights, right, heights)
+
+
+def _root_lines(tree: MergeTree, x: NDArray[np.float64], top: float) -> NDArray[np.float64]:
+    at = x[tree.roots]
+    return np.array([[[at.min(), top], [at.max(), top]]]) if len(at) > 1 else np.zeros((0, 2, 2))
+
+
+def _segments(
+    x0: NDArray[np.float64], y0: NDArray[np.float64], x1: NDArray[np.float64], y1: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.stack([x0, y0, x1, y1], axis=-1).reshape(-1, 2, 2)

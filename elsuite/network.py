@@ -1,0 +1,99 @@
+"""From tables to graphs, and what graphs of barriers can be asked: minimax barriers, routes, neighbors.
+
+networkx graphs are what users hold; the computing is done by `scipy.sparse.csgraph` on arrays (`network_arrays`).
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+
+__all__ = ["NetworkArrays", "network_arrays", "spanning_forest"]
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkArrays:
+    """A network as arrays: node k is ``labels[k]``, edge e joins ``sources[e]`` and ``targets[e]``.
+
+    Attributes
+    ----------
+    labels : tuple
+        The nodes, in the order of the network.
+    energies : ndarray (n_nodes,)
+    sources, targets : ndarray of int (n_edges,)
+        Positions in `labels`.
+    heights : ndarray (n_edges,)
+        Absolute energies, as given: neither lifted nor filtered.
+    """
+
+    labels: tuple[Hashable, ...]
+    energies: NDArray[np.float64]
+    sources: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    heights: NDArray[np.float64]
+
+
+def network_arrays(network: nx.Graph, *, energy: str = "energy") -> NetworkArrays:
+    """Return the nodes and edges of any networkx graph as arrays; directions are ignored, parallel edges kept.
+
+    Raises
+    ------
+    ValueError
+        If a node or an edge has no such attribute, or one that is no number.
+    """
+    labels = tuple(network.nodes)
+    position = {label: k for k, label in enumerate(labels)}
+    energies = [_number(value, energy, "node", label) for label, value in network.nodes(data=energy)]
+    edges = list(network.edges(data=energy))
+    heights = [_number(value, energy, "edge", (source, target)) for source, target, value in edges]
+    return NetworkArrays(
+        labels,
+        np.array(energies, dtype=np.float64),
+        np.array([position[source] for source, _, _ in edges], dtype=np.int64),
+        np.array([position[target] for _, target, _ in edges], dtype=np.int64),
+        np.array(heights, dtype=np.float64),
+    )
+
+
+def _number(value: Any, attribute: str, kind: str, name: Hashable) -> float:
+    if value is None:
+        raise ValueError(
+            f"{kind} {name!r} has no attribute {attribute!r}: every node and edge needs its energy"
+        )
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"attribute {attribute!r} of {kind} {name!r} is {value!r}: a number is needed"
+        ) from None
+
+
+def spanning_forest(
+    n_nodes: int, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike
+) -> NDArray[np.int64]:
+    """Return the positions of the edges of a minimum spanning forest, ascending in height.
+
+    Among parallel edges the lowest counts, among equally high ones the first; self edges never do.
+    csgraph drops edges of weight zero and sums parallel ones, so it is given ranks, which start at 1, and one edge a pair.
+    """
+    ends = np.asarray([sources, targets], dtype=np.int64)
+    order = np.argsort(np.asarray(heights, dtype=np.float64), kind="stable")
+    low, high = ends.min(axis=0)[order], ends.max(axis=0)[order]
+    pairs = low * n_nodes + high
+    ranks = np.argsort(pairs, kind="stable")  # by pair, then by height
+    pairs = pairs[ranks]
+    first = np.ones(len(pairs), dtype=bool)
+    first[1:] = pairs[1:] != pairs[:-1]
+    first &= (low != high)[ranks]
+    ranks = ranks[first]
+    starts = np.searchsorted(low[ranks], np.arange(n_nodes + 1))
+    graph = csr_array(
+        (ranks + 1.0, high[ranks].astype(np.int32), starts.astype(np.int32)), (n_nodes, n_nodes)
+    )
+    chosen = np.sort(minimum_spanning_tree(graph, overwrite=True).data).astype(np.int64) - 1
+    return order[chosen]
