@@ -1,1 +1,31 @@
-"""To come."""
+"""Where the two halves meet: from landscapes, minimizers and finders into a database.
+
+Searching
+    `connect_minima`
+Choosing pairs
+    `all_pairs`, `random_pairs`, `within_pairs`, `between_pairs`, `nearest_pairs`, `connect_spanning`
+Studies
+    `Study`, `load_study`, `parse_study`, `StudyRun`, `run_study`, `StudyError`
+"""
+
+from elsuite.exploration.connect import connect_minima
+from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
+from elsuite.exploration.run import StudyRun, run_study
+from elsuite.exploration.spanning import connect_spanning
+from elsuite.exploration.study import Study, StudyError, load_study, parse_study
+
+__all__ = [
+    "Study",
+    "StudyError",
+    "StudyRun",
+    "all_pairs",
+    "between_pairs",
+    "connect_minima",
+    "connect_spanning",
+    "load_study",
+    "nearest_pairs",
+    "parse_study",
+    "random_pairs",
+    "run_study",
+    "within_pairs",
+]

@@ -1,0 +1,206 @@
+"""Commands that read: their JSON, key for key, their text, and one clear line with exit code 2 for every error."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+from small_database import MERGES, MINIMA, small_store
+
+from elsuite.cli import COMMANDS, main
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return small_store(tmp_path_factory.mktemp("small") / "small.elsuite")
+
+
+@pytest.fixture
+def elsuite(monkeypatch, capsys):
+    """Run the command line in this process; return exit code, stdout and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+def read(elsuite, *arguments):
+    code, out, err = elsuite(*arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_info(elsuite, store):
+    facts = read(elsuite, "info", store)
+    assert {k: facts[k] for k in ("format_version", "n_parameters", "n_runs", "n_minima", "n_paths")} == {
+        "format_version": 1,
+        "n_parameters": 4,
+        "n_runs": 4,
+        "n_minima": 6,
+        "n_paths": 7,
+    }
+    assert facts["surfaces"] == ["train", "test"]
+    assert facts["sets"] == {"lbfgs-gss/test": 1, "lbfgs-gss/train": 2, "sgd/test": 1, "sgd/train": 2}
+
+
+def test_minima(elsuite, store):
+    rows = read(elsuite, "minima", store)
+    assert [row["id"] for row in rows] == list(range(6))
+    assert rows[3] == {
+        "id": 3,
+        "set": "lbfgs-gss/train",
+        "energy": {"train": 0.01, "test": 0.9},
+        "seed": 2,
+        "outcome": "budget spent",
+    }
+    lowest = read(elsuite, "minima", store, "--sort", "train", "--limit", 2)
+    assert [row["id"] for row in lowest] == [3, 5]
+    assert [row["id"] for row in read(elsuite, "minima", store, "--set", "sgd/test")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "surface", "expected", "route", "direct"),
+    [
+        (0, 2, "train", 0.60, [0, 1, 2], 0.70),
+        (0, 5, "train", 0.80, [0, 1, 2, 3, 5], None),
+        (0, 4, "train", None, [], None),
+        (0, 1, "test", 0.52, [0, 1], 0.52),
+        (2, 2, "train", 0.15, [2], None),
+    ],
+)
+def test_barrier(elsuite, store, a, b, surface, expected, route, direct):
+    found = read(elsuite, "barrier", store, a, b, "--surface", surface)
+    assert (found["source"], found["target"]) == (a, b)
+    assert found["minimax_barrier"] == expected
+    assert found["route"] == route
+    assert found["direct_height"] == direct
+
+
+def test_tree_agrees_with_the_merges_known_by_hand(elsuite, store):
+    tree = read(elsuite, "tree", store, "--surface", "train")
+    assert [(leaf["id"], leaf["energy"]) for leaf in tree["leaves"]] == [(i, m[1]) for i, m in enumerate(MINIMA)]
+    assert [merge["height"] for merge in tree["merges"]] == [height for height, _ in MERGES]
+    for merge, (_, members) in zip(tree["merges"], MERGES, strict=True):
+        assert sorted(sorted(part) for part in merge["members"]) == sorted(members)
+
+
+def test_barrier_is_the_height_at_which_the_tree_joins(elsuite, store):
+    tree = read(elsuite, "tree", store, "--surface", "train")
+    for a in range(6):
+        for b in range(a + 1, 6):
+            joined = [m["height"] for m in tree["merges"] if {a, b} <= {i for part in m["members"] for i in part}]
+            found = read(elsuite, "barrier", store, a, b, "--surface", "train")["minimax_barrier"]
+            assert found == (joined[0] if joined else None)
+
+
+@pytest.mark.parametrize(
+    ("energy", "expected"),
+    [(0.005, []), (0.05, [[3, 5]]), (0.25, [[0, 1], [3, 5], [2]]), (0.9, [[0, 1, 2, 3, 5], [4]])],
+)
+def test_superbasins(elsuite, store, energy, expected):
+    groups = read(elsuite, "superbasins", store, "--surface", "train", "--energy", energy)
+    assert [sorted(g) for g in sorted(groups, key=lambda g: (-len(g), min(g)))] == expected
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("info",), ("minima",), ("barrier", 0, 2), ("superbasins", "--energy", 0.25), ("tree",), ("verify", "--sample", 0)],
+)
+def test_text_for_people(elsuite, store, arguments):
+    code, out, err = elsuite(arguments[0], store, *arguments[1:])
+    assert (code, err) == (0, "")
+    assert out.strip()
+    assert "nan" not in out.lower()
+
+
+def test_verify_says_valid(elsuite, store):
+    assert read(elsuite, "verify", store, "--sample", 0)["valid"] is True
+
+
+ERRORS = [
+    (("info", "{nowhere}"), ["nowhere.elsuite"]),
+    (("tree", "{folder}"), ["folder"]),
+    (("info", "{file}"), ["file.txt"]),
+    (("info", "{newer}"), ["newer", "99", "1"]),
+    (("barrier", "{store}", 0, 6), ["6", "0 to 5"]),
+    (("barrier", "{store}", 0, 1, "--surface", "energy"), ["energy", "train, test"]),
+    (("tree", "{store}", "--surface", "tset"), ["tset", "train, test"]),
+    (("superbasins", "{store}", "--surface", "x", "--energy", 1), ["x", "train, test"]),
+    (("minima", "{store}", "--set", "adam/train"), ["adam/train", "sgd/train"]),
+    (("minima", "{store}", "--sort", "validation"), ["validation", "train, test"]),
+    (("barrier", "{store}", "zero", 1), ["zero", "integer"]),
+    (("superbasins", "{store}"), ["--energy"]),
+    (("plot", "disconnectivity", "{store}", "--out", "{tmp}/tree.gif"), ["gif", "png", "svg", "pdf"]),
+    (("plot", "pie", "{store}", "--out", "{tmp}/tree.png"), ["pie", "disconnectivity"]),
+    (("plot", "heights", "{store}", "--set", "nobody", "--out", "{tmp}/h.png"), ["nobody", "sgd/train"]),
+    (("plot", "disconnectivity", "{store}", "--surface", "no", "--out", "{tmp}/h.png"), ["no", "train"]),
+    (("report", "{nowhere}", "--out", "{tmp}/page.html"), ["nowhere.elsuite"]),
+    (("verify", "{nowhere}"), ["nowhere.elsuite"]),
+    (("trees", "{store}"), ["trees"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), ERRORS)
+def test_an_error_is_one_clear_line_and_exit_code_2(elsuite, store, tmp_path, arguments, words):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("no store")
+    newer = tmp_path / "newer.elsuite"
+    shutil.copytree(store, newer)
+    metadata = json.loads((newer / "zarr.json").read_text())
+    metadata["attributes"]["format_version"] = 99
+    (newer / "zarr.json").write_text(json.dumps(metadata))
+    places = {
+        "store": store,
+        "nowhere": tmp_path / "nowhere.elsuite",
+        "folder": tmp_path / "folder",
+        "file": tmp_path / "file.txt",
+        "newer": newer,
+        "tmp": tmp_path,
+    }
+    code, out, err = elsuite(*(str(a).format(**places) for a in arguments))
+    assert code == 2
+    assert out == ""
+    lines = [line for line in err.splitlines() if line and not line.startswith(("Usage", "Try"))]
+    assert len(lines) == 1, err
+    for word in words:
+        assert word in lines[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(elsuite, command):
+    code, out, _ = elsuite(command, "--help")
+    assert code == 0
+    assert f"Example: elsuite {command}" in " ".join(out.split())
+
+
+def test_the_help_names_every_command(elsuite):
+    _, out, _ = elsuite("--help")
+    assert all(f"  {name} " in out for name in COMMANDS)
+    assert "Example: " in out
+
+
+def test_reading_commands_never_load_torch(store):
+    code = (
+        "import sys; from elsuite.cli import main; sys.argv = ['elsuite', 'tree', sys.argv[1], '--json']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, store], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, runpy; sys.argv = ['elsuite', '--help']\n"
+        "try: runpy.run_module('elsuite', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'matplotlib', 'zarr', 'xarray', 'scipy', 'sklearn', 'networkx'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,113 @@
+"""The study file: what is read, and one clear line for each mistake."""
+
+import pytest
+
+from elsuite.exploration.settings import all_settings, settings_model
+from elsuite.exploration.study import StudyError, load_study, parse_study, shipped_study
+
+pytestmark = pytest.mark.making
+
+GOOD = """
+name = "small"
+seed = 3
+[data]
+name = "digits"
+[network]
+architecture = "fcp"
+hidden_sizes = [8]
+[[minimizers]]
+algorithm = "sgd"
+starts = 2
+epochs = 1
+[[minimizers]]
+algorithm = "lbfgs-gss"
+name = "quasi-newton"
+starts = 2
+keep = 1
+[[paths]]
+finder = "fourier"
+setting = "published"
+pairs = "all"
+n_steps = 3
+"""
+
+MISTAKES = [
+    # (what is replaced, by what, what the line must name: the key, what was given, what is allowed)
+    ("seed = 3", 'seed = "x"', ["seed", "'x'", "integer"]),
+    ("seed = 3", "seed = -1", ["seed", "-1", "greater than or equal to 0"]),
+    ("seed = 3", "sead = 3", ["sead", "unknown key", "did you mean 'seed'"]),
+    ("[data]", "[dater]", ["dater", "unknown key", "did you mean 'data'"]),
+    ('name = "digits"\n', "", ["data.name", "required"]),
+    ('name = "digits"', 'name = "digits"\nn_train = 0', ["data.n_train", "0", "greater than or equal to 1"]),
+    ('architecture = "fcp"', 'architecture = "resnet"', ["network.architecture", "'resnet'", "fcp", "lenet", "lstm"]),
+    ("hidden_sizes = [8]", "hidden_size = [8]", ["network.hidden_size", "unknown key", "hidden_sizes"]),
+    ("hidden_sizes = [8]", 'activation = "step"', ["activation", "'step'", "softplus"]),
+    ("hidden_sizes = [8]", 'dtype = "float16"', ["network.dtype", "'float16'", "float32"]),
+    ('algorithm = "sgd"', 'algorithm = "sdg"', ["minimizers[0].algorithm", "'sdg'", "sgd"]),
+    ("starts = 2\nepochs = 1", "starts = 0\nepochs = 1", ["minimizers[0].starts", "0"]),
+    ("epochs = 1", "epoch = 1", ["minimizers[0].epoch", "unknown key", "did you mean 'epochs'"]),
+    ("epochs = 1", 'epochs = "many"', ["minimizers[0].epochs", "'many'", "integer"]),
+    ("epochs = 1", "learning_rate = -0.5", ["minimizers[0]", "learning_rate", "-0.5", "above 0"]),
+    ('name = "quasi-newton"', 'name = "sgd"', ["minimizers[1].name", "'sgd'", "twice"]),
+    ('name = "quasi-newton"', 'name = "a/b"', ["minimizers[1].name", "'a/b'"]),
+    ("keep = 1", "keep = 3", ["minimizers[1].keep", "3", "starts = 2"]),
+    ('finder = "fourier"', 'finder = "furrier"', ["paths[0].finder", "'furrier'", "fourier"]),
+    ('setting = "published"', 'setting = "best"', ["paths[0].setting", "'best'", "published"]),
+    ('pairs = "all"', 'pairs = "some"', ["paths[0].pairs", "'some'", "random"]),
+    ('pairs = "all"', 'sets = ["adam/train"]', ["paths[0].sets", "'adam/train'", "quasi-newton/test, quasi-newton/train, sgd"]),
+    ('pairs = "all"', 'surface = "validation"', ["paths[0].surface", "'validation'", "test, train"]),
+    ("n_steps = 3", "n_step = 3", ["paths[0].n_step", "unknown key", "n_steps"]),
+    ("n_steps = 3", "n_steps = 3.5", ["paths[0].n_steps", "3.5", "integer"]),
+    ("[data]", "[data", ["not TOML", "line"]),
+]
+
+
+def test_a_good_file_is_read():
+    study = parse_study(GOOD)
+    assert study.seed == 3
+    assert list(study.sets) == ["sgd/train", "sgd/test", "quasi-newton/train", "quasi-newton/test"]
+    assert study.minimizers[0].settings == {"epochs": 1}
+    assert study.paths[0].settings == {"n_steps": 3}
+
+
+def test_the_shipped_demo_is_a_good_file():
+    study = parse_study(shipped_study("demo"))
+    assert min(m.starts for m in study.minimizers) >= 12
+
+
+@pytest.mark.parametrize(("old", "new", "words"), MISTAKES)
+def test_a_mistake_is_one_line_with_key_given_and_allowed(old, new, words):
+    assert old in GOOD
+    with pytest.raises(StudyError) as caught:
+        parse_study(GOOD.replace(old, new, 1), "study.toml")
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith("study.toml: ")
+    for word in words:
+        assert word in line
+
+
+def test_two_mistakes_are_two_lines():
+    with pytest.raises(StudyError) as caught:
+        parse_study(GOOD.replace("seed = 3", "seed = -1").replace("starts = 2", "starts = 0"))
+    assert len(str(caught.value).splitlines()) == 3  # both minimizers have no start
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, content):
+    path = tmp_path / "study.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StudyError, match=r"study\.toml: cannot be read"):
+        load_study(path)
+
+
+def test_settings_of_every_algorithm_can_be_read_and_written():
+    import json
+
+    from elsuite.exploration.build import algorithm_tables
+
+    tables = algorithm_tables()
+    for algorithm in (*tables.minimizers.values(), *tables.finders.values()):
+        settings = all_settings(algorithm())
+        assert json.loads(json.dumps(settings)) == settings
+        assert set(settings) == set(settings_model(algorithm).model_fields)
