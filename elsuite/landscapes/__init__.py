@@ -8,15 +8,28 @@ from elsuite.landscapes.analytic import (
     SeparableWells,
     SixHumpCamel,
 )
+from elsuite.landscapes.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.datasets import DataSet, load_data
+from elsuite.landscapes.neural import MinibatchLandscape, NeuralLandscape, network_landscape
 
 __all__ = [
+    "ARCHITECTURES",
     "AnalyticLandscape",
+    "Autoencoder",
     "DataLandscape",
+    "DataSet",
     "FourGaussians",
+    "FullyConnected",
     "FunctionLandscape",
     "Landscape",
+    "LeNet",
+    "LongShortTerm",
+    "MinibatchLandscape",
     "MullerBrown",
+    "NeuralLandscape",
     "SeparableWells",
     "SixHumpCamel",
+    "load_data",
+    "network_landscape",
 ]

@@ -1,0 +1,115 @@
+"""The two losses that networks are trained with here, accurate where float32 would round them away."""
+
+import abc
+from collections.abc import Callable
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+__all__ = ["CrossEntropy", "KnownLoss", "LossFunction", "MeanSquaredError", "known_loss"]
+
+LossFunction = Callable[[Tensor, Tensor], Tensor]
+
+
+class KnownLoss(abc.ABC):
+    """A mean over samples whose gradient with respect to the outputs is written down.
+
+    Outputs have shape (..., n_outputs, batch), so samples lie along the last axis.
+    """
+
+    @abc.abstractmethod
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sum over samples, shape (...) float64, differentiable by autograd."""
+
+    @abc.abstractmethod
+    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums and their gradient with respect to `outputs`, whose memory may be used for it."""
+
+    @abc.abstractmethod
+    def targets_last(self, targets: Tensor) -> Tensor:
+        """Return targets (..., batch, [n_outputs]) of a network with samples along the last axis."""
+
+    @final
+    def mean(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean, shape () float64, over outputs (batch, n_outputs) as networks give them."""
+        return self.sums(outputs.transpose(-1, -2), self.targets_last(targets)) / outputs.shape[-2]
+
+
+@final
+class CrossEntropy(KnownLoss):
+    r"""The mean of :math:`-\log p_y`, from differences of logits.
+
+    .. math:: -\log p_y = \log(1 + \sum_{j \ne y} e^{z_j - z_y})
+
+    With ``log1p`` a loss of 1e-12 keeps its digits in float32, where log-softmax returns zero under 1e-7.
+    Targets are class indices, shape (..., batch).
+    """
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sums of the losses."""
+        index = targets.unsqueeze(-2)
+        others = (outputs - outputs.gather(-2, index)).scatter(-2, index, -torch.inf)
+        shift = others.detach().amax(-2, keepdim=True).clamp_(min=0)
+        rest = torch.exp(others - shift).sum(-2)
+        shift = shift.squeeze(-2)
+        return (shift + torch.log1p(rest + torch.expm1(-shift))).sum(-1, dtype=torch.float64)
+
+    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums, and the softmax less the indicator of the target."""
+        index = targets.unsqueeze(-2)
+        others = outputs.sub_(outputs.gather(-2, index)).scatter_(-2, index, -torch.inf)
+        shift = others.amax(-2, keepdim=True).clamp_(min=0)
+        gradient = others.sub_(shift).exp_()
+        rest = gradient.sum(-2, keepdim=True)
+        surplus = torch.expm1(-shift).add_(rest)
+        sums = torch.log1p(surplus).add_(shift).sum((-2, -1), dtype=torch.float64)
+        gradient.scatter_(-2, index, -rest).div_(surplus.add_(1))
+        return sums, gradient
+
+    def targets_last(self, targets: Tensor) -> Tensor:
+        """Return the class indices as they are."""
+        return targets
+
+
+@final
+class MeanSquaredError(KnownLoss):
+    r"""The mean of :math:`(z - y)^2` over samples and outputs; targets have the shape of the outputs."""
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sums of the squared differences, divided by the number of outputs."""
+        return ((outputs - targets) ** 2).sum((-2, -1), dtype=torch.float64) / outputs.shape[-2]
+
+    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the sums, and twice the difference divided by the number of outputs."""
+        difference = outputs.sub_(targets)
+        flat = difference.flatten(-2)
+        sums = torch.linalg.vector_norm(flat, dim=-1).double().square() / outputs.shape[-2]
+        return sums, difference.mul_(2 / outputs.shape[-2])
+
+    def targets_last(self, targets: Tensor) -> Tensor:
+        """Return the targets transposed."""
+        return targets.transpose(-1, -2)
+
+
+def known_loss(loss: LossFunction, outputs: Tensor, targets: Tensor) -> KnownLoss | None:
+    """Return the accurate form of `loss` for such outputs and targets, or None where there is none."""
+    if outputs.ndim != 2:
+        return None
+    if loss is functional.cross_entropy or _plain(loss, nn.CrossEntropyLoss):
+        return CrossEntropy() if targets.ndim == 1 and not targets.is_floating_point() else None
+    if loss is functional.mse_loss or _plain(loss, nn.MSELoss):
+        return MeanSquaredError() if targets.shape[1:] == outputs.shape[1:] else None
+    return None
+
+
+def _plain(loss: object, kind: type[nn.Module]) -> bool:
+    """Return whether `loss` is of just this class with its default settings."""
+    if type(loss) is not kind:
+        return False
+    settings, defaults = vars(loss), vars(kind())
+    names = ("reduction", "ignore_index", "label_smoothing")
+    if any(settings.get(name) != defaults.get(name) for name in names):
+        return False
+    return all(buffer is None for buffer in settings["_buffers"].values())

@@ -1,0 +1,271 @@
+"""The loss of a neural network on data as a landscape."""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, Final, Literal, Self, final
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.nn import functional
+
+from elsuite.landscapes.architectures import ARCHITECTURES
+from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.datasets import DataSet
+from elsuite.landscapes.evaluation import Evaluator, LoopEvaluator, Network, Samples, activation_bytes
+from elsuite.landscapes.losses import LossFunction, known_loss
+
+__all__ = ["MinibatchLandscape", "NeuralLandscape", "network_landscape"]
+
+Device = Literal["auto", "cpu", "cuda"]
+_DTYPES: Final = (torch.float32, torch.float64)
+
+
+@final
+class NeuralLandscape(DataLandscape):
+    """The mean loss of a module over data, as a function of its parameters.
+
+    A point is the concatenation of the module's flattened tensors in the module's own order. Tensors that do not
+    require gradients and all buffers (running averages of a batch normalization, say) are frozen at the caller's
+    values; the caller's module is copied and never changed. The surfaces are ``"train"`` and, with `test`,
+    ``"test"``.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Any module, or one of the ready ones in `ARCHITECTURES`.
+    loss : callable
+        ``loss(outputs, targets)``, the mean over samples, such as ``torch.nn.CrossEntropyLoss()``.
+    inputs, targets : array_like (n_samples, ...)
+        The training data; whole numbers stay whole, others take the landscape's dtype.
+    test : (array_like, array_like), optional
+        Inputs and targets of the surface ``"test"``.
+    byte_budget : int
+        About how much memory one evaluation may take.
+    device : {"auto", "cpu", "cuda"}
+    dtype : torch.dtype
+        float32 or float64.
+
+    Raises
+    ------
+    ValueError
+        For inputs and targets of different numbers, a module that is not a function of its parameters and one
+        sample (active dropout, batch normalization in training mode), or a loss that is no mean over samples.
+
+    Examples
+    --------
+    >>> inputs, targets = torch.rand(20, 3), torch.arange(20) % 2
+    >>> landscape = NeuralLandscape(nn.Linear(3, 2), nn.CrossEntropyLoss(), inputs, targets)
+    >>> landscape.n_parameters, landscape.energy(torch.zeros(1, 8)).item()
+    (8, 0.693147...)
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        loss: LossFunction,
+        inputs: ArrayLike | Tensor,
+        targets: ArrayLike | Tensor,
+        *,
+        test: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
+        byte_budget: int = 2**30,
+        device: Device = "auto",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if dtype not in _DTYPES:
+            raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
+        self.dtype = dtype
+        self.device = _device(device)
+        given = {"train": (inputs, targets)} | ({} if test is None else {"test": test})
+        self._samples = {name: self._as_samples(name, *pair) for name, pair in given.items()}
+        self._network = Network(module, loss, dtype=self.dtype, device=self.device)
+        self._evaluator = _evaluator(self._network, self._samples["train"], byte_budget)
+        self.n_parameters = self._network.n_parameters
+        self.surfaces = tuple(self._samples)
+        self.surface = "train"
+
+    @property
+    def n_samples(self) -> int:  # type: ignore[override]
+        """Number of samples of the surface shown."""
+        return self._samples[self.surface].n_samples
+
+    def energy(self, points: Tensor) -> Tensor:
+        """Return the mean losses, shape (n_points,) float64, differentiable where `points` require it."""
+        return self._evaluator.energies(self._checked(points), self._samples[self.surface])
+
+    def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean losses, shape (n_points,), and gradients, shape (n_points, P)."""
+        return self._evaluator.energies_and_gradients(self._checked(points), self._samples[self.surface])
+
+    def on(self, surface: str) -> Self:
+        """Return this landscape showing `surface`."""
+        if surface not in self.surfaces:
+            raise ValueError(
+                f"no surface {surface!r}; this landscape has {', '.join(map(repr, self.surfaces))}"
+            )
+        shown = copy.copy(self)
+        shown.surface = surface
+        return shown
+
+    def initial_points(self, seeds: Sequence[int]) -> Tensor:
+        """Return the module's own random initialization under each seed, shape (n_seeds, P)."""
+        starts = [self._network.copy_at_start(seed) for seed in seeds]
+        empty = torch.empty(0, self.n_parameters, dtype=self.dtype)
+        return (torch.stack(starts) if starts else empty).to(self.device)
+
+    def minibatch(self, indices: Tensor) -> "MinibatchLandscape":
+        """Return the landscape of the mean over some samples of the surface shown."""
+        indices = torch.as_tensor(indices, device=self.device)
+        if indices.ndim not in {1, 2} or indices.shape[-1] == 0:
+            raise ValueError(
+                f"indices of shape {tuple(indices.shape)} given; (batch,) or (n_points, batch) is expected"
+            )
+        whole = self._samples[self.surface]
+        part = Samples(whole.inputs[indices], whole.targets[indices], own=indices.ndim == 2)
+        return MinibatchLandscape(self, self._evaluator, part)
+
+    def parameters(self, point: Tensor) -> dict[str, Tensor]:
+        """Return one point, shape (P,), as the module's named tensors (a ``state_dict`` without buffers)."""
+        return self._network.parameters(self._checked(torch.as_tensor(point)[None])[0])
+
+    def _checked(self, points: Tensor) -> Tensor:
+        points = torch.as_tensor(points, dtype=self.dtype, device=self.device)
+        if points.ndim != 2 or points.shape[1] != self.n_parameters:
+            raise ValueError(
+                f"points of shape {tuple(points.shape)} given; this network takes (n_points, {self.n_parameters})"
+            )
+        return points
+
+    def _as_samples(self, name: str, inputs: ArrayLike | Tensor, targets: ArrayLike | Tensor) -> Samples:
+        tensors = [self._as_tensor(inputs), self._as_tensor(targets)]
+        if (
+            any(tensor.ndim == 0 for tensor in tensors)
+            or len(tensors[0]) != len(tensors[1])
+            or not len(tensors[0])
+        ):
+            raise ValueError(
+                f"{name}: inputs of shape {tuple(tensors[0].shape)} and targets of shape {tuple(tensors[1].shape)} "
+                "given; equally many of both, at least one, are expected"
+            )
+        return Samples(*tensors)
+
+    def _as_tensor(self, values: Any) -> Tensor:
+        tensor = torch.as_tensor(values)
+        whole = not tensor.is_floating_point() and not tensor.is_complex()
+        return tensor.to(device=self.device, dtype=torch.int64 if whole else self.dtype)
+
+
+@final
+class MinibatchLandscape(Landscape):
+    """The mean loss over some samples of a `NeuralLandscape`; made by its `minibatch`."""
+
+    def __init__(self, whole: NeuralLandscape, evaluator: Evaluator, samples: Samples) -> None:
+        self.n_parameters = whole.n_parameters
+        self.surface = whole.surface
+        self.surfaces = (whole.surface,)
+        self.dtype = whole.dtype
+        self.device = whole.device
+        self._whole = whole
+        self._evaluator = evaluator
+        self._samples = samples
+
+    def energy(self, points: Tensor) -> Tensor:
+        """Return the mean losses over the samples."""
+        return self._evaluator.energies(self._checked(points), self._samples)
+
+    def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean losses over the samples, and gradients."""
+        return self._evaluator.energies_and_gradients(self._checked(points), self._samples)
+
+    def on(self, surface: str) -> Self:
+        """Return this landscape; it shows one surface only."""
+        if surface != self.surface:
+            raise ValueError(f"no surface {surface!r}; this minibatch is of {self.surface!r}")
+        return self
+
+    def initial_points(self, seeds: Sequence[int]) -> Tensor:
+        """Return the starts of the whole landscape."""
+        return self._whole.initial_points(seeds)
+
+    def _checked(self, points: Tensor) -> Tensor:
+        points = self._whole._checked(points)
+        if self._samples.own and len(points) != len(self._samples.inputs):
+            raise ValueError(
+                f"{len(points)} points given; the minibatch has indices for {len(self._samples.inputs)}"
+            )
+        return points
+
+
+def network_landscape(
+    architecture: str,
+    data: DataSet,
+    *,
+    byte_budget: int = 2**30,
+    device: Device = "auto",
+    dtype: torch.dtype = torch.float32,
+    **options: Any,
+) -> NeuralLandscape:
+    """Return the landscape of a named network on a data set, with the loss that belongs to the network.
+
+    Cross-entropy for classifiers, mean squared error to the inputs for an autoencoder. The size of the images and
+    the number of classes are taken from the data.
+
+    Parameters
+    ----------
+    architecture : str
+        A name in `ARCHITECTURES`.
+    data : DataSet
+    byte_budget, device, dtype
+        As for `NeuralLandscape`.
+    **options
+        Of the network's class, such as ``hidden`` and ``activation``.
+
+    Returns
+    -------
+    NeuralLandscape
+        With the surfaces ``"train"`` and ``"test"``.
+
+    Raises
+    ------
+    ValueError
+        No such architecture, or an option that it does not take.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"architecture {architecture!r} given; one of {', '.join(ARCHITECTURES)} is expected"
+        )
+    kind: Any = ARCHITECTURES[architecture]
+    sizes: dict[str, Any] = {"image": data.train_inputs.shape[1:3]}
+    if not kind.reconstructs:
+        sizes["n_outputs"] = data.n_classes
+    try:
+        module = kind(**sizes | options)
+    except TypeError as error:
+        raise ValueError(f"{architecture}: {error}") from None
+    train, test = (data.train_inputs, data.train_targets), (data.test_inputs, data.test_targets)
+    if kind.reconstructs:
+        train, test = ((inputs, inputs.reshape(len(inputs), -1)) for inputs in (train[0], test[0]))
+    loss = functional.mse_loss if kind.reconstructs else functional.cross_entropy
+    return NeuralLandscape(
+        module, loss, *train, test=test, byte_budget=byte_budget, device=device, dtype=dtype
+    )
+
+
+def _device(name: Device) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' given, but torch sees no GPU; 'auto' or 'cpu' works here")
+    if name not in {"cpu", "cuda"}:
+        raise ValueError(f"device {name!r} given; 'auto', 'cpu' or 'cuda' is expected")
+    return torch.device(name)
+
+
+def _evaluator(network: Network, samples: Samples, byte_budget: int) -> Evaluator:
+    with torch.no_grad():
+        outputs = network.module(samples.inputs[:2])
+    known = known_loss(network.loss, outputs, samples.targets[:2])
+    network.loss = known or network.loss
+    return LoopEvaluator(
+        network, bytes_per_sample=activation_bytes(network, samples), byte_budget=byte_budget
+    )
