@@ -1,0 +1,94 @@
+"""What must hold between rows: ids that exist, heights not under the ends, keys that are new."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from elsuite.database.rows import Batch
+from elsuite.schema import REFERENCES, TABLES, height_tolerance
+
+__all__ = ["check_heights", "check_keys", "check_references"]
+
+Values = np.ndarray[Any, Any]
+
+
+def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) -> None:
+    """Raise unless every id in the new rows is of a row that exists or is new too.
+
+    Parameters
+    ----------
+    batches : mapping of table to Batch
+    counts : mapping of table to int
+        Rows before the new ones.
+
+    Raises
+    ------
+    ValueError
+    """
+    for table, batch in batches.items():
+        for name, target in REFERENCES[table].items():
+            if name not in batch.columns:
+                continue
+            ids = batch.columns[name]
+            n_rows = counts[target] + (batches[target].n_rows if target in batches else 0)
+            lowest = 0 if table == "paths" else -1
+            bad = np.flatnonzero((ids < lowest) | (ids >= n_rows))
+            if bad.size:
+                raise ValueError(
+                    f"{table}.{name}: row {bad[0]} has id {ids[bad[0]]}; "
+                    f"ids from {lowest} to {n_rows - 1} are allowed ({n_rows} {TABLES[target].name})"
+                )
+
+
+def check_heights(batch: Batch, energies: Values, surfaces: tuple[str, ...]) -> None:
+    """Raise if a path's height is under the energy of one of its ends by more than rounding.
+
+    Parameters
+    ----------
+    batch : Batch
+        New paths.
+    energies : ndarray (n_minima, n_surfaces)
+    surfaces : tuple of str
+
+    Raises
+    ------
+    ValueError
+    """
+    if not batch.n_rows:
+        return
+    place = {name: index for index, name in enumerate(surfaces)}
+    surface = np.array([place[name] for name in batch.columns["surface"]])
+    ends = np.stack([energies[batch.columns[end], surface] for end in ("source", "target")])
+    for name in ("height", "refined_height"):
+        if name not in batch.columns:
+            continue
+        with np.errstate(invalid="ignore"):
+            under = batch.columns[name] < ends - height_tolerance(ends)
+        if under.any():
+            end, row = np.argwhere(under)[0]
+            raise ValueError(
+                f"paths.{name}: row {row} has {batch.columns[name][row]!r}, under the energy {ends[end, row]!r} of its "
+                f"{('source', 'target')[end]} on surface {batch.columns['surface'][row]!r}; lift it to the higher end"
+            )
+
+
+def check_keys(batches: Mapping[str, Batch], known: Callable[[str], set[int]]) -> dict[str, set[int]]:
+    """Return the new keys of each table, or raise if one is there already.
+
+    Raises
+    ------
+    ValueError
+    """
+    new: dict[str, set[int]] = {}
+    for table, batch in batches.items():
+        keys = batch.columns.get("key")
+        if keys is None or not keys.any():
+            continue
+        listed = keys[keys != 0].tolist()
+        new[table] = set(listed)
+        twice = new[table] & known(table)
+        if twice or len(new[table]) < len(listed):
+            key = min(twice) if twice else next(key for key in listed if listed.count(key) > 1)
+            raise ValueError(f"{table}.key: {key} is {'in the database already' if twice else 'given twice'}")
+    return new

@@ -1,0 +1,133 @@
+"""The folder and the root of a store: what may be opened, what may be made, and clear errors for all else."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zarr.abc.store import Store
+
+from elsuite.database.arrays import read_root
+from elsuite.schema import (
+    FORMAT,
+    FORMAT_VERSION,
+    TABLES,
+    DamagedStoreError,
+    NewerFormatError,
+    NotAStoreError,
+    NotFoundError,
+    StoreAccessError,
+    StoreExistsError,
+)
+
+__all__ = ["check_new_folder", "check_root", "existing_folder", "local_path"]
+
+ROOT = "zarr.json"
+
+
+def local_path(path: str | Path) -> Path:
+    """Return a path on a file system; URLs of object stores are refused.
+
+    Raises
+    ------
+    ValueError
+        For a URL.
+    """
+    if "://" in str(path):
+        raise ValueError(
+            f"{path}: only folders on a file system are supported, no URLs; copy the store to a disk"
+        )
+    return Path(path).expanduser()
+
+
+def existing_folder(path: str | Path) -> Path:
+    """Return the folder of a store, or raise and say what is there instead.
+
+    Raises
+    ------
+    NotFoundError
+        When nothing is there.
+    NotAStoreError
+        When something else is there.
+    StoreAccessError
+        When it may not be looked at.
+    """
+    folder = local_path(path)
+    try:
+        if not folder.exists():
+            raise NotFoundError(f"no database at {folder}{_neighbors(folder)}")
+        if not folder.is_dir():
+            raise NotAStoreError(f"{folder} is a file; a landscape database is a folder")
+        if not (folder / ROOT).is_file():
+            raise NotAStoreError(
+                f"{folder} is no landscape database: it has no {ROOT}{_neighbors(folder / ROOT)}"
+            )
+    except OSError as error:
+        raise StoreAccessError(f"cannot open {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def _neighbors(path: Path) -> str:
+    """Name the databases that lie beside a path, for the message."""
+    try:
+        found = sorted(item.parent.name for item in path.parent.glob(f"*/{ROOT}"))[:5]
+    except OSError:
+        found = []
+    return f"; {path.parent} has {', '.join(found)}" if found else ""
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise unless a database can be made here: nothing there, or an empty folder, or a creation that was cut off.
+
+    Raises
+    ------
+    StoreExistsError
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise StoreExistsError(f"{folder} is there already and is a file; choose another name")
+    names = {item.name for item in folder.iterdir()}
+    if ROOT in names:
+        raise StoreExistsError(f"{folder} is there already; open it with mode 'a' to add to it")
+    if names - {".lock", *TABLES} - {name for name in names if name.endswith(".partial")}:
+        raise StoreExistsError(f"{folder} is there already and holds other files; choose another name")
+
+
+def check_root(store: Store, path: object) -> dict[str, Any]:
+    """Return the attributes of a store's root after checking them.
+
+    Raises
+    ------
+    NotAStoreError
+        When the root is another kind of zarr store.
+    NewerFormatError
+        When its format is newer than this program's.
+    DamagedStoreError
+        When the root cannot be read or lacks what every version has.
+    """
+    root = read_root(store)
+    if root.get("format") != FORMAT:
+        raise NotAStoreError(
+            f"{path} is a zarr store, and no landscape database (its root says no format {FORMAT!r})"
+        )
+    version = root.get("format_version")
+    if not isinstance(version, int):
+        raise DamagedStoreError(f"{path}: format_version is {version!r}, a whole number is expected")
+    if version > FORMAT_VERSION:
+        raise NewerFormatError(
+            f"{path} has format version {version}; this program reads up to {FORMAT_VERSION}: install a newer elsuite"
+        )
+    _check_counts(root, path)
+    return root
+
+
+def _check_counts(root: Mapping[str, Any], path: object) -> None:
+    for name in ("n_parameters", *(table.pointer for table in TABLES.values())):
+        value = root.get(name)
+        if not isinstance(value, int) or value < 0:
+            raise DamagedStoreError(
+                f"{path}: the root's {name} is {value!r}, a whole number from 0 is expected"
+            )
+    surfaces = root.get("surfaces")
+    if not isinstance(surfaces, list) or not surfaces or not all(isinstance(name, str) for name in surfaces):
+        raise DamagedStoreError(f"{path}: the root's surfaces are {surfaces!r}, a list of names is expected")

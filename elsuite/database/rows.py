@@ -1,0 +1,323 @@
+"""What `add` is given, turned into arrays: every column checked for dtype and shape against the format."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from elsuite.schema import FILL, KINDS, Column, NotFoundError, Table, extra_column
+
+__all__ = ["Batch", "Context", "Rows", "make_batch"]
+
+Values: TypeAlias = np.ndarray[Any, Any]
+Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a batch is checked against: the surfaces, the number of parameters, their dtype, known extra dtypes."""
+
+    surfaces: tuple[str, ...]
+    n_parameters: int
+    dtype: str
+    extra: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The new rows of one table.
+
+    Attributes
+    ----------
+    n_rows : int
+    columns : dict of str to ndarray (n_rows, ...)
+        Rectangular; short curves and profiles are padded with NaN.
+    pieces : dict of str to list of (int, ndarray)
+        The optional columns: runs of consecutive rows that have a value, each with its first row.
+    extra : dict of str to Column
+        Columns that the format does not name.
+    """
+
+    n_rows: int
+    columns: dict[str, Values]
+    pieces: dict[str, list[tuple[int, Values]]]
+    extra: dict[str, Column]
+
+
+def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
+    """Return the rows as checked arrays.
+
+    Parameters
+    ----------
+    table : Table
+    rows : mapping of column to values, or sequence of mappings
+        A value of None is a missing one; a single number or string stands for every row.
+    context : Context
+
+    Returns
+    -------
+    Batch
+
+    Raises
+    ------
+    ValueError
+        Naming the column, what was given and what is expected.
+    NotFoundError
+        For a surface that the database does not have.
+    """
+    given = dict(rows) if isinstance(rows, Mapping) else _columns_of(table, rows)
+    if not given:
+        return Batch(0, {}, {}, {})
+    n_rows = _count(table, given)
+    for name in table.required:
+        if name not in given:
+            raise ValueError(f"{table.name}.{name} is missing; {table.name} need {', '.join(table.required)}")
+    columns: dict[str, Values] = {}
+    pieces: dict[str, list[tuple[int, Values]]] = {}
+    extra: dict[str, Column] = {}
+    for name, values in given.items():
+        column = table.columns.get(name) or context.extra.get(name)
+        if column is None:
+            column = extra[name] = extra_column(name, _inferred(table, name, values))
+        if column.optional:
+            pieces[name] = _pieces(table, column, _rowwise(values), n_rows, context)
+        else:
+            columns[name] = _column(table, column, values, n_rows, context)
+    if table.name == "paths":
+        _complete_paths(columns, n_rows, context)
+    return Batch(n_rows, columns, pieces, extra)
+
+
+def _columns_of(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    if isinstance(rows, str | bytes) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(
+            f"{table.name}: expected a mapping of columns or a sequence of rows, got {type(rows).__name__}"
+        )
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names} if names else {}
+
+
+def _count(table: Table, given: Mapping[str, Any]) -> int:
+    """Return the number of rows: the length of the first column that is no single value."""
+    for name in (*table.required, *given):
+        values = given.get(name)
+        if isinstance(values, Mapping):
+            values = next((value for value in values.values() if np.ndim(value) > 0), None)
+        if values is not None and not isinstance(values, str) and _length(values) is not None:
+            return len(values)
+    raise ValueError(f"{table.name}: no column with one value a row; give lists or arrays, one value a row")
+
+
+def _length(values: Any) -> int | None:
+    try:
+        return len(values)
+    except TypeError:
+        return None
+
+
+def _inferred(table: Table, name: str, values: Any) -> str:
+    """Return the dtype of a column that the format does not name."""
+    known = [value for value in np.asarray(values, dtype=object).ravel() if value is not None]
+    if known and all(isinstance(value, str) for value in known):
+        return "str"
+    kind = np.asarray(known).dtype.kind
+    if kind in "biu" and len(known) == np.size(np.asarray(values, dtype=object)):
+        return "int64"
+    if kind in "biuf":
+        return "float64"
+    raise ValueError(
+        f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are"
+    )
+
+
+def _rowwise(values: Any) -> Any:
+    """Return values as something that can be asked row by row for None."""
+    return values if isinstance(values, np.ndarray) else list(values)
+
+
+def _expected(column: Column, n_rows: int, context: Context) -> tuple[int | str, ...]:
+    sizes: dict[str, int | str] = {"surface": len(context.surfaces), "parameter": context.n_parameters}
+    return (n_rows, *(sizes.get(dim, f"any {dim}") for dim in column.dims))
+
+
+def _wrong_shape(
+    table: Table, column: Column, given: tuple[int, ...], n_rows: int, context: Context
+) -> ValueError:
+    dims = ", ".join([table.dim, *column.dims])
+    expected = ", ".join(map(str, _expected(column, n_rows, context)))
+    return ValueError(f"{table.name}.{column.name}: expected shape ({expected}) for ({dims}), got {given}")
+
+
+def _column(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Values:
+    """Return the rectangular array of one column."""
+    if "surface" in column.dims:
+        values = _by_surface(table, column, values, n_rows, context)
+    if column.dims and column.dims[-1] in {"epoch", "point"}:
+        values = _padded(table, column, values)
+    dtype = context.dtype if column.dtype == "parameter" else column.dtype
+    if column.dims and isinstance(values, list | tuple):
+        hole = np.full(
+            [size for size in _expected(column, n_rows, context)[1:] if isinstance(size, int)], np.nan
+        )
+        values = [hole if value is None else value for value in values]
+    result = _cast(table, column, values, dtype)
+    if result.ndim == 0 and not column.dims:
+        result = np.broadcast_to(result, (n_rows,))
+    expected = _expected(column, n_rows, context)
+    fits = result.ndim == len(expected) and all(
+        isinstance(want, str) or want == size for want, size in zip(expected, result.shape, strict=False)
+    )
+    if not fits:
+        raise _wrong_shape(table, column, result.shape, n_rows, context)
+    return result
+
+
+def _by_surface(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Any:
+    """Turn mappings of surface to values into arrays with a dim for the surface; a missing surface is NaN."""
+    if isinstance(values, Mapping):
+        _known_surfaces(table, column, values, context)
+        rows = [{name: of_surface[row] for name, of_surface in values.items()} for row in range(n_rows)]
+        for name, of_surface in values.items():
+            if len(of_surface) != n_rows:
+                raise ValueError(
+                    f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {len(of_surface)}"
+                )
+        return _by_surface(table, column, rows, n_rows, context)
+    if isinstance(values, np.ndarray) or not any(isinstance(value, Mapping) for value in values):
+        return values
+    hole: Any = np.nan if len(column.dims) == 1 else []
+    result = []
+    for value in values:
+        if isinstance(value, Mapping):
+            _known_surfaces(table, column, value, context)
+            value = [value.get(surface, hole) for surface in context.surfaces]
+        result.append(value)
+    return result
+
+
+def _known_surfaces(table: Table, column: Column, values: Mapping[str, Any], context: Context) -> None:
+    for surface in values:
+        if surface not in context.surfaces:
+            raise NotFoundError(
+                f"{table.name}.{column.name}: no surface {surface!r}; the surfaces are {', '.join(context.surfaces)}"
+            )
+
+
+def _padded(table: Table, column: Column, values: Any) -> Any:
+    """Pad ragged curves or profiles with NaN to one length; `values` is (rows, [surface,] points)."""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values
+    inner = len(column.dims) - 1
+    try:
+        if inner == 0:
+            rows = [np.asarray([] if row is None else row, dtype=np.float64) for row in values]
+            return _pad(rows)
+        nested = [
+            [] if row is None else [np.asarray(curve, dtype=np.float64) for curve in row] for row in values
+        ]
+        longest = max((curve.size for row in nested for curve in row), default=0)
+        width = max((len(row) for row in nested), default=0)
+        result = np.full((len(nested), width, longest), np.nan)
+        for i, row in enumerate(nested):
+            for j, curve in enumerate(row):
+                result[i, j, : curve.size] = curve
+        return result
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{table.name}.{column.name}: expected numbers, one list a row: {error}") from error
+
+
+def _pad(rows: list[Values]) -> Values:
+    if any(row.ndim != 1 for row in rows):
+        raise ValueError(f"a row has {max(row.ndim for row in rows)} dims")
+    result = np.full((len(rows), max((row.size for row in rows), default=0)), np.nan)
+    for i, row in enumerate(rows):
+        result[i, : row.size] = row
+    return result
+
+
+def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
+    """Return values in the column's dtype without losing anything."""
+    where = f"{table.name}.{column.name}"
+    if dtype == "str":
+        return _strings(where, values)
+    try:
+        if dtype in {"int64", "uint64"}:
+            return _integers(where, values, dtype)
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        shapes = "" if not column.dims else " (rows of different shapes?)"
+        raise ValueError(f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {error}") from error
+
+
+def _integers(where: str, values: Any, dtype: str) -> Values:
+    if isinstance(values, list | tuple):
+        values = [FILL[dtype] if value is None else value for value in values]
+    raw = np.asarray(values)
+    if raw.size == 0:
+        return raw.astype(dtype)
+    if raw.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in raw.ravel()):
+        return raw.astype(dtype)  # integers of more than 64 bits raise OverflowError here
+    if raw.dtype.kind not in "biu" or (dtype == "uint64" and raw.dtype.kind == "i" and raw.min() < 0):
+        raise ValueError(f"{raw.dtype} values such as {raw.ravel()[0]!r} are no {dtype}")
+    if dtype == "int64" and raw.dtype.kind == "u" and raw.max() > np.iinfo(np.int64).max:
+        raise ValueError("a value is over the largest int64")
+    return raw.astype(dtype)
+
+
+def _strings(where: str, values: Any) -> Values:
+    if isinstance(values, str):
+        return np.asarray(str(values), dtype=object)
+    raw = np.asarray(values, dtype=object)
+    known = ["" if value is None else value for value in raw.ravel()]
+    wrong = next((value for value in known if not isinstance(value, str)), None)
+    if wrong is not None:
+        raise ValueError(f"{where}: expected strings, got {wrong!r}")
+    result = np.empty(len(known), dtype=object)
+    result[:] = [str(value) for value in known]
+    return result.reshape(raw.shape)
+
+
+def _summary(values: Any) -> str:
+    if isinstance(values, np.ndarray):
+        return f"{values.dtype} of shape {values.shape}"
+    return f"{values!r:.60}"
+
+
+def _pieces(
+    table: Table, column: Column, values: Any, n_rows: int, context: Context
+) -> list[tuple[int, Values]]:
+    """Return the runs of consecutive rows that have a value."""
+    if len(values) != n_rows:
+        raise _wrong_shape(table, column, np.shape(values)[:1], n_rows, context)
+    dtype = context.dtype if column.dtype == "parameter" else column.dtype
+    pieces: list[tuple[int, list[Values]]] = []
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        array = _cast(table, column, value, dtype)
+        if array.ndim != len(column.dims) or array.shape[-1] != context.n_parameters:
+            raise _wrong_shape(table, column, (n_rows, *array.shape), n_rows, context)
+        last = pieces[-1] if pieces else None
+        if last and last[0] + len(last[1]) == row and last[1][0].shape == array.shape:
+            last[1].append(array)
+        else:
+            pieces.append((row, [array]))
+    return [(row, np.stack(arrays)) for row, arrays in pieces]
+
+
+def _complete_paths(columns: dict[str, Values], n_rows: int, context: Context) -> None:
+    """Fill in the surface where there is one only and the kind `path`; check the names given."""
+    if "surface" not in columns:
+        if len(context.surfaces) > 1:
+            raise ValueError(f"paths.surface is missing; the surfaces are {', '.join(context.surfaces)}")
+        columns["surface"] = np.full(n_rows, context.surfaces[0], dtype=object)
+    columns.setdefault("kind", np.full(n_rows, KINDS[0], dtype=object))
+    for surface in columns["surface"]:
+        if surface not in context.surfaces:
+            raise NotFoundError(
+                f"paths.surface: no surface {surface!r}; the surfaces are {', '.join(context.surfaces)}"
+            )
+    for kind in columns["kind"]:
+        if kind not in KINDS:
+            raise ValueError(f"paths.kind: {kind!r} given, {' or '.join(KINDS)} allowed")
