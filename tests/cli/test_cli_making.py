@@ -1,0 +1,103 @@
+"""Commands that build: a study run as a user runs it, its errors, and the demonstration at small scale."""
+
+import json
+import sys
+
+import pytest
+
+from elsuite.cli import main
+
+pytestmark = pytest.mark.making
+
+SMALL = """
+[data]
+name = "digits"
+n_train = 100
+n_test = 50
+[network]
+architecture = "fcp"
+hidden_sizes = [5]
+[[minimizers]]
+algorithm = "sgd"
+starts = 2
+epochs = 2
+[[minimizers]]
+algorithm = "lbfgs-gss"
+starts = 2
+epochs = 2
+[[paths]]
+finder = "fourier"
+setting = "published"
+n_steps = 2
+pairs = "spanning"
+"""
+
+
+@pytest.fixture
+def elsuite(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return run
+
+
+def test_run_builds_the_database_and_says_what_was_found(elsuite, tmp_path):
+    (tmp_path / "study.toml").write_text(SMALL)
+    code, out, err = elsuite("run", tmp_path / "study.toml", "--out", tmp_path / "out")
+    assert (code, err) == (0, "")  # quiet where there is no terminal
+    assert "sgd/train" in out
+    assert "landscape.elsuite" in out
+    code, out, _ = elsuite("run", tmp_path / "study.toml", "--out", tmp_path / "out", "--json")
+    assert json.loads(out)["n_minima"] == 8
+
+
+def test_a_seed_on_the_command_line_is_the_study_that_is_stored(elsuite, tmp_path):
+    from elsuite.database import open_database
+
+    (tmp_path / "study.toml").write_text("seed = 5\n" + SMALL)
+    assert elsuite("run", tmp_path / "study.toml", "--out", tmp_path / "out", "--seed", 9)[0] == 0
+    with open_database(tmp_path / "out" / "landscape.elsuite") as database:
+        assert "seed = 9" in database.attributes["study"]
+        assert "seed = 5" not in database.attributes["study"]
+        assert database.runs["seed"].values[0] == 9_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("run", "{tmp}/none.toml", "--out", "{tmp}/o"), ["none.toml", "cannot be read"]),
+        (("run", "{tmp}/bad.toml", "--out", "{tmp}/o"), ["bad.toml", "minimizers[0].epoch", "epochs"]),
+        (("run", "{tmp}/good.toml"), ["--out"]),
+        (("run", "{tmp}/good.toml", "--out", "{tmp}/o", "--seed", "-1"), ["-1"]),
+        (("demo", "--seed", "many", "--out", "{tmp}/o"), ["many"]),
+    ],
+)
+def test_an_error_is_one_clear_line_and_exit_code_2(elsuite, tmp_path, arguments, words):
+    (tmp_path / "good.toml").write_text(SMALL)
+    (tmp_path / "bad.toml").write_text(SMALL.replace("epochs", "epoch", 1))
+    code, out, err = elsuite(*(a.format(tmp=tmp_path) for a in arguments))
+    assert code == 2
+    assert out == ""
+    lines = [line for line in err.splitlines() if line and not line.startswith(("Usage", "Try"))]
+    assert len(lines) == 1, err
+    assert all(word in lines[0] for word in words), lines
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_demonstration_ends_with_database_pictures_and_page(elsuite, tmp_path, monkeypatch):
+    from elsuite.exploration import study
+
+    monkeypatch.setattr(study, "shipped_study", lambda name: SMALL)
+    code, out, err = elsuite("demo", "--out", tmp_path)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "landscape.elsuite").is_dir()
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    for kind in ("disconnectivity", "heights", "kpca", "distances", "losses", "clustering"):
+        for ending in ("png", "svg"):
+            assert (tmp_path / "figures" / f"{kind}.{ending}").stat().st_size > 1_000
+    for words in ("sgd/train", "lbfgs-gss/test", "report.html", "landscape.elsuite", "components"):
+        assert words in out
