@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from elsuite.exploration.settings import settings_model
+import torch
+
+from elsuite.exploration.settings import frozen
 from elsuite.exploration.study import MinimizerSection, PathsSection, Study
-from elsuite.landscapes import ARCHITECTURES, NeuralLandscape
-from elsuite.landscapes.datasets import DataSet, load_data
+from elsuite.landscapes import ARCHITECTURES, NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
@@ -47,7 +48,15 @@ def build_landscape(study: Study, *, folder: str | None = None) -> NeuralLandsca
         seed=study.data.seed,
         folder=folder or study.data.folder,
     )
-    return network_landscape(study, data)
+    network = study.network
+    return network_landscape(
+        network.architecture,
+        data,
+        byte_budget=network.byte_budget,
+        device=network.device,
+        dtype=getattr(torch, network.dtype),
+        **frozen(network.options),
+    )
 
 
 def landscape_identity(study: Study) -> dict[str, Any]:
@@ -65,15 +74,9 @@ def build_minimizer(section: MinimizerSection) -> Minimizer:
 def build_finder(section: PathsSection) -> PathFinder:
     """Return the finder that a section names, with its settings."""
     if section.finder == "fourier" and section.setting == "published":
-        return FourierPathFinder.published(**_tuples(FourierPathFinder, section.settings))
+        return FourierPathFinder.published(**frozen(section.settings))
     return _built(PATH_FINDERS[section.finder], section.settings)
 
 
 def _built(algorithm: Any, settings: Mapping[str, Any]) -> Any:
-    return algorithm(**_tuples(algorithm, settings))
-
-
-def _tuples(algorithm: type, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `settings` with TOML's lists as tuples: frozen values hold no lists."""
-    settings_model(algorithm)
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return algorithm(**frozen(settings))

@@ -3,12 +3,13 @@
 import dataclasses
 import inspect
 import typing
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 import pydantic
 
-__all__ = ["SettingsError", "all_settings", "settings_model"]
+__all__ = ["SettingsError", "all_settings", "frozen", "settings_model"]
 
 _MODEL = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
@@ -35,6 +36,17 @@ def all_settings(algorithm: object) -> dict[str, Any]:
     if not dataclasses.is_dataclass(algorithm):
         return {}
     return {f.name: _plain(getattr(algorithm, f.name)) for f in dataclasses.fields(algorithm) if f.init}
+
+
+def frozen(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `settings` with TOML's lists as tuples: frozen values hold no lists.
+
+    Examples
+    --------
+    >>> frozen({"hidden": [32, 32]})
+    {'hidden': (32, 32)}
+    """
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from elsuite.exploration.settings import SettingsError, settings_model
+from elsuite.exploration.settings import SettingsError, frozen, settings_model
 
 __all__ = [
     "DataSection",
@@ -213,7 +213,7 @@ def _check_paths(where: str, paths: PathsSection, study: Study, finders: Mapping
 def _settings(where: str, given: Mapping[str, Any], algorithm: type) -> list[str]:
     try:
         settings_model(algorithm).model_validate(given)
-        algorithm(**given)
+        algorithm(**frozen(given))
     except pydantic.ValidationError as error:
         return [f"{where}.{_line(entry, settings_model(algorithm))}" for entry in error.errors()]
     except (SettingsError, ValueError, TypeError) as error:

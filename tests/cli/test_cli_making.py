@@ -16,7 +16,7 @@ n_train = 100
 n_test = 50
 [network]
 architecture = "fcp"
-hidden_sizes = [5]
+hidden = [5]
 [[minimizers]]
 algorithm = "sgd"
 starts = 2

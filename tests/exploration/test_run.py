@@ -25,7 +25,7 @@ n_train = 120
 n_test = 60
 [network]
 architecture = "fcp"
-hidden_sizes = [6]
+hidden = [6]
 [[minimizers]]
 algorithm = "sgd"
 starts = 3
@@ -189,7 +189,7 @@ def test_another_study_is_refused_and_a_longer_one_goes_on(tmp_path):
     for old, new, words in [
         ("seed = 1", "seed = 2", "seed is 1 there and 2 here"),
         ("learning_rate = 0.1", "learning_rate = 0.2", "learning_rate is 0.1 there and 0.2 here"),
-        ("hidden_sizes = [6]", "hidden_sizes = [7]", "hidden_sizes"),
+        ("hidden = [6]", "hidden = [7]", "hidden"),
         ("n_train = 120", "n_train = 100", "n_train is 120 there and 100 here"),
     ]:
         with pytest.raises(StudyError, match=words):

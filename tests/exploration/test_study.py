@@ -14,7 +14,7 @@ seed = 3
 name = "digits"
 [network]
 architecture = "fcp"
-hidden_sizes = [8]
+hidden = [8]
 [[minimizers]]
 algorithm = "sgd"
 starts = 2
@@ -40,9 +40,9 @@ MISTAKES = [
     ('name = "digits"\n', "", ["data.name", "required"]),
     ('name = "digits"', 'name = "digits"\nn_train = 0', ["data.n_train", "0", "greater than or equal to 1"]),
     ('architecture = "fcp"', 'architecture = "resnet"', ["network.architecture", "'resnet'", "fcp", "lenet", "lstm"]),
-    ("hidden_sizes = [8]", "hidden_size = [8]", ["network.hidden_size", "unknown key", "hidden_sizes"]),
-    ("hidden_sizes = [8]", 'activation = "step"', ["activation", "'step'", "softplus"]),
-    ("hidden_sizes = [8]", 'dtype = "float16"', ["network.dtype", "'float16'", "float32"]),
+    ("hidden = [8]", "hiden = [8]", ["network.hiden", "unknown key", "did you mean 'hidden'"]),
+    ("hidden = [8]", 'activation = "step"', ["activation", "'step'", "softplus"]),
+    ("hidden = [8]", 'dtype = "float16"', ["network.dtype", "'float16'", "float32"]),
     ('algorithm = "sgd"', 'algorithm = "sdg"', ["minimizers[0].algorithm", "'sdg'", "sgd"]),
     ("starts = 2\nepochs = 1", "starts = 0\nepochs = 1", ["minimizers[0].starts", "0"]),
     ("epochs = 1", "epoch = 1", ["minimizers[0].epoch", "unknown key", "did you mean 'epochs'"]),
