@@ -1,11 +1,11 @@
 """From tables to graphs, and what graphs of barriers can be asked: minimax barriers, routes, neighbors.
 
-networkx graphs are what users hold; the computing is done by `scipy.sparse.csgraph` on arrays (`network_arrays`).
+networkx graphs are what users hold; `scipy.sparse.csgraph` computes, on arrays (`network_arrays`).
 """
 
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -13,7 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-__all__ = ["NetworkArrays", "network_arrays", "spanning_forest"]
+if TYPE_CHECKING:
+    AnyGraph: TypeAlias = nx.Graph[Any]
+else:  # networkx classes take no parameters at run time
+    AnyGraph: TypeAlias = nx.Graph
+
+__all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +43,20 @@ class NetworkArrays:
     heights: NDArray[np.float64]
 
 
-def network_arrays(network: nx.Graph, *, energy: str = "energy") -> NetworkArrays:
-    """Return the nodes and edges of any networkx graph as arrays; directions are ignored, parallel edges kept.
+def network_arrays(network: AnyGraph, *, energy: str = "energy") -> NetworkArrays:
+    """Return the nodes and edges of any networkx graph as arrays.
 
-    Raises
-    ------
-    ValueError
-        If a node or an edge has no such attribute, or one that is no number.
+    Directions are ignored, parallel edges kept. A node or an edge without the attribute, or with one that
+    is no number, raises ValueError.
+
+    Returns
+    -------
+    NetworkArrays
     """
     labels = tuple(network.nodes)
     position = {label: k for k, label in enumerate(labels)}
     energies = [_number(value, energy, "node", label) for label, value in network.nodes(data=energy)]
-    edges = list(network.edges(data=energy))
+    edges: list[tuple[Hashable, Hashable, Any]] = list(network.edges(data=energy))
     heights = [_number(value, energy, "edge", (source, target)) for source, target, value in edges]
     return NetworkArrays(
         labels,
@@ -78,9 +85,14 @@ def spanning_forest(
 ) -> NDArray[np.int64]:
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
-    Among parallel edges the lowest counts, among equally high ones the first; self edges never do.
-    csgraph drops edges of weight zero and sums parallel ones, so it is given ranks, which start at 1, and one edge a pair.
+    Of parallel edges the lowest counts, of equally high ones the first; self edges never do.
+
+    Returns
+    -------
+    ndarray of int
     """
+    # csgraph drops edges of weight zero and sums parallel ones: it gets ranks, from 1 on, and one edge a
+    # pair.
     ends = np.asarray([sources, targets], dtype=np.int64)
     order = np.argsort(np.asarray(heights, dtype=np.float64), kind="stable")
     low, high = ends.min(axis=0)[order], ends.max(axis=0)[order]

@@ -1,4 +1,4 @@
-"""The disconnectivity tree of a network of minima: who joins whom at which energy, with the network's own labels."""
+"""The disconnectivity tree of a network of minima: which labels join at which energy."""
 
 import operator
 from collections.abc import Hashable, Sequence
@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import overload
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
-from elsuite.network import network_arrays
+from elsuite.network import AnyGraph, network_arrays
 from elsuite.schema import NotFoundError
 
-__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree", "superbasins"]
+__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,7 @@ class Merge:
 
     @property
     def members(self) -> tuple[tuple[Hashable, ...], ...]:
-        """The parts joined: the part with the lowest minimum first, the labels of each in the network's order."""
+        """The labels of each part joined, in the network's order; the lowest part is first."""
         tree = self._tree.tree
         parts = []
         for child in tree.children(self.node):
@@ -98,7 +97,17 @@ class DisconnectivityTree:
         return {label: k for k, label in enumerate(self.leaves)}
 
     def position(self, label: Hashable) -> int:
-        """Return which leaf has this label; raises NotFoundError if none has."""
+        """Return which leaf has this label.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        NotFoundError
+            If none has.
+        """
         try:
             return self._positions[label]
         except KeyError:
@@ -107,12 +116,11 @@ class DisconnectivityTree:
     def minimax_barrier(self, a: Hashable, b: Hashable) -> float | None:
         """Return the lowest energy at which two minima are joined, or None if they never are.
 
-        The barrier of a minimum to itself is its energy.
+        The barrier of a minimum to itself is its energy. Unknown labels raise NotFoundError.
 
-        Raises
-        ------
-        NotFoundError
-            If a label is no leaf.
+        Returns
+        -------
+        float or None
         """
         low, high = sorted((self.position(a), self.position(b)))
         parents = self.tree.parents
@@ -123,15 +131,15 @@ class DisconnectivityTree:
         return float(self.tree.heights[low])
 
 
+# A short account of what labels there are.
 def _listing(labels: Sequence[Hashable], limit: int = 6) -> str:
-    """Return a short account of what labels there are."""
     shown = ", ".join(repr(label) for label in labels[:limit])
     return f"it has {len(labels)} minima" + (
         f" ({shown}{', ...' if len(labels) > limit else ''})" if labels else ""
     )
 
 
-def disconnectivity_tree(network: nx.Graph, *, energy: str = "energy") -> DisconnectivityTree:
+def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> DisconnectivityTree:
     """Return the disconnectivity tree of any networkx graph whose nodes and edges have an energy.
 
     Parallel and self edges, isolated nodes and separate components are all legal, and directions are ignored;
@@ -165,43 +173,12 @@ def disconnectivity_tree(network: nx.Graph, *, energy: str = "energy") -> Discon
     [(0.5, (('a',), ('b',))), (0.9, (('a', 'b'), ('c',)))]
     >>> tree.minimax_barrier("a", "c")
     0.9
-    >>> superbasins(tree, 0.6)
-    [['a', 'b'], ['c']]
     """
     arrays = network_arrays(network, energy=energy)
     bad = np.flatnonzero(~np.isfinite(arrays.energies))
     if len(bad):
-        raise ValueError(
-            f"node {arrays.labels[bad[0]]!r} has {energy} {arrays.energies[bad[0]]}: minima need finite energies"
-        )
+        node, value = arrays.labels[bad[0]], arrays.energies[bad[0]]
+        raise ValueError(f"node {node!r} has the {energy} {value}: minima need finite energies")
     return DisconnectivityTree(
         arrays.labels, merge_tree(arrays.energies, arrays.sources, arrays.targets, arrays.heights)
     )
-
-
-def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
-    """Return the sets of minima that reach each other without rising above an energy.
-
-    Minima above `energy` are in none. The largest superbasin comes first, of equally large ones that with the
-    lowest minimum; within each the lowest minimum comes first.
-
-    Parameters
-    ----------
-    tree : DisconnectivityTree
-    energy : float
-        Absolute energy, inclusive: a merge at exactly this energy has happened.
-
-    Returns
-    -------
-    list of lists of labels
-    """
-    order = tree.tree.leaf_order
-    group = np.concatenate([[0], np.cumsum(tree.tree.gaps > energy)])[: len(order)]
-    ranks = tree.tree.leaf_ranks
-    found: dict[int, list[int]] = {}
-    for leaf, number in zip(order.tolist(), group.tolist(), strict=True):
-        if tree.tree.heights[leaf] <= energy:
-            found.setdefault(number, []).append(leaf)
-    basins = [sorted(leaves, key=ranks.__getitem__) for leaves in found.values()]
-    basins.sort(key=lambda leaves: (-len(leaves), ranks[leaves[0]]))
-    return [[tree.leaves[leaf] for leaf in leaves] for leaves in basins]

@@ -13,7 +13,7 @@ ScaleName: TypeAlias = Literal["linear", "log", "gaps"]
 
 
 class EnergyScale(abc.ABC):
-    """A strictly increasing map from energies to drawn heights."""
+    """An increasing map from energies to drawn heights."""
 
     @abc.abstractmethod
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
@@ -25,7 +25,7 @@ class EnergyScale(abc.ABC):
 
     @abc.abstractmethod
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
-        """Return about `n` round energies from `low` to `high` (both energies); draw them at ``forward(ticks)``."""
+        """Return about `n` round energies from energy `low` to `high`, to be drawn at ``forward(ticks)``."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,30 @@ class LinearScale(EnergyScale):
     """Drawn height = energy."""
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        """Return the energies themselves.
+
+        Returns
+        -------
+        ndarray
+        """
         return np.asarray(energies, dtype=np.float64)
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        """Return the heights themselves.
+
+        Returns
+        -------
+        ndarray
+        """
         return np.asarray(heights, dtype=np.float64)
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        """Return multiples of 1, 2 or 5 times a power of ten.
+
+        Returns
+        -------
+        ndarray
+        """
         return round_numbers(low, high, n)
 
 
@@ -55,12 +73,30 @@ class LogScale(EnergyScale):
     floor: float = 1e-300
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        """Return the decimal logarithms of energies.
+
+        Returns
+        -------
+        ndarray
+        """
         return np.log10(np.maximum(np.asarray(energies, dtype=np.float64), self.floor))
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        """Return ten to the power of heights.
+
+        Returns
+        -------
+        ndarray
+        """
         return np.power(10.0, np.asarray(heights, dtype=np.float64))
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        """Return powers of ten, or finer steps where there are few.
+
+        Returns
+        -------
+        ndarray
+        """
         bottom, top = self.forward([low, high])
         if top - bottom < 1:  # less than a decade: round numbers serve better than powers of ten
             return round_numbers(max(low, self.floor), high, n)
@@ -92,12 +128,30 @@ class GapScale(EnergyScale):
         return tuple(zip(self.energies[::2], self.energies[1::2], strict=True))
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+        """Return energies less what is cut out below them.
+
+        Returns
+        -------
+        ndarray
+        """
         return _piecewise(np.asarray(energies, dtype=np.float64), self.energies, self.heights)
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+        """Return the energies of drawn heights.
+
+        Returns
+        -------
+        ndarray
+        """
         return _piecewise(np.asarray(heights, dtype=np.float64), self.heights, self.energies)
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+        """Return round numbers outside the compressed gaps.
+
+        Returns
+        -------
+        ndarray
+        """
         edges = [low, *(edge for edge in self.energies if low < edge < high), high]
         drawn = self.forward(edges)
         ticks: list[NDArray[np.float64]] = []
@@ -171,8 +225,8 @@ def _log_scale(values: NDArray[np.float64], floor: float | None) -> LogScale:
     return LogScale(float(positive[0])) if len(positive) else LogScale()
 
 
+# The scale in which no empty range takes more than `largest_gap` of the drawn range.
 def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
-    """Return the scale in which no empty range takes more than `largest_gap` of the drawn range."""
     if not 0 < largest_gap < 1:
         raise ValueError(f"the largest gap is a share between 0 and 1, not {largest_gap}")
     lengths = np.diff(values)
@@ -180,7 +234,7 @@ def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
     total = float(longest_first.sum())
     kept, limit = total, np.inf
     for k, length in enumerate(longest_first.tolist(), start=1):
-        # With the k longest gaps cut to one length c, c = share * (rest + k c), so c = share rest / (1 - share k).
+        # With the k longest gaps cut to c each, c = share (rest + k c), so c = share rest / (1 - share k).
         kept -= length
         if largest_gap * k >= 1 or kept <= 0:
             break
@@ -198,7 +252,12 @@ def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
 
 
 def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
-    """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
+    """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`.
+
+    Returns
+    -------
+    ndarray
+    """
     span = high - low
     if not span > 0 or not np.isfinite(span):
         return np.array([low], dtype=np.float64)
@@ -208,4 +267,5 @@ def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
     ticks = np.arange(first, last + 1) * step
     decimals = max(0, int(-np.floor(np.log10(step))))
-    return np.round(ticks, decimals)
+    rounded: NDArray[np.float64] = np.round(ticks, decimals)
+    return rounded

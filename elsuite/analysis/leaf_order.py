@@ -20,12 +20,16 @@ def ordered_starts(
     values: NDArray[np.float64],
     labels: Sequence[Hashable] | None = None,
 ) -> NDArray[np.int64]:
-    """Return the position of each node's first leaf, shape (n_nodes,), in an order named or given.
+    """Return the position of each node's first leaf in an order named or given.
+
+    Returns
+    -------
+    ndarray of int (n_nodes,)
 
     Raises
     ------
     ValueError
-        If the name is unknown or a given order is none of all leaves.
+        If the name is unknown.
     """
     if isinstance(order, str):
         if order == "energy":
@@ -54,20 +58,19 @@ def _given_ranks(
     return np.array([rank[name] for name in names], dtype=np.float64)
 
 
+# The mean of `values` (n_leaves,) over the leaves under each node.
 def _means(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of `values` (n_leaves,) over the leaves under each node."""
     sums = np.concatenate([[0.0], np.cumsum(values[tree.leaf_order])])
     means: NDArray[np.float64] = (sums[tree.starts + tree.sizes] - sums[tree.starts]) / tree.sizes
     means[: tree.n_leaves] = values
     return means
 
 
+# Sort keys that put the child with the lowest minimum between the others, both sides about as wide.
+#
+# From the root down the trunk of a minimum (all nodes whose lowest it is), each branch goes to the side that
+# has fewer leaves so far, to the right when equal. A trunk thus stands in the middle of what hangs on it.
 def _sides(tree: MergeTree) -> NDArray[np.int64]:
-    """Return sort keys that put the child with the lowest minimum between the others, both sides about as wide.
-
-    From the root down the trunk of a minimum (all nodes whose lowest it is), each branch goes to the side that
-    has fewer leaves so far, to the right when equal. A trunk thus stands in the middle of what hangs on it.
-    """
     keys = [0] * tree.n_nodes
     parents, lowest, sizes = tree.parents.tolist(), tree.lowest.tolist(), tree.sizes.tolist()
     balance = [0] * tree.n_leaves  # leaves to the right of each trunk minus those to its left

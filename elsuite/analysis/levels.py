@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis.energy_scale import EnergyScale, LinearScale
-from elsuite.analysis.merge_tree import MergeTree, assemble_tree
+from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
 
 __all__ = ["with_levels"]
 
@@ -12,15 +12,15 @@ __all__ = ["with_levels"]
 def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale | None = None) -> MergeTree:
     """Return the tree with each merge raised to the first level at or above it.
 
-    Merges that come to lie at one level in one component become one. Merges above the last level stay where they
-    are, so that nothing is lost.
+    Merges that come to lie at one level in one component become one. Merges above the last level stay where
+    they are, so that nothing is lost.
 
     Parameters
     ----------
     tree : MergeTree
     levels : int or array-like
-        Energies of the levels; a number of levels spaces them equally on `scale` from the lowest minimum to the
-        highest merge, which the last one equals exactly.
+        Energies of the levels; a number of levels spaces them equally on `scale` from the lowest minimum to
+        the highest merge, which the last one equals exactly.
     scale : EnergyScale, optional
         Linear by default.
 
@@ -28,24 +28,16 @@ def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale 
     -------
     MergeTree
 
-    Raises
-    ------
-    ValueError
-        If there is no level.
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree
+    >>> with_levels(merge_tree([0.0, 0.0, 0.0], [0, 1], [1, 2], [0.8, 0.9]), [1.0, 2.0]).heights.tolist()
+    [0.0, 0.0, 0.0, 1.0]
     """
-    merges = tree.heights[tree.n_leaves :]
     rows = _level_energies(tree, levels, scale or LinearScale())
-    position = np.searchsorted(rows, merges)
-    raised = np.where(position < len(rows), rows[np.minimum(position, len(rows) - 1)], merges)
-    later = np.flatnonzero((tree.parents >= 0) & (tree.lowest != tree.lowest[tree.parents]))
-    later = later[np.argsort(tree.parents[later], kind="stable")]
-    above = tree.parents[later]
-    return assemble_tree(
-        tree.heights[: tree.n_leaves],
-        tree.lowest[later],
-        tree.lowest[above],
-        raised[above - tree.n_leaves],
-    )
+    raised = np.append(rows, np.inf)[np.searchsorted(rows, tree.gaps)]
+    raised = np.where(np.isfinite(raised), raised, tree.gaps)
+    return tree_of_gaps(tree.heights[: tree.n_leaves], tree.leaf_order, raised)
 
 
 def _level_energies(tree: MergeTree, levels: int | ArrayLike, scale: EnergyScale) -> NDArray[np.float64]:
@@ -57,10 +49,8 @@ def _level_energies(tree: MergeTree, levels: int | ArrayLike, scale: EnergyScale
     if levels < 1:
         raise ValueError(f"at least one level is needed, not {levels}")
     if tree.n_nodes == tree.n_leaves:
-        return np.zeros(1)
-    highest = tree.heights.max()
-    if tree.n_nodes > tree.n_leaves:
-        highest = tree.heights[-1]
+        return np.zeros(1)  # nothing to raise
+    highest = tree.heights[-1]
     ends = scale.forward([tree.heights[: tree.n_leaves].min(), highest])
     rows = scale.inverse(np.linspace(ends[0], ends[1], levels + 1)[1:])
     rows[-1] = highest

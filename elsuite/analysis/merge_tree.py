@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.network import spanning_forest
 
-__all__ = ["MergeTree", "assemble_tree", "merge_tree", "sums_from_root"]
+__all__ = ["MergeTree", "assemble_tree", "leaf_starts", "merge_tree", "tree_of_gaps"]
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class MergeTree:
-    """Which minima join at which energy. Nodes 0..n_leaves-1 are the minima; the others are merges, ascending in height.
+    """Which minima join at which energy.
 
-    A parent's id is always larger than its children's, so one pass over ascending ids goes from the leaves to the
-    roots, one over descending ids the other way.
+    Nodes 0 to n_leaves - 1 are the minima; the others are merges, ascending in height. A parent's id is
+    larger than its children's, so a pass over ascending ids goes from the leaves to the roots, over
+    descending ids back.
 
     Attributes
     ----------
@@ -33,60 +38,66 @@ class MergeTree:
     """
 
     n_leaves: int
-    parents: NDArray[np.int64]
-    heights: NDArray[np.float64]
-    lowest: NDArray[np.int64]
-    sizes: NDArray[np.int64]
+    parents: Ints
+    heights: Floats
+    lowest: Ints
+    sizes: Ints
 
     @property
     def n_nodes(self) -> int:
         """Number of leaves and merges together."""
         return len(self.parents)
 
-    @property
-    def roots(self) -> NDArray[np.int64]:
-        """Top node of each component, the component with the lowest minimum first."""
-        roots = np.flatnonzero(self.parents < 0)
-        return roots[np.argsort(self.leaf_ranks[self.lowest[roots]])]
-
     @cached_property
-    def leaf_ranks(self) -> NDArray[np.int64]:
+    def leaf_ranks(self) -> Ints:
         """Rank of each leaf in energy, from 0; of two equally low leaves the first has the lower rank."""
         ranks = np.empty(self.n_leaves, dtype=np.int64)
         ranks[np.argsort(self.heights[: self.n_leaves], kind="stable")] = np.arange(self.n_leaves)
         return ranks
 
     @cached_property
-    def _children(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def roots(self) -> Ints:
+        """Top node of each component, the component with the lowest minimum first."""
+        roots = np.flatnonzero(self.parents < 0)
+        return roots[np.argsort(self.leaf_ranks[self.lowest[roots]])]
+
+    @cached_property
+    def _families(self) -> tuple[Ints, Ints]:
         order = np.lexsort((self.leaf_ranks[self.lowest], self.parents))
         return order, np.searchsorted(self.parents[order], np.arange(self.n_nodes + 1))
 
-    def children(self, node: int) -> NDArray[np.int64]:
-        """Return the nodes that merge in `node`, the one with the lowest minimum first."""
-        order, firsts = self._children
+    def children(self, node: int) -> Ints:
+        """Return the nodes that merge in `node`, the one with the lowest minimum first.
+
+        Returns
+        -------
+        ndarray of int
+        """
+        order, firsts = self._families
         return order[firsts[node] : firsts[node + 1]]
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Position of each node's first leaf when leaves are put in the tree's order: its leaves are contiguous."""
+    def starts(self) -> Ints:
+        """Position in `leaf_order` of each node's first leaf; the leaves of a node are contiguous there."""
         return leaf_starts(self, self.leaf_ranks[self.lowest])
 
     @cached_property
-    def leaf_order(self) -> NDArray[np.int64]:
+    def leaf_order(self) -> Ints:
         """The leaves in the tree's order: components and siblings by their lowest minimum, depth first."""
         order = np.empty(self.n_leaves, dtype=np.int64)
         order[self.starts[: self.n_leaves]] = np.arange(self.n_leaves)
         return order
 
     @cached_property
-    def gaps(self) -> NDArray[np.float64]:
+    def gaps(self) -> Floats:
         """Minimax barrier between neighbors in `leaf_order`, shape (n_leaves - 1,); inf between components.
 
-        The barrier of any two leaves is the largest gap between them: the whole tree in one array.
+        The barrier of any two leaves is the largest gap between them: with `leaf_order` this is the whole
+        tree.
         """
         gaps = np.full(max(self.n_leaves - 1, 0), np.inf)
-        later = self.parents >= 0
-        later[later] = self.starts[later] != self.starts[self.parents[later]]
+        inner = np.flatnonzero(self.parents >= 0)
+        later = inner[self.starts[inner] != self.starts[self.parents[inner]]]
         gaps[self.starts[later] - 1] = self.heights[self.parents[later]]
         return gaps
 
@@ -94,14 +105,16 @@ class MergeTree:
 def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> MergeTree:
     """Return the exact merge tree of minima and the edges between them.
 
-    By Kruskal's rule: edges in ascending height, each that joins two components merges them at its height. The
-    height of two leaves' common node is their minimax barrier, so the tree is that of single linkage on barriers.
+    By Kruskal's rule: edges in ascending height; each that joins two components merges them at its height.
+    The height of two leaves' common node is their minimax barrier, so this is single linkage on the
+    barriers.
 
-    Rules. All minima are leaves, also isolated ones; components that never join keep separate roots. An edge under
-    the energy of one of its ends is lifted to the higher end. Of parallel edges the lowest counts, self edges never do.
-    Edges whose height is not finite (a failed search) are left out. Components that join at exactly one height
-    join in one node, of two or more children. Merges of one height are ordered by their lowest minimum, and of
-    equally low minima the first comes first: the result does not depend on the order of the edges.
+    The rules. All minima are leaves, isolated ones too; components that never join keep separate roots. An
+    edge under the energy of one of its ends is lifted to the higher end. Of parallel edges the lowest
+    counts, self edges never do. Edges whose height is not finite (a failed search) are left out. Components
+    that join at exactly one height join in one node of two or more children. Merges of one height are
+    ordered by their lowest minimum; of equally low minima the first is the lower one. So the result does
+    not depend on the order of the edges.
 
     Parameters
     ----------
@@ -109,7 +122,7 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     sources, targets : array-like of int (n_edges,)
         The minima that each edge joins, as positions in `energies`.
     heights : array-like (n_edges,)
-        Highest energy along each edge, absolute.
+        Highest energy along each edge, absolute, in the unit of `energies`.
 
     Returns
     -------
@@ -118,7 +131,11 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     Raises
     ------
     ValueError
-        If an energy is not finite, an end is no minimum, or lengths differ.
+        If a minimum's energy is not finite, an edge's end is no minimum, or lengths differ.
+
+    Notes
+    -----
+    O(M log M) for M edges, one pass of union-find over the n - 1 edges of a minimum spanning forest.
 
     Examples
     --------
@@ -126,55 +143,55 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     >>> tree.parents.tolist(), tree.heights.tolist()
     ([3, 3, 4, 4, -1], [0.0, 0.2, 0.1, 0.5, 0.9])
     """
-    energies, sources, targets, heights = _checked(energies, sources, targets, heights)
-    kept = np.isfinite(heights) & (sources != targets)
-    sources, targets = sources[kept], targets[kept]
-    heights = np.maximum(heights[kept], np.maximum(energies[sources], energies[targets]))
-    forest = spanning_forest(len(energies), sources, targets, heights)
-    return assemble_tree(energies, sources[forest], targets[forest], heights[forest])
-
-
-def _checked(
-    energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    values, tops = np.asarray(energies, dtype=np.float64), np.asarray(heights, dtype=np.float64)
-    ends = [np.asarray(sources), np.asarray(targets)]
-    if values.ndim != 1 or tops.ndim != 1 or any(end.shape != tops.shape for end in ends):
-        shapes = ", ".join(str(np.shape(a)) for a in (values, *ends, tops))
-        raise ValueError(f"energies (n,) and sources, targets, heights (m,) are needed, not shapes {shapes}")
-    bad = np.flatnonzero(~np.isfinite(values))
+    minima, starts, ends, tops = np.asarray(energies, np.float64), *_edges(sources, targets, heights)
+    if minima.ndim != 1:
+        raise ValueError(f"energies are an array (n_minima,), not {minima.shape}")
+    bad = np.flatnonzero(~np.isfinite(minima))
     if len(bad):
-        raise ValueError(f"the energy of minimum {bad[0]} is {values[bad[0]]}: minima need finite energies")
+        raise ValueError(f"the energy of minimum {bad[0]} is {minima[bad[0]]}: minima need finite energies")
+    for positions in (starts, ends):
+        wrong = np.flatnonzero((positions < 0) | (positions >= len(minima)))
+        if len(wrong):
+            raise ValueError(
+                f"edge {wrong[0]} ends at {positions[wrong[0]]}: the {len(minima)} minima are numbered from 0"
+            )
+    kept = np.isfinite(tops)
+    if not kept.all():
+        starts, ends, tops = starts[kept], ends[kept], tops[kept]
+    tops = np.maximum(tops, np.maximum(minima[starts], minima[ends]))
+    forest = spanning_forest(len(minima), starts, ends, tops)
+    return assemble_tree(minima, starts[forest], ends[forest], tops[forest])
+
+
+def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[Ints, Ints, Floats]:
+    tops = np.asarray(heights, dtype=np.float64)
+    ends = [np.asarray(sources), np.asarray(targets)]
+    if tops.ndim != 1 or any(end.shape != tops.shape for end in ends):
+        shapes = ", ".join(str(array.shape) for array in (*ends, tops))
+        raise ValueError(f"sources, targets and heights have one entry an edge, not the shapes {shapes}")
     for end in ends:
         if len(end) and not np.issubdtype(end.dtype, np.integer):
-            raise ValueError(f"ends of edges are positions of minima (int), not {end.dtype}")
-        if len(end) and not (0 <= end.min() and end.max() < len(values)):
-            wrong = end.min() if end.min() < 0 else end.max()
-            raise ValueError(f"an edge ends at {wrong}: minima go from 0 to {len(values) - 1}")
-    return values, ends[0].astype(np.int64), ends[1].astype(np.int64), tops
+            raise ValueError(f"the ends of edges are positions of minima (integers), not {end.dtype}")
+    return ends[0].astype(np.int64), ends[1].astype(np.int64), tops
 
 
-def assemble_tree(
-    energies: NDArray[np.float64],
-    sources: NDArray[np.int64],
-    targets: NDArray[np.int64],
-    heights: NDArray[np.float64],
-) -> MergeTree:
-    """Return the merge tree of a forest's edges, which come ascending in height and free of cycles."""
+def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Floats) -> MergeTree:
+    """Return the merge tree of the edges of a forest, which come ascending in height and close no cycle.
+
+    Returns
+    -------
+    MergeTree
+    """
     by_energy = np.argsort(energies, kind="stable")
-    ranks = np.empty_like(by_energy)
+    ranks = np.empty(len(energies), dtype=np.int64)
     ranks[by_energy] = np.arange(len(energies))
-    parents, lowest, sizes = _binary_merges(len(energies), ranks[sources].tolist(), ranks[targets].tolist())
+    parents, lowest, sizes = _binary_merges(len(ranks), ranks[sources].tolist(), ranks[targets].tolist())
     return _collapse(np.concatenate([energies[by_energy], heights]), ranks, parents, lowest, sizes)
 
 
-def _binary_merges(
-    n: int, sources: list[int], targets: list[int]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return parents, lowest leaf and size of the nodes, one merge an edge, of leaves numbered by energy.
-
-    Union-find in which the lowest leaf stands for its component: path halving keeps it near-linear.
-    """
+# One merge an edge, for leaves numbered by energy. In this union-find the lowest leaf stands for its
+# component, so that it is known at no cost; path halving alone keeps it near-linear.
+def _binary_merges(n: int, sources: list[int], targets: list[int]) -> tuple[Ints, Ints, Ints]:
     leader = list(range(n))
     node = list(range(n))  # the node that a leader's component is by now
     parents = [-1] * (n + len(sources))
@@ -199,55 +216,67 @@ def _binary_merges(
     )
 
 
-def _collapse(
-    heights: NDArray[np.float64],
-    ranks: NDArray[np.int64],
-    parents: NDArray[np.int64],
-    lowest: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-) -> MergeTree:
-    """Return the binary tree, whose leaves are numbered by energy, with its leaves in their own order again.
-
-    Chains of one height become one node, and merges are numbered by height, then by their lowest minimum.
-    """
-    n = len(ranks)
+# From the binary tree, leaves numbered by energy, to the final one: chains of one height become one node,
+# merges are numbered by height and then by their lowest minimum, leaves have their own numbers again.
+def _collapse(heights: Floats, ranks: Ints, parents: Ints, lowest: Ints, sizes: Ints) -> MergeTree:
+    n, n_nodes = len(ranks), len(parents)
     by_energy = np.argsort(ranks)
-    above = parents.copy()  # the top of each merge's chain of equal heights
-    same = (parents >= 0) & (heights == heights[parents])
-    same[:n] = False
-    above[~same] = np.flatnonzero(~same)
-    while not np.array_equal(above[above], above):
-        above = above[above]
-    tops = n + np.flatnonzero(above[n:] == np.arange(n, len(parents)))
-    tops = tops[np.lexsort((lowest[tops], heights[tops]))]
-    new = np.full(len(parents) + 1, -1, dtype=np.int64)  # new id; the last entry serves parent -1
+    top = np.arange(n_nodes)  # the highest node of each chain of equal heights; leaves are never part of one
+    inner = n + np.flatnonzero(parents[n:] >= 0)
+    equal = inner[heights[inner] == heights[parents[inner]]]
+    top[equal] = parents[equal]
+    while not np.array_equal(further := top[top], top):
+        top = further
+    kept = n + np.flatnonzero(top[n:] == np.arange(n, n_nodes))
+    kept = kept[np.lexsort((lowest[kept], heights[kept]))]
+    new = np.full(n_nodes + 1, -1, dtype=np.int64)  # the last entry answers for parent -1
     new[:n] = by_energy
-    new[tops] = n + np.arange(len(tops))
-    old = np.concatenate([ranks, tops])
+    new[kept] = n + np.arange(len(kept))
+    old = np.concatenate([ranks, kept])
     return MergeTree(
         n_leaves=n,
-        parents=new[np.where(parents[old] < 0, len(parents), above[parents[old]])],
+        parents=new[np.append(top, -1)[parents[old]]],
         heights=heights[old],
         lowest=by_energy[lowest[old]],
         sizes=sizes[old],
     )
 
 
-def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the position of each node's first leaf when siblings, and components, are ordered by `keys` (n_nodes,)."""
-    order = np.lexsort((tree.lowest, keys, tree.parents))
-    ends = np.cumsum(tree.sizes[order])
-    firsts = np.flatnonzero(np.diff(tree.parents[order], prepend=-2))
-    groups = np.repeat(firsts, np.diff(firsts, append=len(order)))
+def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
+    """Return the tree in which neighbors in `order` join at `gaps`: the inverse of `MergeTree.gaps`.
+
+    Leaves far apart in the order join at the largest gap between them; gaps that are not finite separate
+    components.
+
+    Returns
+    -------
+    MergeTree
+    """
+    joined = np.flatnonzero(np.isfinite(gaps))
+    joined = joined[np.argsort(gaps[joined], kind="stable")]
+    return assemble_tree(energies, order[joined], order[joined + 1], gaps[joined])
+
+
+def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
+    """Return the position of each node's first leaf when siblings, and components, are ordered by `keys`.
+
+    Returns
+    -------
+    ndarray of int (n_nodes,)
+    """
+    order = np.lexsort((tree.leaf_ranks[tree.lowest], keys, tree.parents))
+    sizes, parents = tree.sizes[order], tree.parents[order]
+    before = np.cumsum(sizes) - sizes
+    firsts = np.flatnonzero(np.diff(parents, prepend=-2))
     offsets = np.empty(tree.n_nodes, dtype=np.int64)
-    offsets[order] = ends - tree.sizes[order] - (ends - tree.sizes[order])[groups]
-    return sums_from_root(tree, offsets)
+    offsets[order] = before - np.repeat(before[firsts], np.diff(firsts, append=len(order)))
+    return _sums_from_root(offsets, tree.parents)
 
 
-def sums_from_root(tree: MergeTree, values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return for each node the sum of `values` over itself and all nodes above it."""
-    sums, parents = values.tolist(), tree.parents.tolist()
+# For each node the sum over itself and all nodes above it.
+def _sums_from_root(values: Ints, parents: Ints) -> Ints:
+    sums, above = values.tolist(), parents.tolist()
     for node in range(len(sums) - 1, -1, -1):
-        if parents[node] >= 0:
-            sums[node] += sums[parents[node]]
+        if above[node] >= 0:
+            sums[node] += sums[above[node]]
     return np.array(sums, dtype=np.int64)

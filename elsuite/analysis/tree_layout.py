@@ -20,12 +20,12 @@ Style: TypeAlias = Literal["rectangular", "sloped"]
 
 @dataclass(frozen=True, eq=False)
 class TreeLayout:
-    """The geometry of a disconnectivity graph. Horizontal unit: one leaf; vertical: drawn height (see `scale`).
+    """The geometry of a disconnectivity graph: one leaf is one unit wide, heights are as drawn (see `scale`).
 
     Attributes
     ----------
     tree : MergeTree
-        The tree that is drawn: with levels, its merges are those of the levels. Colors by node refer to its nodes.
+        The tree that is drawn: with levels, its merges are at the levels. Colors by node refer to its nodes.
     leaf_order : ndarray of int (n_leaves,)
         The leaves from left to right.
     x, y : ndarray (n_nodes,)
@@ -33,7 +33,8 @@ class TreeLayout:
     segments : ndarray (n_segments, 2, 2)
         Lines as ``[[x0, y0], [x1, y1]]``: what a matplotlib LineCollection takes.
     segment_nodes : ndarray of int (n_segments,)
-        The node that each segment belongs to: a vertical or sloped one to its lower node, a horizontal one to its merge.
+        The node that each segment belongs to: the lower one of a vertical or sloped segment, the merge of a
+        horizontal one.
     root_segments : ndarray (n, 2, 2)
         Lines of the synthetic root above separate components; empty unless asked for.
     top : float
@@ -72,10 +73,10 @@ def tree_layout(
     ----------
     tree : DisconnectivityTree or MergeTree
     order : {"energy", "size", "centered", "value"} or sequence
-        Order of siblings, and of components: by their lowest minimum; by their number of minima, largest first;
-        the lowest in the middle and the others to both sides of it (components: by their lowest minimum); by the
-        mean of `values`; or as near as lines that don't cross allow to the caller's order of all labels (of a
-        MergeTree: leaf numbers).
+        Order of siblings, and of components: by their lowest minimum; by their number of minima, largest
+        first; the lowest in the middle and the others to both sides of it (components: by their lowest
+        minimum); by the mean of `values`; or as near as lines that don't cross allow to the caller's order of
+        all labels (of a MergeTree: leaf numbers).
     values : array-like (n_leaves,), optional
         A number for each leaf, for ``order="value"`` and ``axis="value"``.
     axis : {"rank", "value"}
@@ -145,11 +146,11 @@ def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) 
     return numbers
 
 
+# The middle between the first and the last leaf of each node; leaves are one apart.
 def _middle_of_leaves(
     tree: MergeTree, starts: NDArray[np.int64], component_gap: float
 ) -> NDArray[np.float64]:
-    """Return the middle between the first and the last leaf of each node; leaves are one apart."""
-    x = starts + (tree.sizes - 1) / 2
+    x: NDArray[np.float64] = starts + (tree.sizes - 1) / 2
     if component_gap and len(tree.roots) > 1:
         first = np.zeros(tree.n_leaves)
         first[np.sort(starts[tree.roots])[1:]] = component_gap
@@ -166,17 +167,17 @@ def _mean_of_leaves(
     return means
 
 
+# Where stems end: a twentieth of the drawn range above everything.
 def _top(y: NDArray[np.float64]) -> float:
-    """Return where stems end: a twentieth of the drawn range above everything."""
     if not len(y):
         return 1.0
     return float(y.max() + (0.05 * (y.max() - y.min()) or 1.0))
 
 
+# The drawn height under its parent at which each node's line leaves the vertical.
 def _bend(
     tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | ArrayLike | None
 ) -> NDArray[np.float64]:
-    """Return the drawn height under its parent at which each node's line leaves the vertical."""
     if not slope >= 0:
         raise ValueError(f"slope is a share of the drawn range, at least 0, not {slope}")
     rows = np.unique(y[tree.n_leaves :])
@@ -212,8 +213,8 @@ def _lines(
     raise ValueError(f"no style {style!r}: there are 'rectangular' and 'sloped'")
 
 
+# The horizontal line of each merge, from its leftmost to its rightmost child.
 def _bars(tree: MergeTree, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the horizontal line of each merge, from its leftmost to its rightmost child."""
     inner = np.flatnonzero(tree.parents >= 0)
     inner = inner[np.argsort(tree.parents[inner], kind="stable")]
     firsts = np.flatnonzero(np.diff(tree.parents[inner], prepend=-2))

@@ -1,0 +1,146 @@
+"""Superbasins, minima that reach each other below an energy, and how long each one lasts."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.merge_tree import MergeTree
+
+__all__ = [
+    "SuperbasinCurves",
+    "elders",
+    "persistence",
+    "superbasin_curves",
+    "superbasin_numbers",
+    "superbasins",
+]
+
+
+def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
+    """Return the sets of minima that reach each other without rising above an energy.
+
+    Minima above `energy` are in none. The largest superbasin comes first, of equally large ones that with the
+    lowest minimum; within each the lowest minimum comes first.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree
+    energy : float
+        Absolute and inclusive: a merge at exactly this energy has happened.
+
+    Returns
+    -------
+    list of lists of labels
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, {0: 0.5, 1: 0.0, 2: 0.2}, "energy")
+    >>> superbasins(disconnectivity_tree(network), 2.0)
+    [[1, 0], [2]]
+    """
+    numbers = superbasin_numbers(tree.tree, energy)
+    basins: list[list[Hashable]] = [[] for _ in range(int(numbers.max(initial=-1)) + 1)]
+    for leaf in np.argsort(tree.energies, kind="stable").tolist():
+        if numbers[leaf] >= 0:
+            basins[numbers[leaf]].append(tree.leaves[leaf])
+    return basins
+
+
+def superbasin_numbers(tree: MergeTree, energy: float) -> NDArray[np.int64]:
+    """Return the number of each leaf's superbasin at an energy, as `superbasins` orders them; -1 above it.
+
+    Returns
+    -------
+    ndarray of int (n_leaves,)
+    """
+    inside = tree.heights[tree.leaf_order] <= energy
+    # Every merge of a leaf above the energy is above it as well, so such leaves stand alone here.
+    runs = np.cumsum(np.append(True, tree.gaps > energy)[: tree.n_leaves]) - 1
+    sizes = np.bincount(runs[inside], minlength=1)
+    lowest = np.full(len(sizes), tree.n_leaves)
+    np.minimum.at(lowest, runs[inside], tree.leaf_ranks[tree.leaf_order[inside]])
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.lexsort((lowest, -sizes))] = np.arange(len(sizes))
+    numbers = np.full(tree.n_leaves, -1, dtype=np.int64)
+    numbers[tree.leaf_order[inside]] = rank[runs[inside]]
+    return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class SuperbasinCurves:
+    """How superbasins appear and join as the energy rises; values hold from one energy up to the next.
+
+    Attributes
+    ----------
+    energies : ndarray (n,)
+        Every energy at which something happens, ascending.
+    numbers : ndarray of int (n,)
+        Number of superbasins.
+    largest : ndarray of int (n,)
+        Number of minima in the largest one.
+    """
+
+    energies: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+    largest: NDArray[np.int64]
+
+
+def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves:
+    """Return the number of superbasins and the size of the largest as functions of the energy.
+
+    Returns
+    -------
+    SuperbasinCurves
+    """
+    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    inner = nodes.parents[nodes.parents >= 0]
+    changes = 1 - np.bincount(inner, minlength=nodes.n_nodes)  # a minimum adds one, a merge of k takes k - 1
+    order = np.argsort(nodes.heights, kind="stable")
+    energies = nodes.heights[order]
+    last = np.flatnonzero(np.append(energies[1:] != energies[:-1], True)[: len(energies)])
+    return SuperbasinCurves(
+        energies[last], np.cumsum(changes[order])[last], np.maximum.accumulate(nodes.sizes[order])[last]
+    )
+
+
+def persistence(tree: DisconnectivityTree | MergeTree) -> NDArray[np.float64]:
+    """Return for each minimum how far the energy rises before its superbasin joins one with a lower minimum.
+
+    By the elder rule: where superbasins join, the one with the lowest minimum (of equal ones the first)
+    lives on. The lowest minimum of each component never dies: inf.
+
+    Returns
+    -------
+    ndarray (n_leaves,)
+    """
+    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    lasting = np.full(nodes.n_leaves, np.inf)
+    ended = _ended(nodes)
+    lasting[nodes.lowest[ended]] = nodes.heights[nodes.parents[ended]] - nodes.heights[nodes.lowest[ended]]
+    return lasting
+
+
+def elders(tree: MergeTree) -> NDArray[np.int64]:
+    """Return for each minimum the lowest one of what its superbasin joins when it dies; else itself.
+
+    Returns
+    -------
+    ndarray of int (n_leaves,)
+    """
+    elder = np.arange(tree.n_leaves)
+    ended = _ended(tree)
+    elder[tree.lowest[ended]] = tree.lowest[tree.parents[ended]]
+    return elder
+
+
+# The top node of each superbasin that joins a lower one: one for each minimum that dies.
+def _ended(tree: MergeTree) -> NDArray[np.int64]:
+    inner = np.flatnonzero(tree.parents >= 0)
+    ended: NDArray[np.int64] = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    return ended

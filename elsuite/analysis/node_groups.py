@@ -1,0 +1,133 @@
+"""What the minima under a node have in common: a label, a mean value; and the branches between two minima."""
+
+from collections.abc import Hashable, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.merge_tree import MergeTree
+
+__all__ = ["branches_between", "node_groups", "node_values"]
+
+
+def node_groups(
+    tree: DisconnectivityTree | MergeTree, labels: Sequence[Hashable] | NDArray[np.generic]
+) -> list[Hashable | None]:
+    """Return the label that all minima under each node share, or None where they differ.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree or MergeTree
+        For a drawing, the tree of its layout.
+    labels : sequence (n_leaves,)
+        One a minimum, in the order of the leaves; None is no label, and a node over such a minimum has none.
+
+    Returns
+    -------
+    list (n_nodes,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one label a minimum.
+
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree
+    >>> node_groups(merge_tree([0.0, 0.1, 0.2], [0, 1], [1, 2], [1.0, 2.0]), ["sgd", "sgd", "lbfgs"])
+    ['sgd', 'sgd', 'lbfgs', 'sgd', None]
+    """
+    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    given: list[Hashable] = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
+    if len(given) != nodes.n_leaves:
+        raise ValueError(f"{nodes.n_leaves} labels are needed, one a minimum, not {len(given)}")
+    codes: dict[Hashable, int] = {}
+    ordered = np.array([codes.setdefault(label, len(codes)) for label in given], dtype=np.int64)[
+        nodes.leaf_order
+    ]
+    # A node's leaves are contiguous, so they agree if no change lies between its first and its last.
+    changes = np.cumsum(np.diff(ordered, prepend=ordered[:1]) != 0)
+    common = changes[nodes.starts] == changes[nodes.starts + nodes.sizes - 1]
+    names = list(codes)
+    first = ordered[nodes.starts].tolist()
+    return [names[code] if same else None for code, same in zip(first, common.tolist(), strict=True)]
+
+
+def node_values(
+    tree: DisconnectivityTree | MergeTree,
+    values: ArrayLike,
+    *,
+    reduce: Literal["mean", "min", "max"] = "mean",
+) -> NDArray[np.float64]:
+    """Return the mean, lowest or highest value of the minima under each node.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree or MergeTree
+        For a drawing, the tree of its layout.
+    values : array-like (n_leaves,)
+    reduce : {"mean", "min", "max"}
+        What disconnectionDPS calls TRVAL is "max".
+
+    Returns
+    -------
+    ndarray (n_nodes,)
+
+    Raises
+    ------
+    ValueError
+        If there is not one value a minimum, or `reduce` is unknown.
+    """
+    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    leaf_values = np.asarray(values, dtype=np.float64)
+    if leaf_values.shape != (nodes.n_leaves,):
+        raise ValueError(
+            f"{nodes.n_leaves} values are needed, one a minimum, not an array {leaf_values.shape}"
+        )
+    if reduce == "mean":
+        sums = np.append(0.0, np.cumsum(leaf_values[nodes.leaf_order]))
+        means: NDArray[np.float64] = (sums[nodes.starts + nodes.sizes] - sums[nodes.starts]) / nodes.sizes
+        means[: nodes.n_leaves] = leaf_values
+        return means
+    if reduce == "max":
+        return _highest(nodes, leaf_values)
+    if reduce == "min":
+        return -_highest(nodes, -leaf_values)
+    raise ValueError(f"values are reduced by 'mean', 'min' or 'max', not {reduce!r}")
+
+
+def _highest(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    highest = [*values.tolist(), *[-np.inf] * (tree.n_nodes - tree.n_leaves)]
+    for node, parent in enumerate(tree.parents.tolist()):
+        if parent >= 0 and highest[parent] < highest[node]:
+            highest[parent] = highest[node]
+    return np.array(highest)
+
+
+def branches_between(tree: MergeTree, a: int, b: int) -> tuple[list[int], int | None]:
+    """Return the nodes under the merge that joins two nodes, from `a` up and from `b` down, and that merge.
+
+    Parameters
+    ----------
+    tree : MergeTree
+        For a drawing, the tree of its layout.
+    a, b : int
+        Node ids (leaf numbers for minima).
+
+    Returns
+    -------
+    tuple of (list of int, int or None)
+        All nodes on the way and None if the two never join.
+    """
+    rising, falling = [int(a)], [int(b)]
+    while rising[-1] != falling[-1]:
+        # Ids grow towards the root, so the smaller one of the two is never above the other.
+        lower, other = (rising, falling) if rising[-1] < falling[-1] else (falling, rising)
+        if lower[-1] < 0:
+            lower, other = other, lower
+        lower.append(int(tree.parents[lower[-1]]))
+    join = rising.pop()
+    falling.pop()
+    return rising + falling[::-1], None if join < 0 else join

@@ -1,0 +1,180 @@
+"""Smaller trees of large ones, each saying what it hides; what stays keeps its exact minimax barriers."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.basins import persistence
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
+
+__all__ = [
+    "Trimmed",
+    "component_of",
+    "components_from",
+    "lowest_minima",
+    "merged_branches",
+    "minima_below",
+    "persistent_minima",
+    "restricted_tree",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Trimmed:
+    """A smaller tree and what it hides.
+
+    Attributes
+    ----------
+    tree : DisconnectivityTree
+        Its leaves are those kept, in their old order.
+    kept : ndarray of int
+        Their positions among the leaves of the tree that was trimmed.
+    n_hidden : int
+        Number of minima that are not shown.
+    rule : str
+        What was kept, in words, to be printed with the picture.
+    """
+
+    tree: DisconnectivityTree
+    kept: NDArray[np.int64]
+    n_hidden: int
+    rule: str
+
+    @property
+    def note(self) -> str:
+        """One line for the picture; empty if nothing is hidden."""
+        total = self.n_hidden + len(self.kept)
+        return f"{self.n_hidden:,} of {total:,} minima hidden ({self.rule})" if self.n_hidden else ""
+
+
+def restricted_tree(tree: MergeTree, kept: NDArray[np.int64], *, top: float = np.inf) -> MergeTree:
+    """Return the tree of some leaves, renumbered in their old order; merges above `top` are undone.
+
+    Returns
+    -------
+    MergeTree
+    """
+    kept = np.sort(kept)
+    number = np.full(tree.n_leaves, -1, dtype=np.int64)
+    number[kept] = np.arange(len(kept))
+    order = number[tree.leaf_order]
+    places = np.flatnonzero(order >= 0)
+    gaps = np.zeros(0)
+    if len(places) > 1:  # the barrier of neighbors that stay is the highest of the gaps between them
+        gaps = np.maximum.reduceat(tree.gaps[: places[-1]], places[:-1])
+    return tree_of_gaps(tree.heights[kept], order[places], np.where(gaps <= top, gaps, np.inf))
+
+
+def _trimmed(
+    tree: DisconnectivityTree, keep: NDArray[np.bool_], rule: str, *, top: float = np.inf
+) -> Trimmed:
+    kept = np.flatnonzero(keep)
+    smaller = DisconnectivityTree(
+        tuple(tree.leaves[k] for k in kept.tolist()), restricted_tree(tree.tree, kept, top=top)
+    )
+    return Trimmed(smaller, kept, len(tree.leaves) - len(kept), rule)
+
+
+def lowest_minima(tree: DisconnectivityTree, n: int) -> Trimmed:
+    """Return the tree of the `n` lowest minima.
+
+    Returns
+    -------
+    Trimmed
+
+    Raises
+    ------
+    ValueError
+        If `n` is less than 1.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.path_graph(4)
+    >>> nx.set_node_attributes(network, {0: 0.0, 1: 0.3, 2: 0.1, 3: 0.2}, "energy")
+    >>> nx.set_edge_attributes(network, 1.0, "energy")
+    >>> lowest_minima(disconnectivity_tree(network), 3).note
+    '1 of 4 minima hidden (the 3 lowest are shown)'
+    """
+    if n < 1:
+        raise ValueError(f"at least one minimum has to stay, not {n}")
+    return _trimmed(tree, tree.tree.leaf_ranks < n, f"the {n:,} lowest are shown")
+
+
+def minima_below(tree: DisconnectivityTree, energy: float) -> Trimmed:
+    """Return the tree below an energy: minima above it are hidden, merges above it undone.
+
+    Returns
+    -------
+    Trimmed
+    """
+    return _trimmed(tree, tree.energies <= energy, f"only what is below {energy:.6g} is shown", top=energy)
+
+
+def merged_branches(tree: DisconnectivityTree, size: int) -> Trimmed:
+    """Return the tree in which each branch of fewer than `size` minima is one leaf, its lowest minimum.
+
+    Returns
+    -------
+    Trimmed
+
+    Raises
+    ------
+    ValueError
+        If `size` is less than 1.
+    """
+    if size < 1:
+        raise ValueError(f"a size is at least 1, not {size}")
+    nodes = tree.tree
+    small = nodes.sizes < max(size, 2)
+    outermost = small & ((nodes.parents < 0) | ~small[nodes.parents])
+    keep = np.zeros(nodes.n_leaves, dtype=bool)
+    keep[nodes.lowest[outermost]] = True
+    return _trimmed(tree, keep, f"branches of fewer than {size:,} minima are drawn as one")
+
+
+def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
+    """Return the tree of those components that have at least `size` minima.
+
+    Returns
+    -------
+    Trimmed
+    """
+    nodes = tree.tree
+    keep = np.zeros(nodes.n_leaves, dtype=bool)
+    for root in nodes.roots.tolist():
+        first, count = nodes.starts[root], nodes.sizes[root]
+        keep[nodes.leaf_order[first : first + count]] = count >= size
+    return _trimmed(tree, keep, f"components of at least {size:,} minima are shown")
+
+
+def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
+    """Return the tree of all minima that are joined with one.
+
+    Returns
+    -------
+    Trimmed
+    """
+    nodes = tree.tree
+    node = tree.position(label)
+    while nodes.parents[node] >= 0:
+        node = int(nodes.parents[node])
+    keep = np.zeros(nodes.n_leaves, dtype=bool)
+    keep[nodes.leaf_order[nodes.starts[node] : nodes.starts[node] + nodes.sizes[node]]] = True
+    return _trimmed(tree, keep, f"what is joined with {label!r} is shown")
+
+
+def persistent_minima(tree: DisconnectivityTree, threshold: float) -> Trimmed:
+    """Return the tree of the minima of at least this `persistence`.
+
+    Returns
+    -------
+    Trimmed
+    """
+    return _trimmed(
+        tree, persistence(tree) >= threshold, f"a persistence of at least {threshold:.6g} is shown"
+    )
