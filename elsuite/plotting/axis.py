@@ -1,0 +1,108 @@
+"""Axes of energies: linear, logarithmic, or with empty gaps compressed, always with ticks in true units."""
+
+import numpy as np
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike
+
+from elsuite.analysis import EnergyScale, GapScale, LogScale
+
+__all__ = ["energy_axis", "scaled_axis", "wants_log"]
+
+
+def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
+    """Return whether all finite values are positive and the largest is more than `ratio` times the smallest.
+
+    Parameters
+    ----------
+    values : array_like
+    ratio : float
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> wants_log([1e-6, 1.0]), wants_log([0.5, 1.0]), wants_log([-1.0, 1.0])
+    (True, False, False)
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    return bool(len(array) and array.min() > 0 and array.max() > ratio * array.min())
+
+
+def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
+    """Set up `axis` for `values`: scale, limits with a margin, ticks that stay readable.
+
+    Parameters
+    ----------
+    axis : matplotlib Axis
+        ``ax.xaxis`` or ``ax.yaxis``.
+    values : array_like
+        What is drawn along it.
+    log : bool
+
+    Raises
+    ------
+    ValueError
+        A logarithmic axis with a value that is not positive.
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    low, high = (float(array.min()), float(array.max())) if len(array) else (0.0, 1.0)
+    if log and low <= 0:
+        raise ValueError(f"scale 'log' needs positive energies, the lowest is {low:.6g}; allowed: 'linear'")
+    if log:
+        margin = max((high / low) ** 0.06, 1.05)
+        _set(axis, "log", low / margin, high * margin)
+        _log_ticks(axis, float(np.log10(high / low)))
+        return
+    margin = 0.05 * (high - low) or 0.05 * max(abs(high), 1e-3)
+    _set(axis, "linear", low - margin, high + margin)
+    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+
+
+def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None:
+    """Give `axis`, in true energies, the `scale` of a layout, from `low` to `high`.
+
+    Parameters
+    ----------
+    axis : matplotlib Axis
+    scale : EnergyScale
+    low, high : float
+        Limits of the axis, energies.
+    """
+    if isinstance(scale, LogScale):
+        _set(axis, "log", low, high)
+        _log_ticks(axis, float(np.log10(high / low)))
+    elif isinstance(scale, GapScale) and scale.gaps:
+        _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
+        axis.set_major_locator(FixedLocator([float(tick) for tick in scale.ticks(low, high)]))
+        axis.set_minor_locator(FixedLocator([]))
+        axis.set_major_formatter(FuncFormatter(_short_number))
+    else:
+        _set(axis, "linear", low, high)
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _set(axis: Axis, scale: str, low: float, high: float, **options: object) -> None:
+    name = axis.axis_name  # type: ignore[attr-defined]
+    getattr(axis.axes, f"set_{name}scale")(scale, **options)
+    getattr(axis.axes, f"set_{name}lim")(low, high)
+
+
+def _log_ticks(axis: Axis, decades: float) -> None:
+    axis.set_major_locator(LogLocator(numticks=7))
+    axis.set_major_formatter(LogFormatterMathtext())
+    axis.set_minor_formatter(NullFormatter())
+    if decades < 1.5:
+        # Two powers of ten, or none, tell no one what lies between.
+        axis.set_major_formatter(FuncFormatter(_short_number))
+        axis.set_minor_formatter(FuncFormatter(_short_number))
+        subs = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8) if decades < 0.6 else (0.2, 0.3, 0.5, 0.7)
+        axis.set_minor_locator(LogLocator(subs=subs if decades < 1 else (0.2, 0.5), numticks=30))
+
+
+def _short_number(value: float, _position: int | None = None) -> str:
+    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")

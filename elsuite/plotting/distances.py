@@ -1,0 +1,82 @@
+"""Distances of two sets to their common origin, with the origin's distances to the sets' means."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from elsuite.plotting.heights import shared_bins
+from elsuite.plotting.style import SetStyle, new_axes, set_styles
+
+__all__ = ["plot_distances"]
+
+
+def plot_distances(
+    distances: Mapping[str, ArrayLike],
+    *,
+    ax: Axes | None = None,
+    means: Mapping[str, float] | None = None,
+    styles: Mapping[str, SetStyle] | None = None,
+    label: str = "distance to the common origin, |w − c|",
+) -> Axes:
+    r"""Draw histograms of :math:`|w_i - c|` over shared bins, and :math:`|\bar w - c|` of each set as a dotted line.
+
+    Parameters
+    ----------
+    distances : mapping
+        Set -> distances of its minima.
+    ax : Axes, optional
+        A new figure's if None.
+    means : mapping, optional
+        Set -> distance of the set's mean.
+    styles : mapping, optional
+        Set -> SetStyle; by default `set_styles` of the names.
+    label : str
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        No finite distance at all.
+
+    Examples
+    --------
+    >>> ax = plot_distances({"sgd/test": [1.0, 1.1], "lbfgs-gss/train": [2.0, 2.2]}, means={"sgd/test": 0.8})
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['sgd/test (n = 2)', 'lbfgs-gss/train (n = 2)', 'mean of sgd/test']
+    """
+    values = {name: np.asarray(given, dtype=float) for name, given in distances.items()}
+    values = {name: given[np.isfinite(given)] for name, given in values.items()}
+    values = {name: given for name, given in values.items() if len(given)}
+    if not values:
+        raise ValueError(f"no finite distance to draw in the sets {list(distances)}")
+    ax = new_axes(ax)
+    styles = set_styles(values) if styles is None else styles
+    everything = np.concatenate(list(values.values()))
+    bins = shared_bins(everything, log=False, most=int(np.clip(2.5 * np.sqrt(len(everything)), 12, 40)))
+    for name, given in values.items():
+        ax.hist(
+            given, bins=list(bins), histtype="stepfilled", color=styles[name].color, alpha=0.35, linewidth=0,
+            label="_fill",
+        )  # fmt: skip
+        ax.hist(
+            given, bins=list(bins), histtype="step", color=styles[name].color, linewidth=1.1,
+            label=f"{name} (n = {len(given)})",
+        )  # fmt: skip
+    for name, distance in (means or {}).items():
+        if name in values and np.isfinite(distance):
+            color = styles[name].color
+            ax.axvline(distance, color=color, linestyle=":", linewidth=1.3, label=f"mean of {name}")
+    ax.set_xlabel(label)
+    ax.set_ylabel("number of minima")
+    ax.yaxis.get_major_locator().set_params(integer=True)
+    _, top = ax.get_ylim()
+    rows = len(ax.get_legend_handles_labels()[0])
+    # Room above the bars: the legend then covers none of them.
+    ax.set_ylim(0, top * (1 + 0.11 * rows))
+    ax.legend(loc="upper center" if rows < 3 else "upper left")
+    return ax

@@ -1,0 +1,158 @@
+"""Maps of the minima in two dimensions: kernel components, principal components, scaling of barriers."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+
+from elsuite.plotting.style import INK, SetStyle, legend_handles, new_axes, scatter_sets, set_styles
+
+__all__ = ["plot_embedding"]
+
+
+def plot_embedding(
+    coordinates: ArrayLike,
+    *,
+    ax: Axes | None = None,
+    sets: Sequence[str] | None = None,
+    styles: Mapping[str, SetStyle] | None = None,
+    values: ArrayLike | None = None,
+    values_label: str = "",
+    axis_labels: tuple[str, str] = ("component 1", "component 2"),
+    explained: ArrayLike | None = None,
+    highlight: Mapping[int, str] | Iterable[int] = (),
+    legend: bool = True,
+) -> Axes:
+    """Draw a map: a point a minimum, marked by its set, colored by its set or by a value.
+
+    Parameters
+    ----------
+    coordinates : array_like (n, 2 or more)
+        The first two columns are drawn.
+    ax : Axes, optional
+        A new figure's if None.
+    sets : sequence of str (n,), optional
+        The set of each minimum.
+    styles : mapping, optional
+        Set -> SetStyle; sets not in it are left out. By default `set_styles` of `sets`.
+    values : array_like (n,), optional
+        Colors the points instead, with a scale bar named `values_label`.
+    values_label : str
+    axis_labels : pair of str
+    explained : array_like (2 or more,), optional
+        Shares of the variance, from 0 to 1, added to the axis labels.
+    highlight : mapping or iterable of int
+        Rows to ring, with a text where given.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        Coordinates without two columns, or of another length than `sets` or `values`.
+
+    Examples
+    --------
+    >>> ax = plot_embedding([[0, 0], [1, 1]], sets=["sgd/train", "sgd/test"], explained=[0.5, 0.25])
+    >>> ax.get_xlabel(), len(ax.collections)
+    ('component 1 (50 % of variance)', 2)
+    """
+    points = np.asarray(coordinates, dtype=float)
+    if points.ndim != 2 or points.shape[1] < 2:
+        raise ValueError(f"coordinates of shape {points.shape} given, a map needs (n, 2 or more)")
+    points = points[:, :2]
+    names = [""] * len(points) if sets is None else list(sets)
+    if len(names) != len(points):
+        raise ValueError(f"{len(names)} sets given for {len(points)} points")
+    ax = new_axes(ax)
+    styles = set_styles(names) if styles is None else styles
+    size = marker_size(len(points))
+    if values is None:
+        scatter_sets(ax, points, names, styles, size=size)
+    else:
+        _scatter_values(ax, points, names, styles, np.asarray(values, dtype=float), values_label, size)
+    _label_axes(ax, axis_labels, explained)
+    ring(ax, points, highlight)
+    if legend and sets is not None and len(set(names) & set(styles)) > 1:
+        shown = {name: style for name, style in styles.items() if name in set(names)}
+        ax.legend(handles=legend_handles(shown), loc="best")
+    return ax
+
+
+def marker_size(n_points: int) -> float:
+    """Return a marker's area in square points at which `n_points` on one map stay apart.
+
+    Parameters
+    ----------
+    n_points : int
+
+    Returns
+    -------
+    float
+    """
+    return float(np.clip(1600 / max(n_points, 1), 1.5, 18.0))
+
+
+def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | Iterable[int]) -> None:
+    """Ring the rows `highlight` of `points`, with a text where given.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : ndarray (n, 2)
+    highlight : mapping or iterable of int
+    """
+    texts = dict(highlight) if isinstance(highlight, Mapping) else dict.fromkeys(highlight, "")
+    if not texts:
+        return
+    rows = list(texts)
+    ax.scatter(
+        points[rows, 0], points[rows, 1], s=52, facecolor="none", edgecolor=INK, linewidth=0.9, zorder=5,
+        label="_highlight",
+    )  # fmt: skip
+    for row, text in texts.items():
+        ax.annotate(
+            text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6
+        )
+
+
+def _scatter_values(
+    ax: Axes,
+    points: NDArray[np.floating],
+    names: Sequence[Hashable],
+    styles: Mapping[str, SetStyle],
+    values: NDArray[np.floating],
+    label: str,
+    size: float,
+) -> None:
+    if len(values) != len(points):
+        raise ValueError(f"{len(values)} values given for {len(points)} points")
+    limits = (float(np.nanmin(values)), float(np.nanmax(values))) if np.isfinite(values).any() else (0.0, 1.0)
+    array = np.asarray(names, dtype=object)
+    drawn = None
+    for name, style in styles.items():
+        rows = array == name
+        if rows.any():
+            drawn = ax.scatter(
+                points[rows, 0], points[rows, 1], c=values[rows], s=size, marker=style.marker, cmap="viridis",
+                vmin=limits[0], vmax=limits[1], edgecolor="white", linewidth=0.3, zorder=3, label=name,
+            )  # fmt: skip
+    if drawn is not None:
+        ax.figure.colorbar(drawn, ax=ax, label=label, fraction=0.05, pad=0.02)
+
+
+def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | None) -> None:
+    shares = [None, None] if explained is None else list(np.asarray(explained, dtype=float)[:2])
+    texts = [
+        text if share is None or not np.isfinite(share) else f"{text} ({100 * share:.3g} % of variance)"
+        for text, share in zip(axis_labels, [*shares, None][:2], strict=True)
+    ]
+    ax.set_xlabel(texts[0])
+    ax.set_ylabel(texts[1])
+    ax.margins(0.08)
+    ax.xaxis.get_major_locator().set_params(nbins=5)
+    ax.yaxis.get_major_locator().set_params(nbins=5)

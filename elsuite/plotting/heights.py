@@ -1,0 +1,166 @@
+"""Distributions of path heights, a row a set: every value, its density, median and quartiles."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import gaussian_kde
+
+from elsuite.plotting.axis import energy_axis, wants_log
+from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles
+
+__all__ = ["plot_heights"]
+
+# More points than this are a smear: the density and the quartiles say the same.
+MOST_POINTS = 400
+
+
+def plot_heights(
+    heights: Mapping[str, ArrayLike],
+    *,
+    ax: Axes | None = None,
+    styles: Mapping[str, SetStyle] | None = None,
+    form: Literal["points", "histogram"] = "points",
+    scale: Literal["auto", "linear", "log"] = "auto",
+    label: str = "path height",
+) -> Axes:
+    """Draw the distribution of heights of each set.
+
+    ``form="points"`` draws a row a set: the values, their density (Gaussian kernel, Scott's bandwidth, on the
+    drawn scale) and the quartiles with the median. ``form="histogram"`` draws outlines over shared bins.
+
+    Parameters
+    ----------
+    heights : mapping
+        Set, or "a ~ b" between two sets, -> heights; values that are not finite are left out.
+    ax : Axes, optional
+        A new figure's if None.
+    styles : mapping, optional
+        Set -> SetStyle; by default `set_styles` of the names without "~".
+    form : {"points", "histogram"}
+    scale : {"auto", "linear", "log"}
+        "auto" is logarithmic where the values are positive and span more than a factor of 30.
+    label : str
+        What the values are, with their unit.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        No finite value at all.
+
+    Examples
+    --------
+    >>> ax = plot_heights({"sgd/train": [1.0, 1.2, 1.1], "sgd/test": [0.7, 0.9]})
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['sgd/train\\nn = 3', 'sgd/test\\nn = 2']
+    """
+    values = {name: _finite(given) for name, given in heights.items()}
+    values = {name: given for name, given in values.items() if len(given)}
+    if not values:
+        raise ValueError(f"no finite height to draw in the sets {list(heights)}")
+    ax = new_axes(ax)
+    everything = np.concatenate(list(values.values()))
+    log = scale == "log" or (scale == "auto" and wants_log(everything, ratio=30))
+    own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
+    if form == "histogram":
+        _draw_histograms(ax, values, own, log=log)
+    else:
+        _draw_rows(ax, values, own, log=log)
+    energy_axis(ax.xaxis, everything, log=log)
+    ax.set_xlabel(label)
+    return ax
+
+
+def _finite(given: ArrayLike) -> NDArray[np.float64]:
+    array = np.asarray(given, dtype=float).ravel()
+    return array[np.isfinite(array)]
+
+
+def _color(name: str, styles: Mapping[str, SetStyle]) -> str:
+    return styles[name].color if name in styles else NEUTRAL
+
+
+def _draw_rows(
+    ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
+) -> None:
+    for row, (name, given) in enumerate(values.items()):
+        drawn = np.log10(given) if log else given
+        color = _color(name, styles)
+        grid, density = _density(drawn)
+        positions = 10**grid if log else grid
+        if len(grid):
+            ax.fill_between(
+                positions, row - 0.08, row - 0.08 - 0.4 * density, color=color, alpha=0.35, linewidth=0
+            )
+            ax.plot(positions, row - 0.08 - 0.4 * density, color=color, linewidth=0.8)
+        if len(given) <= MOST_POINTS:
+            ax.scatter(
+                given, row + 0.24 + 0.13 * _spread(drawn), s=5 if len(given) > 40 else 9, color=color,
+                alpha=0.75, linewidth=0, zorder=2,
+            )  # fmt: skip
+        low, middle, high = np.quantile(given, [0.25, 0.5, 0.75])
+        ax.plot([low, high], [row + 0.02, row + 0.02], color=INK, linewidth=1.6, solid_capstyle="butt")
+        ax.plot(middle, row + 0.02, marker="|", color=INK, markersize=7, markeredgewidth=1.6)
+    ax.set_ylim(len(values) - 0.45, -0.6)
+    ax.set_yticks(range(len(values)), [f"{name}\nn = {len(given)}" for name, given in values.items()])
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+
+
+def _density(drawn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return grid and density with highest value 1; both empty where there is no spread or are under 5 values."""
+    spread = np.ptp(drawn)
+    if len(drawn) < 5 or spread <= 1e-12 * max(1.0, float(np.abs(drawn).max())):
+        return np.empty(0), np.empty(0)
+    kernel = gaussian_kde(drawn)
+    reach = 2.5 * float(np.sqrt(kernel.covariance[0, 0]))
+    grid = np.linspace(drawn.min() - reach, drawn.max() + reach, 160)
+    density = kernel(grid)
+    return grid, density / density.max()
+
+
+def _spread(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return offsets in [-1, 1] that part neighbors: the golden ratio's sequence over the ranks, no random numbers."""
+    ranks = np.argsort(np.argsort(drawn, kind="stable"), kind="stable")
+    offsets: NDArray[np.float64] = 2 * np.mod(0.5 + ranks * 0.6180339887498949, 1.0) - 1
+    return offsets
+
+
+def _draw_histograms(
+    ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
+) -> None:
+    everything = np.concatenate(list(values.values()))
+    bins = shared_bins(everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30)))
+    for name, given in values.items():
+        ax.hist(
+            given, bins=list(bins), histtype="stepfilled", facecolor="none", edgecolor=_color(name, styles),
+            linewidth=1.2, label=f"{name} (n = {len(given)})",
+        )  # fmt: skip
+    ax.set_ylabel("number of paths")
+    ax.legend(loc="best")
+
+
+def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray[np.float64]:
+    """Return the edges of `most` bins over all values, of equal width on the drawn scale.
+
+    Parameters
+    ----------
+    values : ndarray (n,)
+    log : bool
+    most : int
+
+    Returns
+    -------
+    ndarray (most + 1,)
+    """
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        margin = 0.05 * max(abs(low), abs(high), 1e-12)
+        low, high = low - margin, high + margin
+    return np.geomspace(low, high, most + 1) if log else np.linspace(low, high, most + 1)

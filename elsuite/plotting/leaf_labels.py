@@ -1,0 +1,96 @@
+"""Names at the ends of a disconnectivity graph's lines: as many as fit without touching a line or each other."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from elsuite.analysis import TreeLayout
+from elsuite.plotting.style import INK
+
+__all__ = ["label_leaves"]
+
+FONT_SIZE = 6.5
+
+
+def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed: Mapping[int, str]) -> None:
+    """Write `names` under the ends of their lines, leaving out those that would overlap; ring and name `ringed`.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its limits set.
+    layout : TreeLayout
+    names : mapping
+        Leaf -> text; the lowest minima come first where room is short.
+    ringed : mapping
+        Leaf -> text; always written.
+    """
+    if not names and not ringed:
+        return
+    ax.figure.draw_without_rendering()  # the layout engine moves the axes: room is known only after it ran
+    energies = layout.scale.inverse(layout.y)
+    if ringed:
+        rows = list(ringed)
+        ax.scatter(
+            layout.x[rows], energies[rows], s=46, facecolor="none", edgecolor=INK, linewidth=1.0, zorder=5,
+            label="_highlight",
+        )  # fmt: skip
+    boxes = _free_boxes(ax, layout, energies, names, ringed)
+    for leaf in boxes:
+        text = ax.annotate(
+            ringed.get(leaf, names.get(leaf, "")), (layout.x[leaf], energies[leaf]),
+            xytext=(0, -5 if leaf in ringed else -3.5), textcoords="offset points", rotation=90, ha="center",
+            va="top", fontsize=FONT_SIZE, fontweight="bold" if leaf in ringed else "normal", color=INK, zorder=6,
+        )  # fmt: skip
+        if leaf in ringed:
+            text.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
+    _make_room(ax, layout, energies, [ringed.get(leaf, names.get(leaf, "")) for leaf in boxes], boxes)
+
+
+def _free_boxes(
+    ax: Axes,
+    layout: TreeLayout,
+    energies: NDArray[np.float64],
+    names: Mapping[int, str],
+    ringed: Mapping[int, str],
+) -> list[int]:
+    """Return the leaves whose text fits, ringed ones first and always."""
+    points = 72 / ax.figure.dpi
+    ends = ax.transData.transform(np.column_stack([layout.x, energies]))[: layout.tree.n_leaves] * points
+    order = np.argsort(energies[: layout.tree.n_leaves], kind="stable")
+    wanted = [*ringed, *(int(leaf) for leaf in order if int(leaf) in names and int(leaf) not in ringed)]
+    placed: list[int] = []
+    taken = np.empty((0, 4))
+    for leaf in wanted:
+        text = ringed.get(leaf, names.get(leaf, ""))
+        x, y = ends[leaf]
+        box = np.array([x - 0.5 * FONT_SIZE, x + 0.5 * FONT_SIZE, y - 4 - 0.62 * FONT_SIZE * len(text), y - 4])
+        near = (np.abs(ends[:, 0] - x) < 0.5 * FONT_SIZE) & (ends[:, 1] < box[3])
+        near[leaf] = False
+        overlaps = (
+            (taken[:, 0] < box[1]) & (taken[:, 1] > box[0]) & (taken[:, 2] < box[3]) & (taken[:, 3] > box[2])
+        )
+        if leaf in ringed or not (near.any() or overlaps.any()):
+            placed.append(leaf)
+            taken = np.vstack([taken, box])
+    return placed
+
+
+def _make_room(
+    ax: Axes, layout: TreeLayout, energies: NDArray[np.float64], texts: list[str], leaves: list[int]
+) -> None:
+    """Lower the axis' lower limit until the lowest text lies inside."""
+    if not leaves:
+        return
+    height = ax.get_window_extent().height * 72 / ax.figure.dpi
+    low, high = layout.scale.forward(list(ax.get_ylim()))
+    lengths = np.array([6 + 0.62 * FONT_SIZE * len(text) for text in texts])
+    drawn = layout.scale.forward(energies[leaves])
+    # Find the lower limit b with (drawn - b) * height / (high - b) >= length for every text.
+    share = np.minimum(lengths / height, 0.6)
+    lowest = float(((drawn - share * high) / (1 - share)).min())
+    if lowest < low:
+        ax.set_ylim(bottom=float(layout.scale.inverse([lowest])[0]))

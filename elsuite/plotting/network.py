@@ -1,0 +1,165 @@
+"""The transition network as a graph: minima at given places, edges colored by the height of the path."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm, Normalize
+from numpy.typing import NDArray
+
+from elsuite.plotting.axis import wants_log
+from elsuite.plotting.embedding import marker_size, ring
+from elsuite.plotting.style import INK, SetStyle, legend_handles, new_axes, scatter_sets, set_styles
+
+__all__ = ["plot_network"]
+
+
+def plot_network(
+    network: "nx.Graph[Any]",
+    positions: Mapping[Hashable, Sequence[float]],
+    *,
+    ax: Axes | None = None,
+    styles: Mapping[str, SetStyle] | None = None,
+    energy: str = "energy",
+    highlight: Iterable[Hashable] = (),
+    route: Sequence[Hashable] = (),
+    label: str = "path height",
+    axis_labels: tuple[str, str] | None = None,
+    most_edges: int = 20_000,
+    legend: bool = True,
+) -> Axes:
+    """Draw a network: low paths dark and wide, the edges of the lowest spanning tree over all others.
+
+    Parameters
+    ----------
+    network : networkx Graph or MultiGraph
+        With edge attribute `energy` and, where there are sets, node attribute ``set``.
+    positions : mapping
+        Node -> (x, y): from an embedding or a networkx layout.
+    ax : Axes, optional
+        A new figure's if None.
+    styles : mapping, optional
+        Set -> SetStyle.
+    energy : str
+        Name of the edge attribute.
+    highlight : iterable of nodes
+        Ringed and named.
+    route : sequence of nodes
+        Drawn as a dark line along the edges between successive nodes.
+    label : str
+        What the heights are, with their unit.
+    axis_labels : pair of str, optional
+        Names of the two axes; none are drawn where the positions have no meaning.
+    most_edges : int
+        Only that many of the lowest edges are drawn, and a text says so.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        A node without a position.
+    """
+    nodes = list(network)
+    missing = [node for node in nodes if node not in positions]
+    if missing:
+        raise ValueError(f"no position given for {len(missing)} nodes, the first is {missing[0]!r}")
+    ax = new_axes(ax)
+    places = np.array([positions[node] for node in nodes], dtype=float).reshape(len(nodes), -1)[:, :2]
+    row = {node: number for number, node in enumerate(nodes)}
+    sets = [str(network.nodes[node].get("set", "")) for node in nodes]
+    styles = set_styles(sets) if styles is None else styles
+    ends, heights = _edges(network, row, energy)
+    _draw_edges(ax, places, ends, heights, label=label, most=most_edges)
+    _draw_route(ax, places, [row[node] for node in route])
+    scatter_sets(ax, places, sets, styles, size=1.3 * marker_size(len(nodes)), zorder=4)
+    ring(ax, places, {row[node]: str(node) for node in [*highlight, *route]})
+    ax.autoscale_view()
+    ax.margins(0.07)
+    if axis_labels is None:
+        ax.set_axis_off()
+    else:
+        ax.set_xlabel(axis_labels[0])
+        ax.set_ylabel(axis_labels[1])
+    if legend and len(set(sets) & set(styles)) > 1:
+        shown = {name: style for name, style in styles.items() if name in set(sets)}
+        ax.legend(handles=legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    return ax
+
+
+def _edges(
+    network: "nx.Graph[Any]", row: Mapping[Hashable, int], energy: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the ends (m, 2) and heights (m,) of the edges between different nodes, highest first."""
+    found = [
+        (row[a], row[b], float(height)) for a, b, height in network.edges(data=energy) if a != b and height is not None
+    ]
+    if not found:
+        return np.empty((0, 2), dtype=np.int64), np.empty(0)
+    table = np.array(found)
+    table = table[np.argsort(-table[:, 2], kind="stable")]
+    return table[:, :2].astype(np.int64), table[:, 2]
+
+
+def _draw_edges(
+    ax: Axes,
+    places: NDArray[np.float64],
+    ends: NDArray[np.int64],
+    heights: NDArray[np.float64],
+    *,
+    label: str,
+    most: int,
+) -> None:
+    if not len(ends):
+        ax.text(0.5, 0.02, "no path was found between these minima", transform=ax.transAxes, ha="center", fontsize=7)
+        return
+    hidden = len(ends) - most
+    ends, heights = ends[-most:], heights[-most:]
+    norm = LogNorm() if wants_log(heights) else Normalize()
+    norm.autoscale(heights)
+    in_tree = _spanning_tree(len(places), ends)
+    fade = float(np.clip(60 / len(ends), 0.06, 0.45))
+    for chosen, width, alpha, zorder in ((~in_tree, 0.5, fade, 1), (in_tree, 1.2, 0.95, 2)):
+        lines = LineCollection(
+            list(places[ends[chosen]]), cmap="viridis", norm=norm, linewidths=width, alpha=alpha, zorder=zorder
+        )
+        lines.set_array(heights[chosen])
+        ax.add_collection(lines)
+    ax.figure.colorbar(lines, ax=ax, label=label, fraction=0.05, pad=0.02)
+    if hidden > 0:
+        ax.text(
+            0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"
+        )
+
+
+def _spanning_tree(n_nodes: int, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which edges (sorted from high to low) belong to the lowest spanning forest."""
+    root = list(range(n_nodes))
+
+    def find(node: int) -> int:
+        while root[node] != node:
+            root[node] = root[root[node]]
+            node = root[node]
+        return node
+
+    chosen = np.zeros(len(ends), dtype=bool)
+    for number in range(len(ends) - 1, -1, -1):
+        a, b = find(int(ends[number, 0])), find(int(ends[number, 1]))
+        if a != b:
+            root[a] = b
+            chosen[number] = True
+    return chosen
+
+
+def _draw_route(ax: Axes, places: NDArray[np.float64], rows: Sequence[int]) -> None:
+    if len(rows) > 1:
+        ax.plot(
+            places[list(rows), 0], places[list(rows), 1], color=INK, linewidth=2.0, zorder=3, label="_route",
+            solid_capstyle="round", solid_joinstyle="round",
+        )  # fmt: skip

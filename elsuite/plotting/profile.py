@@ -1,0 +1,146 @@
+"""The energy along a path, or along a route of paths through other minima."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from elsuite.plotting.axis import energy_axis, wants_log
+from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles
+
+__all__ = ["Profile", "plot_profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Energies along a route: one leg a path.
+
+    Attributes
+    ----------
+    minima : tuple of int
+        The minima visited, in order; one more than legs.
+    sets : tuple of str
+        Their sets.
+    positions : tuple of float
+        Where along the route they lie.
+    energies : tuple of float
+        Their energies.
+    legs : tuple of ndarray (n_points, 2)
+        Position and energy along each path, from minimum to minimum.
+    heights : tuple of float
+        The height of each path.
+    position_label : str
+        What `positions` measure.
+    """
+
+    minima: tuple[int, ...]
+    sets: tuple[str, ...]
+    positions: tuple[float, ...]
+    energies: tuple[float, ...]
+    legs: tuple[NDArray[np.float64], ...]
+    heights: tuple[float, ...]
+    position_label: str = "t"
+
+
+def plot_profile(
+    profiles: Profile | Mapping[str, Profile],
+    *,
+    ax: Axes | None = None,
+    styles: Mapping[str, SetStyle] | None = None,
+    label: str = "energy",
+    scale: str = "auto",
+    legend: bool = True,
+) -> Axes:
+    """Draw energies along one route, or several named ones over each other, with the minima marked.
+
+    The highest point of each profile carries a tick with its value.
+
+    Parameters
+    ----------
+    profiles : Profile or mapping
+        Name -> Profile.
+    ax : Axes, optional
+        A new figure's if None.
+    styles : mapping, optional
+        Set -> SetStyle.
+    label : str
+        What the energies are, with their unit.
+    scale : {"auto", "linear", "log"}
+        "auto" is logarithmic where the energies are positive and span more than a factor of 30.
+    legend : bool
+        Name the sets of the minima (and the profiles, where there are several).
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes(ax)
+    named = {"": profiles} if isinstance(profiles, Profile) else dict(profiles)
+    styles = set_styles(name for value in named.values() for name in value.sets) if styles is None else styles
+    looks = (("-", INK), ("--", NEUTRAL), (":", NEUTRAL), ("-.", NEUTRAL))
+    drawn = []
+    for number, (name, value) in enumerate(named.items()):
+        line, color = looks[number % len(looks)]
+        drawn.append(_draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0))
+    everything = np.concatenate(drawn)
+    log = scale == "log" or (scale == "auto" and wants_log(everything))
+    energy_axis(ax.yaxis, everything, log=log)
+    end = max(value.positions[-1] for value in named.values())
+    ax.set_xlim(-0.04 * end, 1.04 * end)
+    ax.set_xlabel(next(iter(named.values())).position_label)
+    ax.set_ylabel(label)
+    _mark_top(ax, next(iter(named.values())))
+    if legend:
+        handles, labels = ax.get_legend_handles_labels()
+        shown = dict(zip(labels, handles, strict=True))
+        if len(shown) > 1:
+            ax.legend(shown.values(), shown.keys(), loc="best")
+    return ax
+
+
+def _draw_route(
+    ax: Axes,
+    value: Profile,
+    styles: Mapping[str, SetStyle],
+    *,
+    linestyle: str,
+    color: str,
+    label: str,
+    marked: bool,
+) -> NDArray[np.float64]:
+    for number, leg in enumerate(value.legs):
+        ax.plot(
+            leg[:, 0], leg[:, 1], linestyle=linestyle, color=color, linewidth=1.2, zorder=2,
+            label=label if label and number == 0 else f"_leg{number}",
+        )  # fmt: skip
+    energies = np.asarray(value.energies, dtype=float)
+    if marked:
+        for place, energy, name, minimum in zip(
+            value.positions, energies, value.sets, value.minima, strict=True
+        ):
+            style = styles.get(name, SetStyle(INK, "o"))
+            ax.plot(
+                place, energy, linestyle="none", marker=style.marker, markersize=5, markeredgecolor=style.color,
+                markerfacecolor=style.face, markeredgewidth=1.0, label=name or "_minimum", zorder=4,
+            )  # fmt: skip
+            ax.annotate(
+                str(minimum), (place, energy), xytext=(0, -4.5), textcoords="offset points", ha="center",
+                va="top", fontsize=6.5, color=INK,
+            )  # fmt: skip
+    return np.concatenate([energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)])
+
+
+def _mark_top(ax: Axes, value: Profile) -> None:
+    """Draw a dotted line at the highest path's height, from the axis to the place where it is reached."""
+    if not value.heights:
+        return
+    leg = int(np.argmax(value.heights))
+    height = value.heights[leg]
+    points = value.legs[leg]
+    place = float(points[int(np.nanargmax(points[:, 1])), 0]) if len(points) else value.positions[-1]
+    ax.plot([ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1)
+    ax.annotate(
+        f"{height:.4g}", (place, height), xytext=(3, 2), textcoords="offset points", fontsize=7, color=INK, va="bottom"
+    )
