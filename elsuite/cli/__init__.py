@@ -18,7 +18,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "run": ("elsuite.cli.making", "run", "Build the database that a study file describes."),
         "info": ("elsuite.cli.reading", "info", "What a database holds."),
         "minima": ("elsuite.cli.reading", "minima", "List the minima."),
-        "barrier": ("elsuite.cli.reading", "barrier", "The minimax barrier between two minima, and its route."),
+        "barrier": (
+            "elsuite.cli.reading",
+            "barrier",
+            "The minimax barrier between two minima, and its route.",
+        ),
         "superbasins": ("elsuite.cli.reading", "superbasins", "Which minima are joined below an energy."),
         "tree": ("elsuite.cli.reading", "tree", "The disconnectivity tree: leaves and merges."),
         "plot": ("elsuite.cli.drawing", "plot", "Draw a picture into a PNG, SVG or PDF file."),

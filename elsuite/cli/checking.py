@@ -11,8 +11,14 @@ __all__ = ["verify"]
 
 @click.command(**epilog("elsuite verify demo/landscape.elsuite"))
 @store_argument
-@click.option("--sample", type=click.IntRange(min=0), default=5, show_default=True, metavar="N",
-              help="Minima and paths whose energies are computed again, where the data are at hand; 0: none.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Minima and paths whose energies are computed again, where the data are at hand; 0: none.",
+)
 @click.option("--data-dir", metavar="DIR", help="Folder of the data set.")
 @json_option
 def verify(store: str, sample: int, data_dir: str | None, json_: bool) -> None:

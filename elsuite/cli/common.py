@@ -10,7 +10,16 @@ import click
 from elsuite.database import LandscapeDatabase
 from elsuite.schema import NotFoundError
 
-__all__ = ["as_json", "choose_surface", "epilog", "json_option", "print_json", "print_table", "store_argument", "surface_option"]
+__all__ = [
+    "as_json",
+    "choose_surface",
+    "epilog",
+    "json_option",
+    "print_json",
+    "print_table",
+    "store_argument",
+    "surface_option",
+]
 
 store_argument = click.argument("store", type=click.Path())
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
@@ -68,7 +77,9 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     if title:
         click.echo(title)
     for row in [list(header), ["-" * width for width in widths], *cells]:
-        click.echo("  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip())
+        click.echo(
+            "  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip()
+        )
 
 
 def _cell(value: Any) -> str:

@@ -17,12 +17,16 @@ _KINDS = ("disconnectivity", "heights", "kpca", "distances", "losses", "profile"
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .png, .svg or .pdf file.")
 @surface_option
-@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times.")
+@click.option(
+    "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times."
+)
 @click.option("--color-by", metavar="WHAT", help="set, superbasin, cluster, or a column of the minima.")
 @click.option("--energy", type=float, metavar="E", help="Energy of the superbasins.")
 @click.option("--order", metavar="WHAT", help="Order of leaves: energy, size, centered.")
 @click.option("--scale", type=click.Choice(["auto", "linear", "log", "compressed"]), help="Energy axis.")
-@click.option("--route", type=(int, int), metavar="A B", help="Mark, or show, the best route between two minima.")
+@click.option(
+    "--route", type=(int, int), metavar="A B", help="Mark, or show, the best route between two minima."
+)
 @click.option("--lowest", type=click.IntRange(min=1), metavar="N", help="Only the N lowest minima.")
 @click.option("--labels/--no-labels", default=None, help="Ids at the leaves.")
 def plot(kind: str, store: str, out: str, surface: str | None, **options: Any) -> None:

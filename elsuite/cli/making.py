@@ -15,12 +15,20 @@ from elsuite.cli.common import epilog, print_json, print_table
 __all__ = ["demo", "run"]
 
 _PICTURES = ("disconnectivity", "heights", "kpca", "distances", "losses", "clustering", "network", "profile")
-_seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed.")
+_seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed."
+)
 _data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
 @click.command(**epilog("elsuite demo --out demo --seed 1"))
-@click.option("--out", type=click.Path(file_okay=False), default="elsuite-demo", show_default=True, help="Folder for everything.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    default="elsuite-demo",
+    show_default=True,
+    help="Folder for everything.",
+)
 @_seed_option
 def demo(out: str, seed: int | None) -> None:
     """The whole chain on real data: digits, two optimizers, paths, pictures and a page.
@@ -85,14 +93,18 @@ def _use_cores() -> None:
     """Give torch the cores that this process may use, no more: spinning threads cost tenfold."""
     import torch
 
-    torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1))
+    torch.set_num_threads(
+        max(1, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
+    )
 
 
 def _with_seed(text: str, seed: int | None) -> str:
     """Return the study text with its seed replaced, so that the stored text is the study that ran."""
     if seed is None:
         return text
-    lines = [line for line in text.splitlines() if not line.replace(" ", "").startswith("seed=") or "[" in line]
+    lines = [
+        line for line in text.splitlines() if not line.replace(" ", "").startswith("seed=") or "[" in line
+    ]
     head = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
     return "\n".join([*lines[:head], f"seed = {seed}", "", *lines[head:]]) + "\n"
 
@@ -155,7 +167,9 @@ def _say_found(store: Path) -> None:
         surfaces = database.surfaces
         print_table(["set", "minima", *(f"mean {s} loss" for s in surfaces)], set_rows(database))
         click.echo()
-        print_table(["surface", "paths", "components", "median height", "all joined at"], joined_rows(database))
+        print_table(
+            ["surface", "paths", "components", "median height", "all joined at"], joined_rows(database)
+        )
 
 
 def _say_cost(study: Any, data_dir: str | None, json_: bool) -> None:
@@ -165,5 +179,7 @@ def _say_cost(study: Any, data_dir: str | None, json_: bool) -> None:
     if json_:
         print_json(cost)
     else:
-        print_table(["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]])
+        print_table(
+            ["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]]
+        )
         click.echo(f"total: {cost['hours']:.3g} hours on this machine, {cost['bytes'] / 1e6:.0f} MB stored")

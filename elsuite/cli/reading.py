@@ -158,7 +158,10 @@ def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:
     seeds = runs["seed"].values.tolist()
     energy = table["energy"].values.tolist()
     columns = zip(
-        table["set"].values.tolist(), table["run"].values.tolist(), table["outcome"].values.tolist(), strict=True
+        table["set"].values.tolist(),
+        table["run"].values.tolist(),
+        table["outcome"].values.tolist(),
+        strict=True,
     )
     return [
         {

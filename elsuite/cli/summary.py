@@ -15,7 +15,10 @@ def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
     """Return for each set: name, number of minima, mean energy on each surface."""
     names = np.array([str(name) for name in database.minima["set"].values.tolist()])
     energy = database.minima["energy"].values
-    return [[str(n), int((names == n).sum()), *np.nanmean(energy[names == n], axis=0).tolist()] for n in np.unique(names)]
+    return [
+        [str(n), int((names == n).sum()), *np.nanmean(energy[names == n], axis=0).tolist()]
+        for n in np.unique(names)
+    ]
 
 
 def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
@@ -27,5 +30,7 @@ def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
         heights = [energy for *_, energy in network.edges(data="energy")]
         n_components = len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges)
         top = tree.merges[-1].height if len(tree.merges) and n_components == 1 else None
-        rows.append([surface, len(heights), n_components, float(np.median(heights)) if heights else None, top])
+        rows.append(
+            [surface, len(heights), n_components, float(np.median(heights)) if heights else None, top]
+        )
     return rows

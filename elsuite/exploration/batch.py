@@ -58,7 +58,9 @@ def minimization_batch(
         "run": np.array([i for i, *_ in found], dtype=np.int64),
         "epoch": np.array([s.epoch for *_, s in found], dtype=np.int64),
         "outcome": np.array([str(r.outcome) for _, _, r, _ in found]),
-        "key": np.array([content_key("minimum", int(key), s.stopping) for _, key, _, s in found], dtype=np.uint64),
+        "key": np.array(
+            [content_key("minimum", int(key), s.stopping) for _, key, _, s in found], dtype=np.uint64
+        ),
     }
     return Batch(runs=runs, minima=minima)
 
@@ -93,16 +95,18 @@ def joined(batches: Sequence[Batch]) -> Batch:
             rows["run"] = rows["run"] + shift
         minima.append(rows)
         shift += len(batch.runs.get("key", ()))
-    return Batch(
-        _stacked([b.runs for b in batches]), _stacked(minima), _stacked([b.paths for b in batches])
-    )
+    return Batch(_stacked([b.runs for b in batches]), _stacked(minima), _stacked([b.paths for b in batches]))
 
 
 def save_batch(path: Path, batch: Batch) -> None:
     """Write `batch` so that the file is there wholly or not at all, also after a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    flat = {f"{table}.{name}": column for table in ("runs", "minima", "paths") for name, column in getattr(batch, table).items()}
+    flat = {
+        f"{table}.{name}": column
+        for table in ("runs", "minima", "paths")
+        for name, column in getattr(batch, table).items()
+    }
     with partial.open("wb") as file:
         np.savez(file, **flat)  # type: ignore[arg-type]
         file.flush()

@@ -78,8 +78,9 @@ def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) ->
     shown = landscape.on(task.surface)
     search = task.finder.find(shown, start, end, seed=work_seed(task.key))
     rows = [_row(task, search, task.surface)]
-    for name in task.measure:
-        rows.append(_row(task, _measured_on(search, landscape.on(name)), name, searched=False))
+    rows += [
+        _row(task, _measured_on(search, landscape.on(name)), name, searched=False) for name in task.measure
+    ]
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     columns["key"] = columns["key"].astype(np.uint64)
     if task.keep_curve and len(search.path.coefficients):

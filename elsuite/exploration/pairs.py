@@ -37,7 +37,8 @@ def random_pairs(candidates: Pairs, n_pairs: int, seed: int) -> Pairs:
 def within_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: int) -> Pairs:
     """Return random pairs within each set, `n_pairs` a set (None: all); `sets` maps names to ids."""
     parts = [
-        _some(all_pairs(ids), n_pairs, seed, position) for position, (_, ids) in enumerate(sorted(sets.items()))
+        _some(all_pairs(ids), n_pairs, seed, position)
+        for position, (_, ids) in enumerate(sorted(sets.items()))
     ]
     return _joined(parts)
 
@@ -67,7 +68,9 @@ def nearest_pairs(ids: Sequence[int], distances: NDArray[np.float64], n_neighbor
 def _some(candidates: Pairs, n_pairs: int | None, seed: int, position: int) -> Pairs:
     if n_pairs is None:
         return candidates
-    return random_pairs(candidates, n_pairs, int(np.random.SeedSequence([seed, position]).generate_state(1)[0]))
+    return random_pairs(
+        candidates, n_pairs, int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
+    )
 
 
 def _joined(parts: Sequence[Pairs]) -> Pairs:

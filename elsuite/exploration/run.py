@@ -179,7 +179,11 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
 def _settings_in_words(study: Study) -> dict[str, Any]:
     """Return what may not change while a store grows: seed, minimizers and finders by label."""
     minimizers = {
-        m.label: {"settings": all_settings(build_minimizer(m)), "keep": m.keep, "starts": m.starts if m.keep else None}
+        m.label: {
+            "settings": all_settings(build_minimizer(m)),
+            "keep": m.keep,
+            "starts": m.starts if m.keep else None,
+        }
         for m in study.minimizers
     }
     finders = {p.label: all_settings(build_finder(p)) for p in study.paths}
@@ -187,7 +191,10 @@ def _settings_in_words(study: Study) -> dict[str, Any]:
 
 
 def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str, Any]) -> None:
-    stored = {"landscape": database.attributes.get("landscape"), **(database.attributes.get("settings") or {})}
+    stored = {
+        "landscape": database.attributes.get("landscape"),
+        **(database.attributes.get("settings") or {}),
+    }
     wanted = {"landscape": attributes["landscape"], **attributes["settings"]}
     for key, old, new in _differences(stored, wanted):
         raise StudyError(

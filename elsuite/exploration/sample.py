@@ -77,7 +77,11 @@ def blocks_of(
 
 
 def minimize_block(
-    landscape: Landscape, block: Block, *, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
+    landscape: Landscape,
+    block: Block,
+    *,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Batch:
     """Return the rows of one block; with a `folder` for checkpoints, a killed call goes on where it was."""
     seeds = list(block.seeds)

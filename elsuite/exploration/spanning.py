@@ -96,7 +96,12 @@ def connect_spanning(
 def _tried(database: LandscapeDatabase, positions: dict[int, int], surface: str) -> NDArray[np.bool_]:
     table = database.paths
     tried = np.zeros((len(positions), len(positions)), dtype=bool)
-    rows = zip(table["source"].values.tolist(), table["target"].values.tolist(), table["surface"].values.tolist(), strict=True)
+    rows = zip(
+        table["source"].values.tolist(),
+        table["target"].values.tolist(),
+        table["surface"].values.tolist(),
+        strict=True,
+    )
     for source, target, own in rows:
         if own == surface and source in positions and target in positions:
             a, b = positions[source], positions[target]

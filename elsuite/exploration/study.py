@@ -200,7 +200,9 @@ def _cross_check(study: Study) -> list[str]:
 
 
 def _check_paths(where: str, paths: PathsSection, study: Study, finders: Mapping[str, type]) -> list[str]:
-    lines = _choice(f"{where}.finder", paths.finder, finders) or _settings(where, paths.settings, finders[paths.finder])
+    lines = _choice(f"{where}.finder", paths.finder, finders) or _settings(
+        where, paths.settings, finders[paths.finder]
+    )
     if paths.setting is not None and paths.finder != "fourier":
         lines.append(f"{where}.setting: given {paths.setting!r}, allowed with finder 'fourier' only")
     for key, surface in [("surface", paths.surface or "train"), *(("measure", s) for s in paths.measure)]:
@@ -246,5 +248,12 @@ def _allowed_keys(model: Any, location: list[Any]) -> list[str]:
         if isinstance(part, str):
             annotation = model.model_fields[part].annotation
             inner = getattr(annotation, "__args__", ())
-            model = next((a for a in (annotation, *inner) if isinstance(a, type) and issubclass(a, pydantic.BaseModel)), model)
+            model = next(
+                (
+                    a
+                    for a in (annotation, *inner)
+                    if isinstance(a, type) and issubclass(a, pydantic.BaseModel)
+                ),
+                model,
+            )
     return sorted(model.model_fields)

@@ -39,7 +39,12 @@ class Recomputed:
 
 
 def recompute_sample(
-    store: str | FilePath, *, n: int = 5, data_folder: str | None = None, tolerance: float = 1e-4, seed: int = 0
+    store: str | FilePath,
+    *,
+    n: int = 5,
+    data_folder: str | None = None,
+    tolerance: float = 1e-4,
+    seed: int = 0,
 ) -> Recomputed:
     """Compute the energies of `n` random minima and the heights of `n` random stored curves again.
 
@@ -79,7 +84,9 @@ def basis_from_text(text: str) -> Basis:
         call = ast.parse(text, mode="eval").body
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.args:
             raise ValueError
-        known = {name: getattr(paths, name) for name in paths.__all__ if name.endswith("Basis") and name != "Basis"}
+        known = {
+            name: getattr(paths, name) for name in paths.__all__ if name.endswith("Basis") and name != "Basis"
+        }
         basis: Basis = known[call.func.id](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
     except (SyntaxError, ValueError, KeyError, TypeError):
         raise ValueError(f"not a basis of paths: {text!r}") from None
@@ -99,10 +106,14 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
         coefficients = np.asarray(table["coefficients"][row, : basis.n_terms].values)
         if np.isnan(coefficients).any():
             return None
-    return Path(torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype)))
+    return Path(
+        torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype))
+    )
 
 
-def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float) -> list[Finding]:
+def _check_minima(
+    database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float
+) -> list[Finding]:
     if not len(ids):
         return []
     points = torch.as_tensor(database.coordinates(ids.tolist())).to(landscape.device)
@@ -112,11 +123,17 @@ def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any, t
         again = landscape.on(name).energy(points).cpu().numpy()
         for i, old, new in zip(ids.tolist(), stored[:, column].tolist(), again.tolist(), strict=True):
             if not _agree(old, new, tolerance):
-                findings.append(Finding(f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}"))
+                findings.append(
+                    Finding(
+                        f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}"
+                    )
+                )
     return findings
 
 
-def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float) -> list[Finding]:
+def _check_paths(
+    database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float
+) -> list[Finding]:
     table = database.paths
     findings = []
     for row in rows.tolist():
@@ -130,7 +147,8 @@ def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any, t
         again = measure(path, landscape.on(str(table["surface"].values[row])), n_points=n_points)
         worst = int(np.argmax(np.abs(again.profile - profile[:n_points])))
         if not _agree(float(profile[worst]), float(again.profile[worst]), tolerance):
-            problem = f"energy at point {worst} is stored as {profile[worst]:.8g}, comes out as {again.profile[worst]:.8g}"
+            old, new = profile[worst], again.profile[worst]
+            problem = f"energy at point {worst} is stored as {old:.8g}, comes out as {new:.8g}"
             findings.append(Finding(f"path {row}", problem))
     return findings
 

@@ -84,7 +84,9 @@ def test_barrier(elsuite, store, a, b, surface, expected, route, direct):
 
 def test_tree_agrees_with_the_merges_known_by_hand(elsuite, store):
     tree = read(elsuite, "tree", store, "--surface", "train")
-    assert [(leaf["id"], leaf["energy"]) for leaf in tree["leaves"]] == [(i, m[1]) for i, m in enumerate(MINIMA)]
+    assert [(leaf["id"], leaf["energy"]) for leaf in tree["leaves"]] == [
+        (i, m[1]) for i, m in enumerate(MINIMA)
+    ]
     assert [merge["height"] for merge in tree["merges"]] == [height for height, _ in MERGES]
     for merge, (_, members) in zip(tree["merges"], MERGES, strict=True):
         assert sorted(sorted(part) for part in merge["members"]) == sorted(members)
@@ -94,7 +96,9 @@ def test_barrier_is_the_height_at_which_the_tree_joins(elsuite, store):
     tree = read(elsuite, "tree", store, "--surface", "train")
     for a in range(6):
         for b in range(a + 1, 6):
-            joined = [m["height"] for m in tree["merges"] if {a, b} <= {i for part in m["members"] for i in part}]
+            joined = [
+                m["height"] for m in tree["merges"] if {a, b} <= {i for part in m["members"] for i in part}
+            ]
             found = read(elsuite, "barrier", store, a, b, "--surface", "train")["minimax_barrier"]
             assert found == (joined[0] if joined else None)
 
@@ -110,7 +114,14 @@ def test_superbasins(elsuite, store, energy, expected):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("info",), ("minima",), ("barrier", 0, 2), ("superbasins", "--energy", 0.25), ("tree",), ("verify", "--sample", 0)],
+    [
+        ("info",),
+        ("minima",),
+        ("barrier", 0, 2),
+        ("superbasins", "--energy", 0.25),
+        ("tree",),
+        ("verify", "--sample", 0),
+    ],
 )
 def test_text_for_people(elsuite, store, arguments):
     code, out, err = elsuite(arguments[0], store, *arguments[1:])

@@ -146,10 +146,14 @@ def test_the_same_study_gives_the_same_database(finished, tmp_path):
 
 def test_a_finished_study_is_not_done_again(finished):
     stages = []
-    before = sorted((p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name)
+    before = sorted(
+        (p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name
+    )
     run(finished.parent, progress=lambda *args: stages.append(args))
     assert not stages
-    after = sorted((p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name)
+    after = sorted(
+        (p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name
+    )
     assert [p for p, _ in before] == [p for p, _ in after]
 
 

@@ -1,0 +1,153 @@
+"""What a study would cost: its steps, gradients, bytes and hours, from small measurements on this machine.
+
+Work is counted in images: one image's gradient at one point is the unit that all stages share. A short run of each
+minimizer and finder on a few images says how many units an epoch or a search takes, and a timed gradient says how
+long a unit lasts. Nothing of the study itself is run, and nothing is written.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from elsuite.exploration.build import build_finder, build_landscape, build_minimizer
+from elsuite.exploration.study import MinimizerSection, PathsSection, Study
+from elsuite.landscapes.neural import NeuralLandscape
+
+__all__ = ["StageCost", "estimate_cost"]
+
+_PROBE_IMAGES = 256
+_SCALAR_BYTES = 128
+"""About what the scalar columns of one row take."""
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """The cost of one table of the study file.
+
+    Attributes
+    ----------
+    stage : str
+    steps : int
+        Updates of points, over all starts or searches.
+    gradients : float
+        Evaluations in units of the whole data set at one point.
+    bytes : int
+        Stored at the end.
+    hours : float
+    """
+
+    stage: str
+    steps: int
+    gradients: float
+    bytes: int
+    hours: float
+
+
+def estimate_cost(study: Study, *, data_folder: str | None = None) -> dict[str, Any]:
+    """Return the cost of each stage (`stages`, a list) and the sums `gradients`, `bytes` and `hours`."""
+    landscape = build_landscape(study, folder=data_folder)
+    probe = _probe(study, data_folder)
+    seconds = _seconds_per_image(probe)
+    stages = [_minimizer_cost(section, landscape, probe, seconds) for section in study.minimizers]
+    stages += [_paths_cost(section, study, landscape, probe, seconds) for section in study.paths]
+    rows = [dataclasses.asdict(stage) for stage in stages]
+    totals = {key: sum(row[key] for row in rows) for key in ("steps", "gradients", "bytes", "hours")}
+    return {"stages": rows, "microseconds_per_image_gradient": seconds * 1e6, **totals}
+
+
+def count_pairs(section: PathsSection, sizes: Sequence[int]) -> int:
+    """Return how many searches a table asks for between sets of these sizes."""
+    n = sum(sizes)
+    if section.pairs == "nearest":
+        return min(n * section.n_neighbors, math.comb(n, 2))
+    if section.pairs == "spanning":
+        return section.n_pairs or max(n - 1, 0)
+    if section.pairs == "all":
+        return math.comb(n, 2)
+    if section.within is None and section.between is None:
+        return min(section.n_pairs or n, math.comb(n, 2))
+    within = sum(min(section.within or 0, math.comb(k, 2)) for k in sizes)
+    between = sum(min(section.between or 0, a * b) for i, a in enumerate(sizes) for b in sizes[i + 1 :])
+    return within + between
+
+
+def _probe(study: Study, data_folder: str | None) -> NeuralLandscape:
+    """Return the study's landscape on a few of its images."""
+    few = {"n_train": _PROBE_IMAGES, "n_test": _PROBE_IMAGES // 4}
+    smaller = {k: min(v, getattr(study.data, k) or v) for k, v in few.items()}
+    return build_landscape(
+        study.model_copy(update={"data": study.data.model_copy(update=smaller)}), folder=data_folder
+    )
+
+
+def _seconds_per_image(probe: NeuralLandscape) -> float:
+    """Return the time of one image's gradient at one point, the best of three."""
+    points = probe.initial_points([0, 1, 2, 3])
+    probe.energy_and_gradient(points)
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        probe.energy_and_gradient(points)
+        times.append(time.perf_counter() - began)
+    return min(times) / (len(points) * probe.n_samples)
+
+
+def _minimizer_cost(
+    section: MinimizerSection, landscape: NeuralLandscape, probe: NeuralLandscape, seconds: float
+) -> StageCost:
+    minimizer = build_minimizer(section)
+    epochs = minimizer.epochs
+    short = dataclasses.replace(minimizer, epochs=min(epochs, 2))
+    (result,) = short.minimize(probe, probe.initial_points([0]), seeds=[0])
+    per_epoch = result.n_evaluations / max(short.epochs, 1)
+    batch = getattr(minimizer, "batch_size", None) or landscape.n_samples
+    evaluations = section.starts * epochs * (per_epoch + _curves(landscape))
+    kept = section.keep or section.starts
+    n_surfaces = len(landscape.surfaces)
+    stored = kept * n_surfaces * (landscape.n_parameters * _width(landscape) + _SCALAR_BYTES)
+    stored += section.starts * (epochs + 1) * n_surfaces * 8
+    return StageCost(
+        stage=f"minimizing: {section.label}",
+        steps=section.starts * epochs * math.ceil(landscape.n_samples / batch),
+        gradients=evaluations,
+        bytes=stored,
+        hours=evaluations * landscape.n_samples * seconds / 3600,
+    )
+
+
+def _paths_cost(
+    section: PathsSection, study: Study, landscape: NeuralLandscape, probe: NeuralLandscape, seconds: float
+) -> StageCost:
+    names = section.sets or list(study.sets)
+    n_pairs = count_pairs(section, [study.sets[name].keep or study.sets[name].starts for name in names])
+    start, end = probe.initial_points([0, 1])
+    search = build_finder(section).find(probe, start, end, seed=0)
+    images = search.n_point_gradients * probe.n_samples
+    if not getattr(build_finder(section), "images_per_step", None):
+        images *= landscape.n_samples / probe.n_samples
+    looks = search.n_evaluations * (1 + len(section.measure)) * landscape.n_samples / 3
+    row = _SCALAR_BYTES + 8 * len(search.profile)
+    if section.keep_curves:
+        row += search.path.coefficients.numel() * 4
+    return StageCost(
+        stage=f"paths: {section.label}, {section.pairs}",
+        steps=n_pairs,
+        gradients=n_pairs * (images + looks) / landscape.n_samples,
+        bytes=n_pairs * row * (1 + len(section.measure)),
+        hours=n_pairs * (images + looks) * seconds / 3600,
+    )
+
+
+def _curves(landscape: NeuralLandscape) -> float:
+    """Return the cost of recording all surfaces once, in gradients of the training surface: a third of each."""
+    samples = [landscape.on(name).n_samples for name in landscape.surfaces]
+    return sum(samples) / samples[0] / 3
+
+
+def _width(landscape: NeuralLandscape) -> int:
+    return 8 if landscape.dtype == torch.float64 else 4
