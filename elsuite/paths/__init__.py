@@ -1,1 +1,29 @@
-"""To come."""
+"""How two points are joined by a low path.
+
+Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
+`LinearPathFinder` (the straight line). Heights of any path on any surface: `measure`.
+"""
+
+from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
+from elsuite.paths.basis import BezierBasis, EmptyBasis, HatBasis, SineBasis
+from elsuite.paths.finders import PATH_FINDERS
+from elsuite.paths.fourier import FourierPathFinder
+from elsuite.paths.heights import Heights, measure, path_length
+from elsuite.paths.linear import LinearPathFinder
+
+__all__ = [
+    "PATH_FINDERS",
+    "Basis",
+    "BezierBasis",
+    "EmptyBasis",
+    "FourierPathFinder",
+    "HatBasis",
+    "Heights",
+    "LinearPathFinder",
+    "Path",
+    "PathFinder",
+    "PathSearch",
+    "SineBasis",
+    "measure",
+    "path_length",
+]

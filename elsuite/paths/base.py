@@ -2,6 +2,7 @@
 
 import abc
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ class Path:
     coefficients: Tensor
 
     def points(self, t: Tensor) -> Tensor:
-        """Return the points at `t`, shape (n,), as an (n, n_parameters) tensor; rows at t = 0, 1 are the ends."""
+        """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends."""
         t = t.to(self.start)
         weights = torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
         points = weights @ torch.vstack([self.start, self.end, self.coefficients])
@@ -78,7 +79,7 @@ class PathSearch:
         Energies computed for the heights and the profile, in the same unit.
     seconds : float
     trace : tuple of (float, float)
-        Height reached against point gradients spent, in the order of the search.
+        Point gradients spent and the refined height reached with them, in the order of the search.
     """
 
     path: Path
@@ -97,7 +98,7 @@ class PathSearch:
 
 
 class PathFinder(abc.ABC):
-    """Searches a low path between two points. Finders are frozen dataclasses: their settings are their fields.
+    """Searches a low path between two points; finders are frozen dataclasses, with settings for fields.
 
     Attributes
     ----------
@@ -105,11 +106,13 @@ class PathFinder(abc.ABC):
         What the database stores in its column `finder`.
     """
 
-    name: str
+    name: ClassVar[str]
 
     @abc.abstractmethod
-    def find(self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0) -> PathSearch:
-        """Return the search from `start` to `end`, shape (n_parameters,), on the surface that `landscape` shows.
+    def find(
+        self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0
+    ) -> PathSearch:
+        """Return the search from `start` to `end`, shape (P,), on the surface that `landscape` shows.
 
         The same seed gives the same path. Raises ValueError for end points of another width.
         """

@@ -1,0 +1,108 @@
+"""Bases of paths: functions of t that vanish at both ends, one final class each."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from elsuite.paths.base import Basis
+
+__all__ = ["BezierBasis", "EmptyBasis", "HatBasis", "SineBasis"]
+
+
+@dataclass(frozen=True)
+class EmptyBasis(Basis):
+    """No function at all: the path is the straight line."""
+
+    n_terms: int = 0
+
+    def values(self, t: Tensor) -> Tensor:
+        """Return an (n, 0) matrix."""
+        return t.new_zeros(len(t), 0)
+
+
+@dataclass(frozen=True)
+class SineBasis(Basis):
+    r"""Sines :math:`B_n(t) = \sin(n \pi t) / n^p`, n = 1 .. `n_terms`.
+
+    Every p spans the same curves, but an optimizer that moves all coefficients by the same step (Adam) moves
+    the curve's n-th mode by 1/n^p of it: p = 2 keeps paths smooth, p = 0 is the published basis.
+
+    Examples
+    --------
+    >>> SineBasis(2).values(torch.tensor([0.0, 0.5, 1.0]))
+    tensor([[0., 0.],
+            [1., 0.],
+            [0., 0.]])
+    """
+
+    n_terms: int
+    power: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.n_terms < 1:
+            raise ValueError(f"n_terms is {self.n_terms}, but a sine basis needs at least 1 term")
+
+    def values(self, t: Tensor) -> Tensor:
+        """Return the (n, n_terms) matrix of sin(n pi t) / n^p, exactly zero where n t is an integer."""
+        n = torch.arange(1, self.n_terms + 1, device=t.device, dtype=torch.float64)
+        turns = torch.outer(t.to(torch.float64), n)
+        sines = torch.where(turns == turns.round(), 0.0, torch.sin(math.pi * turns))
+        return (sines / n**self.power).to(t.dtype)
+
+
+@dataclass(frozen=True)
+class BezierBasis(Basis):
+    r"""The one function :math:`B_1(t) = 2 t (1 - t)`: quadratic Bezier curves.
+
+    With coefficient c the curve's control point is the middle of the ends plus c.
+    """
+
+    n_terms: int = 1
+
+    def values(self, t: Tensor) -> Tensor:
+        """Return the (n, 1) matrix of 2 t (1 - t)."""
+        return (2 * t * (1 - t))[:, None]
+
+
+@dataclass(frozen=True)
+class HatBasis(Basis):
+    r"""Hat functions on `n_terms` inner pivots :math:`\tau_k`: polygonal chains.
+
+    :math:`B_k` is 1 at its own pivot, 0 at all others and at the ends, linear between; coefficient k is what
+    the pivot deviates from the straight line. Pivots are equally spaced unless `positions` are given.
+
+    Examples
+    --------
+    >>> HatBasis(1).values(torch.tensor([0.0, 0.25, 0.5, 1.0])).T
+    tensor([[0.0000, 0.5000, 1.0000, 0.0000]])
+    """
+
+    n_terms: int
+    positions: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_terms < 1:
+            raise ValueError(f"n_terms is {self.n_terms}, but a chain needs at least 1 inner pivot")
+        knots = (0.0, *self.pivots, 1.0)
+        if len(knots) != self.n_terms + 2 or any(a >= b for a, b in itertools.pairwise(knots)):
+            raise ValueError(
+                f"positions are {self.positions}, but {self.n_terms} ascending ones in (0, 1) are needed"
+            )
+
+    @property
+    def pivots(self) -> tuple[float, ...]:
+        """The inner pivots' positions in t."""
+        if self.positions is not None:
+            return self.positions
+        return tuple(k / (self.n_terms + 1) for k in range(1, self.n_terms + 1))
+
+    def values(self, t: Tensor) -> Tensor:
+        """Return the (n, n_terms) matrix of the hats."""
+        knots = torch.tensor((0.0, *self.pivots, 1.0), dtype=torch.float64, device=t.device)
+        x = t.to(torch.float64)[:, None]
+        left, middle, right = knots[:-2], knots[1:-1], knots[2:]
+        rising, falling = (x - left) / (middle - left), (right - x) / (right - middle)
+        return torch.minimum(rising, falling).clamp(0, 1).to(t.dtype)

@@ -1,0 +1,13 @@
+"""All path finders by name (`PATH_FINDERS`)."""
+
+from elsuite.paths.base import PathFinder
+from elsuite.paths.fourier import FourierPathFinder
+from elsuite.paths.linear import LinearPathFinder
+
+__all__ = ["PATH_FINDERS"]
+
+PATH_FINDERS: dict[str, type[PathFinder]] = {
+    "fourier": FourierPathFinder,
+    "linear": LinearPathFinder,
+}
+"""Finders by name; their dataclass fields are what a study file may set."""

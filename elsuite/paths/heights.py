@@ -1,0 +1,178 @@
+"""Heights of a path on a surface: the maximum over points, and refined over continuous t (`measure`)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elsuite.landscapes.base import Landscape
+from elsuite.paths.base import Path
+
+__all__ = ["Heights", "measure", "path_length"]
+
+Vector = NDArray[np.float64]
+SMALLEST_INTERVAL = 1e-6
+"""Intervals of t shorter than this are not divided: float32 ends there."""
+
+
+@dataclass(frozen=True)
+class Heights:
+    """Heights of one path on one surface, in the surface's energy.
+
+    Attributes
+    ----------
+    height : float
+        Maximum over the profile's points, ends included (Eq. 5 of the study).
+    refined_height, refined_t : float
+        Highest energy found over continuous t, never under any value seen, and where it is.
+    profile : ndarray (n_points,)
+        Energies at equally spaced t from 0 to 1.
+    n_evaluations : int
+        Points at which the energy was computed.
+    resolution : float
+        How far above `refined_height` an energy could still hide between the points looked at, by the rule
+        of `measure`; NaN when an energy is not finite.
+    """
+
+    height: float
+    refined_height: float
+    refined_t: float
+    profile: Vector
+    n_evaluations: int
+    resolution: float
+
+
+def measure(
+    path: Path,
+    landscape: Landscape,
+    n_points: int = 51,
+    *,
+    tolerance: float | None = None,
+    max_evaluations: int = 400,
+) -> Heights:
+    r"""Return the heights of `path` on the surface that `landscape` shows.
+
+    Between neighboring points the energy is bounded by the lines through the points next to them, which is
+    exact where the curve of energies is concave, as it is around a maximum:
+
+    .. math:: E(t) \le \min[E_i + s_{i-1} (t - t_i),\; E_{i+1} - s_{i+1} (t_{i+1} - t)]
+
+    with s the slopes of the adjacent intervals. All intervals whose bound exceeds the highest energy seen by
+    more than the tolerance are divided, together, and again, until none is left.
+
+    Parameters
+    ----------
+    path : Path
+    landscape : Landscape
+        On any of its surfaces: ``landscape.on("test")``.
+    n_points : int
+        Points of the profile, at least 3.
+    tolerance : float, optional
+        Relative to the spread of the profile; 1e-8 by default, 1e-5 where points are float32.
+    max_evaluations : int
+        Refinement stops here at the latest; `Heights.resolution` says what was left.
+
+    Returns
+    -------
+    Heights
+
+    Raises
+    ------
+    ValueError
+        If `n_points` is under 3.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> from elsuite.paths import LinearPathFinder
+    >>> surface = FourGaussians()
+    >>> line = LinearPathFinder().find(surface, *surface.minima[:2]).path
+    >>> heights = measure(line, surface, n_points=11)
+    >>> heights.refined_height >= heights.height
+    True
+    """
+    if n_points < 3:
+        raise ValueError(f"n_points is {n_points}, but a profile needs at least 3 points")
+    t = np.linspace(0.0, 1.0, n_points)
+    profile = _energies(path, landscape, t)
+    relative = tolerance if tolerance is not None else (1e-8 if path.start.dtype == torch.float64 else 1e-5)
+    allowed = max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))
+    t, energies, resolution = _refine(path, landscape, (t, profile, allowed, max_evaluations))
+    top = int(np.argmax(energies))  # the first NaN, if there is one
+    return Heights(
+        height=float(profile.max()),
+        refined_height=float(energies[top]),
+        refined_t=float(t[top]),
+        profile=profile,
+        n_evaluations=len(t),
+        resolution=resolution,
+    )
+
+
+def path_length(path: Path, n_points: int = 101) -> float:
+    """Return the Euclidean length of `path`, as the polygon through `n_points` equally spaced t."""
+    weights = torch.linspace(0, 1, n_points, dtype=torch.float64, device=path.start.device)
+    bows = torch.diff(path.basis.values(weights), dim=0)
+    steps = torch.column_stack([torch.full((n_points - 1, 1), 1 / (n_points - 1), dtype=bows.dtype), bows])
+    spanning = torch.vstack([path.end - path.start, path.coefficients]).double()
+    gram = spanning @ spanning.T
+    return float(((steps @ gram) * steps).sum(dim=1).clamp(min=0).sqrt().sum())
+
+
+def _energies(path: Path, landscape: Landscape, t: Vector) -> Vector:
+    points = path.points(torch.as_tensor(t, device=path.start.device))
+    return landscape.energy(points).detach().cpu().numpy().astype(np.float64)
+
+
+def _refine(
+    path: Path, landscape: Landscape, state: tuple[Vector, Vector, float, int]
+) -> tuple[Vector, Vector, float]:
+    """Divide all intervals that may hide a higher energy; return t, energies and what could still hide."""
+    t, energies, allowed, limit = state
+    while np.isfinite(energies).all():
+        bounds, meeting = _concave_bounds(t, energies)
+        hidden = bounds - energies.max()
+        divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL)
+        if not divide.any() or len(t) >= limit:
+            return t, energies, max(0.0, float(hidden.max()))
+        new = np.unique(np.append(meeting[divide], _parabola_top(t, energies)).astype(np.float32)).astype(
+            np.float64
+        )
+        new = new[~np.isin(new, t)]
+        if not new.size:
+            return t, energies, max(0.0, float(hidden.max()))
+        order = np.argsort(np.append(t, new), kind="stable")
+        t, energies = np.append(t, new)[order], np.append(energies, _energies(path, landscape, new))[order]
+    return t, energies, float("nan")
+
+
+def _concave_bounds(t: Vector, energies: Vector) -> tuple[Vector, Vector]:
+    """Return for each interval the highest energy a concave curve could have in it, and where it would be."""
+    width = np.diff(t)
+    slopes = np.diff(energies) / width
+    rise = np.append(np.inf, slopes[:-1])
+    fall = np.append(slopes[1:], -np.inf)
+    inner = (rise > 0) & (fall < 0)
+    first, last = rise == np.inf, fall == -np.inf
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = (energies[1:] - energies[:-1] - fall * width) / (rise - fall)
+        x = np.where(first | last | ~np.isfinite(x), width / 2, np.clip(x, 0, width))
+        bounds = energies[:-1] + rise * x
+    bounds = np.where(first, energies[1:] - fall * width, bounds)
+    bounds = np.where(last, energies[:-1] + rise * width, bounds)
+    bounds = np.where(inner, bounds, np.maximum(energies[:-1], energies[1:]))
+    return bounds, t[:-1] + np.clip(x, 0.1 * width, 0.9 * width)
+
+
+def _parabola_top(t: Vector, energies: Vector) -> Vector:
+    """Return the top of the parabola through the highest point and its neighbors, empty if it is an end."""
+    m = int(np.argmax(energies))
+    if m in (0, len(t) - 1):
+        return t[:0]
+    left, right = t[m] - t[m - 1], t[m + 1] - t[m]
+    drop_left, drop_right = energies[m] - energies[m - 1], energies[m] - energies[m + 1]
+    curvature = drop_left * right + drop_right * left
+    if curvature <= 0:
+        return t[:0]
+    return np.array([t[m] + (drop_left * right**2 - drop_right * left**2) / (2 * curvature)])

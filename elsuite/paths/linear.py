@@ -1,0 +1,51 @@
+"""The straight line between two points (`LinearPathFinder`): the control of every other finder."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Outcome
+from elsuite.paths.base import PathFinder, PathSearch
+from elsuite.paths.basis import EmptyBasis
+from elsuite.paths.search import Ledger, conclude, straight_path
+
+__all__ = ["LinearPathFinder"]
+
+
+@dataclass(frozen=True)
+class LinearPathFinder(PathFinder):
+    """Measures the straight line; nothing is searched, so it is always ``converged`` where energies are finite.
+
+    Attributes
+    ----------
+    n_points : int
+        Points of the profile.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> surface = FourGaussians()
+    >>> print(round(LinearPathFinder().find(surface, *surface.minima[:2]).refined_height, 3))
+    1.102
+    """
+
+    n_points: int = 51
+
+    name: ClassVar[str] = "linear"
+
+    def find(
+        self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0
+    ) -> PathSearch:
+        """Return the straight line; `seed` changes nothing."""
+        path = straight_path(landscape, start, end, EmptyBasis())
+        ledger = Ledger()
+        heights = ledger.look(path, landscape, self.n_points)
+        if not math.isfinite(heights.refined_height):
+            return conclude(
+                path, heights, ledger, Outcome.NOT_A_NUMBER, "an energy on the line is not finite"
+            )
+        return conclude(path, heights, ledger, Outcome.CONVERGED, "the straight line: nothing to search")
