@@ -162,7 +162,7 @@ def _mean_of_leaves(
     tree: MergeTree, starts: NDArray[np.int64], leaf_order: NDArray[np.int64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     sums = np.concatenate([[0.0], np.cumsum(values[leaf_order])])
-    means = (sums[starts + tree.sizes] - sums[starts]) / tree.sizes
+    means: NDArray[np.float64] = (sums[starts + tree.sizes] - sums[starts]) / tree.sizes
     means[: tree.n_leaves] = values
     return means
 

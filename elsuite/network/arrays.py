@@ -1,7 +1,4 @@
-"""From tables to graphs, and what graphs of barriers can be asked: minimax barriers, routes, neighbors.
-
-networkx graphs are what users hold; `scipy.sparse.csgraph` computes, on arrays (`network_arrays`).
-"""
+"""Any networkx graph as arrays, and its minimum spanning forest by `scipy.sparse.csgraph`."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -13,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+__all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
+
 if TYPE_CHECKING:
     AnyGraph: TypeAlias = nx.Graph[Any]
 else:  # networkx classes take no parameters at run time
     AnyGraph: TypeAlias = nx.Graph
-
-__all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,195 @@
+"""What a graph of barriers can be asked: minimax barriers, best routes, neighbors."""
+
+from collections.abc import Hashable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+
+from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
+from elsuite.schema import NotFoundError
+
+__all__ = ["minimax_barrier", "minimax_matrix", "minimax_route", "neighbors_by_barrier"]
+
+
+def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> float | None:
+    r"""Return the lowest energy at which two minima are joined: the highest point of the best route.
+
+    .. math:: B(a, b) = \min_{routes} \max_{edges} E
+
+    The barrier of a minimum to itself is its energy. An edge under one of its ends counts as the higher end.
+
+    Parameters
+    ----------
+    network : networkx graph
+    a, b : nodes
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    float or None
+        None if no route joins them. For many pairs take `minimax_matrix` or a disconnectivity tree.
+    """
+    arrays = network_arrays(network, energy=energy)
+    source, target = _position(arrays, a), _position(arrays, b)
+    barrier = float(_barriers_from(arrays, source)[target])
+    return barrier if np.isfinite(barrier) else None
+
+
+def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> list[Hashable]:
+    """Return the minima along the best route from `a` to `b`, both included.
+
+    Of all routes that never rise above the minimax barrier it is one of the fewest steps.
+
+    Parameters
+    ----------
+    network : networkx graph
+    a, b : nodes
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    list of nodes
+        Empty if no route joins them.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 2.0}), (0, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> minimax_route(network, 0, 2), minimax_barrier(network, 0, 2)
+    ([0, 1, 2], 2.0)
+    """
+    arrays = network_arrays(network, energy=energy)
+    source, target = _position(arrays, a), _position(arrays, b)
+    barrier = _barriers_from(arrays, source)[target]
+    if not np.isfinite(barrier):
+        return []
+    low = _lifted(arrays) <= barrier
+    graph = _graph(len(arrays.labels), arrays.sources[low], arrays.targets[low])
+    _, before = breadth_first_order(graph, source, directed=False)
+    route = [target]
+    while route[-1] != source:
+        route.append(int(before[route[-1]]))
+    return [arrays.labels[node] for node in reversed(route)]
+
+
+def neighbors_by_barrier(
+    network: AnyGraph, a: Hashable, n: int | None = None, *, energy: str = "energy"
+) -> list[tuple[Hashable, float]]:
+    """Return the minima that are joined with `a` at the lowest energies, and the minimax barriers to them.
+
+    Parameters
+    ----------
+    network : networkx graph
+    a : node
+    n : int, optional
+        How many; by default all that are joined with it.
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    list of (node, float)
+        Ascending in the barrier; of equal ones in the network's order.
+    """
+    arrays = network_arrays(network, energy=energy)
+    source = _position(arrays, a)
+    barriers = _barriers_from(arrays, source)
+    order = [
+        k for k in np.argsort(barriers, kind="stable").tolist() if k != source and np.isfinite(barriers[k])
+    ]
+    return [(arrays.labels[k], float(barriers[k])) for k in order[:n]]
+
+
+def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.float64]:
+    """Return the minimax barriers of all pairs, in the order of the network's nodes.
+
+    Parameters
+    ----------
+    network : networkx graph
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    ndarray (n, n)
+        inf where no route joins a pair; the diagonal holds the minima's energies.
+    """
+    arrays = network_arrays(network, energy=energy)
+    n = len(arrays.labels)
+    matrix = np.full((n, n), np.inf)
+    order, before, heights = _walk(arrays)
+    for k, node in enumerate(order.tolist()):
+        done = order[
+            :k
+        ]  # the barrier from a new node is that from its neighbor, or their edge if that is higher
+        if before[node] < n:
+            matrix[node, done] = np.maximum(matrix[before[node], done], heights[node])
+            matrix[node, before[node]] = heights[node]
+            matrix[done, node] = matrix[node, done]
+    np.fill_diagonal(matrix, arrays.energies)
+    return matrix
+
+
+def _position(arrays: NetworkArrays, label: Hashable) -> int:
+    try:
+        return arrays.labels.index(label)
+    except ValueError:
+        raise NotFoundError(f"no minimum {label!r} in the network: {_account(arrays.labels)}") from None
+
+
+def _account(labels: tuple[Hashable, ...]) -> str:
+    if labels and labels == tuple(range(len(labels))):
+        return f"ids go from 0 to {len(labels) - 1}"
+    return f"it has {len(labels)}" + (f", such as {labels[0]!r}" if labels else "")
+
+
+# Heights of edges, none under either end.
+def _lifted(arrays: NetworkArrays) -> NDArray[np.float64]:
+    ends = np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets])
+    return np.maximum(arrays.heights, ends)
+
+
+# The minimax barriers from one node to all; inf where no route leads, the node's own energy at itself.
+def _barriers_from(arrays: NetworkArrays, source: int) -> NDArray[np.float64]:
+    barriers = np.full(len(arrays.labels), np.inf)
+    barriers[source] = -np.inf
+    order, before, heights = _walk(arrays, source)
+    for node in order[1:].tolist():
+        barriers[node] = max(barriers[before[node]], heights[node])
+    barriers[source] = arrays.energies[source]
+    return barriers
+
+
+# A walk over a minimum spanning forest, from one node or, component by component, over all: the nodes in
+# the order in which they are reached, the node that each is reached from (n: none), and the height of the
+# edge between the two.
+def _walk(
+    arrays: NetworkArrays, source: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    n, lifted = len(arrays.labels), _lifted(arrays)
+    usable = np.flatnonzero(np.isfinite(lifted))
+    forest = usable[spanning_forest(n, arrays.sources[usable], arrays.targets[usable], lifted[usable])]
+    ends, others = arrays.sources[forest], arrays.targets[forest]
+    if (
+        source is None
+    ):  # one more node, n, is tied to one node of each component, so that a single walk reaches all
+        _, component = connected_components(_graph(n, ends, others), directed=False)
+        firsts = np.unique(component, return_index=True)[1]
+        tied = np.append(ends, firsts), np.append(others, np.full(len(firsts), n))
+        order, before = breadth_first_order(_graph(n + 1, *tied), n, directed=False)
+        order = order[1:]
+    else:
+        order, before = breadth_first_order(_graph(n, ends, others), source, directed=False)
+        before[source] = n
+    heights = np.full(n, np.inf)
+    heights[np.where(before[others] == ends, others, ends)] = lifted[forest]
+    return order.astype(np.int64), before.astype(np.int64), heights
+
+
+def _graph(n: int, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> csr_array:
+    return csr_array((np.ones(len(sources)), (sources, targets)), (n, n))

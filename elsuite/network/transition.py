@@ -1,0 +1,160 @@
+"""The transition network of a database: its minima and the paths between them, on one surface."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.network.arrays import AnyGraph
+from elsuite.schema import NotFoundError
+
+if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["PathHeights", "lowest_of_pairs", "path_heights", "surface_index", "transition_network"]
+
+
+def transition_network(
+    database: "LandscapeDatabase", *, surface: str | None = None, parallel: bool = False
+) -> AnyGraph:
+    """Return the minima of a database and the paths between them, as a networkx graph of one surface.
+
+    Nodes are the ids of all minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
+    have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
+    (its id), `kind` and `finder`. Paths without a finite height are left out.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    surface : str, optional
+        Whose energies and heights; the first surface by default.
+    parallel : bool
+        Keep all paths of a pair, and paths from a minimum to itself, in a MultiGraph whose keys are the
+        paths' ids. By default the lowest path of a pair stands for it (of equally low ones the first).
+
+    Returns
+    -------
+    networkx.Graph or networkx.MultiGraph
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> added = database.add(
+    ...     minima={"coordinates": [[-1.0], [1.0]], "energy": [[-1.0], [-2.0]]},
+    ...     paths={"source": [0, 0], "target": [1, 1], "height": [0.5, 0.25], "surface": ["energy"] * 2},
+    ... )
+    >>> transition_network(database).edges[0, 1]["energy"]
+    0.25
+    """
+    name, column = surface_index(database, surface)
+    network: AnyGraph = nx.MultiGraph(surface=name) if parallel else nx.Graph(surface=name)
+    minima, paths = database.minima, database.paths
+    columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
+    for node, values in enumerate(zip(*(array.tolist() for array in columns), strict=True)):
+        network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
+    found = path_heights(database, name)
+    found = found if parallel else lowest_of_pairs(found)
+    columns = [
+        found.heights,
+        found.paths,
+        paths["kind"].values[found.paths],
+        paths["finder"].values[found.paths],
+    ]
+    values = zip(*(array.tolist() for array in columns), strict=True)
+    for source, target, row in zip(found.sources.tolist(), found.targets.tolist(), values, strict=True):
+        edge = dict(zip(("energy", "path", "kind", "finder"), row, strict=True))
+        network.add_edge(source, target, **({"key": edge["path"]} if parallel else {}), **edge)
+    return network
+
+
+def surface_index(database: "LandscapeDatabase", surface: str | None) -> tuple[str, int]:
+    """Return the name of a surface and its column; None is the first surface.
+
+    Returns
+    -------
+    tuple of (str, int)
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no such surface.
+    """
+    name = database.surfaces[0] if surface is None else surface
+    if name not in database.surfaces:
+        raise NotFoundError(f"no surface {name!r}: there are {', '.join(map(repr, database.surfaces))}")
+    return name, database.surfaces.index(name)
+
+
+@dataclass(frozen=True, eq=False)
+class PathHeights:
+    """Paths on one surface as arrays of one entry a path.
+
+    Attributes
+    ----------
+    paths : ndarray of int (n,)
+        Their ids.
+    sources, targets : ndarray of int (n,)
+        Ids of the minima they join.
+    heights : ndarray (n,)
+        All finite, none under the energy of an end.
+    """
+
+    paths: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    heights: NDArray[np.float64]
+
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PathHeights":
+        """Return some of the paths.
+
+        Returns
+        -------
+        PathHeights
+        """
+        return PathHeights(
+            self.paths[chosen], self.sources[chosen], self.targets[chosen], self.heights[chosen]
+        )
+
+
+def path_heights(
+    database: "LandscapeDatabase", surface: str | None = None, *, refined: bool = True
+) -> PathHeights:
+    """Return the heights of all paths on a surface that have a finite one.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    surface : str, optional
+        The first surface by default.
+    refined : bool
+        Take the refined height where there is one; else always that of the finder's protocol.
+
+    Returns
+    -------
+    PathHeights
+    """
+    name, column = surface_index(database, surface)
+    paths, energies = database.paths, database.minima["energy"].values[:, column]
+    heights, better = paths["height"].values, paths["refined_height"].values
+    if refined:
+        heights = np.where(np.isfinite(better), better, heights)
+    rows = np.flatnonzero((paths["surface"].values == name) & np.isfinite(heights))
+    sources, targets = paths["source"].values[rows], paths["target"].values[rows]
+    lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
+    return PathHeights(rows, sources, targets, lifted)
+
+
+def lowest_of_pairs(found: PathHeights) -> PathHeights:
+    """Return the lowest path of each pair of different minima; of equally low ones the first.
+
+    Returns
+    -------
+    PathHeights
+    """
+    low, high = np.minimum(found.sources, found.targets), np.maximum(found.sources, found.targets)
+    order = np.lexsort((found.paths, found.heights, high, low))
+    same = (np.diff(low[order], prepend=-1) == 0) & (np.diff(high[order], prepend=-1) == 0)
+    return found.select(np.sort(order[~same & (low != high)[order]]))
