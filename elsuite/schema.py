@@ -236,7 +236,7 @@ def extra_column(name: str, dtype: str) -> Column:
     return Column(name, dtype, name.replace("_", " "))
 
 
-def chunk_shape(column: Column, sizes: Mapping[str, int], dtype: str) -> tuple[int, ...]:
+def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int, ...]:
     """Return the shape of a column's chunks.
 
     Coordinates have whole rows, about 1 MiB a chunk; coefficients one path a chunk; profiles 1,024 rows;
@@ -245,7 +245,7 @@ def chunk_shape(column: Column, sizes: Mapping[str, int], dtype: str) -> tuple[i
     Parameters
     ----------
     column : Column
-    sizes : mapping of str to int
+    inner : tuple of int
         Sizes of the dims after the row.
     dtype : str
         The column's dtype, "parameter" resolved.
@@ -254,12 +254,12 @@ def chunk_shape(column: Column, sizes: Mapping[str, int], dtype: str) -> tuple[i
     -------
     tuple of int
     """
-    rest = [max(1, sizes[dim]) for dim in column.dims]
+    rest = [max(1, size) for size in inner]
     if "term" in column.dims:
         return (1, *rest)
     if "parameter" in column.dims:
-        rows = 2**20 // (np.dtype(dtype).itemsize * rest[0])
-        return (2 ** int(math.log2(min(1024, max(1, rows)))), *rest)
+        rows = min(1024, max(1, 2**20 // (np.dtype(dtype).itemsize * rest[0])))
+        return (2 ** int(math.log2(rows)), *rest)
     if "epoch" in column.dims:
         return (32, rest[0], 512)
     if "point" in column.dims:

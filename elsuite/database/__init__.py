@@ -7,10 +7,13 @@
 `verify_store`
     Check a store against the format; each `Finding` is one thing that is wrong.
 
-Inside: `arrays` reads and writes zarr, `locking` keeps writers apart, `rows` turns what is given into columns,
-`tables` turns columns into xarray Datasets.
+Inside: `arrays` reads and writes zarr; `folders` and `locking` say what may be opened and by whom; `open_store` reads;
+`writer` commits, `syncing` makes it last; `rows` and `checks` turn what is given into columns; `tables` turns
+columns into xarray Datasets.
 """
 
+from elsuite.database.describing import describe
 from elsuite.database.landscape_database import Added, LandscapeDatabase, open_database
+from elsuite.database.verifying import Finding, verify_store
 
-__all__ = ["Added", "LandscapeDatabase", "open_database"]
+__all__ = ["Added", "Finding", "LandscapeDatabase", "describe", "open_database", "verify_store"]

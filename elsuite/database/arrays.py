@@ -4,12 +4,11 @@ All of it runs on zarr's asynchronous interface, so that the many small files of
 """
 
 import asyncio
-import errno
+import itertools
 import json
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -17,25 +16,36 @@ import zarr
 from zarr.abc.store import Store
 from zarr.api import asynchronous as zarr_async
 from zarr.buffer.cpu import Buffer
-from zarr.storage import LocalStore, StorePath
+from zarr.storage import StorePath
 
-from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, chunk_shape
+from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, Table, chunk_shape
 
 __all__ = [
     "Array",
     "Write",
     "as_objects",
+    "chunk_keys",
+    "chunk_sizes",
     "clear_past",
     "create_array",
     "create_group",
+    "dims_of",
+    "dtype_name",
+    "is_string",
+    "list_arrays",
+    "open_array",
     "open_arrays",
     "read",
+    "read_root",
+    "read_rows",
     "resize",
     "run",
     "write",
+    "write_root",
 ]
 
 Array: TypeAlias = zarr.AsyncArray[Any]
+Values: TypeAlias = np.ndarray[Any, Any]
 T = TypeVar("T")
 
 
@@ -45,84 +55,106 @@ class Write:
 
     array: Array
     row: int
-    values: np.ndarray[Any, Any]
+    values: Values
 
 
 def run(work: Coroutine[Any, Any, T], what: str) -> T:
-    """Run a coroutine to its end, also when the caller is interrupted, and name what failed.
+    """Run a coroutine to its end, also when the caller is interrupted, and say what failed.
 
-    A thread of its own: the caller may be in an event loop (a notebook), and an interrupted caller must not
+    In a thread of its own: the caller may be inside an event loop (a notebook), and an interrupted caller must not
     leave writes behind that still go on.
+
+    Parameters
+    ----------
+    work : coroutine
+    what : str
+        Completes "cannot ..." in the message.
+
+    Returns
+    -------
+    object
+        What the coroutine returns.
 
     Raises
     ------
     StoreAccessError
-        When the operating system refused.
+        When the operating system refuses.
     DamagedStoreError
         When zarr cannot make sense of a file.
     """
     with ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, work).result()
-        except OSError as error:
-            if error.errno in {errno.ENOENT, errno.ENOTDIR} and not error.strerror:
-                raise DamagedStoreError(f"cannot {what}: {error}") from error
-            raise StoreAccessError(f"cannot {what}: {error.strerror or error}") from error
         except (DamagedStoreError, StoreAccessError):
             raise
+        except OSError as error:
+            if error.errno is None:  # zarr's own errors for a missing node, not the system's
+                raise DamagedStoreError(f"cannot {what}: {_one_line(error)}") from error
+            raise StoreAccessError(f"cannot {what}: {error.strerror or error}") from error
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise DamagedStoreError(f"cannot {what}: {type(error).__name__}: {reason}") from error
+            raise DamagedStoreError(f"cannot {what}: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def is_string(array: Array) -> bool:
+    """Whether an array holds strings."""
+    return array.dtype.kind in "TUO"
+
+
+def as_objects(values: Any) -> Values:
+    """Return an array as it is, and strings as Python objects, which pandas, networkx and JSON all take."""
+    result = np.asarray(values)
+    return result.astype(object) if result.dtype.kind in "TUO" else result
 
 
 async def _open(store: Store, path: str) -> Array:
     try:
         return await zarr.AsyncArray.open(StorePath(store, path))
-    except OSError:
-        raise
     except Exception as error:
-        raise DamagedStoreError(
-            f"{path}/zarr.json in {store} is damaged: {type(error).__name__}: {error}"
-        ) from error
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedStoreError(f"{path}/zarr.json in {store} is damaged: {_one_line(error)}") from error
 
 
-def _dims(array: Array) -> tuple[str | None, ...]:
+async def _list(store: Store, group: str) -> list[str]:
+    names = sorted([name async for name in store.list_dir(group)])
+    present = await asyncio.gather(*[store.exists(f"{group}/{name}/zarr.json") for name in names])
+    return [name for name, there in zip(names, present, strict=True) if there]
+
+
+def dims_of(array: Array) -> tuple[str | None, ...]:
+    """Return the names of an array's dims."""
     return tuple(array.metadata.dimension_names or [None] * array.ndim)
+
+
+def dtype_name(array: Array) -> str:
+    """Return the dtype of an array as the format calls it."""
+    return "str" if is_string(array) else str(array.dtype)
+
+
+def list_arrays(store: Store, group: str) -> list[str]:
+    """Return the names of the arrays of a group."""
+    return run(_list(store, group), f"list {group} in {store}")
+
+
+def open_array(store: Store, path: str) -> Array:
+    """Open one array."""
+    return run(_open(store, path), f"open {path} in {store}")
 
 
 def open_arrays(store: Store, group: str, dim: str) -> dict[str, Array]:
     """Return the columns of a group by name: its arrays whose first dim is the row."""
 
     async def work() -> dict[str, Array]:
-        names = sorted([name async for name in store.list_dir(group)])
-        present = await asyncio.gather(*[store.exists(f"{group}/{name}/zarr.json") for name in names])
-        names = [name for name, there in zip(names, present, strict=True) if there]
+        names = await _list(store, group)
         arrays = await asyncio.gather(*[_open(store, f"{group}/{name}") for name in names])
         pairs = zip(names, arrays, strict=True)
-        return {name: array for name, array in pairs if array.ndim and _dims(array)[0] == dim}
+        return {name: array for name, array in pairs if array.ndim and dims_of(array)[0] == dim}
 
     return run(work(), f"open {group} in {store}")
-
-
-def create_array(
-    store: Store, group: str, dim: str, column: Column, dtype: str, n_rows: int, sizes: Mapping[str, int]
-) -> Array:
-    """Make the empty array of a column and return it."""
-    attributes = {"long_name": column.long_name} | ({"units": column.units} if column.units else {})
-    bulky = "parameter" in column.dims
-    work = zarr_async.create_array(
-        store,
-        name=f"{group}/{column.name}",
-        shape=(n_rows, *(sizes[name] for name in column.dims)),
-        dtype=dtype,
-        chunks=chunk_shape(column, sizes, dtype),
-        fill_value=FILL[dtype],
-        compressors=None if bulky else "auto",
-        dimension_names=(dim, *column.dims),
-        chunk_key_encoding={"name": "default", "separator": "."},
-        attributes=attributes,
-    )
-    return run(work, f"create {group}/{column.name} in {store}")
 
 
 def create_group(store: Store, name: str) -> None:
@@ -130,45 +162,86 @@ def create_group(store: Store, name: str) -> None:
     run(zarr_async.create_group(store=store, path=name, overwrite=True), f"create {name} in {store}")
 
 
-def resize(arrays: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> None:
+def create_array(
+    store: Store,
+    table: Table,
+    column: Column,
+    dtype: str,
+    shape: tuple[int, ...],
+    *,
+    dims: tuple[str, ...] | None = None,
+) -> Array:
+    """Make the empty array of a column and return it."""
+    work = zarr_async.create_array(
+        store,
+        name=f"{table.name}/{column.name}",
+        shape=shape,
+        dtype=dtype,
+        chunks=chunk_shape(column, shape[1:], dtype),
+        fill_value=FILL[dtype],
+        # Weights are noise to a compressor: a tenth smaller, and up to three times slower.
+        compressors=None if "parameter" in column.dims else "auto",
+        dimension_names=dims or (table.dim, *column.dims),
+        # One folder an array, and not one a chunk.
+        chunk_key_encoding={"name": "default", "separator": "."},
+        attributes={"long_name": column.long_name} | ({"units": column.units} if column.units else {}),
+        overwrite=True,
+    )
+    return run(work, f"create {table.name}/{column.name} in {store}")
+
+
+def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> None:
     """Set the shapes of arrays; the chunks stay as they are."""
+    changed = [(array, shape) for array, shape in shapes if array.shape != shape]
 
     async def work() -> None:
-        await asyncio.gather(
-            *[
-                array.resize(shape, delete_outside_chunks=False)
-                for array, shape in arrays
-                if array.shape != shape
-            ]
-        )
+        await asyncio.gather(*[array.resize(shape, delete_outside_chunks=False) for array, shape in changed])
 
-    run(work(), f"resize arrays in {store}")
+    if changed:
+        run(work(), f"resize arrays in {store}")
 
 
 def write(writes: Iterable[Write], store: Store) -> None:
     """Write rows, all arrays side by side."""
 
     async def work() -> None:
-        await asyncio.gather(*[_write(item) for item in writes])
+        await asyncio.gather(*[item.array.setitem(_region(item), item.values) for item in writes])
 
     run(work(), f"write to {store}")
 
 
-async def _write(item: Write) -> None:
+def _region(item: Write) -> tuple[slice, ...]:
     rows = slice(item.row, item.row + len(item.values))
-    rest = tuple(slice(0, size) for size in item.values.shape[1:])
-    await item.array.setitem((rows, *rest), item.values)
+    return (rows, *(slice(0, size) for size in item.values.shape[1:]))
 
 
-def read(array: Array, start: int, stop: int) -> np.ndarray[Any, Any]:
+def chunk_keys(item: Write) -> Iterator[str]:
+    """Return the keys of the chunks that a write touches."""
+    spans = [
+        range(region.start // chunk, -(-region.stop // chunk))
+        for region, chunk in zip(_region(item), item.array.chunks, strict=True)
+    ]
+    for index in itertools.product(*spans):
+        yield f"{item.array.path}/{item.array.metadata.encode_chunk_key(index)}"
+
+
+def read(array: Array, start: int, stop: int) -> Values:
     """Return the rows from `start` to before `stop`; strings as an object array."""
     return as_objects(run(array.getitem(slice(start, stop)), f"read {array.path} (a damaged chunk?)"))
 
 
-def as_objects(values: Any) -> np.ndarray[Any, Any]:
-    """Return an array as it is, and strings as Python objects, which pandas, networkx and JSON all take."""
-    result = np.asarray(values)
-    return result.astype(object) if result.dtype.kind in "TUO" else result
+def read_rows(array: Array, rows: Values) -> Values:
+    """Return some rows of an array, in any order and repeated or not; only their chunks are read."""
+    unique, inverse = np.unique(rows, return_inverse=True)
+    if not unique.size:
+        return np.empty((0, *array.shape[1:]), array.dtype)
+    what = f"read {array.path} (a damaged chunk?)"
+    if unique[-1] - unique[0] + 1 == unique.size:
+        found = np.asarray(run(array.getitem(slice(int(unique[0]), int(unique[-1]) + 1)), what))
+    else:
+        everything = tuple(slice(None) for _ in array.shape[1:])
+        found = np.asarray(run(array.oindex.getitem((unique, *everything)), what))
+    return found[inverse]
 
 
 def clear_past(arrays: Iterable[Array], store: Store, n_rows: int) -> None:
@@ -184,22 +257,34 @@ def clear_past(arrays: Iterable[Array], store: Store, n_rows: int) -> None:
 
 
 async def _clear(array: Array, store: Store, n_rows: int) -> None:
-    rows, chunk = array.shape[0], array.chunks[0]
+    rows, chunk, prefix = array.shape[0], array.chunks[0], array.path
     stop = min(rows, -(-n_rows // chunk) * chunk)
-    if 0 not in array.shape and n_rows < stop:
+    if n_rows < stop and 0 not in array.shape:
         await array.setitem(slice(n_rows, stop), array.metadata.fill_value)
-    prefix = array.path
     keys = [key async for key in store.list_dir(prefix)]
-    parts = [(key, key.split(".")) for key in keys if key.startswith("c.")]
-    past = [key for key, part in parts if part[1].isdigit() and int(part[1]) * chunk >= n_rows]
+    past = [key for key in keys if key.endswith(".partial") or _row_of(key, chunk) >= n_rows]
     await asyncio.gather(*[store.delete(f"{prefix}/{key}") for key in past])
     if rows != n_rows:
         await array.resize((n_rows, *array.shape[1:]), delete_outside_chunks=False)
 
 
-def local_folder(store: Store) -> Path | None:
-    """Return the folder of a store on disk, None in memory."""
-    return store.root if isinstance(store, LocalStore) else None
+def _row_of(key: str, chunk: int) -> int:
+    """Return the first row of a chunk, -1 for other files."""
+    parts = key.split(".")
+    return int(parts[1]) * chunk if parts[0] == "c" and len(parts) > 1 and parts[1].isdigit() else -1
+
+
+def chunk_sizes(store: Store, array: Array) -> list[tuple[str, int, int]]:
+    """Return name, size in bytes and expected size of every stored chunk of an array that is not compressed."""
+
+    async def work() -> list[tuple[str, int, int]]:
+        keys = sorted([key async for key in store.list_dir(array.path) if _row_of(key, 1) >= 0])
+        keys = [key for key in keys if not key.endswith(".partial")]
+        expected = array.dtype.itemsize * int(np.prod(array.chunks))
+        sizes = [await store.getsize(f"{array.path}/{key}") for key in keys]
+        return [(key, size, expected) for key, size in zip(keys, sizes, strict=True)]
+
+    return run(work(), f"list {array.path} in {store}")
 
 
 def read_root(store: Store) -> dict[str, Any]:
@@ -216,19 +301,4 @@ def write_root(store: Store, attributes: Mapping[str, Any]) -> None:
     """Replace the attributes of the root: one atomic rename of one file."""
     document = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
     data = json.dumps(document, indent=2, allow_nan=False).encode()
-    buffer = Buffer.from_bytes(data)
-    run(store.set("zarr.json", buffer), f"commit to {store}")
-
-
-def read_rows(array: Array, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return some rows of an array, in any order and repeated or not; only their chunks are read."""
-    unique, inverse = np.unique(rows, return_inverse=True)
-    if not unique.size:
-        return np.empty((0, *array.shape[1:]), array.dtype)
-    what = f"read {array.path} (a damaged chunk?)"
-    if unique[-1] - unique[0] + 1 == unique.size:
-        found = np.asarray(run(array.getitem(slice(int(unique[0]), int(unique[-1]) + 1)), what))
-    else:
-        everything = tuple(slice(None) for _ in array.shape[1:])
-        found = np.asarray(run(array.oindex.getitem((unique, *everything)), what))
-    return found[inverse]
+    run(store.set("zarr.json", Buffer.from_bytes(data)), f"commit to {store}")

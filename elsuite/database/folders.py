@@ -1,13 +1,18 @@
 """The folder and the root of a store: what may be opened, what may be made, and clear errors for all else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from zarr.abc.store import Store
 
 from elsuite.database.arrays import read_root
+from elsuite.database.locking import WriterLock
 from elsuite.schema import (
+    CONVENTIONS,
     FORMAT,
     FORMAT_VERSION,
     TABLES,
@@ -17,14 +22,17 @@ from elsuite.schema import (
     NotFoundError,
     StoreAccessError,
     StoreExistsError,
+    check_attributes,
 )
 
-__all__ = ["check_new_folder", "check_root", "existing_folder", "local_path"]
+__all__ = ["check_root", "claim_folder", "existing_folder", "new_root"]
+
+PACKAGES = ("elsuite", "networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")
 
 ROOT = "zarr.json"
 
 
-def local_path(path: str | Path) -> Path:
+def _local_path(path: str | Path) -> Path:
     """Return a path on a file system; URLs of object stores are refused.
 
     Raises
@@ -51,7 +59,7 @@ def existing_folder(path: str | Path) -> Path:
     StoreAccessError
         When it may not be looked at.
     """
-    folder = local_path(path)
+    folder = _local_path(path)
     try:
         if not folder.exists():
             raise NotFoundError(f"no database at {folder}{_neighbors(folder)}")
@@ -75,7 +83,7 @@ def _neighbors(path: Path) -> str:
     return f"; {path.parent} has {', '.join(found)}" if found else ""
 
 
-def check_new_folder(folder: Path) -> None:
+def _check_new_folder(folder: Path) -> None:
     """Raise unless a database can be made here: nothing there, or an empty folder, or a creation that was cut off.
 
     Raises
@@ -91,6 +99,72 @@ def check_new_folder(folder: Path) -> None:
         raise StoreExistsError(f"{folder} is there already; open it with mode 'a' to add to it")
     if names - {".lock", *TABLES} - {name for name in names if name.endswith(".partial")}:
         raise StoreExistsError(f"{folder} is there already and holds other files; choose another name")
+
+
+def claim_folder(path: str | Path) -> tuple[Path, WriterLock]:
+    """Make the folder of a new store and take its lock.
+
+    Raises
+    ------
+    StoreExistsError
+        When something is there.
+    StoreAccessError
+        When the folder cannot be made.
+    """
+    folder = _local_path(path)
+    try:
+        _check_new_folder(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreAccessError(f"cannot create {folder}: {error.strerror or error}") from error
+    lock = WriterLock(folder, timeout=0.0)
+    try:
+        _check_new_folder(folder)  # again: another process may have been faster
+    except BaseException:
+        lock.release()
+        raise
+    return folder, lock
+
+
+def new_root(
+    n_parameters: int, surfaces: Sequence[str], dtype: str, attributes: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the attributes of a new store's root.
+
+    Raises
+    ------
+    ValueError
+        For arguments that are not allowed.
+    """
+    if isinstance(surfaces, str) or not surfaces or len(set(surfaces)) < len(surfaces):
+        raise ValueError(f"surfaces: expected one or more different names, got {surfaces!r}")
+    if not all(isinstance(name, str) and name for name in surfaces):
+        raise ValueError(f"surfaces: expected names, got {surfaces!r}")
+    if isinstance(n_parameters, bool) or not isinstance(n_parameters, int | np.integer) or n_parameters < 0:
+        raise ValueError(f"n_parameters: expected a whole number from 0, got {n_parameters!r}")
+    if dtype not in {"float32", "float64"}:
+        raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "Conventions": CONVENTIONS,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_parameters": int(n_parameters),
+        "surfaces": [str(name) for name in surfaces],
+        **{table.pointer: 0 for table in TABLES.values()},
+        "versions": _versions(),
+        **check_attributes(attributes),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def check_root(store: Store, path: object) -> dict[str, Any]:

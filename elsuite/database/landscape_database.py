@@ -1,11 +1,8 @@
 """`LandscapeDatabase`: a store of runs, minima and paths that one writer extends and any number of readers read."""
 
-import json
-import os
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, final
@@ -13,33 +10,18 @@ from typing import Any, Literal, Self, final
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from zarr.abc.store import Store
 from zarr.storage import LocalStore, MemoryStore
 
 from elsuite.database import arrays as za
 from elsuite.database.checks import check_heights, check_keys, check_references
-from elsuite.database.folders import check_new_folder, check_root, existing_folder, local_path
+from elsuite.database.folders import check_root, claim_folder, existing_folder, new_root
 from elsuite.database.locking import WriterLock
+from elsuite.database.open_store import OpenStore
 from elsuite.database.rows import Batch, Context, Rows, make_batch
-from elsuite.database.tables import dataset, load
-from elsuite.database.transaction import clear_leftovers, create_table, write_rows
-from elsuite.schema import (
-    CONVENTIONS,
-    FORMAT,
-    FORMAT_VERSION,
-    RESERVED,
-    TABLES,
-    Column,
-    LockedError,
-    NotFoundError,
-    StoreAccessError,
-    StoreError,
-    check_attributes,
-)
+from elsuite.database.writer import Writer, create_tables
+from elsuite.schema import RESERVED, TABLES, LockedError, NotFoundError, StoreError, check_attributes
 
 __all__ = ["Added", "LandscapeDatabase", "open_database"]
-
-PACKAGES = ("elsuite", "networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")
 
 
 @dataclass(frozen=True)
@@ -74,22 +56,11 @@ class LandscapeDatabase:
     array([0.5])
     """
 
-    def __init__(self, store: Store, path: Path | None, lock: WriterLock | None, writable: bool) -> None:
-        self._store, self._path, self._lock, self._writable = store, path, lock, writable
-        self._root: dict[str, Any] = {}
-        self._arrays: dict[str, dict[str, za.Array]] = {}
-        self._loaded: dict[str, dict[str, np.ndarray[Any, Any]]] = {name: {} for name in TABLES}
+    def __init__(self, opened: OpenStore, writer: Writer | None) -> None:
+        self._opened = opened
+        self._writer = writer
         self._keys: dict[str, set[int]] = {}
-        self._leftovers = False
         self._closed = False
-        self.refresh()
-        if writable:
-            self._leftovers = any(
-                array.shape[0] != self._counts[table]
-                for table, arrays in self._arrays.items()
-                for array in arrays.values()
-            )
-            self._clear()
 
     @classmethod
     def create(
@@ -131,23 +102,17 @@ class LandscapeDatabase:
         StoreAccessError
             When the folder cannot be written.
         """
-        root = _new_root(n_parameters, surfaces, dtype, attributes or {})
+        root = new_root(n_parameters, surfaces, dtype, attributes or {})
         if path is None:
-            store: Store = MemoryStore()
-            _create_tables(store, root, dtype)
-            return cls(store, None, None, writable=True)
-        folder = local_path(path)
+            memory = MemoryStore()
+            create_tables(memory, root, dtype)
+            opened = OpenStore(memory, None)
+            return cls(opened, Writer(opened, None))
+        folder, lock = claim_folder(path)
         try:
-            check_new_folder(folder)
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreAccessError(f"cannot create {folder}: {error.strerror or error}") from error
-        lock = WriterLock(folder, timeout=0.0)
-        try:
-            check_new_folder(folder)
-            store = LocalStore(folder)
-            _create_tables(store, root, dtype)
-            return cls(store, folder, lock, writable=True)
+            create_tables(LocalStore(folder), root, dtype)
+            opened = OpenStore(LocalStore(folder), folder)
+            return cls(opened, Writer(opened, lock))
         except BaseException:
             lock.release()
             raise
@@ -155,56 +120,53 @@ class LandscapeDatabase:
     @property
     def path(self) -> Path | None:
         """Folder of the store; None in memory."""
-        return self._path
+        return self._opened.path
 
     @property
     def n_parameters(self) -> int:
         """Length of a point."""
-        return int(self._root["n_parameters"])
+        return self._opened.n_parameters
 
     @property
     def surfaces(self) -> tuple[str, ...]:
         """Names of the surfaces."""
-        return tuple(self._root["surfaces"])
+        return self._opened.surfaces
 
     @property
     def n_runs(self) -> int:
         """Number of committed runs."""
-        return self._counts["runs"]
+        return self._opened.counts["runs"]
 
     @property
     def n_minima(self) -> int:
         """Number of committed minima."""
-        return self._counts["minima"]
+        return self._opened.counts["minima"]
 
     @property
     def n_paths(self) -> int:
         """Number of committed paths."""
-        return self._counts["paths"]
+        return self._opened.counts["paths"]
 
     @property
     def attributes(self) -> dict[str, Any]:
         """Free attributes of the store, as plain JSON values: a copy; `add(attributes=...)` changes them."""
-        return {
-            name: json.loads(json.dumps(value))
-            for name, value in self._root.items()
-            if name not in RESERVED or name in {"created", "format_version"}
-        }
+        hidden = RESERVED - {"created", "format_version"}
+        return {name: value for name, value in copy.deepcopy(self._opened.root).items() if name not in hidden}
 
     @property
     def runs(self) -> xr.Dataset:
         """Optimizations, one a row (dim `run`); `curves` is read when asked for."""
-        return self._dataset("runs")
+        return self._opened.dataset("runs")
 
     @property
     def minima(self) -> xr.Dataset:
         """Minima, one a row (dim `minimum`); `coordinates` is read when asked for."""
-        return self._dataset("minima")
+        return self._opened.dataset("minima")
 
     @property
     def paths(self) -> xr.Dataset:
         """Paths and transition states, one a row (dim `path`); profiles and coefficients are read when asked for."""
-        return self._dataset("paths")
+        return self._opened.dataset("paths")
 
     def coordinates(self, ids: ArrayLike) -> NDArray[np.floating]:
         """Return the points of some minima; nothing else is read.
@@ -224,6 +186,7 @@ class LandscapeDatabase:
         ValueError
             For ids that are no whole numbers.
         """
+        self._check_open()
         wanted = np.atleast_1d(np.asarray(ids))
         if wanted.size == 0:
             wanted = wanted.astype(np.int64)
@@ -233,8 +196,9 @@ class LandscapeDatabase:
             )
         outside = wanted[(wanted < 0) | (wanted >= self.n_minima)]
         if outside.size:
-            raise NotFoundError(f"no minimum {outside[0]}; the database has {_range(self.n_minima)}")
-        return za.read_rows(self._arrays["minima"]["coordinates"], wanted)
+            exist = f"minima 0 to {self.n_minima - 1}" if self.n_minima else "no minima"
+            raise NotFoundError(f"no minimum {outside[0]}; the database has {exist}")
+        return za.read_rows(self._opened.arrays["minima"]["coordinates"], wanted)
 
     def add(
         self,
@@ -270,38 +234,39 @@ class LandscapeDatabase:
         StoreError
             When the store could not be written; the last commit is intact.
         """
-        self._check_writable()
-        counts = self._counts
+        writer = self._check_writable()
+        plain = check_attributes(attributes or {})
         batches = self._batches(runs=runs, minima=minima, paths=paths)
-        new_keys = self._check(batches, counts)
-        root = self._root | check_attributes(attributes or {})
+        before = self._opened.counts
+        new_keys = self._check(batches, before)
+        root = self._opened.root | plain
         for name, batch in batches.items():
-            root[TABLES[name].pointer] = counts[name] + batch.n_rows
-        self._commit(batches, root, sync)
-        for name, keys in new_keys.items():
-            self._keys[name] |= keys
-        after = self._counts
-        ids = {name: np.arange(counts[name], after[name], dtype=np.int64) for name in TABLES}
-        return Added(**ids)
+            root[TABLES[name].pointer] = before[name] + batch.n_rows
+        if root != self._opened.root:
+            try:
+                writer.commit(batches, root, sync)
+            except BaseException:
+                self._keys.clear()
+                raise
+            for name, keys in new_keys.items():
+                self._keys[name] |= keys
+        elif sync:
+            writer.sync()
+        after = self._opened.counts
+        return Added(**{name: np.arange(before[name], after[name], dtype=np.int64) for name in TABLES})
 
     def refresh(self) -> None:
         """See what was committed since the database was opened or refreshed."""
         self._check_open()
-        root = check_root(self._store, self._path or "memory")
-        arrays = {name: za.open_arrays(self._store, name, table.dim) for name, table in TABLES.items()}
-        self._root, self._arrays = root, arrays
+        if self._writer is None:
+            self._opened.refresh()
 
     def close(self) -> None:
         """Trim the arrays to what is committed and give the lock back; a second call does nothing."""
-        if self._closed:
-            return
-        try:
-            if self._writable and self._path is not None:
-                self._trim()
-        finally:
+        if not self._closed:
             self._closed = True
-            if self._lock is not None:
-                self._lock.release()
+            if self._writer is not None:
+                self._writer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -312,53 +277,25 @@ class LandscapeDatabase:
         self.close()
 
     def __repr__(self) -> str:
-        where = self._path or "in memory"
+        where = self.path or "in memory"
         return (
             f"<LandscapeDatabase {where}: {self.n_runs} runs, {self.n_minima} minima, {self.n_paths} paths>"
         )
 
-    @property
-    def _counts(self) -> dict[str, int]:
-        return {name: int(self._root[table.pointer]) for name, table in TABLES.items()}
-
-    def _dataset(self, name: str) -> xr.Dataset:
-        self._check_open()
-        self._load(name, self._arrays[name])
-        return dataset(
-            TABLES[name], self._arrays[name], self._counts[name], self._loaded[name], self.surfaces
-        )
-
-    def _load(self, name: str, arrays: Mapping[str, za.Array]) -> None:
-        loaded = self._loaded[name]
-        loaded.update(load(TABLES[name], arrays, self._counts[name], loaded))
-
-    def _column(self, table: str, name: str) -> np.ndarray[Any, Any]:
-        self._load(table, {name: self._arrays[table][name]})
-        return self._loaded[table][name]
-
     def _batches(self, **given: Rows | None) -> dict[str, Batch]:
-        batches = {}
+        opened, batches = self._opened, {}
         for name, rows in given.items():
-            if rows is None:
-                continue
-            extra = {
-                key: Column(key, _dtype_name(array), "")
-                for key, array in self._arrays[name].items()
-                if key not in TABLES[name].columns
-            }
-            context = Context(self.surfaces, self.n_parameters, self._dtype, extra)
-            batches[name] = make_batch(TABLES[name], rows, context)
+            if rows is not None:
+                extra = opened.extra_columns(name)
+                context = Context(opened.surfaces, opened.n_parameters, opened.dtype, extra)
+                batches[name] = make_batch(TABLES[name], rows, context)
         return {name: batch for name, batch in batches.items() if batch.n_rows}
-
-    @property
-    def _dtype(self) -> str:
-        return str(self._arrays["minima"]["coordinates"].dtype)
 
     def _check(self, batches: Mapping[str, Batch], counts: Mapping[str, int]) -> dict[str, set[int]]:
         """Check what must hold between rows; return the new keys."""
         check_references(batches, counts)
         if "paths" in batches:
-            energies = self._column("minima", "energy")
+            energies = self._opened.column("minima", "energy", counts["minima"])
             if "minima" in batches:
                 energies = np.concatenate([energies, batches["minima"].columns["energy"]])
             check_heights(batches["paths"], energies, self.surfaces)
@@ -366,135 +303,23 @@ class LandscapeDatabase:
 
     def _known_keys(self, table: str) -> set[int]:
         if table not in self._keys:
-            keys = self._column(table, "key")
+            keys = self._opened.column(table, "key", self._opened.counts[table])
             self._keys[table] = set(keys[keys != 0].tolist())
         return self._keys[table]
 
     def _check_open(self) -> None:
         if self._closed:
-            raise StoreError(f"the database {self._path or 'in memory'} is closed")
+            raise StoreError(f"the database {self.path or 'in memory'} is closed")
 
-    def _check_writable(self) -> None:
+    def _check_writable(self) -> Writer:
         self._check_open()
-        if not self._writable:
+        if self._writer is None:
             raise StoreError(
-                f"the database {self._path} is open for reading; open it with mode 'a' to add to it"
+                f"the database {self.path} is open for reading; open it with mode 'a' to add to it"
             )
-
-    def _commit(self, batches: Mapping[str, Batch], root: dict[str, Any], sync: bool) -> None:
-        self._clear()
-        sizes = {
-            "surface": len(self.surfaces),
-            "parameter": self.n_parameters,
-            "epoch": 0,
-            "point": 0,
-            "term": 0,
-        }
-        counts = self._counts
-        self._leftovers = True
-        try:
-            for name, batch in batches.items():
-                write_rows(
-                    self._store, TABLES[name], self._arrays[name], batch, counts[name], sizes, self._dtype
-                )
-            self._check_unmoved()
-            za.write_root(self._store, root)
-        except BaseException:
-            self._recover(root)
-            raise
-        self._root = root
-        self._leftovers = False
-        if sync and self._path is not None:
-            os.sync()
-
-    def _check_unmoved(self) -> None:
-        """Raise if someone else wrote to the store although this writer holds the lock."""
-        if self._lock is not None:
-            self._lock.check()
-        if za.read_root(self._store) != self._root:
-            self._writable = False
-            raise LockedError(
-                f"{self._path} was changed by another writer; nothing was committed, open it again"
-            )
-
-    def _recover(self, root: Mapping[str, Any]) -> None:
-        """After a failure: take what the store says, and clear what lies past its pointer if that is possible."""
-        try:
-            if self._writable:
-                self.refresh()
-                self._leftovers = True
-                self._clear()
-        except StoreError:
-            pass
-
-    def _clear(self) -> None:
-        if self._leftovers:
-            clear_leftovers(self._store, self._arrays, self._counts)
-            self._leftovers = False
-
-    def _trim(self) -> None:
-        try:
-            self._clear()
-            counts = self._counts
-            shapes = [
-                (array, (counts[table], *array.shape[1:]))
-                for table, arrays in self._arrays.items()
-                for array in arrays.values()
-            ]
-            za.resize(shapes, self._store)
-        except StoreError:
-            pass  # the next writer clears and trims; readers slice to the pointer
-
-
-def _dtype_name(array: za.Array) -> str:
-    return "str" if array.dtype.kind in "TUO" else str(array.dtype)
-
-
-def _range(n_rows: int) -> str:
-    return f"minima 0 to {n_rows - 1}" if n_rows else "no minima"
-
-
-def _new_root(
-    n_parameters: int, surfaces: list[str] | tuple[str, ...], dtype: str, attributes: Mapping[str, Any]
-) -> dict[str, Any]:
-    if isinstance(surfaces, str) or not surfaces or len(set(surfaces)) < len(surfaces):
-        raise ValueError(f"surfaces: expected one or more different names, got {surfaces!r}")
-    if not all(isinstance(name, str) and name for name in surfaces):
-        raise ValueError(f"surfaces: expected names, got {surfaces!r}")
-    if isinstance(n_parameters, bool) or not isinstance(n_parameters, int | np.integer) or n_parameters < 0:
-        raise ValueError(f"n_parameters: expected a whole number from 0, got {n_parameters!r}")
-    if dtype not in {"float32", "float64"}:
-        raise ValueError(f"dtype: expected float32 or float64, got {dtype!r}")
-    return {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "Conventions": CONVENTIONS,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "n_parameters": int(n_parameters),
-        "surfaces": [str(name) for name in surfaces],
-        **{table.pointer: 0 for table in TABLES.values()},
-        "versions": _versions(),
-        **check_attributes(attributes),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
-    """Make the three groups, then the root: a store is one only when it is whole."""
-    surfaces = tuple(root["surfaces"])
-    sizes = {"surface": len(surfaces), "parameter": root["n_parameters"], "epoch": 0, "point": 0, "term": 0}
-    for table in TABLES.values():
-        create_table(store, table, sizes, dtype, surfaces)
-    za.write_root(store, root)
+        if self._writer.lost:
+            raise LockedError(f"the database {self.path} was taken over by another writer; open it again")
+        return self._writer
 
 
 def open_database(
@@ -532,11 +357,12 @@ def open_database(
         raise ValueError(f"mode: expected 'r' or 'a', got {mode!r}")
     folder = existing_folder(path)
     if mode == "r":
-        return LandscapeDatabase(LocalStore(folder, read_only=True), folder, None, writable=False)
+        return LandscapeDatabase(OpenStore(LocalStore(folder, read_only=True), folder), None)
     check_root(LocalStore(folder, read_only=True), folder)
     lock = WriterLock(folder, timeout)
     try:
-        return LandscapeDatabase(LocalStore(folder), folder, lock, writable=True)
+        opened = OpenStore(LocalStore(folder), folder)
+        return LandscapeDatabase(opened, Writer(opened, lock))
     except BaseException:
         lock.release()
         raise

@@ -1,7 +1,6 @@
-"""Arrays of a store as xarray Datasets: scalars and energies in memory, the rest read when it is asked for."""
+"""A table of a store as an xarray Dataset, whose columns are read when they are asked for."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,67 +8,44 @@ import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
-from elsuite.database.arrays import Array, as_objects, run
-from elsuite.schema import DamagedStoreError, Table
+from elsuite.database.arrays import Array, as_objects, is_string, run
+from elsuite.schema import Table
 
-__all__ = ["dataset", "is_scalar", "load"]
+__all__ = ["dataset", "is_scalar"]
 
 Values = np.ndarray[Any, Any]
 
 
-def is_scalar(array: Array) -> bool:
-    """Whether a column is kept in memory: one value a row, or one a row and surface."""
-    return array.metadata.dimension_names[1:] in {(), ("surface",)}
+def is_scalar(dims: tuple[str | None, ...]) -> bool:
+    """Whether a column is read whole and kept: one value a row, or one a row and surface."""
+    return dims[1:] in {(), ("surface",)}
 
 
-def load(
-    table: Table, arrays: Mapping[str, Array], n_rows: int, loaded: Mapping[str, Values]
-) -> dict[str, Values]:
-    """Return the first `n_rows` rows of the scalar columns; rows in `loaded` are not read again.
+class _Column(BackendArray):
+    """A column that is read whole, once, by `load`; what is handed out is a copy."""
 
-    Parameters
-    ----------
-    table : Table
-    arrays : mapping of str to Array
-    n_rows : int
-    loaded : mapping of str to ndarray
-        What an earlier call returned: rows never change once they are committed.
+    def __init__(self, array: Array, n_rows: int, load: Callable[[], Values]) -> None:
+        self._load = load
+        self.shape = (n_rows, *array.shape[1:])
+        self.dtype = np.dtype(object) if is_string(array) else array.dtype
 
-    Returns
-    -------
-    dict of str to ndarray
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
-    Raises
-    ------
-    DamagedStoreError
-        When an array is shorter than the commit pointer says.
-    """
-    scalars = {name: array for name, array in arrays.items() if is_scalar(array)}
-    for name, array in scalars.items():
-        if array.shape[0] < n_rows:
-            raise DamagedStoreError(f"{table.name}/{name} has {array.shape[0]} rows, the root says {n_rows}")
-    starts = {name: len(loaded[name]) if name in loaded else 0 for name in scalars}
-    behind = [name for name in scalars if name not in loaded or starts[name] < n_rows]
-
-    async def work() -> list[Any]:
-        parts = [scalars[name].getitem(slice(starts[name], n_rows)) for name in behind]
-        return list(await asyncio.gather(*parts))
-
-    parts = run(work(), f"read the columns of {table.name} (a damaged chunk?)") if behind else []
-    result = {name: loaded[name] for name in scalars if name not in behind}
-    for name, part in zip(behind, parts, strict=True):
-        new = as_objects(part)
-        result[name] = np.concatenate([loaded[name], new]) if starts[name] else new
-    return {name: result[name] for name in scalars}
+    def _read(self, key: tuple[Any, ...]) -> Values:
+        values = self._load()
+        for axis in reversed(range(values.ndim)):
+            values = values[(slice(None),) * axis + (key[axis],)]
+        return np.array(values)
 
 
 class _Rows(BackendArray):
-    """The committed rows of an array, read from disk when they are indexed."""
+    """The committed rows of an array, read from disk whenever they are indexed."""
 
     def __init__(self, array: Array, n_rows: int) -> None:
         self._array = array
         self.shape = (n_rows, *array.shape[1:])
-        self.dtype = array.dtype
+        self.dtype = np.dtype(object) if is_string(array) else array.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
@@ -78,26 +54,43 @@ class _Rows(BackendArray):
         # A slice without an end would run past the pointer, into rows that are not committed.
         rows = slice(*key[0].indices(self.shape[0])) if isinstance(key[0], slice) else key[0]
         what = f"read {self._array.path} (a damaged chunk?)"
-        return np.asarray(run(self._array.oindex.getitem((rows, *key[1:])), what))
+        return as_objects(run(self._array.oindex.getitem((rows, *key[1:])), what))
 
 
 def dataset(
     table: Table,
     arrays: Mapping[str, Array],
     n_rows: int,
-    loaded: Mapping[str, Values],
     surfaces: tuple[str, ...],
+    load: Callable[[str], Values],
 ) -> xr.Dataset:
-    """Return one table as a Dataset, sliced to the commit pointer."""
+    """Return one table as a Dataset, sliced to the commit pointer.
+
+    Parameters
+    ----------
+    table : Table
+    arrays : mapping of str to Array
+    n_rows : int
+        The pointer.
+    surfaces : tuple of str
+    load : callable
+        Name of a scalar column to its values.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     variables: dict[str, xr.Variable] = {}
     order = [*(name for name in table.columns if name in arrays), *sorted(set(arrays) - set(table.columns))]
     for name in order:
         array = arrays[name]
         dims, attributes = array.metadata.dimension_names, dict(array.attrs)
-        if name in loaded:
-            variables[name] = xr.Variable(dims, loaded[name], attributes)
+        if is_scalar(dims):
+            column = _Column(array, n_rows, lambda name=name: load(name))
+            data: Any = indexing.MemoryCachedArray(indexing.LazilyIndexedArray(column))
         else:
-            variables[name] = xr.Variable(dims, indexing.LazilyIndexedArray(_Rows(array, n_rows)), attributes)
+            data = indexing.LazilyIndexedArray(_Rows(array, n_rows))
+        variables[name] = xr.Variable(dims, data, attributes)
     coordinates = {table.dim: np.arange(n_rows, dtype=np.int64)}
     if table.name != "paths":
         coordinates["surface"] = np.array(surfaces, dtype=object)

@@ -1,0 +1,57 @@
+"""The summary of a database: `describe`."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from elsuite.database.landscape_database import LandscapeDatabase
+
+__all__ = ["describe"]
+
+
+def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[str, Any]:
+    """Return what a database holds, as plain JSON values.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    tolerance : float
+        A minimum counts as stationary when the norm of its gradient is at most this.
+
+    Returns
+    -------
+    dict
+        `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of minima by
+        "minimizer/stopping"; `outcomes`: for `runs`, `minima` and `paths`, number of rows by outcome; `finders`:
+        number of paths by finder; `n_stationary`: `count` and `tolerance`; `created`; `versions` of the packages.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> _ = database.add(minima={"energy": [[0.5], [0.7]], "set": "sgd/train"})
+    >>> describe(database)["sets"]
+    {'sgd/train': 2}
+    """
+    tables = {"runs": database.runs, "minima": database.minima, "paths": database.paths}
+    gradients = tables["minima"]["gradient_norm"].values
+    attributes = database.attributes
+    return {
+        "format_version": attributes["format_version"],
+        "n_parameters": database.n_parameters,
+        "n_runs": database.n_runs,
+        "n_minima": database.n_minima,
+        "n_paths": database.n_paths,
+        "surfaces": list(database.surfaces),
+        "sets": _numbers(tables["minima"]["set"].values),
+        "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
+        "finders": _numbers(tables["paths"]["finder"].values),
+        "n_stationary": {"count": int(np.sum(gradients <= tolerance)), "tolerance": tolerance},
+        "created": attributes.get("created", ""),
+        "versions": attributes.get("versions", {}),
+    }
+
+
+def _numbers(labels: "np.ndarray[Any, Any]") -> dict[str, int]:
+    """Return how often each label occurs, in the order of the labels."""
+    return dict(sorted(Counter(labels.tolist()).items()))

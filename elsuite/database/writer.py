@@ -1,0 +1,195 @@
+"""One commit: grow the arrays, write the new rows past the pointer, then move the pointer in one rename."""
+
+from collections.abc import Mapping
+from typing import Any, Final, final
+
+import numpy as np
+from zarr.abc.store import Store
+
+from elsuite.database import arrays as za
+from elsuite.database.locking import WriterLock
+from elsuite.database.open_store import OpenStore, Values
+from elsuite.database.rows import Batch
+from elsuite.database.syncing import Syncer
+from elsuite.schema import BLOCK_ROWS, FILL, TABLES, Column, LockedError, StoreError, Table
+
+__all__ = ["Writer", "create_tables"]
+
+
+@final
+class Writer:
+    """What only the one writer of a store may do: commit rows, clear leftovers, trim the arrays.
+
+    Attributes
+    ----------
+    lost : bool
+        Someone else has taken the store over: nothing may be written any more.
+    """
+
+    def __init__(self, opened: OpenStore, lock: WriterLock | None) -> None:
+        self.lost = False
+        self._opened: Final = opened
+        self._lock: Final = lock
+        self._syncer: Final = Syncer(opened.path)
+        # A clean close leaves every array as long as the pointer says; anything else may hide leftovers.
+        self._leftovers = any(
+            array.shape[0] != opened.counts[table]
+            for table, arrays in opened.arrays.items()
+            for array in arrays.values()
+        )
+        self._clear()
+
+    def commit(self, batches: Mapping[str, Batch], root: dict[str, Any], sync: bool) -> None:
+        """Write the rows, then make `root` the root; after a failure the store is as before.
+
+        Parameters
+        ----------
+        batches : mapping of table to Batch
+        root : dict
+            Attributes with the new pointer.
+        sync : bool
+            Return only when all is on the disk.
+
+        Raises
+        ------
+        LockedError
+            When another writer has been at the store.
+        """
+        self._clear()
+        self._leftovers = True
+        try:
+            for name, batch in batches.items():
+                self._syncer.note(self._write(TABLES[name], batch))
+            if sync:
+                self._syncer.sync()
+            self._check_alone()
+            za.write_root(self._opened.store, root)
+            self._syncer.note(["zarr.json"])
+        except BaseException:
+            self._recover()
+            raise
+        self._opened.root, self._leftovers = root, False
+        if sync:
+            self._syncer.sync()
+
+    def sync(self) -> None:
+        """Return when everything committed is on the disk."""
+        self._syncer.sync()
+
+    def close(self) -> None:
+        """Trim the arrays to the pointer, and give the lock back."""
+        try:
+            if self._opened.path is not None and not self.lost:
+                self._trim()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _write(self, table: Table, batch: Batch) -> list[str]:
+        """Write a batch past the pointer and return the keys of the files that changed."""
+        opened, arrays = self._opened, self._opened.arrays[table.name]
+        start = opened.counts[table.name]
+        rows = max([start + batch.n_rows, *(array.shape[0] for array in arrays.values())])
+        rows = -(-rows // BLOCK_ROWS) * BLOCK_ROWS
+        given = {name: [(0, values)] for name, values in batch.columns.items()} | batch.pieces
+        for name, pieces in given.items():
+            if name not in arrays and pieces:
+                column = batch.extra.get(name) or table.columns[name]
+                arrays[name] = _create(opened, table, column, rows, pieces[0][1].shape[1:])
+        shapes = []
+        for name, array in arrays.items():
+            inner = [array.shape[1:], *(values.shape[1:] for _, values in given.get(name, []))]
+            shapes.append((array, (rows, *(max(sizes) for sizes in zip(*inner, strict=True)))))
+        za.resize(shapes, opened.store)
+        writes = [
+            za.Write(arrays[name], start + offset, values)
+            for name, pieces in given.items()
+            for offset, values in pieces
+            if not _all_fill(values)
+        ]
+        za.write(writes, opened.store)
+        metadata = [f"{array.path}/zarr.json" for array in arrays.values()]
+        return metadata + [key for item in writes for key in za.chunk_keys(item)]
+
+    def _check_alone(self) -> None:
+        """Raise if someone else wrote to the store although this writer has the lock."""
+        try:
+            if self._lock is not None:
+                self._lock.check()
+            if za.read_root(self._opened.store) != self._opened.root:
+                raise LockedError(
+                    f"{self._opened.path} was changed by another writer; nothing was committed, open it again"
+                )
+        except LockedError:
+            self.lost = True
+            raise
+
+    def _recover(self) -> None:
+        """After a failure: believe the store, and clear what lies past its pointer if that is possible now."""
+        if self.lost:
+            return
+        try:
+            self._opened.refresh()
+            self._clear()
+        except StoreError:
+            pass  # the disk is full, say: tried again before the next commit, and by the next writer
+
+    def _clear(self) -> None:
+        if not self._leftovers:
+            return
+        for table, n_rows in self._opened.counts.items():
+            za.clear_past(self._opened.arrays[table].values(), self._opened.store, n_rows)
+        self._leftovers = False
+
+    def _trim(self) -> None:
+        try:
+            self._clear()
+            counts = self._opened.counts
+            for table, arrays in self._opened.arrays.items():
+                shapes = [(array, (counts[table], *array.shape[1:])) for array in arrays.values()]
+                za.resize(shapes, self._opened.store)
+        except StoreError:
+            pass  # the next writer clears and trims; readers slice to the pointer
+
+
+def _all_fill(values: Values) -> bool:
+    """Whether there is nothing to write: what is past the pointer reads as the fill value already."""
+    if values.size == 0:
+        return True
+    if values.dtype.kind == "O":
+        return not any(values.ravel())
+    if values.dtype.kind == "f":
+        return bool(np.isnan(values.flat[0])) and bool(np.isnan(values).all())
+    return bool((values == FILL[str(values.dtype)]).all())
+
+
+def _create(opened: OpenStore, table: Table, column: Column, rows: int, inner: tuple[int, ...]) -> za.Array:
+    dtype = opened.dtype if column.dtype == "parameter" else column.dtype
+    return za.create_array(opened.store, table, column, dtype, (rows, *inner))
+
+
+def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
+    """Make the three groups, then the root: a store is one only when it is whole.
+
+    Parameters
+    ----------
+    store : zarr Store
+    root : mapping
+        Attributes of the root.
+    dtype : str
+        Of the coordinates.
+    """
+    surfaces = np.array(root["surfaces"], dtype=object)
+    sizes = {"surface": len(surfaces), "parameter": root["n_parameters"], "epoch": 0, "point": 0}
+    for table in TABLES.values():
+        za.create_group(store, table.name)
+        for column in table.columns.values():
+            if not column.optional:
+                shape = (0, *(sizes[dim] for dim in column.dims))
+                own = dtype if column.dtype == "parameter" else column.dtype
+                za.create_array(store, table, column, own, shape)
+        if table.name != "paths":
+            names = Column("surface", "str", "names of the surfaces")
+            array = za.create_array(store, table, names, "str", surfaces.shape, dims=("surface",))
+            za.write([za.Write(array, 0, surfaces)], store)
+    za.write_root(store, root)
