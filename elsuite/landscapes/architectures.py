@@ -9,6 +9,8 @@ from typing import Final, Literal, final
 import torch
 from torch import Tensor, nn
 
+from elsuite.landscapes.declarations import UnitAxes, lstm_axes, sequential_axes
+
 __all__ = [
     "ACTIVATIONS",
     "ARCHITECTURES",
@@ -51,6 +53,10 @@ class DenseNetwork(nn.Module):
         """Return the outputs, shape (batch, n_outputs)."""
         outputs: Tensor = self.layers(inputs.flatten(1))
         return outputs
+
+    def unit_axes(self) -> UnitAxes:
+        """Return which hidden units are interchangeable."""
+        return sequential_axes(self.layers, "layers.")
 
 
 def _dense(sizes: tuple[int, ...], activation: str, bias: bool) -> list[nn.Module]:
@@ -189,6 +195,10 @@ class LeNet(nn.Module):
         outputs: Tensor = self.layers(inputs.reshape(len(inputs), 1, *self.image))
         return outputs
 
+    def unit_axes(self) -> UnitAxes:
+        """Return which channels and hidden units are interchangeable."""
+        return sequential_axes(self.layers, "layers.")
+
 
 @final
 class LongShortTerm(nn.Module):
@@ -231,6 +241,10 @@ class LongShortTerm(nn.Module):
         _, (hidden, _) = self.lstm(steps)
         outputs: Tensor = self.output(hidden[-1])
         return outputs
+
+    def unit_axes(self) -> UnitAxes:
+        """Return which hidden units are interchangeable, and their sign flips."""
+        return lstm_axes(self.lstm, "lstm.", "output.weight")
 
 
 ARCHITECTURES: Final[dict[str, type[nn.Module]]] = {

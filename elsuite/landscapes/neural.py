@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elsuite.landscapes.activations import unit_activations
 from elsuite.landscapes.architectures import ARCHITECTURES
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.datasets import DataSet
+from elsuite.landscapes.declarations import symmetry_of
 from elsuite.landscapes.evaluation import Evaluator, LoopEvaluator, Network, Samples, activation_bytes
 from elsuite.landscapes.losses import LossFunction, known_loss
 
@@ -81,6 +83,7 @@ class NeuralLandscape(DataLandscape):
         self._network = Network(module, loss, dtype=self.dtype, device=self.device)
         self._evaluator = _evaluator(self._network, self._samples["train"], byte_budget)
         self.n_parameters = self._network.n_parameters
+        self.symmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
         self.surface = "train"
 
@@ -127,6 +130,11 @@ class NeuralLandscape(DataLandscape):
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """Return one point, shape (P,), as the module's named tensors (a ``state_dict`` without buffers)."""
         return self._network.parameters(self._checked(torch.as_tensor(point)[None])[0])
+
+    def unit_activations(self, point: Tensor, *, n_samples: int = 1024) -> dict[str, Tensor]:
+        """Return for each group of units what they give on the first samples, shape (n_units, n_values)."""
+        inputs = self._samples[self.surface].inputs[:n_samples]
+        return unit_activations(self._network.module, self.parameters(point), inputs, self.symmetry)
 
     def _checked(self, points: Tensor) -> Tensor:
         points = torch.as_tensor(points, dtype=self.dtype, device=self.device)
