@@ -1,0 +1,172 @@
+"""Down to minima: along the path of steepest descent, from a transition state to both sides or from anywhere."""
+
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary.classify import as_points, ended
+from elsuite.stationary.model import LocalModel
+from elsuite.stationary.results import Refinement
+from elsuite.stationary.walk import Limits, Rule, walk, walk_limits
+
+__all__ = ["descend", "follow_down"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@final
+@dataclass(frozen=True)
+class SteepestDescent(Rule):
+    r"""Follow the path of steepest descent of the second-order model, for as long as the model holds.
+
+    .. math:: s_i(\tau) = -\frac{g_i}{\lambda_i} (1 - e^{-\lambda_i \tau})
+
+    which is Newton's step where all eigenvalues are positive and the radius allows it.
+    Page and McIver, J. Chem. Phys. 88, 922 (1988).
+
+    Attributes
+    ----------
+    error : float
+        Largest error of the gradient foretold, relative to the larger of the gradients at both ends of a step: how
+        closely the path is followed. Infinite: any step that lowers the energy.
+    """
+
+    error: float
+    index: int = 0
+
+    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+        """Return the components of the steps; no direction is followed."""
+        return _steepest(model.slopes, model.values, radii), np.zeros_like(guides)
+
+    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
+        """Return whether the energy fell, up to rounding, and the path was followed."""
+        rounding = 1e-13 * np.maximum(1.0, np.abs(old.energies))
+        return np.asarray((new.energies <= old.energies + rounding) & (ratio <= self.error))
+
+    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
+        """Return the larger of the gradients at both ends, or their rounding where that is more."""
+        norms = np.maximum(np.linalg.norm(old.gradients, axis=1), np.linalg.norm(new.gradients, axis=1))
+        return np.maximum(norms, 1e-9)
+
+
+def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
+    """Return the step to the end of the path, or to the radius, by bisection in the logarithm of its duration."""
+
+    def at(durations: Array) -> Array:
+        exponents = values * durations[:, None]
+        # (1 - exp(-x)) / x is smooth at 0; large negative x overflow, and mean: too far.
+        small = np.abs(exponents) < 1e-8
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = np.where(small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents))
+            return -slopes * np.where(slopes == 0, 0.0, factors * durations[:, None])
+
+    def too_far(parts: Array) -> Flags:
+        with np.errstate(over="ignore"):
+            return ~(np.linalg.norm(parts, axis=1) <= radii)
+
+    scale = np.maximum(np.abs(values).max(axis=1), np.finfo(float).tiny)
+    low, high = np.log(1e-12 / scale), np.log(1e18 / scale)
+    whole = at(np.exp(high))
+    for _ in range(60):
+        middle = (low + high) / 2
+        far = too_far(at(np.exp(middle)))
+        low, high = np.where(far, low, middle), np.where(far, middle, high)
+    limited = at(np.exp(low))
+    over = np.linalg.norm(limited, axis=1)  # where the path is faster than any duration looked at
+    limited *= np.minimum(1.0, radii / np.maximum(over, np.finfo(float).tiny))[:, None]
+    return np.where(too_far(whole)[:, None], limited, whole)
+
+
+def descend(
+    landscape: Landscape, points: ArrayLike | Tensor, *, error: float = np.inf, limits: Limits | None = None
+) -> tuple[Refinement, ...]:
+    """Return the minima reached from many points, shape (n, P), computed together.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        On the surface that it shows.
+    points : array (n, P)
+    error : float
+        How closely the path of steepest descent is followed (0.3 keeps to it well); by default any step that lowers
+        the energy is taken.
+    limits : Limits, optional
+
+    Returns
+    -------
+    tuple of Refinement
+        "converged" where the point is a minimum: all eigenvalues positive, zero modes left out.
+
+    Raises
+    ------
+    ValueError
+        For points of another shape.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> [round(found.energy, 6) for found in descend(SixHumpCamel(), [[0.5, -0.5], [2.0, 1.0]])]
+    [-1.031628, 2.10425]
+    """
+    starts = as_points(landscape, points)
+    if not len(starts):
+        return ()
+    allowed = walk_limits(landscape, limits or Limits())
+    state = walk(landscape, starts, np.zeros_like(starts), SteepestDescent(error), allowed)
+    return ended(landscape, state, SteepestDescent.index, allowed)
+
+
+def follow_down(
+    landscape: Landscape,
+    transition_states: ArrayLike | Tensor,
+    eigenvectors: ArrayLike | Tensor,
+    *,
+    push: float = 1e-2,
+    error: float = 0.3,
+    limits: Limits | None = None,
+) -> tuple[tuple[Refinement, Refinement], ...]:
+    """Return the two minima that each transition state joins: the ends of its two paths of steepest descent.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    transition_states : array (n, P)
+    eigenvectors : array (n, P)
+        Unit eigenvectors of the negative eigenvalues.
+    push : float
+        Length of the first step off each transition state, forth and back along the eigenvector.
+    error : float
+        As for `descend`.
+    limits : Limits, optional
+
+    Returns
+    -------
+    tuple of (Refinement, Refinement)
+        For each transition state, the ends against and along the eigenvector.
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> from elsuite.stationary import refine_transition_state
+    >>> surface = MullerBrown()
+    >>> found = refine_transition_state(surface, [-0.8, 0.6])
+    >>> sides, = follow_down(surface, found.point[None], found.eigenvector[None])
+    >>> sorted(round(side.energy, 4) for side in sides)
+    [-146.6995, -80.7678]
+    """
+    tops, vectors = as_points(landscape, transition_states), as_points(landscape, eigenvectors)
+    if tops.shape != vectors.shape:
+        raise ValueError(f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected")
+    allowed = replace(limits or Limits(), first_radius=push)
+    ends = descend(landscape, np.concatenate([tops - push * vectors, tops + push * vectors]), error=error, limits=allowed)
+    return tuple(zip(ends[: len(tops)], ends[len(tops) :], strict=True))

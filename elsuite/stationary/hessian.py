@@ -1,0 +1,275 @@
+"""Second derivatives of any landscape: products with vectors, dense matrices, the trace."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.linalg import LinearOperator
+from torch import Tensor
+
+from elsuite.landscapes.base import DataLandscape, Landscape
+
+__all__ = [
+    "TraceEstimate",
+    "hessian_operator",
+    "hessian_trace",
+    "hessian_vector_products",
+    "local_expansions",
+]
+
+Array = NDArray[np.float64]
+Method = Literal["auto", "autograd", "differences"]
+Products = Callable[[Tensor], Tensor]
+
+SAMPLES_AT_ONCE = 4096
+"""A landscape over more samples is taken in parts, so that the graph of one product stays small."""
+HESSIAN_NUMBERS = 2**22
+"""About how many numbers of dense Hessians are computed at once."""
+
+
+@dataclass(frozen=True)
+class TraceEstimate:
+    """Hutchinson's estimate of a trace.
+
+    Attributes
+    ----------
+    value : float
+    standard_error : float
+        Of the mean over the probes; 0 where the trace is exact.
+    n_products : int
+    """
+
+    value: float
+    standard_error: float
+    n_products: int
+
+
+def hessian_vector_products(
+    landscape: Landscape, point: ArrayLike | Tensor, vectors: ArrayLike | Tensor, *, method: Method = "auto"
+) -> Array:
+    r"""Return the products :math:`H v_k` of the Hessian at one point with some vectors.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        On the surface that it shows.
+    point : array (P,)
+    vectors : array (k, P)
+    method : {"auto", "autograd", "differences"}
+        "autograd" differentiates the energy twice; "differences" takes central differences of gradients, about
+        1e-9 relative in float64 and 1e-2 in float32; "auto" the first where the landscape allows it.
+
+    Returns
+    -------
+    ndarray (k, P)
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, or another method.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SeparableWells
+    >>> hessian_vector_products(SeparableWells((1.0, 2.0)), [1.0, 1.0], [[1.0, 0.0], [0.0, 1.0]])
+    array([[ 8.,  0.],
+           [ 0., 16.]])
+    """
+    matrix = torch.as_tensor(vectors, dtype=landscape.dtype, device=landscape.device)
+    if matrix.ndim != 2 or matrix.shape[1] != landscape.n_parameters:
+        raise ValueError(
+            f"vectors of shape {tuple(matrix.shape)} given; (k, {landscape.n_parameters}) is expected"
+        )
+    return _numpy(_products(landscape, as_point(landscape, point), method)(matrix))
+
+
+def hessian_operator(
+    landscape: Landscape, point: ArrayLike | Tensor, *, method: Method = "auto"
+) -> LinearOperator:
+    """Return the Hessian at one point, shape (P,), as a scipy LinearOperator: one product a call."""
+    products = _products(landscape, as_point(landscape, point), method)
+
+    def multiply(vector: Array) -> Array:
+        row = torch.as_tensor(np.ravel(vector), dtype=landscape.dtype, device=landscape.device)
+        return _numpy(products(row[None]))[0]
+
+    size = landscape.n_parameters
+    return LinearOperator((size, size), matvec=multiply, rmatvec=multiply, dtype=np.float64)
+
+
+def local_expansions(
+    landscape: Landscape, points: ArrayLike | Tensor, *, method: Method = "auto"
+) -> tuple[Array, Array, Array]:
+    """Return energies, gradients and dense Hessians at many points.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    points : array (n_points, P)
+    method : {"auto", "autograd", "differences"}
+        As for `hessian_vector_products`.
+
+    Returns
+    -------
+    energies, gradients, hessians : ndarray (n_points,), (n_points, P), (n_points, P, P)
+
+    Raises
+    ------
+    ValueError
+        For points of another width, or another method.
+    """
+    batch = torch.as_tensor(points, dtype=landscape.dtype, device=landscape.device)
+    size = landscape.n_parameters
+    at_once = max(1, HESSIAN_NUMBERS // max(1, size * size))
+    if len(batch) == 0:
+        return np.empty(0), np.empty((0, size)), np.empty((0, size, size))
+    parts = [_expansion(landscape, part, method) for part in batch.split(at_once)]
+    energies, gradients, hessians = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return energies, gradients, (hessians + hessians.transpose(0, 2, 1)) / 2
+
+
+def hessian_trace(
+    landscape: Landscape, point: ArrayLike | Tensor, *, n_probes: int = 64, seed: int = 0
+) -> TraceEstimate:
+    r"""Return the trace of the Hessian at one point, :math:`E[v^T H v]` over random signs v.
+
+    Exact where P is not larger than `n_probes`. Hutchinson, Commun. Stat. Simul. Comput. 19, 433 (1990).
+
+    Raises
+    ------
+    ValueError
+        Under two probes.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SeparableWells
+    >>> hessian_trace(SeparableWells((1.0, 2.0)), [1.0, 1.0]).value
+    24.0
+    """
+    if n_probes < 2:
+        raise ValueError(f"n_probes {n_probes} given; at least 2 are needed for an error")
+    size = landscape.n_parameters
+    if size <= n_probes:
+        products = hessian_vector_products(landscape, point, np.eye(size))
+        return TraceEstimate(float(np.trace(products)), 0.0, size)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(n_probes, size))
+    values = (signs * hessian_vector_products(landscape, point, signs)).sum(axis=1)
+    return TraceEstimate(float(values.mean()), float(values.std(ddof=1) / np.sqrt(n_probes)), n_probes)
+
+
+def as_point(landscape: Landscape, point: ArrayLike | Tensor) -> Tensor:
+    """Return one point as the landscape's tensor, shape (P,), or raise ValueError."""
+    tensor = torch.as_tensor(point, dtype=landscape.dtype, device=landscape.device).detach()
+    if tensor.shape != (landscape.n_parameters,):
+        raise ValueError(
+            f"point of shape {tuple(tensor.shape)} given; ({landscape.n_parameters},) is expected"
+        )
+    return tensor
+
+
+def _products(landscape: Landscape, point: Tensor, method: Method) -> Products:
+    if method not in {"auto", "autograd", "differences"}:
+        raise ValueError(f"method {method!r} given; 'auto', 'autograd' or 'differences' is expected")
+    parts = list(_parts(landscape))
+    if method != "differences":
+        try:
+            if len(parts) == 1:
+                return _one_graph(landscape, point)
+            # A graph of one part of the data at a time, made anew for every call.
+            _one_graph(parts[0][0], point)
+            return lambda vectors: sum(
+                (weight * _one_graph(part, point)(vectors) for part, weight in parts), torch.zeros_like(vectors)
+            )
+        except (RuntimeError, NotImplementedError):
+            # Not differentiable twice: a layer without a second derivative, or an energy not made by torch.
+            if method == "autograd":
+                raise ValueError(
+                    f"{type(landscape).__name__} is not differentiable twice; method='differences' works"
+                ) from None
+    return lambda vectors: _differences(landscape, point, vectors)
+
+
+def _parts(landscape: Landscape) -> Iterator[tuple[Landscape, float]]:
+    """Yield landscapes over parts of the samples, with their weights."""
+    if not isinstance(landscape, DataLandscape) or landscape.n_samples <= SAMPLES_AT_ONCE:
+        yield landscape, 1.0
+        return
+    for part in torch.arange(landscape.n_samples, device=landscape.device).split(SAMPLES_AT_ONCE):
+        yield landscape.minibatch(part), len(part) / landscape.n_samples
+
+
+def _one_graph(landscape: Landscape, point: Tensor) -> Products:
+    with torch.enable_grad():
+        leaf = point[None].clone().requires_grad_()
+        energy = landscape.energy(leaf).sum()
+        (gradient,) = torch.autograd.grad(energy, leaf, create_graph=True)
+
+    def products(vectors: Tensor) -> Tensor:
+        if not gradient.requires_grad:
+            return torch.zeros_like(vectors)
+        rows = [
+            torch.autograd.grad(gradient, leaf, vector[None], retain_graph=True, materialize_grads=True)[0][0]
+            for vector in vectors
+        ]
+        return torch.stack(rows) if rows else vectors
+
+    if gradient.requires_grad:
+        products(torch.zeros_like(leaf))  # raises here, not later, where a second derivative is missing
+    return products
+
+
+def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor:
+    """Return central differences of gradients, a step of eps^(1/3) along each normalized vector."""
+    lengths = vectors.norm(dim=1, keepdim=True)
+    units = vectors / torch.where(lengths > 0, lengths, torch.ones_like(lengths))
+    step = torch.finfo(point.dtype).eps ** (1 / 3) * max(1.0, float(point.abs().max()))
+    both = torch.cat([point + step * units, point - step * units])
+    forward, backward = landscape.energy_and_gradient(both)[1].split(len(vectors))
+    return (forward - backward) / (2 * step) * lengths
+
+
+def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Array, Array, Array]:
+    if method != "differences" and not isinstance(landscape, DataLandscape):
+        try:
+            return _dense_graph(landscape, points)
+        except (RuntimeError, NotImplementedError):
+            if method == "autograd":
+                raise ValueError(
+                    f"{type(landscape).__name__} is not differentiable twice; method='differences' works"
+                ) from None
+            method = "differences"
+    energies, gradients = landscape.energy_and_gradient(points)
+    identity = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
+    rows = [_products(landscape, point, method)(identity) for point in points]
+    return _numpy(energies), _numpy(gradients), _numpy(torch.stack(rows))
+
+
+def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Array]:
+    """Return all Hessians from one graph: row j of all of them is one backward pass."""
+    with torch.enable_grad():
+        leaf = points.detach().clone().requires_grad_()
+        energies = landscape.energy(leaf)
+        (gradients,) = torch.autograd.grad(energies.sum(), leaf, create_graph=True)
+    n_points, size = points.shape
+    if not gradients.requires_grad:
+        return _numpy(energies), _numpy(gradients), np.zeros((n_points, size, size))
+    directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(size, n_points, size)
+    rows = _all_backward(gradients, leaf, directions)
+    return _numpy(energies), _numpy(gradients), _numpy(rows.transpose(0, 1))
+
+
+def _all_backward(gradients: Tensor, leaf: Tensor, directions: Tensor) -> Tensor:
+    options = {"retain_graph": True, "materialize_grads": True}
+    try:
+        (rows,) = torch.autograd.grad(gradients, leaf, directions, is_grads_batched=True, **options)
+    except (RuntimeError, NotImplementedError):  # an operation without a batching rule
+        parts = [torch.autograd.grad(gradients, leaf, direction, **options)[0] for direction in directions]
+        return torch.stack(parts)
+    return rows
+
+
+def _numpy(tensor: Tensor) -> Array:
+    return tensor.detach().cpu().numpy().astype(np.float64)

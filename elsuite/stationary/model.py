@@ -1,0 +1,140 @@
+"""A landscape around some points to second order, in eigenvectors: what every step of a search is made from."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.isomers import zero_modes
+from elsuite.stationary.hessian import as_point, hessian_operator, local_expansions
+from elsuite.stationary.spectrum import DENSE_LIMIT, without_zero_modes
+
+__all__ = ["LocalModel", "chosen", "local_model", "mixed"]
+
+Array = NDArray[np.float64]
+KRYLOV_SIZE = 60
+"""Dimension of the subspace that stands for the whole space above `DENSE_LIMIT` parameters."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalModel:
+    r"""Second-order models at n points, zero modes left out: :math:`g + H V y` for a step :math:`s = V y`.
+
+    Attributes
+    ----------
+    energies : ndarray (n,)
+    gradients : ndarray (n, P)
+    values : ndarray (n, m)
+        Eigenvalues, ascending: all of them, or Ritz values in a subspace that holds the gradient.
+    vectors : ndarray (n, P, m)
+        Their unit vectors, in columns.
+    images : ndarray (n, P, m)
+        H times the vectors.
+    n_gradients : ndarray of int (n,)
+        What the model cost, a Hessian-vector product counted as two gradients.
+    """
+
+    energies: Array
+    gradients: Array
+    values: Array
+    vectors: Array
+    images: Array
+    n_gradients: NDArray[np.int64]
+
+    @property
+    def slopes(self) -> Array:
+        """The gradient's components along the vectors, shape (n, m)."""
+        return np.einsum("npm,np->nm", self.vectors, self.gradients)
+
+    @property
+    def finite(self) -> NDArray[np.bool_]:
+        """Which points have numbers only, shape (n,)."""
+        return np.isfinite(self.energies) & np.isfinite(self.gradients).all(axis=1) & np.isfinite(self.values).all(axis=1)
+
+
+def local_model(landscape: Landscape, points: Array, guides: Array | None = None) -> LocalModel:
+    """Return the models at `points`, shape (n, P).
+
+    Dense up to `DENSE_LIMIT` parameters; above, in the block Krylov space of the gradient and of `guides`, shape
+    (n, P), directions that the space shall hold.
+    """
+    if landscape.n_parameters <= DENSE_LIMIT:
+        return _dense(landscape, points)
+    guides = np.zeros_like(points) if guides is None else guides
+    return _stacked([_krylov(landscape, point, guide) for point, guide in zip(points, guides, strict=True)])
+
+
+def chosen(model: LocalModel, rows: NDArray[np.int64] | NDArray[np.bool_]) -> LocalModel:
+    """Return the models of some points."""
+    return LocalModel(*(getattr(model, field.name)[rows] for field in fields(LocalModel)))
+
+
+def mixed(model: LocalModel, rows: NDArray[np.int64], new: LocalModel) -> LocalModel:
+    """Return the models with some rows replaced; costs are added up."""
+    columns = {}
+    for field in fields(LocalModel):
+        column = getattr(model, field.name).copy()
+        column[rows] = getattr(new, field.name)
+        columns[field.name] = column
+    return LocalModel(**columns)
+
+
+def _dense(landscape: Landscape, points: Array) -> LocalModel:
+    energies, gradients, hessians = local_expansions(landscape, torch.from_numpy(points))
+    modes = zero_modes(landscape, points)
+    bad = ~(np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies))
+    hessians[bad], gradients[bad], energies[bad] = 0.0, 0.0, np.nan
+    gradients -= np.einsum("npk,nqk,nq->np", modes, modes, gradients)
+    values, vectors = without_zero_modes(hessians, modes)
+    cost = np.full(len(points), 1 + 2 * points.shape[1], dtype=np.int64)
+    return LocalModel(energies, gradients, values, vectors, vectors * values[:, None], cost)
+
+
+def _krylov(landscape: Landscape, point: Array, guide: Array) -> LocalModel:
+    energy, gradient = landscape.energy_and_gradient(as_point(landscape, point)[None])
+    slope = gradient[0].cpu().numpy().astype(np.float64)
+    modes = zero_modes(landscape, point[None])[0]
+    operator = hessian_operator(landscape, point)
+    basis, images = np.empty((0, len(point))), np.empty((0, len(point)))
+    waiting = [slope, guide]
+    while waiting and len(basis) < KRYLOV_SIZE:
+        vector = _orthogonal(waiting.pop(0), modes, basis)
+        if vector is None:
+            continue
+        image = operator.matvec(vector)
+        basis, images = np.vstack([basis, vector]), np.vstack([images, image])
+        waiting.append(image)
+    if not len(basis) or not np.isfinite(images).all():
+        basis = np.zeros((1, len(point)))
+        images = np.full((1, len(point)), 0.0 if np.isfinite(slope).all() else np.nan)
+    projected = np.nan_to_num(basis @ images.T)
+    values, mixing = np.linalg.eigh((projected + projected.T) / 2)
+    # All models have one shape: a smaller space is filled up with directions of no length.
+    pad = KRYLOV_SIZE - len(values)
+    vectors = np.pad((mixing.T @ basis).T, ((0, 0), (0, pad)))
+    return LocalModel(
+        energies=energy.cpu().numpy().astype(np.float64),
+        gradients=slope[None],
+        values=np.pad(values, (0, pad), constant_values=max(1.0, float(np.abs(values).max())))[None],
+        vectors=vectors[None],
+        images=np.pad((mixing.T @ images).T, ((0, 0), (0, pad)))[None],
+        n_gradients=np.array([1 + 2 * len(basis)]),
+    )
+
+
+def _orthogonal(vector: Array, modes: Array, basis: Array) -> Array | None:
+    """Return the unit vector orthogonal to zero modes and basis, None where nothing of it is left."""
+    length = float(np.linalg.norm(vector))
+    if not np.isfinite(length) or length == 0:
+        return None
+    vector = vector / length
+    for _ in range(2):  # twice is enough
+        vector = vector - modes @ (modes.T @ vector) - basis.T @ (basis @ vector)
+    rest = float(np.linalg.norm(vector))
+    return vector / rest if rest > 1e-6 else None
+
+
+def _stacked(models: list[LocalModel]) -> LocalModel:
+    return LocalModel(*(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel)))

@@ -1,0 +1,189 @@
+"""Transition states: from a point nearby by eigenvector following, or from a minimum along its soft modes."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary.classify import as_points, ended
+from elsuite.stationary.model import LocalModel, local_model
+from elsuite.stationary.results import Refinement
+from elsuite.stationary.walk import Limits, Rule, walk, walk_limits
+
+__all__ = ["refine_transition_state", "refine_transition_states", "search_from_minimum"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@final
+@dataclass(frozen=True)
+class EigenvectorFollowing(Rule):
+    r"""Uphill along one mode, downhill along all others; Newton's step near a stationary point.
+
+    .. math:: s_i = \pm \frac{2 g_i}{|\lambda_i| (1 + \sqrt{1 + 4 g_i^2 / \lambda_i^2})}
+
+    Once the lowest eigenvalue is negative its mode is followed; before that the mode that overlaps most with the one
+    followed so far, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994).
+    """
+
+    index: int = 1
+
+    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+        """Return the components of the steps, and the mode followed with its sense."""
+        rows = np.arange(len(radii))
+        overlaps = np.einsum("npm,np->nm", model.vectors, guides)
+        unguided = np.abs(overlaps).max(axis=1) == 0
+        mode = np.where((model.values[:, 0] < 0) | unguided, 0, np.abs(overlaps).argmax(axis=1))
+        slopes = model.slopes
+        parts = -_bounded_newton(slopes, model.values)
+        slope, value = slopes[rows, mode], model.values[rows, mode]
+        sense = np.sign(overlaps[rows, mode])
+        sense = np.where(sense == 0, np.where(slope < 0, -1.0, 1.0), sense)
+        parts[rows, mode] = np.where(value < 0, _bounded_newton(slope, value), sense * radii)
+        lengths = np.linalg.norm(parts, axis=1)
+        parts *= np.minimum(1.0, radii / np.maximum(lengths, np.finfo(float).tiny))[:, None]
+        return parts, model.vectors[rows, :, mode] * sense[:, None]
+
+    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
+        """Return whether the foretold change of gradient was right at all."""
+        return np.asarray(ratio < 1.0)
+
+    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
+        """Return the change of gradient that was foretold, or the rounding of gradients where that is more."""
+        rounding = 1e-9 * np.maximum(np.linalg.norm(old.gradients, axis=1), 1.0)
+        return np.maximum(np.linalg.norm(foretold, axis=1), rounding)
+
+
+def _bounded_newton(slopes: Array, values: Array) -> Array:
+    size = np.abs(values)
+    return np.asarray(2 * slopes / np.maximum(size + np.sqrt(size**2 + 4 * slopes**2), np.finfo(float).tiny))
+
+
+def refine_transition_state(
+    landscape: Landscape,
+    point: ArrayLike | Tensor,
+    *,
+    direction: ArrayLike | Tensor | None = None,
+    limits: Limits | None = None,
+) -> Refinement:
+    """Return the transition state found from a point nearby, such as the top of a path.
+
+    Eigenvector following with a trust radius; zero modes are projected out; it ends with Newton steps, so that a
+    position is good to 1e-9. Up to `DENSE_LIMIT` parameters every step diagonalizes the Hessian; above, a Krylov space
+    of Hessian-vector products stands for it, which suits networks of a few thousand parameters in float64.
+
+    Parameters
+    ----------
+    landscape : Landscape
+        On the surface that it shows.
+    point : array (P,)
+    direction : array (P,), optional
+        To follow while no eigenvalue is negative, such as the tangent of a path; by default the softest mode.
+    limits : Limits, optional
+
+    Returns
+    -------
+    Refinement
+        A failure is its outcome, with the reason in its message.
+
+    Raises
+    ------
+    ValueError
+        For a point of another shape.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> found = refine_transition_state(MullerBrown(), [-0.8, 0.6])
+    >>> print(found.outcome, round(found.energy, 8))
+    converged -40.66484351
+    """
+    points = np.asarray(point, dtype=np.float64)[None]
+    directions = None if direction is None else np.asarray(direction, dtype=np.float64)[None]
+    return refine_transition_states(landscape, points, directions=directions, limits=limits)[0]
+
+
+def refine_transition_states(
+    landscape: Landscape,
+    points: ArrayLike | Tensor,
+    *,
+    directions: ArrayLike | Tensor | None = None,
+    limits: Limits | None = None,
+) -> tuple[Refinement, ...]:
+    """Return `refine_transition_state` for many points, shape (n, P), computed together.
+
+    Raises
+    ------
+    ValueError
+        For points or directions of another shape.
+    """
+    starts = as_points(landscape, points)
+    guides = np.zeros_like(starts) if directions is None else as_points(landscape, directions)
+    if guides.shape != starts.shape:
+        raise ValueError(f"{len(guides)} directions given for {len(starts)} points; one each is expected")
+    if not len(starts):
+        return ()
+    allowed = walk_limits(landscape, limits or Limits())
+    state = walk(landscape, starts, guides, EigenvectorFollowing(), allowed)
+    return ended(landscape, state, EigenvectorFollowing.index, allowed)
+
+
+def search_from_minimum(
+    landscape: Landscape,
+    minimum: ArrayLike | Tensor,
+    *,
+    n_modes: int = 6,
+    directions: ArrayLike | Tensor | None = None,
+    limits: Limits | None = None,
+) -> tuple[Refinement, ...]:
+    """Return the searches for transition states that leave one minimum along its softest modes, both ways each.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    minimum : array (P,)
+    n_modes : int
+        Number of soft modes.
+    directions : array (k, P), optional
+        Followed, one way, instead of the modes.
+    limits : Limits, optional
+        `first_radius` is the length of the first step too.
+
+    Returns
+    -------
+    tuple of Refinement
+        For mode 0 forth and back, mode 1 forth and back, and so on.
+
+    Raises
+    ------
+    ValueError
+        For a minimum or directions of another shape.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> surface = MullerBrown()
+    >>> found = search_from_minimum(surface, surface.minima[2], n_modes=1)
+    >>> sorted(round(search.energy, 4) for search in found)
+    [-72.2489, -40.6648]
+    """
+    start = as_points(landscape, np.asarray(minimum, dtype=np.float64)[None])
+    allowed = limits or Limits()
+    if directions is None:
+        model = local_model(landscape, start, _any_direction(start))
+        modes = model.vectors[0].T[:n_modes]
+        ways = np.stack([modes, -modes], axis=1).reshape(-1, start.shape[1])
+    else:
+        ways = as_points(landscape, directions)
+        ways = ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), np.finfo(float).tiny)
+    return refine_transition_states(
+        landscape, start + allowed.first_radius * ways, directions=ways, limits=allowed
+    )
+
+
+def _any_direction(points: Array) -> Array:
+    return np.random.default_rng(0).standard_normal(points.shape)

@@ -1,0 +1,133 @@
+"""What searches for stationary points return."""
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Refinement", "Spectrum", "StationaryOutcome", "StationaryPoint"]
+
+Array = NDArray[np.float64]
+
+
+class StationaryOutcome(enum.StrEnum):
+    """How a search for a stationary point ended; the value is what is stored."""
+
+    CONVERGED = "converged"
+    WRONG_INDEX = "wrong index"
+    DEGENERATE = "degenerate"
+    LEFT_BOUNDS = "left the bounds"
+    BUDGET_SPENT = "budget spent"
+    STALLED = "stalled"
+    NOT_A_NUMBER = "not a number"
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Eigenpairs at both ends of a Hessian's spectrum, zero modes of the landscape left out.
+
+    Attributes
+    ----------
+    lowest, highest : ndarray (n_lowest,), (n_highest,)
+        Eigenvalues, both ascending.
+    lowest_vectors, highest_vectors : ndarray (n, P)
+        Their unit eigenvectors, one a row.
+    residuals : ndarray (n_lowest + n_highest,)
+        Norms of H v - lambda v, those of `lowest` first.
+    converged : bool
+        Whether all residuals are within the tolerance asked for.
+    n_products : int
+        Hessian-vector products computed.
+    """
+
+    lowest: Array
+    highest: Array
+    lowest_vectors: Array
+    highest_vectors: Array
+    residuals: Array
+    converged: bool
+    n_products: int
+
+
+@dataclass(frozen=True, eq=False)
+class StationaryPoint:
+    """One point, and what its gradient and Hessian say about it.
+
+    Attributes
+    ----------
+    coordinates : ndarray (P,)
+    energy, gradient_norm : float
+    is_stationary : bool
+        Whether the gradient norm is within the tolerance.
+    index : int
+        Number of negative eigenvalues among `eigenvalues`: all there are when `complete`, else at least so many.
+    n_zero : int
+        Number of eigenvalues that are zero within the tolerance, beside the landscape's zero modes.
+    eigenvalues : ndarray
+        Lowest first, zero modes left out; all P - n_zero_modes of them when `complete`.
+    eigenvector : ndarray (P,)
+        Of the lowest eigenvalue.
+    complete : bool
+        Whether the whole spectrum was computed.
+    """
+
+    coordinates: Array
+    energy: float
+    gradient_norm: float
+    is_stationary: bool
+    index: int
+    n_zero: int
+    eigenvalues: Array
+    eigenvector: Array
+    complete: bool
+
+    @property
+    def kind(self) -> str:
+        """One of "not stationary", "degenerate", "minimum", "transition state", "saddle of index k"."""
+        if not self.is_stationary:
+            return "not stationary"
+        if self.n_zero:
+            return "degenerate"
+        names = {0: "minimum", 1: "transition state"}
+        return names.get(self.index, f"saddle of index {self.index}")
+
+    @property
+    def log_product(self) -> float:
+        """Sum of the logarithms of the positive eigenvalues; NaN unless the spectrum is complete."""
+        if not self.complete:
+            return float("nan")
+        return float(np.log(self.eigenvalues[self.eigenvalues > 0]).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Refinement:
+    """One search for a stationary point: a transition state, or at the end of a descent a minimum.
+
+    Attributes
+    ----------
+    point : ndarray (P,)
+        Where it ended: what was sought only if `outcome` is "converged".
+    energy, gradient_norm : float
+    eigenvalues : ndarray
+        Lowest first, zero modes left out; all of them for small landscapes, else the lowest few.
+    eigenvector : ndarray (P,)
+        Unit eigenvector of the lowest eigenvalue.
+    index : int
+        Number of negative ones among `eigenvalues`.
+    outcome, message : StationaryOutcome, str
+    n_steps : int
+    n_gradients : int
+        Gradients computed, a Hessian-vector product counted as two.
+    """
+
+    point: Array
+    energy: float
+    gradient_norm: float
+    eigenvalues: Array
+    eigenvector: Array
+    index: int
+    outcome: StationaryOutcome
+    message: str
+    n_steps: int
+    n_gradients: int

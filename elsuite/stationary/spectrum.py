@@ -1,0 +1,165 @@
+"""The ends of a Hessian's spectrum: `hessian_spectrum`."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.isomers import zero_modes
+from elsuite.stationary.hessian import as_point, hessian_operator, hessian_vector_products
+from elsuite.stationary.results import Spectrum
+
+__all__ = ["DENSE_LIMIT", "hessian_spectrum"]
+
+Array = NDArray[np.float64]
+DENSE_LIMIT = 300
+"""Up to so many parameters the whole Hessian is computed and diagonalized."""
+
+
+def hessian_spectrum(
+    landscape: Landscape,
+    point: ArrayLike | Tensor,
+    *,
+    n_lowest: int = 6,
+    n_highest: int = 1,
+    n_zero_modes: int | None = None,
+    tolerance: float = 1e-6,
+    dense_limit: int = DENSE_LIMIT,
+    seed: int = 0,
+) -> Spectrum:
+    """Return the lowest and the highest eigenpairs of the Hessian at one point.
+
+    Up to `dense_limit` parameters by the dense matrix, above by Lanczos iterations (ARPACK) on Hessian-vector
+    products. The lowest eigenvalues of a large network's loss lie close together near zero: look at `residuals`.
+
+    Parameters
+    ----------
+    landscape : Landscape
+    point : array (P,)
+    n_lowest, n_highest : int
+    n_zero_modes : int, optional
+        Directions of no curvature to leave out. By default the landscape's own, which are known exactly; another
+        number leaves out those eigenvalues that are smallest in absolute value.
+    tolerance : float
+        Of the residuals, relative to the largest absolute eigenvalue.
+    dense_limit : int
+    seed : int
+        Of the Lanczos start.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    ValueError
+        For a point of another shape, or more eigenvalues than there are.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> surface = MullerBrown()
+    >>> hessian_spectrum(surface, surface.transition_states[0]).lowest.round(1)
+    array([-735.2,  510.9])
+    """
+    position = as_point(landscape, point).cpu().numpy().astype(np.float64)
+    size = landscape.n_parameters
+    modes = zero_modes(landscape, position[None])[0]
+    extra = 0 if n_zero_modes is None else n_zero_modes - modes.shape[1]
+    if n_lowest < 0 or n_highest < 0 or extra < 0:
+        raise ValueError(
+            f"n_lowest {n_lowest}, n_highest {n_highest}, n_zero_modes {n_zero_modes} given; numbers from 0 are "
+            f"expected, and at least the landscape's {modes.shape[1]} zero modes"
+        )
+    known = size - modes.shape[1]
+    if size <= max(dense_limit, 2 * (n_lowest + n_highest + extra) + 2):
+        return _dense(landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance))
+    counter = [0]
+    operator = _deflated(hessian_operator(landscape, position), modes, counter)
+    start = np.random.default_rng(seed).standard_normal(size)
+    start -= modes @ (modes.T @ start)
+    high, high_vectors = _lanczos(operator, "LA", n_highest, start, tolerance)
+    low, low_vectors = _lanczos(operator, "SA", n_lowest + extra, start, tolerance)
+    low, low_vectors = _without_smallest(low, low_vectors, extra)
+    values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
+    residuals = np.array([np.linalg.norm(operator.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)])
+    return _spectrum(values, vectors, residuals, (len(low), tolerance, counter[0]))
+
+
+def _dense(
+    landscape: Landscape, position: Array, modes: Array, numbers: tuple[int, int, int, float]
+) -> Spectrum:
+    n_lowest, n_highest, extra, tolerance = numbers
+    size = len(position)
+    matrix = hessian_vector_products(landscape, position, np.eye(size))
+    values, vectors = without_zero_modes((matrix + matrix.T)[None] / 2, modes[None])
+    low, rows = _without_smallest(values[0], vectors[0].T, extra)
+    chosen = np.append(np.arange(n_lowest), np.arange(len(low) - n_highest, len(low)))
+    chosen = chosen[(chosen >= 0) & (chosen < len(low))]
+    residuals = np.linalg.norm(rows[chosen] @ matrix - low[chosen, None] * rows[chosen], axis=1)
+    return _spectrum(low[chosen], rows[chosen], residuals, (min(n_lowest, len(low)), tolerance, size))
+
+
+def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
+    """Return eigenvalues, ascending, and eigenvectors, columns, of symmetric matrices in the complement of `modes`."""
+    n_modes = modes.shape[2]
+    if n_modes == 0:
+        values, vectors = np.linalg.eigh(matrices)
+        return values, vectors
+    left = matrices - modes @ (modes.transpose(0, 2, 1) @ matrices)
+    both = left - (left @ modes) @ modes.transpose(0, 2, 1)
+    # The modes get an eigenvalue above all others, and so come last.
+    above = 1.0 + 2.0 * np.linalg.norm(both, axis=(1, 2))
+    both += above[:, None, None] * (modes @ modes.transpose(0, 2, 1))
+    values, vectors = np.linalg.eigh((both + both.transpose(0, 2, 1)) / 2)
+    return values[:, :-n_modes], vectors[:, :, :-n_modes]
+
+
+def _deflated(operator: LinearOperator, modes: Array, counter: list[int]) -> LinearOperator:
+    """Return the operator between projections that take the zero modes out; they get the eigenvalue 0."""
+
+    def multiply(vector: Array) -> Array:
+        counter[0] += 1
+        vector = np.ravel(vector)
+        product = operator.matvec(vector - modes @ (modes.T @ vector))
+        return np.asarray(product - modes @ (modes.T @ product))
+
+    return LinearOperator(operator.shape, matvec=multiply, dtype=np.float64)
+
+
+def _lanczos(
+    operator: LinearOperator, which: str, number: int, start: Array, tolerance: float
+) -> tuple[Array, Array]:
+    """Return eigenvalues, ascending, and eigenvectors, rows; fewer than asked for where they did not converge."""
+    size = len(start)
+    if number == 0:
+        return np.empty(0), np.empty((0, size))
+    room = min(size - 1, max(4 * number + 1, 40))
+    try:
+        values, vectors = eigsh(operator, k=number, which=which, v0=start, ncv=room, tol=tolerance, maxiter=200)
+    except ArpackNoConvergence as stop:
+        values, vectors = stop.eigenvalues, stop.eigenvectors
+    except ArpackError:  # a start without any component, as for a Hessian of zeros
+        return np.empty(0), np.empty((0, size))
+    order = np.argsort(values)
+    return values[order], vectors.T[order]
+
+
+def _without_smallest(values: Array, vectors: Array, number: int) -> tuple[Array, Array]:
+    kept = np.sort(np.argsort(np.abs(values), kind="stable")[number:])
+    return values[kept], vectors[kept]
+
+
+def _spectrum(values: Array, vectors: Array, residuals: Array, facts: tuple[int, float, int]) -> Spectrum:
+    n_low, tolerance, n_products = facts
+    scale = float(np.abs(values).max(initial=0.0))
+    return Spectrum(
+        lowest=values[:n_low],
+        highest=values[n_low:],
+        lowest_vectors=vectors[:n_low],
+        highest_vectors=vectors[n_low:],
+        residuals=residuals,
+        converged=bool((residuals <= 10 * tolerance * max(scale, np.finfo(float).tiny)).all()),
+        n_products=n_products,
+    )

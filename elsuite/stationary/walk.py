@@ -1,0 +1,209 @@
+"""Many searches in lockstep, each with a trust radius of its own: the loop that refining and descending share.
+
+A step comes from the second-order model at the point. The gradient found at its end is compared with the one that the
+model foretold: where they differ much the radius shrinks, where they agree it grows. No energy scale or length scale
+needs to be known.
+"""
+
+import abc
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
+from elsuite.stationary.results import StationaryOutcome
+
+__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "walk", "walk_limits"]
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+SHORTEST = 1e-14
+"""A trust radius under this, relative to the first one, has stalled."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where searches may go: componentwise for a surface, by distance from the center for a cluster.
+
+    Attributes
+    ----------
+    lowest, highest : ndarray (P,)
+    free : bool
+        Whether points are free clusters, which drift: they are taken relative to their own center.
+    """
+
+    lowest: Array
+    highest: Array
+    free: bool = False
+
+    def holds(self, points: Array) -> Flags:
+        """Return which of `points`, shape (n, P), lie within, shape (n,)."""
+        if not self.free:
+            return np.asarray(((points >= self.lowest) & (points <= self.highest)).all(axis=1))
+        atoms = points.reshape(len(points), -1, 3)
+        distances = np.linalg.norm(atoms - atoms.mean(axis=1, keepdims=True), axis=-1)
+        corner = max(float(np.linalg.norm(bound.reshape(-1, 3), axis=1).max()) for bound in (self.lowest, self.highest))
+        return np.asarray((distances <= corner).all(axis=1))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When searches end.
+
+    Attributes
+    ----------
+    max_steps : int
+    first_radius, largest_radius : float
+        Trust radius at the start, and its upper limit.
+    step_tolerance : float
+        Converged when Newton's step is not longer than this times the larger of 1 and the largest coordinate.
+    gradient_tolerance : float
+        Converged when the gradient norm is not above it.
+    zero_tolerance : float
+        An eigenvalue counts as zero when it is not above this times the larger of 1 and the largest one.
+    box : Box or None
+    """
+
+    max_steps: int = 300
+    first_radius: float = 0.05
+    largest_radius: float = 1.0
+    step_tolerance: float = 1e-10
+    gradient_tolerance: float = 1e-11
+    zero_tolerance: float = 1e-8
+    box: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All searches at one moment.
+
+    Attributes
+    ----------
+    points : ndarray (n, P)
+    model : LocalModel
+    radii : ndarray (n,)
+    guides : ndarray (n, P)
+        The direction that each search follows, with its sense; zeros where it follows none.
+    outcomes : tuple of StationaryOutcome or None
+        None while it goes on.
+    n_steps, n_gradients : ndarray of int (n,)
+    """
+
+    points: Array
+    model: LocalModel
+    radii: Array
+    guides: Array
+    outcomes: tuple[StationaryOutcome | None, ...]
+    n_steps: NDArray[np.int64]
+    n_gradients: NDArray[np.int64]
+
+
+class Rule(abc.ABC):
+    """What one search does: its steps, which of them it takes, and the index it ends at."""
+
+    index: int
+
+    @abc.abstractmethod
+    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+        """Return the components of the steps along the model's vectors, (n, m), and the directions followed, (n, P)."""
+
+    @abc.abstractmethod
+    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
+        """Return which steps are taken, (n,); `ratio` is the error of the foretold gradient by `relative`."""
+
+    @abc.abstractmethod
+    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
+        """Return the norm, (n,), that the error is compared with; `foretold` is the change of gradient, (n, P)."""
+
+
+def walk_limits(landscape: Landscape, limits: Limits) -> Limits:
+    """Return the limits that can be reached in the landscape's number type."""
+    if landscape.dtype.itemsize >= 8:
+        return limits
+    return replace(
+        limits,
+        step_tolerance=max(limits.step_tolerance, 1e-5),
+        gradient_tolerance=max(limits.gradient_tolerance, 1e-6),
+        zero_tolerance=max(limits.zero_tolerance, 1e-4),
+    )
+
+
+def walk(landscape: Landscape, starts: Array, guides: Array, rule: Rule, limits: Limits) -> State:
+    """Return the searches from `starts`, shape (n, P), when all have ended."""
+    n = len(starts)
+    model = local_model(landscape, starts, guides)
+    begun = State(
+        points=starts.copy(),
+        model=model,
+        radii=np.full(n, limits.first_radius),
+        guides=guides.copy(),
+        outcomes=(None,) * n,
+        n_steps=np.zeros(n, dtype=np.int64),
+        n_gradients=model.n_gradients.copy(),
+    )
+    state = _settled(begun, rule, limits)
+    for _ in range(limits.max_steps):
+        going = np.flatnonzero([outcome is None for outcome in state.outcomes])
+        if not going.size:
+            break
+        state = _settled(_advanced(landscape, state, going, rule, limits), rule, limits)
+    spent = StationaryOutcome.BUDGET_SPENT
+    return replace(state, outcomes=tuple(outcome or spent for outcome in state.outcomes))
+
+
+def count_zero(values: Array, tolerance: float) -> NDArray[np.int64]:
+    """Return how many of the eigenvalues, shape (..., m), are zero within the tolerance of `Limits`."""
+    size = np.abs(values)
+    bound = tolerance * np.maximum(1.0, size.max(axis=-1, initial=0.0, keepdims=True))
+    return np.asarray((size <= bound).sum(axis=-1), dtype=np.int64)
+
+
+def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits) -> State:
+    """Return the state after one trial step of the searches `going`."""
+    old, radii = chosen(state.model, going), state.radii[going]
+    parts, guides = rule.steps(old, radii, state.guides[going])
+    steps = np.einsum("npm,nm->np", old.vectors, parts)
+    foretold = np.einsum("npm,nm->np", old.images, parts)
+    trials = state.points[going] + steps
+    new = local_model(landscape, trials, guides)
+    error = np.linalg.norm(new.gradients - old.gradients - foretold, axis=1)
+    ratio = error / np.maximum(rule.relative(old, new, foretold), np.finfo(float).tiny)
+    taken = new.finite & rule.accepts(old, new, ratio)
+    lengths = np.linalg.norm(steps, axis=1)
+    radii = np.where(ratio < 0.2, np.maximum(radii, 2 * lengths), np.where(ratio > 0.5, lengths / 2, radii))
+    radii = np.where(taken, np.minimum(radii, limits.largest_radius), lengths / 4)
+    points, follow, all_radii = state.points.copy(), state.guides.copy(), state.radii.copy()
+    points[going[taken]], follow[going[taken]], all_radii[going] = trials[taken], guides[taken], radii
+    n_steps, n_gradients = state.n_steps.copy(), state.n_gradients.copy()
+    n_steps[going] += 1
+    n_gradients[going] += new.n_gradients
+    return State(
+        points, mixed(state.model, going[taken], chosen(new, taken)), all_radii, follow, state.outcomes, n_steps, n_gradients
+    )
+
+
+def _settled(state: State, rule: Rule, limits: Limits) -> State:
+    """Return the state with an outcome for every search that has ended."""
+    model = state.model
+    size = np.maximum(1.0, np.abs(state.points).max(axis=1, initial=0.0))
+    newton = np.linalg.norm(model.slopes / np.maximum(np.abs(model.values), np.finfo(float).tiny), axis=1)
+    arrived = (newton <= limits.step_tolerance * size) | (
+        np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance
+    )
+    index = (model.values < 0).sum(axis=1)
+    flat = count_zero(model.values, limits.zero_tolerance) > 0
+    inside = limits.box.holds(state.points) if limits.box else np.ones(len(size), dtype=bool)
+    tests = (
+        (~model.finite, StationaryOutcome.NOT_A_NUMBER),
+        (~inside, StationaryOutcome.LEFT_BOUNDS),
+        (arrived & flat, StationaryOutcome.DEGENERATE),
+        (arrived & (index != rule.index), StationaryOutcome.WRONG_INDEX),
+        (arrived, StationaryOutcome.CONVERGED),
+        (state.radii < SHORTEST * limits.first_radius, StationaryOutcome.STALLED),
+    )
+    outcomes = tuple(
+        known or next((outcome for test, outcome in tests if test[k]), None) for k, known in enumerate(state.outcomes)
+    )
+    return replace(state, outcomes=outcomes)
