@@ -269,7 +269,7 @@ def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int
 
 def height_tolerance(energies: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return how far a height may lie under an end's energy and still be rounding: 1e-6 max(1, abs(energy))."""
-    return 1e-6 * np.maximum(1.0, np.abs(energies))
+    return np.asarray(1e-6 * np.maximum(1.0, np.abs(energies)))
 
 
 def _plain(value: object) -> object:

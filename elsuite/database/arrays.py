@@ -184,7 +184,9 @@ def create_array(
         dimension_names=dims or (table.dim, *column.dims),
         # One folder an array, and not one a chunk.
         chunk_key_encoding={"name": "default", "separator": "."},
-        attributes={"long_name": column.long_name} | ({"units": column.units} if column.units else {}),
+        attributes=dict[str, Any](
+            {"long_name": column.long_name} | ({"units": column.units} if column.units else {})
+        ),
         overwrite=True,
     )
     return run(work, f"create {table.name}/{column.name} in {store}")

@@ -19,7 +19,7 @@ from elsuite.database.locking import WriterLock
 from elsuite.database.open_store import OpenStore
 from elsuite.database.rows import Batch, Context, Rows, make_batch
 from elsuite.database.writer import Writer, create_tables
-from elsuite.schema import RESERVED, TABLES, LockedError, NotFoundError, StoreError, check_attributes
+from elsuite.schema import RESERVED, TABLES, NotFoundError, StoreError, check_attributes
 
 __all__ = ["Added", "LandscapeDatabase", "open_database"]
 
@@ -317,8 +317,7 @@ class LandscapeDatabase:
             raise StoreError(
                 f"the database {self.path} is open for reading; open it with mode 'a' to add to it"
             )
-        if self._writer.lost:
-            raise LockedError(f"the database {self.path} was taken over by another writer; open it again")
+        self._writer.check()
         return self._writer
 
 

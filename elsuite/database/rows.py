@@ -89,7 +89,7 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
     return Batch(n_rows, columns, pieces, extra)
 
 
-def _columns_of(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _columns_of(table: Table, rows: Any) -> dict[str, list[Any]]:
     if isinstance(rows, str | bytes) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(
             f"{table.name}: expected a mapping of columns or a sequence of rows, got {type(rows).__name__}"

@@ -1,9 +1,11 @@
 """A table of a store as an xarray Dataset, whose columns are read when they are asked for."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
@@ -51,10 +53,17 @@ class _Rows(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> Values:
-        # A slice without an end would run past the pointer, into rows that are not committed.
-        rows = slice(*key[0].indices(self.shape[0])) if isinstance(key[0], slice) else key[0]
+        bounded = tuple(_bounded(item, size) for item, size in zip(key, self.shape, strict=True))
         what = f"read {self._array.path} (a damaged chunk?)"
-        return as_objects(run(self._array.oindex.getitem((rows, *key[1:])), what))
+        return as_objects(run(self._array.oindex.getitem(bounded), what))
+
+
+def _bounded(item: Any, size: int) -> Any:
+    """Return a slice that ends at the pointer, not in rows that are not committed; zarr knows no backward slices."""
+    if not isinstance(item, slice):
+        return item
+    start, stop, step = item.indices(size)
+    return slice(start, stop, step) if step > 0 else np.arange(start, stop, step)
 
 
 def dataset(
@@ -86,12 +95,13 @@ def dataset(
         array = arrays[name]
         dims, attributes = array.metadata.dimension_names, dict(array.attrs)
         if is_scalar(dims):
-            column = _Column(array, n_rows, lambda name=name: load(name))
-            data: Any = indexing.MemoryCachedArray(indexing.LazilyIndexedArray(column))
+            column = _Column(array, n_rows, partial(load, name))
+            data: Any = indexing.MemoryCachedArray(indexing.LazilyIndexedArray(column))  # type: ignore[no-untyped-call]
         else:
             data = indexing.LazilyIndexedArray(_Rows(array, n_rows))
         variables[name] = xr.Variable(dims, data, attributes)
-    coordinates = {table.dim: np.arange(n_rows, dtype=np.int64)}
+    # Indexes of pandas: with numpy arrays xarray would load dask, half a second for every reading command.
+    coordinates = {table.dim: pd.RangeIndex(n_rows)}
     if table.name != "paths":
-        coordinates["surface"] = np.array(surfaces, dtype=object)
+        coordinates["surface"] = pd.Index(surfaces, dtype=object)
     return xr.Dataset(variables, coordinates)

@@ -1,5 +1,6 @@
 """One commit: grow the arrays, write the new rows past the pointer, then move the pointer in one rename."""
 
+import os
 from collections.abc import Mapping
 from typing import Any, Final, final
 
@@ -28,6 +29,7 @@ class Writer:
 
     def __init__(self, opened: OpenStore, lock: WriterLock | None) -> None:
         self.lost = False
+        self._process = os.getpid()
         self._opened: Final = opened
         self._lock: Final = lock
         self._syncer: Final = Syncer(opened.path)
@@ -38,6 +40,15 @@ class Writer:
             for array in arrays.values()
         )
         self._clear()
+
+    def check(self) -> None:
+        """Raise unless this process may write."""
+        if os.getpid() != self._process:
+            raise LockedError(
+                f"{self._opened.path} is written by process {self._process}, of which this is a fork"
+            )
+        if self.lost:
+            raise LockedError(f"{self._opened.path} was taken over by another writer; open it again")
 
     def commit(self, batches: Mapping[str, Batch], root: dict[str, Any], sync: bool) -> None:
         """Write the rows, then make `root` the root; after a failure the store is as before.
@@ -79,7 +90,7 @@ class Writer:
     def close(self) -> None:
         """Trim the arrays to the pointer, and give the lock back."""
         try:
-            if self._opened.path is not None and not self.lost:
+            if self._opened.path is not None and not self.lost and os.getpid() == self._process:
                 self._trim()
         finally:
             if self._lock is not None:
