@@ -2,12 +2,13 @@
 
 import numpy as np
 from matplotlib.axis import Axis
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import EnergyScale, GapScale, LogScale
 
-__all__ = ["energy_axis", "scaled_axis", "wants_log"]
+__all__ = ["energy_axis", "scaled_axis", "value_norm", "wants_log"]
 
 
 def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
@@ -30,6 +31,24 @@ def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
     return bool(len(array) and array.min() > 0 and array.max() > ratio * array.min())
+
+
+def value_norm(values: ArrayLike) -> Normalize:
+    """Return the norm of a scale bar: logarithmic where the values are positive and span a factor of 30.
+
+    Parameters
+    ----------
+    values : array_like
+
+    Returns
+    -------
+    Normalize
+    """
+    array = np.asarray(values, dtype=float)
+    array = array[np.isfinite(array)]
+    norm = LogNorm() if wants_log(array) else Normalize()
+    norm.autoscale(array if len(array) else np.array([0.0, 1.0]))
+    return norm
 
 
 def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
@@ -78,12 +97,35 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
         _log_ticks(axis, float(np.log10(high / low)))
     elif isinstance(scale, GapScale) and scale.gaps:
         _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
-        axis.set_major_locator(FixedLocator([float(tick) for tick in scale.ticks(low, high)]))
+        axis.set_major_locator(FixedLocator(_apart(scale, low, high)))
         axis.set_minor_locator(FixedLocator([]))
         axis.set_major_formatter(FuncFormatter(_short_number))
+        _mark_breaks(axis, scale, low, high)
     else:
         _set(axis, "linear", low, high)
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _apart(scale: EnergyScale, low: float, high: float) -> list[float]:
+    """Return the scale's ticks, less those too near to the one below."""
+    span = float(np.diff(scale.forward([low, high]))[0])
+    kept: list[float] = []
+    for tick in scale.ticks(low, high).tolist():
+        if not kept or float(np.diff(scale.forward([kept[-1], tick]))[0]) > 0.05 * span:
+            kept.append(tick)
+    return kept
+
+
+def _mark_breaks(axis: Axis, scale: GapScale, low: float, high: float) -> None:
+    """Put a break mark on the axis in the middle of each compressed gap."""
+    bottom, top = scale.forward([low, high])
+    for gap in scale.gaps:
+        middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (top - bottom)
+        if 0 < middle < 1:
+            axis.axes.text(
+                0, middle, "//", transform=axis.axes.transAxes, rotation=90, ha="center", va="center", fontsize=7,
+                color="#333333", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.2}, zorder=10,
+            )  # fmt: skip
 
 
 def _set(axis: Axis, scale: str, low: float, high: float, **options: object) -> None:
@@ -105,4 +147,4 @@ def _log_ticks(axis: Axis, decades: float) -> None:
 
 
 def _short_number(value: float, _position: int | None = None) -> str:
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from elsuite.plotting.style import SetStyle, legend_handles, new_axes, set_styles
+from elsuite.plotting.style import SetStyle, new_axes, set_styles
 
 __all__ = ["cluster_names", "plot_clustering"]
 
@@ -89,7 +89,7 @@ def plot_clustering(
             continue
         ax.barh(
             range(len(names)), counts, left=left, height=0.7, color=style.color, edgecolor="white", linewidth=0.6,
-            hatch=None if style.filled else "////", label=name,
+            label=name,
         )  # fmt: skip
         left += counts
     for row, total in enumerate(left):
@@ -101,8 +101,7 @@ def plot_clustering(
     ax.set_xlabel("number of minima")
     ax.xaxis.get_major_locator().set_params(integer=True, nbins=6)
     if legend and len(set(sets)) > 1:
-        shown = {name: style for name, style in styles.items() if name in set(sets)}
-        ax.legend(handles=legend_handles(shown), loc="lower right")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return ax
 
 

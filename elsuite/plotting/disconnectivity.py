@@ -6,11 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
-from matplotlib.colors import Normalize, to_rgba
+from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis import DisconnectivityTree, TreeLayout, tree_layout
-from elsuite.plotting.axis import scaled_axis
+from elsuite.analysis import DisconnectivityTree, TreeLayout, branches_between, node_groups, tree_layout
+from elsuite.plotting.axis import scaled_axis, value_norm
 from elsuite.plotting.leaf_labels import label_leaves
 from elsuite.plotting.style import INK, NEUTRAL, SetStyle, category_styles, legend_handles, new_axes, set_styles
 
@@ -108,8 +109,8 @@ def plot_disconnectivity(
     _draw_route(ax, layout, [tree.position(label) for label in route])
     if energy is not None:
         ax.axhline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
-    if legend and sets is not None:
-        _draw_legend(ax, sets, styles)
+    if legend:
+        _draw_legend(ax, sets or [], categories or [], styles)
     _draw_note(ax, layout, note)
     ringed = [*highlight, *([route[0], route[-1]] if len(route) else [])]
     names = {label: str(label) for label in tree.leaves} if labels is True else dict(labels or {})
@@ -151,25 +152,6 @@ def _all_styles(
     return found
 
 
-def node_codes(layout: TreeLayout, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return for each node the code that all its leaves have, or -1 where they differ.
-
-    Parameters
-    ----------
-    layout : TreeLayout
-    codes : ndarray of int (n_leaves,)
-
-    Returns
-    -------
-    ndarray of int (n_nodes,)
-    """
-    tree = layout.tree
-    ordered = codes[tree.leaf_order]
-    changes = np.concatenate([[0], np.cumsum(ordered[1:] != ordered[:-1])])
-    first, last = tree.starts, tree.starts + tree.sizes - 1
-    return np.where(changes[first] == changes[last], ordered[first], -1)
-
-
 def _node_colors(
     layout: TreeLayout,
     categories: list[str] | None,
@@ -185,17 +167,13 @@ def _node_colors(
         return colors
     if categories is None:
         return np.tile(to_rgba(PLAIN), (n_nodes, 1))
-    names = [name for name in dict.fromkeys(categories) if name]
-    code = {name: number for number, name in enumerate(names)}
-    codes = node_codes(layout, np.array([code.get(name, -1) for name in categories[:n_leaves]], dtype=np.int64))
-    table = np.array([*(to_rgba(styles[name].color) for name in names), to_rgba(NEUTRAL)])
-    return table[codes]
+    table = {name: to_rgba(style.color) for name, style in styles.items()}
+    neutral = to_rgba(NEUTRAL)
+    return np.array([table.get(group or "", neutral) for group in node_groups(layout.tree, categories)])
 
 
 def _mappable(numbers: NDArray[np.float64]) -> ScalarMappable:
-    known = numbers[np.isfinite(numbers)]
-    norm = Normalize(*(known.min(), known.max()) if len(known) else (0, 1))
-    return ScalarMappable(norm, "viridis")
+    return ScalarMappable(value_norm(numbers), "viridis")
 
 
 def _true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -322,12 +300,8 @@ def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> NDArray[np.float64
     parents = layout.tree.parents
     used: set[int] = set()
     for a, b in zip(leaves[:-1], leaves[1:], strict=True):
-        low, high = sorted((int(a), int(b)))
-        nodes = []
-        while low != high and low >= 0:
-            nodes.append(low)
-            low, high = sorted((int(parents[low]), high))
-        used.update(nodes if low >= 0 else [])
+        nodes, join = branches_between(layout.tree, a, b)
+        used.update(nodes if join is not None else [])
     x, y = layout.x, layout.y
     lines = []
     for node in sorted(used):
@@ -352,17 +326,30 @@ def _scale_bar(ax: Axes, numbers: NDArray[np.float64], label: str) -> None:
     ax.figure.colorbar(_mappable(numbers), ax=ax, label=label, fraction=0.04, pad=0.02)
 
 
-def _draw_legend(ax: Axes, sets: list[str], styles: Mapping[str, SetStyle]) -> None:
-    counts = {name: sets.count(name) for name in dict.fromkeys(sets)}
-    shown = {name: style for name, style in styles.items() if counts.get(name)}
-    if len(shown) < 2:
+def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mapping[str, SetStyle]) -> None:
+    """Name the markers' sets and, where the lines' colors say something else, the lines' categories."""
+    marks = _counted(sets, styles)
+    lines = _counted(categories, styles) if categories != sets else {}
+    handles = legend_handles({name: styles[name] for name in marks}, marks) if len(marks) > 1 else []
+    handles += [
+        Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{name} ({count})")
+        for name, count in lines.items()
+    ]
+    if not handles:
         return
-    width = ax.figure.get_figure().get_figwidth()
-    columns = max(1, int(width / (0.45 + 0.062 * max(len(f"{name} ({counts[name]})") for name in shown))))
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = max(1, int(ax.figure.get_figure().get_figwidth() / (0.45 + 0.062 * longest)))
     ax.legend(
-        handles=legend_handles(shown, counts), loc="lower left", bbox_to_anchor=(0.0, 1.0),
-        ncols=min(columns, len(shown)), borderaxespad=0.2,
+        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(columns, len(handles)),
+        borderaxespad=0.2,
     )  # fmt: skip
+
+
+def _counted(names: list[str], styles: Mapping[str, SetStyle]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return {name: counts[name] for name in styles if name in counts}
 
 
 def _draw_note(ax: Axes, layout: TreeLayout, note: str) -> None:

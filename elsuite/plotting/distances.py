@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from elsuite.plotting.heights import shared_bins
-from elsuite.plotting.style import SetStyle, new_axes, set_styles
+from elsuite.plotting.style import INK, SetStyle, new_axes, set_styles
 
 __all__ = ["plot_distances"]
 
@@ -16,11 +16,11 @@ def plot_distances(
     distances: Mapping[str, ArrayLike],
     *,
     ax: Axes | None = None,
-    means: Mapping[str, float] | None = None,
+    mean_distance: float | None = None,
     styles: Mapping[str, SetStyle] | None = None,
     label: str = "distance to the common origin, |w − c|",
 ) -> Axes:
-    r"""Draw histograms of :math:`|w_i - c|` over shared bins, and :math:`|\bar w - c|` of each set as a dotted line.
+    r"""Draw histograms of :math:`|w_i - c|` over shared bins, and :math:`|\bar w - c|` as a dotted line.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def plot_distances(
         Set -> distances of its minima.
     ax : Axes, optional
         A new figure's if None.
-    means : mapping, optional
-        Set -> distance of the set's mean.
+    mean_distance : float, optional
+        Of the sets' means, which lie equally far from the middle between them.
     styles : mapping, optional
         Set -> SetStyle; by default `set_styles` of the names.
     label : str
@@ -45,9 +45,9 @@ def plot_distances(
 
     Examples
     --------
-    >>> ax = plot_distances({"sgd/test": [1.0, 1.1], "lbfgs-gss/train": [2.0, 2.2]}, means={"sgd/test": 0.8})
+    >>> ax = plot_distances({"sgd/test": [1.0, 1.1], "lbfgs-gss/train": [2.0, 2.2]}, mean_distance=0.8)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
-    ['sgd/test (n = 2)', 'lbfgs-gss/train (n = 2)', 'mean of sgd/test']
+    ['sgd/test (n = 2)', 'lbfgs-gss/train (n = 2)', 'mean of either set']
     """
     values = {name: np.asarray(given, dtype=float) for name, given in distances.items()}
     values = {name: given[np.isfinite(given)] for name, given in values.items()}
@@ -67,16 +67,12 @@ def plot_distances(
             given, bins=list(bins), histtype="step", color=styles[name].color, linewidth=1.1,
             label=f"{name} (n = {len(given)})",
         )  # fmt: skip
-    for name, distance in (means or {}).items():
-        if name in values and np.isfinite(distance):
-            color = styles[name].color
-            ax.axvline(distance, color=color, linestyle=":", linewidth=1.3, label=f"mean of {name}")
+    if mean_distance is not None and np.isfinite(mean_distance):
+        ax.axvline(mean_distance, color=INK, linestyle=":", linewidth=1.3, label="mean of either set")
     ax.set_xlabel(label)
     ax.set_ylabel("number of minima")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    _, top = ax.get_ylim()
-    rows = len(ax.get_legend_handles_labels()[0])
-    # Room above the bars: the legend then covers none of them.
-    ax.set_ylim(0, top * (1 + 0.11 * rows))
-    ax.legend(loc="upper center" if rows < 3 else "upper left")
+    columns = 1 if max(len(text) for text in ax.get_legend_handles_labels()[1]) > 26 else 2
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
     return ax
+

@@ -3,10 +3,20 @@
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.plotting.style import INK, SetStyle, legend_handles, new_axes, scatter_sets, set_styles
+from elsuite.plotting.axis import value_norm
+from elsuite.plotting.style import (
+    INK,
+    UNGROUPED,
+    SetStyle,
+    legend_handles,
+    new_axes,
+    scatter_sets,
+    set_styles,
+)
 
 __all__ = ["plot_embedding"]
 
@@ -35,7 +45,7 @@ def plot_embedding(
     sets : sequence of str (n,), optional
         The set of each minimum.
     styles : mapping, optional
-        Set -> SetStyle; sets not in it are left out. By default `set_styles` of `sets`.
+        Set -> SetStyle; sets not in it are left out, "" is gray. By default `set_styles` of `sets`.
     values : array_like (n,), optional
         Colors the points instead, with a scale bar named `values_label`.
     values_label : str
@@ -69,9 +79,11 @@ def plot_embedding(
     if len(names) != len(points):
         raise ValueError(f"{len(names)} sets given for {len(points)} points")
     ax = new_axes(ax)
-    styles = set_styles(names) if styles is None else styles
+    styles = set_styles(name for name in names if name) if styles is None else styles
     size = marker_size(len(points))
     if values is None:
+        if sets is None or "" in names:
+            scatter_sets(ax, points, names, {"": UNGROUPED}, size=size, zorder=2.5)
         scatter_sets(ax, points, names, styles, size=size)
     else:
         _scatter_values(ax, points, names, styles, np.asarray(values, dtype=float), values_label, size)
@@ -115,9 +127,10 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
         label="_highlight",
     )  # fmt: skip
     for row, text in texts.items():
-        ax.annotate(
+        written = ax.annotate(
             text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6
         )
+        written.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
 
 
 def _scatter_values(
@@ -131,7 +144,7 @@ def _scatter_values(
 ) -> None:
     if len(values) != len(points):
         raise ValueError(f"{len(values)} values given for {len(points)} points")
-    limits = (float(np.nanmin(values)), float(np.nanmax(values))) if np.isfinite(values).any() else (0.0, 1.0)
+    norm = value_norm(values)
     array = np.asarray(names, dtype=object)
     drawn = None
     for name, style in styles.items():
@@ -139,7 +152,7 @@ def _scatter_values(
         if rows.any():
             drawn = ax.scatter(
                 points[rows, 0], points[rows, 1], c=values[rows], s=size, marker=style.marker, cmap="viridis",
-                vmin=limits[0], vmax=limits[1], edgecolor="white", linewidth=0.3, zorder=3, label=name,
+                norm=norm, edgecolor="white", linewidth=0.3, zorder=3, label=name,
             )  # fmt: skip
     if drawn is not None:
         ax.figure.colorbar(drawn, ax=ax, label=label, fraction=0.05, pad=0.02)

@@ -105,7 +105,8 @@ def _draw_rows(
                 alpha=0.75, linewidth=0, zorder=2,
             )  # fmt: skip
         low, middle, high = np.quantile(given, [0.25, 0.5, 0.75])
-        ax.plot([low, high], [row + 0.02, row + 0.02], color=INK, linewidth=1.6, solid_capstyle="butt")
+        if len(given) >= 5:
+            ax.plot([low, high], [row + 0.02, row + 0.02], color=INK, linewidth=1.6, solid_capstyle="butt")
         ax.plot(middle, row + 0.02, marker="|", color=INK, markersize=7, markeredgewidth=1.6)
     ax.set_ylim(len(values) - 0.45, -0.6)
     ax.set_yticks(range(len(values)), [f"{name}\nn = {len(given)}" for name, given in values.items()])
@@ -119,7 +120,7 @@ def _density(drawn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     if len(drawn) < 5 or spread <= 1e-12 * max(1.0, float(np.abs(drawn).max())):
         return np.empty(0), np.empty(0)
     kernel = gaussian_kde(drawn)
-    reach = 2.5 * float(np.sqrt(kernel.covariance[0, 0]))
+    reach = float(np.sqrt(kernel.covariance[0, 0]))
     grid = np.linspace(drawn.min() - reach, drawn.max() + reach, 160)
     density = kernel(grid)
     return grid, density / density.max()
@@ -143,7 +144,7 @@ def _draw_histograms(
             linewidth=1.2, label=f"{name} (n = {len(given)})",
         )  # fmt: skip
     ax.set_ylabel("number of paths")
-    ax.legend(loc="best")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
 
 
 def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray[np.float64]:

@@ -1,41 +1,21 @@
 """Loss curves of one minimizer: every run faint, their median bold, training and test, early stops marked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
+from elsuite.analysis import LossCurves, curve_quantiles
 from elsuite.plotting.axis import energy_axis, wants_log
 from elsuite.plotting.style import SetStyle, new_axes, set_styles
 
-__all__ = ["LossCurves", "plot_losses"]
-
-
-@dataclass(frozen=True)
-class LossCurves:
-    """The curves of one minimizer's runs.
-
-    Attributes
-    ----------
-    curves : dict
-        Surface -> losses (n_runs, n_epochs), NaN after a run's end.
-    stops : dict
-        Set -> (epochs, losses): where its minima were taken, and their loss on the set's own surface.
-    surfaces : dict
-        Surface -> the set whose color its curves take.
-    """
-
-    curves: dict[str, NDArray[np.float64]]
-    stops: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict)
-    surfaces: dict[str, str] = field(default_factory=dict)
+__all__ = ["plot_losses"]
 
 
 def plot_losses(
-    value: LossCurves,
+    curves: Sequence[LossCurves],
     *,
     ax: Axes | None = None,
     styles: Mapping[str, SetStyle] | None = None,
@@ -47,11 +27,12 @@ def plot_losses(
 
     Parameters
     ----------
-    value : LossCurves
+    curves : sequence of LossCurves
+        Those of one minimizer, one a surface.
     ax : Axes, optional
         A new figure's if None.
     styles : mapping, optional
-        Set or surface -> SetStyle.
+        Set "minimizer/surface" -> SetStyle.
     step : str
         What is counted along the axis: "epoch", "iteration".
     label : str
@@ -66,57 +47,56 @@ def plot_losses(
     ------
     ValueError
         No finite loss at all.
-
-    Examples
-    --------
-    >>> curves = LossCurves({"train": np.array([[1.0, 0.5, 0.2], [1.1, 0.4, 0.1]])})
-    >>> ax = plot_losses(curves)
-    >>> len(ax.collections), ax.get_xlabel()
-    (1, 'epoch')
     """
-    everything = [given[np.isfinite(given)] for given in value.curves.values()]
-    flat = np.concatenate(everything) if everything else np.empty(0)
-    if not len(flat):
+    finite = [group.values[np.isfinite(group.values)] for group in curves]
+    everything = np.concatenate(finite) if finite else np.empty(0)
+    if not len(everything):
         raise ValueError("no finite loss to draw: these runs have no curves")
     ax = new_axes(ax)
-    styles = {**set_styles(value.curves), **set_styles(value.stops), **(styles or {})}
-    handles: list[Line2D] = []
-    for number, (surface, curves) in enumerate(value.curves.items()):
-        color = styles[value.surfaces.get(surface, surface)].color
-        handles.append(_draw_curves(ax, curves, surface, color, dashed=number > 0))
-    for name, (epochs, losses) in value.stops.items():
-        style = styles[name]
-        handles += ax.plot(
-            epochs, losses, linestyle="none", marker=style.marker, markersize=3.6, markeredgewidth=0.8,
-            markeredgecolor=style.color, markerfacecolor=style.face, label=f"taken as {name}", zorder=4,
-        )  # fmt: skip
-    length = max(curves.shape[1] for curves in value.curves.values())
-    ax.set_xlim(-0.02 * max(length - 1, 1), 1.02 * max(length - 1, 1))
-    energy_axis(ax.yaxis, flat, log=wants_log(flat, ratio=8))
+    names = [f"{group.minimizer}/{group.surface}" for group in curves]
+    styles = {**set_styles(names), **(styles or {})}
+    lines = [
+        _draw_curves(ax, group, styles[name].color, dashed=number > 0)
+        for number, (group, name) in enumerate(zip(curves, names, strict=True))
+    ]
+    marks = [_draw_stops(ax, group, name, styles[name]) for group, name in zip(curves, names, strict=True)]
+    last = max(group.values.shape[1] for group in curves) - 1
+    ax.set_xlim(-0.02 * max(last, 1), 1.03 * max(last, 1))
+    energy_axis(ax.yaxis, everything, log=wants_log(everything, ratio=8))
     ax.set_xlabel(step)
     ax.set_ylabel(label)
     ax.xaxis.get_major_locator().set_params(integer=True, nbins=6)
     if legend:
-        ax.legend(handles=handles, loc="best")
+        ax.legend(handles=[*lines, *(mark for mark in marks if mark is not None)], loc="best")
     return ax
 
 
-def _draw_curves(ax: Axes, curves: NDArray[np.float64], surface: str, color: str, *, dashed: bool) -> Line2D:
-    epochs = np.arange(curves.shape[1])
-    lines = [np.column_stack([epochs, curve])[np.isfinite(curve)] for curve in curves]
-    ax.add_collection(
-        LineCollection(
-            [line for line in lines if len(line)], colors=color, linewidths=0.4,
-            alpha=float(np.clip(6 / max(len(lines), 1), 0.08, 0.5)), zorder=1, label=f"_{surface}",
-        ),
-        autolim=False,
+def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Line2D:
+    epochs = np.arange(group.values.shape[1])
+    going = np.isfinite(group.values)
+    lines = [np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)]
+    faint = LineCollection(
+        lines, colors=color, linewidths=0.4, alpha=float(np.clip(6 / max(len(lines), 1), 0.08, 0.5)), zorder=1,
+        label=f"_{group.surface}",
     )  # fmt: skip
-    going = np.isfinite(curves)
+    ax.add_collection(faint, autolim=False)
     # Where most runs have ended, the median would jump to the few slow ones.
-    shown = going.sum(axis=0) * 2 >= max(int(going.any(axis=1).sum()), 1)
-    median = np.nanmedian(np.where(shown, curves, 0.0), axis=0)
+    shown = 2 * going.sum(axis=0) >= len(lines)
     (line,) = ax.plot(
-        epochs[shown], median[shown], color=color, linewidth=1.4, linestyle="--" if dashed else "-",
-        label=f"{surface}, median", zorder=3,
+        epochs[shown], curve_quantiles(group.values, (0.5,))[0, shown], color=color, linewidth=1.4,
+        linestyle="--" if dashed else "-", label=f"{group.surface}, median" if len(lines) > 1 else group.surface,
+        zorder=3,
     )  # fmt: skip
     return line
+
+
+def _draw_stops(ax: Axes, group: LossCurves, name: str, style: SetStyle) -> Line2D | None:
+    known = group.stops >= 0
+    if not known.any():
+        return None
+    (marks,) = ax.plot(
+        group.stops[known], group.stop_values[known], linestyle="none", marker=style.marker, markersize=3.6,
+        markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face, label=f"taken as {name}",
+        zorder=4,
+    )  # fmt: skip
+    return marks

@@ -1,16 +1,13 @@
 """The transition network as a graph: minima at given places, edges colored by the height of the path."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
-
-import networkx as nx
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LogNorm, Normalize
 from numpy.typing import NDArray
 
-from elsuite.plotting.axis import wants_log
+from elsuite.network import AnyGraph, spanning_forest
+from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.style import INK, SetStyle, legend_handles, new_axes, scatter_sets, set_styles
 
@@ -18,7 +15,7 @@ __all__ = ["plot_network"]
 
 
 def plot_network(
-    network: "nx.Graph[Any]",
+    network: AnyGraph,
     positions: Mapping[Hashable, Sequence[float]],
     *,
     ax: Axes | None = None,
@@ -94,7 +91,7 @@ def plot_network(
 
 
 def _edges(
-    network: "nx.Graph[Any]", row: Mapping[Hashable, int], energy: str
+    network: AnyGraph, row: Mapping[Hashable, int], energy: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the ends (m, 2) and heights (m,) of the edges between different nodes, highest first."""
     found = [
@@ -121,9 +118,9 @@ def _draw_edges(
         return
     hidden = len(ends) - most
     ends, heights = ends[-most:], heights[-most:]
-    norm = LogNorm() if wants_log(heights) else Normalize()
-    norm.autoscale(heights)
-    in_tree = _spanning_tree(len(places), ends)
+    norm = value_norm(heights)
+    in_tree = np.zeros(len(ends), dtype=bool)
+    in_tree[spanning_forest(len(places), ends[:, 0], ends[:, 1], heights)] = True
     fade = float(np.clip(60 / len(ends), 0.06, 0.45))
     for chosen, width, alpha, zorder in ((~in_tree, 0.5, fade, 1), (in_tree, 1.2, 0.95, 2)):
         lines = LineCollection(
@@ -136,25 +133,6 @@ def _draw_edges(
         ax.text(
             0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"
         )
-
-
-def _spanning_tree(n_nodes: int, ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which edges (sorted from high to low) belong to the lowest spanning forest."""
-    root = list(range(n_nodes))
-
-    def find(node: int) -> int:
-        while root[node] != node:
-            root[node] = root[root[node]]
-            node = root[node]
-        return node
-
-    chosen = np.zeros(len(ends), dtype=bool)
-    for number in range(len(ends) - 1, -1, -1):
-        a, b = find(int(ends[number, 0])), find(int(ends[number, 1]))
-        if a != b:
-            root[a] = b
-            chosen[number] = True
-    return chosen
 
 
 def _draw_route(ax: Axes, places: NDArray[np.float64], rows: Sequence[int]) -> None:

@@ -87,6 +87,9 @@ def plot_profile(
     everything = np.concatenate(drawn)
     log = scale == "log" or (scale == "auto" and wants_log(everything))
     energy_axis(ax.yaxis, everything, log=log)
+    low, high = ax.yaxis.get_transform().transform(np.array(ax.get_ylim()))
+    # Room for the names under the lowest minima.
+    ax.set_ylim(bottom=float(ax.yaxis.get_transform().inverted().transform(low - 0.06 * (high - low))))
     end = max(value.positions[-1] for value in named.values())
     ax.set_xlim(-0.04 * end, 1.04 * end)
     ax.set_xlabel(next(iter(named.values())).position_label)

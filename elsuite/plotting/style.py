@@ -39,7 +39,7 @@ FAMILIES = (
     ("#8E4585", "#CC79A7"),
     ("#555555", "#A0A0A0"),
 )
-CATEGORY_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7A4FA3")
+CATEGORY_COLORS = ("#44AA99", "#AA4499", "#999933", "#332288", "#CC6677", "#117733", "#88CCEE", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 
@@ -65,6 +65,10 @@ class SetStyle:
     def face(self) -> str:
         """The color of a marker's face."""
         return self.color if self.filled else "white"
+
+
+UNGROUPED = SetStyle(NEUTRAL, "o", filled=False)
+"""How minima look that belong to no group."""
 
 
 def paper_style() -> AbstractContextManager[None]:

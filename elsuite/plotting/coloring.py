@@ -1,0 +1,116 @@
+"""What the option ``color_by`` means for a database: a category or a number for each minimum."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis import superbasins
+from elsuite.plotting.clustering import cluster_names
+from elsuite.plotting.style import SetStyle, category_styles
+from elsuite.plotting.view import View, split_energy
+
+__all__ = ["Coloring", "clusters_of", "coloring", "superbasin_energy"]
+
+MOST_GROUPS = 7
+"""More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
+COLUMN_LABELS = {"gradient_norm": "gradient norm", "epoch": "epoch at which it was taken"}
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """A category or a number for each minimum.
+
+    Attributes
+    ----------
+    values : dict
+        Minimum -> category ("" is neutral) or number.
+    styles : dict
+        Category -> SetStyle.
+    label : str
+        Name of the scale bar.
+    numbers : ndarray (n,) or None
+        The numbers in the order of the view's minima, where they are numbers.
+    is_sets : bool
+        The categories are the sets.
+    """
+
+    values: dict[int, str | float]
+    styles: Mapping[str, SetStyle] = field(default_factory=dict)
+    label: str = ""
+    numbers: NDArray[np.float64] | None = None
+    is_sets: bool = False
+
+
+def coloring(view: View) -> Coloring:
+    """Return the coloring that the view's options ask for.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Coloring
+    """
+    what = view.options.color_by
+    ids = view.ids.tolist()
+    if what in {"set", "none"}:
+        names = view.sets if what == "set" else [""] * len(ids)
+        return Coloring(dict(zip(ids, names, strict=True)), view.styles, is_sets=True)
+    if what == "superbasin":
+        return _groups(ids, _superbasin_names(view))
+    if what == "cluster":
+        return _groups(ids, clusters_of(view)[0])
+    column = view.column(what)
+    if column.dtype.kind in "fiu":
+        numbers = column.astype(float)
+        label = view.energy_label if what == "energy" else COLUMN_LABELS.get(what, what.replace("_", " "))
+        return Coloring(dict(zip(ids, numbers.tolist(), strict=True)), label=label, numbers=numbers)
+    return _groups(ids, [str(value) for value in column])
+
+
+def superbasin_energy(view: View) -> float:
+    """Return the energy of the superbasins: the one asked for, or where the tree is split most evenly.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    float
+    """
+    return split_energy(view.whole_tree) if view.options.energy is None else view.options.energy
+
+
+def _superbasin_names(view: View) -> list[str]:
+    names: dict[object, str] = {}
+    for number, members in enumerate(superbasins(view.whole_tree, superbasin_energy(view)), start=1):
+        if len(members) > 1 or number == 1:
+            names |= dict.fromkeys(members, f"superbasin {number}")
+    return [names.get(minimum, "") for minimum in view.ids.tolist()]
+
+
+def _groups(ids: list[int], names: list[str]) -> Coloring:
+    counts = {name: names.count(name) for name in dict.fromkeys(names) if name not in {"", "none"}}
+    largest = sorted(counts, key=lambda name: (-counts[name], len(name), name))[:MOST_GROUPS]
+    shown = [name if name in largest else "" for name in names]
+    return Coloring(dict(zip(ids, shown, strict=True)), category_styles(largest))
+
+
+def clusters_of(view: View) -> tuple[list[str], str]:
+    """Return the cluster of each minimum of the view by the method of its options, and a title that names it.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    tuple of (list of str, str)
+    """
+    labels, title = view.clustering
+    return cluster_names(labels), title
+

@@ -1,0 +1,75 @@
+"""What can be chosen about the figures of a database, with defaults that look right at once."""
+
+from dataclasses import dataclass
+
+__all__ = ["FigureOptions"]
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """Options of the figures; each figure uses those that concern it.
+
+    Attributes
+    ----------
+    surface : str or None
+        Whose energies and heights are drawn; None: the first of the database.
+    sets : tuple of str
+        Only these sets; empty: all.
+    color_by : str
+        "set", "superbasin", "cluster", "none", or a column of the minima: its categories, or its numbers with a
+        scale bar.
+    energy : float or None
+        Energy of the superbasins; None: where the largest one first holds half of the minima.
+    order : str
+        Order of the leaves: "centered", "energy", "size", or a column of the minima whose numbers order them.
+    scale : str
+        Energy axis: "auto" (logarithmic where positive energies span more than a factor of 30), "linear", "log",
+        "compressed" (empty gaps are shrunk).
+    shape : str
+        Lines of a disconnectivity graph: "rectangular" or "sloped".
+    levels : int or None
+        Draw merges at this many levels of energy, as the classical drawings do; None: at their exact heights.
+    labels : bool
+        Ids at the leaves, as many as fit.
+    highlight : tuple of int
+        Minima to ring and name.
+    route : pair of int, or None
+        Draw the lowest route between two minima; the profile figure shows the energies along it.
+    lowest : int or None
+        Only that many of the lowest minima.
+    below : float or None
+        Only what lies below this energy.
+    smallest : int or None
+        Draw branches of fewer minima than this as one line.
+    persistence : float or None
+        Only minima that last at least this long.
+    form : str
+        Heights: "points" (values, densities and quartiles) or "histogram".
+    kernel : str
+        Map: "rbf", "linear", "poly" or "sigmoid".
+    method : str
+        Clustering: "hdbscan", "agglomerative" or "spectral".
+    width, height : float or None
+        Size in inches; None: what suits the figure (one column of print is 3.4, two are 7).
+    """
+
+    surface: str | None = None
+    sets: tuple[str, ...] = ()
+    color_by: str = "set"
+    energy: float | None = None
+    order: str = "centered"
+    scale: str = "auto"
+    shape: str = "rectangular"
+    levels: int | None = None
+    labels: bool = False
+    highlight: tuple[int, ...] = ()
+    route: tuple[int, int] | None = None
+    lowest: int | None = None
+    below: float | None = None
+    smallest: int | None = None
+    persistence: float | None = None
+    form: str = "points"
+    kernel: str = "rbf"
+    method: str = "agglomerative"
+    width: float | None = None
+    height: float | None = None

@@ -1,0 +1,295 @@
+"""What the figures need of a database: the chosen minima, their tree, colors, names of axes; nothing is drawn here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis import (
+    UNNAMED_SET,
+    DisconnectivityTree,
+    Embedding,
+    Trimmed,
+    disconnectivity_tree,
+    kernel_pca,
+    lowest_minima,
+    merged_branches,
+    minima_below,
+    persistent_minima,
+)
+from elsuite.network import AnyGraph, transition_network
+from elsuite.plotting.axis import wants_log
+from elsuite.plotting.options import FigureOptions
+from elsuite.plotting.profile import Profile
+from elsuite.plotting.style import SetStyle, set_styles
+from elsuite.schema import NotFoundError
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["View", "energy_name", "split_energy", "surface_name"]
+
+LOSSES = {"autoencoder": "mean squared error", "fcp": "cross-entropy", "lenet": "cross-entropy", "lstm": "cross-entropy"}
+SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
+
+
+def surface_name(surface: str) -> str:
+    """Return what the values of a surface are called: "train" is the training loss.
+
+    Parameters
+    ----------
+    surface : str
+
+    Returns
+    -------
+    str
+    """
+    return SURFACE_NAMES.get(surface, surface)
+
+
+def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
+    """Return the name of an energy axis, with the loss or the unit where the database knows it.
+
+    Parameters
+    ----------
+    surface : str
+    attributes : mapping
+        Of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> energy_name("train", {"landscape": {"network": {"architecture": "fcp"}}})
+    'training loss (cross-entropy)'
+    """
+    landscape = attributes.get("landscape")
+    landscape = landscape if isinstance(landscape, Mapping) else {}
+    network = landscape.get("network")
+    architecture = network.get("architecture") if isinstance(network, Mapping) else None
+    detail = landscape.get("loss") or landscape.get("unit") or LOSSES.get(str(architecture))
+    name = surface_name(surface)
+    return f"{name} ({detail})" if detail else name
+
+
+@dataclass(frozen=True)
+class View:
+    """A database as one figure sees it: the chosen surface and sets.
+
+    Attributes
+    ----------
+    database : LandscapeDatabase
+    options : FigureOptions
+    """
+
+    database: "LandscapeDatabase"
+    options: FigureOptions
+
+    @cached_property
+    def surface(self) -> str:
+        """The chosen surface; raises NotFoundError if there is none of that name."""
+        wanted = self.options.surface
+        surfaces = tuple(self.database.surfaces)
+        if wanted is not None and wanted not in surfaces:
+            raise NotFoundError(f"no surface '{wanted}'; this database has {', '.join(surfaces)}")
+        return surfaces[0] if wanted is None else wanted
+
+    @cached_property
+    def all_sets(self) -> list[str]:
+        """The set of every minimum of the database."""
+        return [str(name) or UNNAMED_SET for name in self.database.minima["set"].values.tolist()]
+
+    @cached_property
+    def styles(self) -> dict[str, SetStyle]:
+        """The look of each set: the same in every figure of this database."""
+        return set_styles(self.all_sets)
+
+    @cached_property
+    def ids(self) -> NDArray[np.int64]:
+        """The minima of the chosen sets whose energy is finite; raises where there are none."""
+        known = list(dict.fromkeys(self.all_sets))
+        missing = [name for name in self.options.sets if name not in known]
+        if missing:
+            raise NotFoundError(f"no set '{missing[0]}'; this database has {', '.join(known) or 'no minima'}")
+        wanted = set(self.options.sets or known)
+        finite = np.isfinite(self._energies)
+        chosen = [row for row, name in enumerate(self.all_sets) if name in wanted and finite[row]]
+        if not chosen:
+            raise ValueError(f"no minimum with an energy on surface '{self.surface}' to draw")
+        return np.array(chosen, dtype=np.int64)
+
+    @cached_property
+    def _energies(self) -> NDArray[np.float64]:
+        column = list(self.database.surfaces).index(self.surface)
+        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
+        return energies
+
+    @property
+    def energies(self) -> NDArray[np.float64]:
+        """Energy of each chosen minimum on the chosen surface."""
+        return self._energies[self.ids]
+
+    @property
+    def sets(self) -> list[str]:
+        """Set of each chosen minimum."""
+        return [self.all_sets[row] for row in self.ids]
+
+    @property
+    def set_names(self) -> list[str]:
+        """The sets that have a chosen minimum, in the database's order."""
+        own = set(self.sets)
+        return [name for name in self.styles if name in own]
+
+    @property
+    def energy_label(self) -> str:
+        """Name of the energy axis."""
+        return energy_name(self.surface, self.database.attributes)
+
+    @cached_property
+    def network(self) -> AnyGraph:
+        """The transition network of the chosen minima on the chosen surface."""
+        whole = transition_network(self.database, surface=self.surface)
+        return whole if len(self.ids) == len(whole) else whole.subgraph(self.ids.tolist()).copy()
+
+    @cached_property
+    def whole_tree(self) -> DisconnectivityTree:
+        """The disconnectivity tree of the chosen minima, nothing trimmed."""
+        return disconnectivity_tree(self.network)
+
+    @cached_property
+    def tree_and_note(self) -> tuple[DisconnectivityTree, str]:
+        """The tree after the trims that the options ask for, and what they hid."""
+        options = self.options
+        trims: list[tuple[Any, Any]] = [
+            (minima_below, options.below),
+            (persistent_minima, options.persistence),
+            (merged_branches, options.smallest),
+            (lowest_minima, options.lowest),
+        ]
+        tree, notes = self.whole_tree, []
+        for trim, setting in trims:
+            if setting is not None:
+                trimmed: Trimmed = trim(tree, setting)
+                tree = trimmed.tree
+                notes.append(trimmed.note)
+        if not len(tree.leaves):
+            raise ValueError("nothing is left to draw: the trims hide all minima")
+        return tree, "; ".join(note for note in notes if note)
+
+    def scale(self, tree: DisconnectivityTree) -> str:
+        """Return the energy scale that the options ask for, as `tree_layout` calls it."""
+        allowed = {"linear": "linear", "log": "log", "compressed": "gaps", "gaps": "gaps"}
+        if self.options.scale == "auto":
+            return "log" if wants_log(tree.tree.heights) else "linear"
+        if self.options.scale not in allowed:
+            raise ValueError(f"no scale '{self.options.scale}'; there are auto, linear, log, compressed")
+        return allowed[self.options.scale]
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column of the chosen minima, one value each; "energy" is that of the chosen surface."""
+        if name == "energy":
+            return self.energies
+        minima = self.database.minima
+        scalars = [str(key) for key, values in minima.data_vars.items() if values.ndim == 1]
+        if name not in scalars:
+            raise NotFoundError(f"minima have no column '{name}'; there are energy, {', '.join(scalars)}")
+        return np.asarray(minima[name].values)[self.ids]
+
+    @cached_property
+    def embedding(self) -> Embedding:
+        """The kernel-PCA map of the chosen minima, two components."""
+        if len(self.ids) < 3:
+            raise ValueError(f"a map needs at least 3 minima; there are {len(self.ids)}")
+        return kernel_pca(self.database.coordinates(self.ids), kernel=self.options.kernel)  # type: ignore[arg-type]
+
+    @property
+    def default_route(self) -> tuple[int, int]:
+        """The lowest minima of two sets, of different minimizers if possible, that a route joins."""
+        lowest = {
+            name: min(
+                (energy, minimum)
+                for energy, minimum, own in zip(self.energies, self.ids.tolist(), self.sets, strict=True)
+                if own == name
+            )[1]
+            for name in self.set_names
+        }
+        pairs = [(a, b) for number, a in enumerate(lowest) for b in list(lowest)[number + 1 :]]
+        pairs.sort(key=lambda pair: pair[0].partition("/")[0] == pair[1].partition("/")[0])
+        for a, b in pairs:
+            if self.whole_tree.minimax_barrier(lowest[a], lowest[b]) is not None:
+                return lowest[a], lowest[b]
+        merges = self.whole_tree.merges
+        if not len(merges):
+            raise ValueError(f"no path was found between minima on surface '{self.surface}': there is no profile")
+        parts = merges[-1].members
+        return int(parts[0][0]), int(parts[1][0])  # type: ignore[call-overload]
+
+    def check_minimum(self, minimum: int) -> int:
+        """Return the id if it is a chosen minimum; raises NotFoundError otherwise."""
+        if minimum not in set(self.ids.tolist()):
+            total = self.database.n_minima
+            place = f"ids go from 0 to {total - 1}" if not 0 <= minimum < total else "it is in none of the sets drawn"
+            raise NotFoundError(f"no minimum {minimum} to draw: {place}")
+        return int(minimum)
+
+    def profile(self, route: list[int]) -> Profile:
+        """Return the energies along a route, path by path, over the length walked in parameter space."""
+        network, paths = self.network, self.database.paths
+        rows = [int(network.edges[a, b]["path"]) for a, b in zip(route[:-1], route[1:], strict=True)]
+        lengths = np.asarray(paths["length"].values, dtype=float)[rows]
+        measured = bool(len(rows)) and bool(np.isfinite(lengths).all()) and bool((lengths > 0).all())
+        steps = lengths if measured else np.ones(len(rows))
+        positions = np.concatenate([[0.0], np.cumsum(steps)])
+        energy = dict(zip(self.ids.tolist(), self.energies.tolist(), strict=True))
+        sources, refined = paths["source"].values, np.asarray(paths["refined_t"].values, dtype=float)
+        legs, heights = [], []
+        for number, (row, start, stop) in enumerate(zip(rows, route[:-1], route[1:], strict=True)):
+            values = np.asarray(paths["profile"][row].values, dtype=float)
+            values = values[np.isfinite(values)]
+            if int(sources[row]) != start:
+                values = values[::-1]
+            values = np.concatenate([[energy[start]], values[1:-1], [energy[stop]]])
+            height = float(network.edges[start, stop]["energy"])
+            at = np.linspace(0, 1, len(values))
+            place = refined[row] if int(sources[row]) == start else 1 - refined[row]
+            if np.isfinite(place) and height > values.max():
+                # The stored points may step over the top: it goes between them.
+                at, values = np.append(at, place), np.append(values, height)
+            order = np.argsort(at, kind="stable")
+            along = positions[number] + steps[number] * at[order]
+            legs.append(np.column_stack([along, values[order]]))
+            heights.append(height)
+        label = "distance walked along the path, in parameter space" if measured else "place along the path"
+        return Profile(
+            tuple(route), tuple(self.all_sets[minimum] for minimum in route), tuple(positions.tolist()),
+            tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
+        )  # fmt: skip
+
+
+def split_energy(tree: DisconnectivityTree) -> float:
+    """Return an energy just below the merge whose second part is the largest: where the tree is split most evenly.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree
+
+    Returns
+    -------
+    float
+        The highest energy of a minimum where nothing merges.
+    """
+    nodes = tree.tree
+    inner = np.flatnonzero(nodes.parents >= 0)
+    if not len(inner):
+        return float(tree.energies.max())
+    # Children by parent, the larger first: the second entry of each parent is its second part.
+    order = inner[np.lexsort((-nodes.sizes[inner], nodes.parents[inner]))]
+    firsts = np.flatnonzero(np.diff(nodes.parents[order], prepend=-2))
+    second = nodes.sizes[order[firsts + 1]]
+    best = int(nodes.parents[order[firsts[len(second) - 1 - int(np.argmax(second[::-1]))]]])
+    return float(np.nextafter(nodes.heights[best], -np.inf))
