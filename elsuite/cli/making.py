@@ -31,7 +31,7 @@ _data_option = click.option("--data-dir", metavar="DIR", help="Folder of data se
 )
 @_seed_option
 def demo(out: str, seed: int | None) -> None:
-    """The whole chain on real data: digits, two optimizers, paths, pictures and a page.
+    """Run the whole chain on real data: digits, two optimizers, paths, pictures and a page.
 
     Killed or interrupted, the same command goes on from what is committed.
     """

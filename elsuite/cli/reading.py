@@ -23,7 +23,7 @@ __all__ = ["barrier", "info", "minima", "superbasins", "tree"]
 @store_argument
 @json_option
 def info(store: str, json_: bool) -> None:
-    """What a database holds: format, sizes, surfaces, sets."""
+    """Say what a database holds: format, sizes, surfaces, sets."""
     with open_database(store) as database:
         facts = describe(database)
     if json_:
@@ -71,7 +71,7 @@ def minima(store: str, set_: str | None, sort: str | None, limit: int | None, js
 @surface_option
 @json_option
 def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> None:
-    """The minimax barrier between minima A and B: the lowest height over all known routes, and the best route."""
+    """Print the minimax barrier between minima A and B: the lowest height over all known routes, and the best route."""
     from elsuite.network import minimax_barrier, minimax_route, transition_network
 
     with open_database(store) as database:
@@ -121,7 +121,7 @@ def superbasins(store: str, surface: str | None, energy: float, json_: bool) -> 
 @surface_option
 @json_option
 def tree(store: str, surface: str | None, json_: bool) -> None:
-    """The disconnectivity tree: all leaves, and the merges in ascending order of height."""
+    """Print the disconnectivity tree: all leaves, and the merges in ascending order of height."""
     value = _tree(store, surface)
     if json_:
         leaves = [{"id": i, "energy": e} for i, e in zip(value.leaves, value.energies, strict=True)]
