@@ -8,14 +8,40 @@ A tree made smaller, and what that hides
     `lowest_minima`, `minima_below`, `merged_branches`, `persistent_minima`, `components_from`, `component_of`
 Its drawing, as numbers
     `tree_layout`, `with_levels`, `energy_scale`, `node_groups`, `node_values`, `branches_between`
+Sets of minima
+    `minima_by_set`, `set_table`, `heights_by_set` and `pair_heights`, `distances_to_origin`, `loss_curves`,
+    `compare`
+Maps
+    `kernel_pca`, `barrier_map`, `gram_matrix`
+Clusters
+    `superbasin_clusters`, `persistence_clusters`, `cluster_minima` of `barrier_dissimilarity`,
+    `branch_lengths`, `height_dissimilarity`, `euclidean_dissimilarity` or `map_dissimilarity`;
+    `cluster_agreement` with known groups
 """
 
+from elsuite.analysis.agreement import Agreement, ClusterPurity, cluster_agreement
+from elsuite.analysis.barrier_map import BarrierMap, barrier_map
 from elsuite.analysis.basins import SuperbasinCurves, persistence, superbasin_curves, superbasins
+from elsuite.analysis.blocks import gram_matrix
+from elsuite.analysis.clustering import Clustering, cluster_minima, persistence_clusters, superbasin_clusters
+from elsuite.analysis.comparison import Comparison, compare
 from elsuite.analysis.disconnectivity import DisconnectivityTree, Merge, disconnectivity_tree
+from elsuite.analysis.dissimilarity import (
+    barrier_dissimilarity,
+    branch_lengths,
+    euclidean_dissimilarity,
+    height_dissimilarity,
+    map_dissimilarity,
+)
+from elsuite.analysis.distances import OriginDistances, distances_to_origin
+from elsuite.analysis.embedding import Embedding, kernel_pca
 from elsuite.analysis.energy_scale import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
 from elsuite.analysis.levels import with_levels
+from elsuite.analysis.loss_curves import LossCurves, curve_quantiles, loss_curves
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.analysis.node_groups import branches_between, node_groups, node_values
+from elsuite.analysis.pair_heights import heights_by_set, pair_heights
+from elsuite.analysis.statistics import SetSummary, minima_by_set, set_table
 from elsuite.analysis.tree_layout import TreeLayout, tree_layout
 from elsuite.analysis.trimming import (
     Trimmed,
@@ -28,29 +54,58 @@ from elsuite.analysis.trimming import (
 )
 
 __all__ = [
+    "Agreement",
+    "BarrierMap",
+    "ClusterPurity",
+    "Clustering",
+    "Comparison",
     "DisconnectivityTree",
+    "Embedding",
     "EnergyScale",
     "GapScale",
     "LinearScale",
     "LogScale",
+    "LossCurves",
     "Merge",
     "MergeTree",
+    "OriginDistances",
+    "SetSummary",
     "SuperbasinCurves",
     "TreeLayout",
     "Trimmed",
+    "barrier_dissimilarity",
+    "barrier_map",
+    "branch_lengths",
     "branches_between",
+    "cluster_agreement",
+    "cluster_minima",
+    "compare",
     "component_of",
     "components_from",
+    "curve_quantiles",
     "disconnectivity_tree",
+    "distances_to_origin",
     "energy_scale",
+    "euclidean_dissimilarity",
+    "gram_matrix",
+    "height_dissimilarity",
+    "heights_by_set",
+    "kernel_pca",
+    "loss_curves",
     "lowest_minima",
+    "map_dissimilarity",
     "merge_tree",
     "merged_branches",
     "minima_below",
+    "minima_by_set",
     "node_groups",
     "node_values",
+    "pair_heights",
     "persistence",
+    "persistence_clusters",
     "persistent_minima",
+    "set_table",
+    "superbasin_clusters",
     "superbasin_curves",
     "superbasins",
     "tree_layout",

@@ -63,8 +63,8 @@ def transition_network(
         paths["kind"].values[found.paths],
         paths["finder"].values[found.paths],
     ]
-    values = zip(*(array.tolist() for array in columns), strict=True)
-    for source, target, row in zip(found.sources.tolist(), found.targets.tolist(), values, strict=True):
+    rows = zip(*(array.tolist() for array in columns), strict=True)
+    for source, target, row in zip(found.sources.tolist(), found.targets.tolist(), rows, strict=True):
         edge = dict(zip(("energy", "path", "kind", "finder"), row, strict=True))
         network.add_edge(source, target, **({"key": edge["path"]} if parallel else {}), **edge)
     return network

@@ -1,0 +1,83 @@
+"""The natural map of a tree: metric multidimensional scaling of distances along its branches."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+from elsuite.analysis.dissimilarity import branch_lengths
+from elsuite.analysis.embedding import center, oriented, top_eigenvectors
+
+__all__ = ["BarrierMap", "barrier_map"]
+
+
+@dataclass(frozen=True, eq=False)
+class BarrierMap:
+    """Minima as points whose distances are close to those along the disconnectivity tree.
+
+    Attributes
+    ----------
+    ids : ndarray of int (n,)
+    coordinates : ndarray (n, n_components)
+    stress : float
+        Kruskal's normalized stress: root of the summed squared errors of the distances over their summed
+        squares.
+    n_iterations : int
+    """
+
+    ids: NDArray[np.int64]
+    coordinates: NDArray[np.float64]
+    stress: float
+    n_iterations: int
+
+
+def barrier_map(
+    barriers: ArrayLike,
+    ids: ArrayLike | None = None,
+    *,
+    n_components: int = 2,
+    max_iterations: int = 300,
+    tolerance: float = 1e-6,
+) -> BarrierMap:
+    r"""Return the map of minima by metric multidimensional scaling of their minimax barriers.
+
+    The distance of two minima is the way along the tree, up to where they join and down again:
+    :math:`d_{ab} = 2 B_{ab} - E_a - E_b`, a metric. Pairs that never join count as joining above the
+    highest barrier, by a tenth of the range of energies. The map starts from classical scaling, so that it
+    is the same each time, and is improved by SMACOF (Guttman's transform, unit weights).
+
+    Parameters
+    ----------
+    barriers : array-like (n, n)
+        From `minimax_matrix`: inf where not joined, energies on the diagonal. Energies over many decades
+        are best given as logarithms.
+    ids : array-like of int, optional
+        Names of the minima; 0 to n - 1 by default.
+    n_components : int
+    max_iterations : int
+    tolerance : float
+        Relative change of the stress at which the iteration stops.
+
+    Returns
+    -------
+    BarrierMap
+    """
+    distances = branch_lengths(barriers)
+    n = len(distances)
+    names = np.arange(n) if ids is None else np.asarray(ids, dtype=np.int64)
+    values, vectors = top_eigenvectors(center(-0.5 * distances**2), n_components)
+    points = vectors * np.sqrt(values)
+    scale = float((distances**2).sum()) or 1.0
+    stress, done = np.inf, 0
+    while done < max_iterations:
+        done += 1
+        found = cdist(points, points)
+        error = float(((distances - found) ** 2).sum())
+        if stress - error <= tolerance * error:
+            stress = min(stress, error)
+            break
+        stress = error
+        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 0)
+        points = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / n
+    return BarrierMap(names, oriented(points), float(np.sqrt(stress / scale)), done)

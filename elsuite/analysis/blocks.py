@@ -1,0 +1,123 @@
+"""Coordinates read a block of minima at a time, and what can be summed over blocks."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["BLOCK_BYTES", "Coordinates", "blocks", "gram_matrix", "mean_point", "reader", "squared_distances"]
+
+BLOCK_BYTES = 256 * 2**20
+"""Memory that one block of coordinates may take, as float64."""
+
+Coordinates: TypeAlias = ArrayLike | Callable[[NDArray[np.int64]], NDArray[np.floating]]
+"""Points as an array (n_points, n_parameters), or what reads the rows of some ids: `database.coordinates`."""
+
+Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+
+
+def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, NDArray[np.int64]]:
+    """Return a function that reads the rows of some ids as float64, and the ids.
+
+    Parameters
+    ----------
+    coordinates : array-like (n_points, n_parameters) or callable
+    ids : array-like of int, optional
+        Which points; needed with a callable, all rows of an array by default.
+
+    Returns
+    -------
+    tuple of (callable, ndarray of int)
+
+    Raises
+    ------
+    ValueError
+        If a callable comes without ids, or the array is no matrix.
+    """
+    if callable(coordinates):
+        read = coordinates
+        if ids is None:
+            raise ValueError("ids are needed with a function that reads coordinates")
+        return lambda rows: np.asarray(read(rows), dtype=np.float64), np.asarray(ids, dtype=np.int64)
+    points = np.asarray(coordinates)
+    if points.ndim != 2:
+        raise ValueError(f"coordinates are a matrix (n_points, n_parameters), not an array {points.shape}")
+    chosen = np.arange(len(points)) if ids is None else np.asarray(ids, dtype=np.int64)
+    return lambda rows: np.asarray(points[rows], dtype=np.float64), chosen
+
+
+def blocks(
+    read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Yield the coordinates of consecutive ids, with their positions in `ids`, within a memory budget.
+
+    Yields
+    ------
+    tuple of (slice, ndarray (n_block, n_parameters))
+    """
+    done, size = 0, 1  # one row tells how many fit
+    while done < len(ids):
+        part = slice(done, min(done + size, len(ids)))
+        points = read(ids[part])
+        yield part, points
+        done, size = part.stop, max(1, block_bytes // max(1, 8 * points.shape[1]))
+
+
+def mean_point(
+    read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
+) -> NDArray[np.float64]:
+    """Return the mean of some points.
+
+    Returns
+    -------
+    ndarray (n_parameters,)
+    """
+    total = np.zeros(0)
+    for _, points in blocks(read, ids, block_bytes=block_bytes):
+        total = points.sum(axis=0) if not total.size else total + points.sum(axis=0)
+    mean: NDArray[np.float64] = total / max(len(ids), 1)
+    return mean
+
+
+def gram_matrix(
+    coordinates: Coordinates, ids: ArrayLike | None = None, *, block_bytes: int = BLOCK_BYTES
+) -> NDArray[np.float64]:
+    """Return the inner products of all points, reading two blocks of them at a time.
+
+    Parameters
+    ----------
+    coordinates : array-like (n_points, n_parameters) or callable
+        `database.coordinates`, for example.
+    ids : array-like of int, optional
+        Which points; all rows of an array by default.
+    block_bytes : int
+        Memory that one block may take.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    read, chosen = reader(coordinates, ids)
+    gram = np.zeros((len(chosen), len(chosen)))
+    for rows, points in blocks(read, chosen, block_bytes=block_bytes):
+        gram[rows, rows] = points @ points.T
+        rest = chosen[rows.stop :]
+        for part, others in blocks(read, rest, block_bytes=block_bytes):
+            columns = slice(rows.stop + part.start, rows.stop + part.stop)
+            gram[rows, columns] = points @ others.T
+            gram[columns, rows] = gram[rows, columns].T
+    return gram
+
+
+def squared_distances(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared Euclidean distances of points from their inner products.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    norms = np.diag(gram)
+    squares: NDArray[np.float64] = np.maximum(norms[:, None] + norms[None, :] - 2 * gram, 0.0)
+    np.fill_diagonal(squares, 0.0)
+    return squares

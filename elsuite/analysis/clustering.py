@@ -1,0 +1,212 @@
+"""Groups of minima: superbasins, persistent minima with their followers, and scikit-learn's clusterings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elsuite.analysis.basins import elders, persistence, superbasin_numbers
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+
+__all__ = ["Clustering", "Method", "cluster_minima", "persistence_clusters", "superbasin_clusters"]
+
+Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
+Labels: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Clustering:
+    """A grouping of minima.
+
+    Attributes
+    ----------
+    labels : ndarray of int (n,)
+        Cluster of each minimum, numbered from the largest (of equal ones that of the first minimum); -1:
+        none.
+    method : str
+    settings : dict
+        What the method was given or chose.
+    """
+
+    labels: NDArray[np.int64]
+    method: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.labels.max(initial=-1)) + 1
+
+    @property
+    def n_unassigned(self) -> int:
+        """Number of minima that are in no cluster."""
+        return int((self.labels < 0).sum())
+
+
+def superbasin_clusters(tree: DisconnectivityTree, energy: float) -> Clustering:
+    """Return the superbasins at an energy as a clustering; minima above it are in none.
+
+    Returns
+    -------
+    Clustering
+    """
+    return Clustering(superbasin_numbers(tree.tree, energy), "superbasins", {"energy": energy})
+
+
+def persistence_clusters(
+    tree: DisconnectivityTree, *, threshold: float | None = None, n_clusters: int | None = None
+) -> Clustering:
+    """Return each persistent minimum with all minima whose superbasins end in its own.
+
+    Parameters
+    ----------
+    tree : DisconnectivityTree
+    threshold : float, optional
+        Persistence from which on a minimum has a cluster of its own.
+    n_clusters : int, optional
+        Instead: the number of the most persistent minima that do; as many as there are components at least,
+        and more where persistences are equal.
+
+    Returns
+    -------
+    Clustering
+
+    Raises
+    ------
+    ValueError
+        If not exactly one of the two is given, or it is out of range.
+    """
+    if (threshold is None) == (n_clusters is None):
+        raise ValueError("give a threshold or a number of clusters")
+    lasting = persistence(tree)
+    if n_clusters is not None:
+        if n_clusters < 1:
+            raise ValueError(f"n_clusters is at least 1, not {n_clusters}")
+        limit = np.sort(lasting)[::-1][:n_clusters].min(initial=np.inf)
+    else:
+        limit = np.float64(threshold)
+    head = np.where(lasting >= limit, np.arange(len(lasting)), elders(tree.tree))
+    while not np.array_equal(further := head[head], head):
+        head = further
+    return Clustering(_by_size(head), "persistence", {"threshold": float(limit)})
+
+
+def cluster_minima(
+    dissimilarities: ArrayLike,
+    *,
+    method: Method = "hdbscan",
+    n_clusters: int | None = None,
+    min_cluster_size: int = 5,
+    linkage: Literal["average", "complete", "single"] = "average",
+) -> Clustering:
+    """Return a clustering of minima by scikit-learn from how unlike they are.
+
+    Parameters
+    ----------
+    dissimilarities : array-like (n, n)
+        Symmetric, with a zero diagonal: `barrier_dissimilarity`, `height_dissimilarity`,
+        `euclidean_dissimilarity`, `map_dissimilarity`, or your own.
+    method : {"hdbscan", "agglomerative", "spectral"}
+        HDBSCAN finds the number of clusters and leaves outliers out. Spectral clustering takes affinities
+        exp(-d^2 / 2 s^2), s the median dissimilarity.
+    n_clusters : int, optional
+        For the other two; by default the number from 2 to 10 with the largest mean silhouette.
+    min_cluster_size : int
+        Of HDBSCAN.
+    linkage : {"average", "complete", "single"}
+        Of agglomerative clustering.
+
+    Returns
+    -------
+    Clustering
+
+    Raises
+    ------
+    ValueError
+        If the matrix is no matrix of dissimilarities, or an option is unknown or out of range.
+    """
+    matrix = _checked(dissimilarities)
+    n = len(matrix)
+    if method == "hdbscan":
+        if min_cluster_size < 2:
+            raise ValueError(f"min_cluster_size is at least 2, not {min_cluster_size}")
+        return Clustering(_hdbscan(matrix, min_cluster_size), method, {"min_cluster_size": min_cluster_size})
+    if method not in {"agglomerative", "spectral"}:
+        raise ValueError(f"no method {method!r}: there are 'hdbscan', 'agglomerative' and 'spectral'")
+    if n_clusters is not None and not 1 <= n_clusters <= max(n, 1):
+        raise ValueError(f"n_clusters is from 1 to {n}, the number of minima, not {n_clusters}")
+
+    def grouped(k: int) -> NDArray[np.int64]:
+        return _agglomerative(matrix, k, linkage) if method == "agglomerative" else _spectral(matrix, k)
+
+    labels = _best_silhouette(matrix, grouped) if n_clusters is None else grouped(n_clusters)
+    settings = {"n_clusters": len(np.unique(labels))}
+    return Clustering(
+        _by_size(labels), method, settings | ({"linkage": linkage} if method == "agglomerative" else {})
+    )
+
+
+def _checked(dissimilarities: ArrayLike) -> NDArray[np.float64]:
+    matrix = np.asarray(dissimilarities, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"dissimilarities are a square matrix, not an array {matrix.shape}")
+    if not np.isfinite(matrix).all() or (matrix < 0).any() or not np.allclose(matrix, matrix.T):
+        raise ValueError("dissimilarities are finite, at least 0 and symmetric")
+    return matrix
+
+
+# Clusters renumbered: the largest first, of equally large ones that of the first minimum; negative labels
+# become -1.
+def _by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+    names, first, code, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
+    order = np.lexsort((first, -counts))
+    order = order[names[order] >= 0]
+    number = np.full(len(names), -1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    return number[code]
+
+
+# scikit-learn takes a second to import, so it is when a clustering is asked for.
+def _hdbscan(matrix: NDArray[np.float64], min_cluster_size: int) -> NDArray[np.int64]:
+    from sklearn.cluster import HDBSCAN
+
+    if len(matrix) < min_cluster_size:
+        return np.full(len(matrix), -1, dtype=np.int64)
+    model = HDBSCAN(metric="precomputed", min_cluster_size=min_cluster_size, copy=True)
+    return _by_size(model.fit_predict(matrix))
+
+
+def _agglomerative(matrix: NDArray[np.float64], n_clusters: int, linkage: str) -> NDArray[np.int64]:
+    from sklearn.cluster import AgglomerativeClustering
+
+    if len(matrix) < 2:
+        return np.zeros(len(matrix), dtype=np.int64)
+    model = AgglomerativeClustering(n_clusters=n_clusters, metric="precomputed", linkage=linkage)
+    return np.asarray(model.fit_predict(matrix), dtype=np.int64)
+
+
+def _spectral(matrix: NDArray[np.float64], n_clusters: int) -> NDArray[np.int64]:
+    from sklearn.cluster import SpectralClustering
+
+    if len(matrix) <= n_clusters:
+        return np.arange(len(matrix))
+    scale = float(np.median(matrix[np.triu_indices(len(matrix), 1)])) or float(matrix.max()) or 1.0
+    affinity = np.maximum(np.exp(-((matrix / scale) ** 2) / 2), 1e-12)  # never quite 0: one connected graph
+    model = SpectralClustering(n_clusters, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
+    return np.asarray(model.fit_predict(affinity), dtype=np.int64)
+
+
+def _best_silhouette(matrix: NDArray[np.float64], grouped: Callable[[int], Labels]) -> Labels:
+    from sklearn.metrics import silhouette_score
+
+    best, labels = -np.inf, np.zeros(len(matrix), dtype=np.int64)
+    for k in range(2, min(10, len(matrix) - 1) + 1):
+        found = grouped(k)
+        if not 2 <= len(np.unique(found)) < len(matrix):
+            continue
+        score = float(silhouette_score(matrix, found, metric="precomputed"))
+        if score > best:
+            best, labels = score, found
+    return labels

@@ -1,0 +1,131 @@
+"""How unlike minima are, as matrices (n, n) with a zero diagonal: by barriers, heights, distances or maps."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+
+from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, squared_distances
+from elsuite.analysis.embedding import Embedding
+from elsuite.network import AnyGraph, network_arrays
+
+__all__ = [
+    "barrier_dissimilarity",
+    "branch_lengths",
+    "euclidean_dissimilarity",
+    "height_dissimilarity",
+    "map_dissimilarity",
+]
+
+MARGIN = 0.1
+"""Pairs that are not joined lie above the highest barrier by this share of the range of energies."""
+
+
+def barrier_dissimilarity(barriers: ArrayLike) -> NDArray[np.float64]:
+    """Return the minimax barrier of each pair above the lowest minimum; single linkage on it is the tree.
+
+    Pairs that never join count as joining above the highest barrier, by a tenth of the range of energies.
+
+    Parameters
+    ----------
+    barriers : array-like (n, n)
+        From `minimax_matrix`: inf where not joined, energies on the diagonal.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    joined, energies = _joined(barriers)
+    joined -= energies.min() if len(energies) else 0.0
+    np.fill_diagonal(joined, 0.0)
+    return joined
+
+
+def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
+    """Return the way from each minimum to each other along the tree, up and down: 2 B - E_a - E_b.
+
+    Pairs that never join count as joining above the highest barrier, by a tenth of the range of energies.
+
+    Parameters
+    ----------
+    barriers : array-like (n, n)
+        From `minimax_matrix`: inf where not joined, energies on the diagonal.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    joined, energies = _joined(barriers)
+    lengths: NDArray[np.float64] = 2 * joined - energies[:, None] - energies[None, :]
+    np.fill_diagonal(lengths, 0.0)
+    return lengths
+
+
+# Barriers with a finite number for the pairs that never join, and the energies of the minima.
+def _joined(barriers: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    matrix = np.array(barriers, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"barriers are a square matrix, not an array {matrix.shape}")
+    energies = np.diag(matrix).copy()
+    if not np.isfinite(energies).all() or np.isnan(matrix).any():
+        raise ValueError("barriers may be inf, never NaN, and the energies on the diagonal are finite")
+    apart = ~np.isfinite(matrix)
+    if apart.any():
+        highest = matrix[~apart].max()
+        matrix[apart] = highest + MARGIN * ((highest - energies.min()) or 1.0)
+    return matrix, energies
+
+
+def height_dissimilarity(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.float64]:
+    """Return the height of the lowest direct path of each pair above the lowest minimum of all.
+
+    Pairs without a path count as higher than the highest path, by a tenth of the range of energies.
+
+    Parameters
+    ----------
+    network : networkx graph
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    arrays = network_arrays(network, energy=energy)
+    matrix = np.full((len(arrays.labels),) * 2, np.inf)
+    ends = np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets])
+    heights = np.where(np.isfinite(arrays.heights), np.maximum(arrays.heights, ends), np.inf)
+    np.minimum.at(matrix, (arrays.sources, arrays.targets), heights)
+    matrix = np.minimum(matrix, matrix.T)
+    np.fill_diagonal(matrix, arrays.energies)
+    return barrier_dissimilarity(matrix)
+
+
+def euclidean_dissimilarity(
+    coordinates: Coordinates, ids: ArrayLike | None = None, *, block_bytes: int = BLOCK_BYTES
+) -> NDArray[np.float64]:
+    """Return the Euclidean distances of minima, read in blocks.
+
+    Parameters
+    ----------
+    coordinates : array-like (n_points, n_parameters) or callable
+        `database.coordinates`, or a function that reads and aligns rows.
+    ids : array-like of int, optional
+        Which points; needed with a callable.
+    block_bytes : int
+        Memory that one block may take.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    return np.sqrt(squared_distances(gram_matrix(coordinates, ids, block_bytes=block_bytes)))
+
+
+def map_dissimilarity(embedding: Embedding) -> NDArray[np.float64]:
+    """Return the distances of minima on a map.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    return cdist(embedding.coordinates, embedding.coordinates)

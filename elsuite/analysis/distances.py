@@ -1,0 +1,77 @@
+"""Distances of two sets of minima to their common origin."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.blocks import BLOCK_BYTES, Reader, blocks, mean_point, reader
+from elsuite.analysis.statistics import set_ids
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["OriginDistances", "distances_to_origin"]
+
+
+@dataclass(frozen=True, eq=False)
+class OriginDistances:
+    """How far the minima of two sets are from the middle between the sets' means.
+
+    Attributes
+    ----------
+    set_a, set_b : str
+    distances_a, distances_b : ndarray (n,)
+        Of each minimum, in the order of ids.
+    mean_distance : float
+        Of either set's mean: it is the same for both.
+    """
+
+    set_a: str
+    set_b: str
+    distances_a: NDArray[np.float64]
+    distances_b: NDArray[np.float64]
+    mean_distance: float
+
+
+def distances_to_origin(
+    database: "LandscapeDatabase", set_a: str, set_b: str, *, block_bytes: int = BLOCK_BYTES
+) -> OriginDistances:
+    r"""Return the distances of two sets of minima to their common origin.
+
+    With the means of the sets A and B the origin is c = (mean A + mean B) / 2, the distances are :math:`|w
+    - c|` (figure 5 of arXiv:2602.21276). Unknown sets raise NotFoundError.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    set_a, set_b : str
+        Names such as "sgd/test".
+    block_bytes : int
+        Memory that one block of coordinates may take.
+
+    Returns
+    -------
+    OriginDistances
+    """
+    ids_a, ids_b = set_ids(database, set_a), set_ids(database, set_b)
+    read, _ = reader(database.coordinates, ids_a)
+    mean_a = mean_point(read, ids_a, block_bytes=block_bytes)
+    origin = (mean_a + mean_point(read, ids_b, block_bytes=block_bytes)) / 2
+    return OriginDistances(
+        set_a,
+        set_b,
+        _distances(read, ids_a, origin, block_bytes),
+        _distances(read, ids_b, origin, block_bytes),
+        float(np.linalg.norm(mean_a - origin)),
+    )
+
+
+def _distances(
+    read: Reader, ids: NDArray[np.int64], origin: NDArray[np.float64], block_bytes: int
+) -> NDArray[np.float64]:
+    parts = [
+        np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids, block_bytes=block_bytes)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,181 @@
+"""Maps of minima: kernel PCA from inner products that are computed in blocks."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh, eigvalsh
+from scipy.sparse.linalg import eigsh
+
+from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, reader, squared_distances
+
+__all__ = ["Embedding", "Kernel", "center", "kernel_pca", "oriented", "top_eigenvectors"]
+
+Kernel: TypeAlias = Literal["rbf", "linear", "polynomial", "sigmoid"]
+DENSE_LIMIT = 1500
+"""Up to this many points all eigenvectors are as quick as a few."""
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """Minima as points of a map.
+
+    Attributes
+    ----------
+    ids : ndarray of int (n,)
+        Which minima, as given.
+    coordinates : ndarray (n, n_components)
+        Components in the order of what they explain.
+    explained : ndarray (n_components,)
+        Share of each component in the variance (for "sigmoid", which can have negative eigenvalues, in the
+        sum of their magnitudes).
+    kernel : str
+    gamma : float or None
+        None where the kernel has none.
+    """
+
+    ids: NDArray[np.int64]
+    coordinates: NDArray[np.float64]
+    explained: NDArray[np.float64]
+    kernel: str
+    gamma: float | None
+
+
+def kernel_pca(
+    coordinates: Coordinates,
+    ids: ArrayLike | None = None,
+    *,
+    kernel: Kernel = "rbf",
+    gamma: float | None = None,
+    degree: int = 3,
+    coef0: float = 1.0,
+    n_components: int = 2,
+    block_bytes: int = BLOCK_BYTES,
+) -> Embedding:
+    r"""Return the kernel principal components of minima.
+
+    The kernels k(x, y), with :math:`\gamma = 1/P` for P parameters by default: "rbf" :math:`\exp(-\gamma |x
+    - y|^2)`, so that :math:`2\sigma^2 = P`; "linear" x.y, which is ordinary PCA; "polynomial"
+    :math:`(\gamma x.y + c_0)^d`; "sigmoid" :math:`\tanh(\gamma x.y + c_0)`. Equal to scikit-learn's
+    KernelPCA up to the signs: here the largest entry of each component is positive (of equally large ones
+    the first).
+
+    Parameters
+    ----------
+    coordinates : array-like (n_points, n_parameters) or callable
+        Points, or what reads the rows of some ids: `database.coordinates`. Never more than two blocks are
+        in memory.
+    ids : array-like of int, optional
+        Which points; needed with a callable, all rows of an array by default.
+    kernel : {"rbf", "linear", "polynomial", "sigmoid"}
+    gamma : float, optional
+    degree : int
+        d of "polynomial".
+    coef0 : float
+        The constant of "polynomial" and "sigmoid".
+    n_components : int
+    block_bytes : int
+        Memory that one block of coordinates may take.
+
+    Returns
+    -------
+    Embedding
+
+    Raises
+    ------
+    ValueError
+        If there is no point, or an option is out of range.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [1.0, 3.0]])
+    >>> kernel_pca(points, kernel="linear").explained.round(3).tolist()
+    [0.9, 0.1]
+    """
+    read, chosen = reader(coordinates, ids)
+    if not len(chosen):
+        raise ValueError("a map needs at least one minimum")
+    if n_components < 1:
+        raise ValueError(f"n_components is at least 1, not {n_components}")
+    gram = gram_matrix(read, chosen, block_bytes=block_bytes)
+    if not np.isfinite(gram).all():
+        raise ValueError("the coordinates of some minima are not finite")
+    width = gamma if gamma is not None else 1.0 / read(chosen[:1]).shape[1]
+    centered = center(_kernel_matrix(gram, kernel, width, degree, coef0))
+    values, vectors = top_eigenvectors(centered, n_components)
+    total = float(np.abs(eigvalsh(centered)).sum() if kernel == "sigmoid" else np.trace(centered))
+    return Embedding(
+        ids=chosen,
+        coordinates=oriented(vectors * np.sqrt(values)),
+        explained=values / total if total > 0 else np.zeros_like(values),
+        kernel=kernel,
+        gamma=None if kernel == "linear" else width,
+    )
+
+
+def _kernel_matrix(
+    gram: NDArray[np.float64], kernel: Kernel, gamma: float, degree: int, coef0: float
+) -> NDArray[np.float64]:
+    if kernel == "rbf":
+        return np.exp(-gamma * squared_distances(gram))
+    if kernel == "linear":
+        return gram
+    if kernel == "polynomial":
+        return np.power(gamma * gram + coef0, degree)
+    if kernel == "sigmoid":
+        return np.tanh(gamma * gram + coef0)
+    raise ValueError(f"no kernel {kernel!r}: there are 'rbf', 'linear', 'polynomial' and 'sigmoid'")
+
+
+def center(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a kernel matrix less its row and column means: that of the points less their mean.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    means = kernel.mean(axis=0)
+    centered: NDArray[np.float64] = kernel - means[:, None] - means[None, :] + means.mean()
+    return centered
+
+
+def top_eigenvectors(
+    matrix: NDArray[np.float64], n_components: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the largest eigenvalues, descending, and their vectors; negative ones, and missing ones, as 0.
+
+    Parameters
+    ----------
+    matrix : ndarray (n, n)
+        Symmetric.
+    n_components : int
+
+    Returns
+    -------
+    tuple of (ndarray (n_components,), ndarray (n, n_components))
+    """
+    n = len(matrix)
+    k = min(n_components, n)
+    if n <= DENSE_LIMIT or k >= n - 1:
+        values, vectors = eigh(matrix, subset_by_index=(n - k, n - 1))
+    else:
+        start = np.random.default_rng(0).normal(size=n)  # the same matrix gives the same digits
+        values, vectors = eigsh(matrix, k=k, which="LA", v0=start)
+    order = np.argsort(-values, kind="stable")
+    all_values, all_vectors = np.zeros(n_components), np.zeros((n, n_components))
+    all_values[:k], all_vectors[:, :k] = np.maximum(values[order], 0.0), vectors[:, order]
+    return all_values, all_vectors
+
+
+def oriented(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return coordinates with each component's sign such that its largest entry is positive.
+
+    Returns
+    -------
+    ndarray (n, n_components)
+    """
+    size = np.abs(coordinates)
+    largest = np.argmax(size >= size.max(axis=0, keepdims=True) * (1 - 1e-9), axis=0)
+    signs = np.sign(coordinates[largest, np.arange(coordinates.shape[1])])
+    return coordinates * np.where(signs < 0, -1.0, 1.0)

@@ -1,0 +1,97 @@
+"""Loss curves of the runs of a database, grouped for a picture."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["LossCurves", "curve_quantiles", "loss_curves"]
+
+
+@dataclass(frozen=True, eq=False)
+class LossCurves:
+    """The curves of all runs of one minimizer on one surface.
+
+    Attributes
+    ----------
+    minimizer, surface : str
+    runs : ndarray of int (n_runs,)
+        Ids of the runs.
+    values : ndarray (n_runs, n_epochs)
+        Energy before the first epoch and after each; NaN where a run had ended.
+    stops : ndarray of int (n_minima,)
+        Epochs at which this surface's curve chose a minimum (early stopping).
+    stop_values : ndarray (n_minima,)
+        Energies of these minima on this surface.
+    """
+
+    minimizer: str
+    surface: str
+    runs: NDArray[np.int64]
+    values: NDArray[np.float64]
+    stops: NDArray[np.int64]
+    stop_values: NDArray[np.float64]
+
+
+def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
+    """Return the loss curves, one group for each minimizer and surface; runs without a curve are left out.
+
+    Returns
+    -------
+    tuple of LossCurves
+        Minimizers in the order of their first run, surfaces in the database's order.
+    """
+    runs, minima = database.runs, database.minima
+    if not database.n_runs or runs.sizes.get("epoch", 0) == 0:
+        return ()
+    curves = np.asarray(runs["curves"].values, dtype=np.float64)
+    names = runs["minimizer"].values
+    groups = []
+    for minimizer in dict.fromkeys(names.tolist()):
+        for column, surface in enumerate(database.surfaces):
+            known = np.isfinite(curves[:, column]).any(axis=1)
+            ids = np.flatnonzero((names == minimizer) & known)
+            if not len(ids):
+                continue
+            values = curves[ids, column]
+            n_epochs = int(np.flatnonzero(np.isfinite(values).any(axis=0))[-1]) + 1
+            chosen = np.flatnonzero(
+                (minima["stopping"].values == surface) & np.isin(minima["run"].values, ids)
+            )
+            groups.append(
+                LossCurves(
+                    minimizer,
+                    surface,
+                    ids,
+                    values[:, :n_epochs],
+                    minima["epoch"].values[chosen],
+                    minima["energy"].values[chosen, column],
+                )
+            )
+    return tuple(groups)
+
+
+def curve_quantiles(
+    values: NDArray[np.float64], shares: tuple[float, ...] = (0.25, 0.5, 0.75)
+) -> NDArray[np.float64]:
+    """Return quantiles over the runs at each epoch; NaN where no run has a value.
+
+    Parameters
+    ----------
+    values : ndarray (n_runs, n_epochs)
+    shares : tuple of float
+
+    Returns
+    -------
+    ndarray (n_shares, n_epochs)
+    """
+    quantiles = np.full((len(shares), values.shape[1]), np.nan)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    some = ~np.isnan(finite).all(axis=0)
+    if some.any():
+        quantiles[:, some] = np.nanquantile(finite[:, some], shares, axis=0)
+    return quantiles

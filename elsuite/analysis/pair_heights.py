@@ -1,0 +1,103 @@
+"""Heights of pairs of minima, within each set and between sets."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.statistics import UNNAMED_SET
+from elsuite.network import PathHeights, lowest_of_pairs, path_heights
+from elsuite.schema import NotFoundError
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["heights_by_set", "pair_heights"]
+
+
+def pair_heights(
+    database: "LandscapeDatabase",
+    surface: str | None = None,
+    *,
+    refined: bool = True,
+    finder: str | None = None,
+    lowest: bool = True,
+) -> dict[str, PathHeights]:
+    """Return the heights of the paths within each set and between sets, with the minima that they join.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    surface : str, optional
+        Whose heights; the first surface by default.
+    refined : bool
+        Take the refined height where there is one.
+    finder : str, optional
+        Only paths of the finder with this label.
+    lowest : bool
+        Each pair counts once, by its lowest path; else all its paths count. Paths from a minimum to itself
+        never do.
+
+    Returns
+    -------
+    dict of str to PathHeights
+        Keys "sgd/train" within a set, "sgd/train ~ sgd/test" between two, in the order of their first minima;
+        within comes before between, and only keys that have paths are there.
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no such surface or finder.
+    """
+    found = path_heights(database, surface, refined=refined)
+    found = found.select(found.sources != found.targets)
+    if finder is not None:
+        labels = database.paths["finder"].values
+        if finder not in labels:
+            known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
+            raise NotFoundError(f"no paths of a finder {finder!r}: there are {known}")
+        found = found.select(labels[found.paths] == finder)
+    if lowest:
+        found = lowest_of_pairs(found)
+    names = [str(name) or UNNAMED_SET for name in database.minima["set"].values]
+    order = {name: k for k, name in enumerate(dict.fromkeys(names))}
+    codes = np.array([order[name] for name in names], dtype=np.int64)
+    ends = np.stack([codes[found.sources], codes[found.targets]])
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    keys = sorted(set(zip(low.tolist(), high.tolist(), strict=True)), key=lambda key: (key[0] != key[1], key))
+    titles = list(order)
+    return {
+        titles[a] if a == b else f"{titles[a]} ~ {titles[b]}": found.select((low == a) & (high == b))
+        for a, b in keys
+    }
+
+
+def heights_by_set(
+    database: "LandscapeDatabase",
+    surface: str | None = None,
+    *,
+    refined: bool = True,
+    finder: str | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the heights of the pairs of minima within each set and between sets.
+
+    Each pair counts once, by its lowest path. For a comparison take `pair_heights`, which knows the minima
+    as well.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    surface : str, optional
+        Whose heights; the first surface by default.
+    refined : bool
+        Take the refined height where there is one.
+    finder : str, optional
+        Only paths of the finder with this label.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Keys "sgd/train" within a set, "sgd/train ~ sgd/test" between two.
+    """
+    pairs = pair_heights(database, surface, refined=refined, finder=finder)
+    return {name: found.heights for name, found in pairs.items()}

@@ -1,0 +1,137 @@
+"""The sets of minima of a database (minimizer/stopping), and what each is like."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.analysis.blocks import BLOCK_BYTES, blocks, reader
+from elsuite.schema import NotFoundError
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["UNNAMED_SET", "SetSummary", "minima_by_set", "set_ids", "set_table"]
+
+UNNAMED_SET = "(none)"
+"""Under this name go the minima that belong to no set."""
+
+
+@dataclass(frozen=True, eq=False)
+class SetSummary:
+    """One set of minima.
+
+    Attributes
+    ----------
+    name : str
+    n : int
+        Number of minima.
+    energies, energy_stds : dict of str to float
+        Mean and standard deviation of the energy on each surface, over the minima where it is finite.
+    weight_mean, weight_std : float
+        Over all coordinates of all its minima.
+    norm : float
+        Mean Euclidean norm of its minima.
+    gradient_norm : float
+        Mean over the minima where it is known.
+    """
+
+    name: str
+    n: int
+    energies: dict[str, float]
+    energy_stds: dict[str, float]
+    weight_mean: float
+    weight_std: float
+    norm: float
+    gradient_norm: float
+
+
+def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:
+    """Return the ids of the minima of each set, sets in the order of their first minimum.
+
+    Returns
+    -------
+    dict of str to ndarray of int
+    """
+    names = np.array([str(name) or UNNAMED_SET for name in database.minima["set"].values], dtype=object)
+    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+
+
+def set_ids(database: "LandscapeDatabase", name: str) -> NDArray[np.int64]:
+    """Return the ids of the minima of one set.
+
+    Returns
+    -------
+    ndarray of int
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such set.
+    """
+    sets = minima_by_set(database)
+    if name not in sets:
+        raise NotFoundError(f"no set {name!r}: there are {', '.join(map(repr, sets)) or 'none'}")
+    return sets[name]
+
+
+def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) -> tuple[SetSummary, ...]:
+    """Return the mean energies and the mean and spread of the weights of each set.
+
+    These are tables 1 and S1 of arXiv:2602.21276. Coordinates are read a block at a time.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    block_bytes : int
+        Memory that one block of coordinates may take.
+
+    Returns
+    -------
+    tuple of SetSummary
+    """
+    minima = database.minima
+    energies, gradients = minima["energy"].values, minima["gradient_norm"].values
+    table = []
+    for name, ids in minima_by_set(database).items():
+        columns = dict(zip(database.surfaces, energies[ids].T, strict=True))
+        mean, std, norm = _weights(database, ids, block_bytes)
+        summary = SetSummary(
+            name=name,
+            n=len(ids),
+            energies={surface: _mean(column) for surface, column in columns.items()},
+            energy_stds={surface: _std(column) for surface, column in columns.items()},
+            weight_mean=mean,
+            weight_std=std,
+            norm=norm,
+            gradient_norm=_mean(gradients[ids]),
+        )
+        table.append(summary)
+    return tuple(table)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _std(values: NDArray[np.float64]) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if len(finite) else float("nan")
+
+
+# Mean and standard deviation of all weights, by Chan's rule for joining blocks, and the mean norm.
+def _weights(
+    database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int
+) -> tuple[float, float, float]:
+    read, chosen = reader(database.coordinates, ids)
+    count, mean, squares, norms = 0, 0.0, 0.0, 0.0
+    for _, points in blocks(read, chosen, block_bytes=block_bytes):
+        block_mean = float(points.mean())
+        shift, total = block_mean - mean, count + points.size
+        squares += float(((points - block_mean) ** 2).sum()) + shift**2 * count * points.size / total
+        mean += shift * points.size / total
+        count = total
+        norms += float(np.linalg.norm(points, axis=1).sum())
+    return mean, float(np.sqrt(squares / max(count, 1))), norms / max(len(chosen), 1)
