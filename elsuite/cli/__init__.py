@@ -68,7 +68,7 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
-        error.show()
+        click.echo(f"elsuite: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("elsuite: interrupted; the same command goes on from what is committed", err=True)

@@ -168,7 +168,11 @@ def parse_study(text: str, source: str = "study") -> Study:
     try:
         study = Study.model_validate(raw)
     except pydantic.ValidationError as error:
-        raise StudyError("\n".join(f"{source}: {_line(entry, Study)}" for entry in error.errors())) from None
+        lines = [_line(entry, Study) for entry in error.errors()]
+        # A misspelled key is one mistake, not an unknown key and a missing one.
+        meant = [line.split("did you mean ")[1].strip("')?") for line in lines if "did you mean " in line]
+        lines = [line for line in lines if not any(line == _missing(key) for key in meant)]
+        raise StudyError("\n".join(f"{source}: {line}" for line in lines)) from None
     mistakes = [f"{source}: {line}" for line in _cross_check(study)]
     if mistakes:
         raise StudyError("\n".join(mistakes))
@@ -203,7 +207,7 @@ def _check_paths(where: str, paths: PathsSection, study: Study, finders: Mapping
     lines = _choice(f"{where}.finder", paths.finder, finders) or _settings(
         where, paths.settings, finders[paths.finder]
     )
-    if paths.setting is not None and paths.finder != "fourier":
+    if not lines and paths.setting is not None and paths.finder != "fourier":
         lines.append(f"{where}.setting: given {paths.setting!r}, allowed with finder 'fourier' only")
     for key, surface in [("surface", paths.surface or "train"), *(("measure", s) for s in paths.measure)]:
         lines += _choice(f"{where}.{key}", surface, ("train", "test"))
@@ -232,15 +236,20 @@ def _line(entry: Any, model: type[pydantic.BaseModel]) -> str:
     location = [part for part in entry["loc"] if part not in ("function-plain",)]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     if entry["type"] == "missing":
-        return f"{key}: not given, but required"
+        return _missing(key)
     given = entry["input"]
     if entry["type"] == "extra_forbidden":
         allowed = _allowed_keys(model, location[:-1])
         near = difflib.get_close_matches(str(location[-1]), allowed, 1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        whole = key[: len(key) - len(str(location[-1]))] + near[0] if near else ""
+        hint = f" (did you mean {whole!r}?)" if near else ""
         return f"{key}: unknown key, given {given!r}, allowed keys: {', '.join(allowed)}{hint}"
     allowed_text = entry["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return f"{key}: given {given!r}, allowed: {allowed_text}"
+
+
+def _missing(key: str) -> str:
+    return f"{key}: not given, but required"
 
 
 def _allowed_keys(model: Any, location: list[Any]) -> list[str]:
