@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.analysis import superbasins
+from elsuite.analysis import cluster_agreement, superbasins
 from elsuite.plotting.clustering import cluster_names
 from elsuite.plotting.style import SetStyle, category_styles
 from elsuite.plotting.view import View, split_energy
@@ -111,6 +111,9 @@ def clusters_of(view: View) -> tuple[list[str], str]:
     -------
     tuple of (list of str, str)
     """
-    labels, title = view.clustering
-    return cluster_names(labels), title
-
+    clustering, words = view.clustering
+    if len(view.set_names) > 1 and clustering.n_clusters > 1:
+        agreement = cluster_agreement(clustering.labels, np.array(view.sets))
+        p = "p < 0.001" if agreement.p_value < 1e-3 else f"p = {agreement.p_value:.2g}"
+        words += f"\nadjusted Rand index with the sets {agreement.adjusted_rand:.2f} ({p})"
+    return cluster_names(clustering.labels), words

@@ -46,9 +46,10 @@ class FigureOptions:
     form : str
         Heights: "points" (values, densities and quartiles) or "histogram".
     kernel : str
-        Map: "rbf", "linear", "poly" or "sigmoid".
+        Map: "rbf", "linear" (ordinary principal components), "polynomial" or "sigmoid".
     method : str
-        Clustering: "hdbscan", "agglomerative" or "spectral".
+        Clustering: "agglomerative", "hdbscan" or "spectral" on distances, "superbasin" or "persistence" in the tree;
+        "auto": agglomerative up to 4,000 minima, then persistence.
     width, height : float or None
         Size in inches; None: what suits the figure (one column of print is 3.4, two are 7).
     """
@@ -70,6 +71,6 @@ class FigureOptions:
     persistence: float | None = None
     form: str = "points"
     kernel: str = "rbf"
-    method: str = "agglomerative"
+    method: str = "auto"
     width: float | None = None
     height: float | None = None

@@ -1,14 +1,22 @@
 """Figures to files: PNG, SVG or PDF, the same bytes each time."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from elsuite.plotting.style import paper_style
 
-__all__ = ["FORMATS", "check_format", "save_figure"]
+__all__ = ["FORMATS", "check_format", "figure_bytes", "save_figure"]
 
 FORMATS = ("png", "svg", "pdf")
+# No date and no version of a library: the same figure gives the same bytes.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": "elsuite"},
+    "svg": {"Date": None, "Creator": "elsuite"},
+    "pdf": {"CreationDate": None, "Creator": "elsuite"},
+}
 
 
 def check_format(out: str | Path) -> str:
@@ -33,6 +41,26 @@ def check_format(out: str | Path) -> str:
     return ending
 
 
+def figure_bytes(figure: Figure, ending: str, *, dpi: float = 300) -> bytes:
+    """Return a figure as the bytes of a file.
+
+    Parameters
+    ----------
+    figure : Figure
+    ending : {"png", "svg", "pdf"}
+    dpi : float
+        Dots an inch, for PNG.
+
+    Returns
+    -------
+    bytes
+    """
+    buffer = io.BytesIO()
+    with paper_style():
+        figure.savefig(buffer, format=ending, dpi=dpi, metadata=METADATA[ending])
+    return buffer.getvalue()
+
+
 def save_figure(figure: Figure, out: str | Path) -> Path:
     """Write a figure in the format that the ending of `out` names; its folder is made if need be.
 
@@ -55,12 +83,10 @@ def save_figure(figure: Figure, out: str | Path) -> Path:
         Another ending, or a place that cannot be written.
     """
     path = Path(out)
-    ending = check_format(path)
-    metadata = {"png": {"Software": "elsuite"}, "svg": {"Date": None, "Creator": "elsuite"}, "pdf": {"CreationDate": None}}
+    data = figure_bytes(figure, check_format(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with paper_style():
-            figure.savefig(path, format=ending, dpi=300, metadata=metadata[ending])
+        path.write_bytes(data)
     except OSError as error:
         raise ValueError(f"cannot write '{out}': {error.strerror or error}") from error
     return path

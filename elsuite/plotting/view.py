@@ -9,17 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.analysis import (
-    UNNAMED_SET,
+    Clustering,
     DisconnectivityTree,
     Embedding,
     Trimmed,
+    cluster_minima,
     disconnectivity_tree,
+    euclidean_dissimilarity,
     kernel_pca,
     lowest_minima,
     merged_branches,
     minima_below,
+    persistence_clusters,
     persistent_minima,
+    superbasin_clusters,
 )
+from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.network import AnyGraph, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.options import FigureOptions
@@ -32,6 +37,10 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "energy_name", "split_energy", "surface_name"]
 
+METHODS = ("agglomerative", "hdbscan", "spectral")
+# Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
+MOST_MAPPED = 20_000
+MOST_COMPARED = 4_000
 LOSSES = {"autoencoder": "mean squared error", "fcp": "cross-entropy", "lenet": "cross-entropy", "lstm": "cross-entropy"}
 SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
 
@@ -117,14 +126,15 @@ class View:
         if missing:
             raise NotFoundError(f"no set '{missing[0]}'; this database has {', '.join(known) or 'no minima'}")
         wanted = set(self.options.sets or known)
-        finite = np.isfinite(self._energies)
+        finite = np.isfinite(self.every_energy)
         chosen = [row for row, name in enumerate(self.all_sets) if name in wanted and finite[row]]
         if not chosen:
             raise ValueError(f"no minimum with an energy on surface '{self.surface}' to draw")
         return np.array(chosen, dtype=np.int64)
 
     @cached_property
-    def _energies(self) -> NDArray[np.float64]:
+    def every_energy(self) -> NDArray[np.float64]:
+        """Energy of every minimum of the database on the chosen surface; NaN where it is not known."""
         column = list(self.database.surfaces).index(self.surface)
         energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
         return energies
@@ -132,7 +142,7 @@ class View:
     @property
     def energies(self) -> NDArray[np.float64]:
         """Energy of each chosen minimum on the chosen surface."""
-        return self._energies[self.ids]
+        return self.every_energy[self.ids]
 
     @property
     def sets(self) -> list[str]:
@@ -205,7 +215,30 @@ class View:
         """The kernel-PCA map of the chosen minima, two components."""
         if len(self.ids) < 3:
             raise ValueError(f"a map needs at least 3 minima; there are {len(self.ids)}")
-        return kernel_pca(self.database.coordinates(self.ids), kernel=self.options.kernel)  # type: ignore[arg-type]
+        if len(self.ids) > MOST_MAPPED:
+            raise ValueError(
+                f"a map of {len(self.ids):,} minima takes too much memory, {MOST_MAPPED:,} are allowed: choose sets"
+            )
+        return kernel_pca(self.database.coordinates, self.ids, kernel=self.options.kernel)  # type: ignore[arg-type]
+
+    @cached_property
+    def clustering(self) -> tuple[Clustering, str]:
+        """The clustering that the options ask for, and a few words that say what it is."""
+        method, n = self.options.method, len(self.ids)
+        if method == "auto":
+            method = "agglomerative" if n <= MOST_COMPARED else "persistence"
+        if method == "superbasin":
+            energy = split_energy(self.whole_tree) if self.options.energy is None else self.options.energy
+            return superbasin_clusters(self.whole_tree, energy), f"superbasins at {energy:.4g}"
+        if method == "persistence":
+            return persistence_clusters(self.whole_tree, n_clusters=min(8, n)), "the most persistent minima"
+        if method not in METHODS:
+            raise ValueError(f"no clustering '{method}'; there are auto, superbasin, persistence, {', '.join(METHODS)}")
+        if n > MOST_COMPARED:
+            raise ValueError(f"'{method}' compares all pairs of {n:,} minima, {MOST_COMPARED:,} are allowed: choose sets")
+        matrix = euclidean_dissimilarity(self.database.coordinates, self.ids)
+        words = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
+        return cluster_minima(matrix, method=method), f"{words[method]}, on distances"  # type: ignore[arg-type]
 
     @property
     def default_route(self) -> tuple[int, int]:

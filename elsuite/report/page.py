@@ -1,0 +1,70 @@
+"""The page: a template filled with sections; everything is inside the one file."""
+
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from elsuite.report.findings import findings
+from elsuite.report.pictures import figures_section
+from elsuite.report.sections import lead, made_section, sets_section, title_of, unordered
+from elsuite.report.text import escape
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["render_report", "write_report"]
+
+
+def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
+    """Write the page of a database: one HTML file that needs no network.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    out : str or Path
+        The file, by convention NAME.html; its folder is made if need be.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ValueError
+        A place that cannot be written.
+    """
+    path = Path(out)
+    text = render_report(database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot write '{out}': {error.strerror or error}") from error
+    return path
+
+
+def render_report(database: "LandscapeDatabase") -> str:
+    """Return the page of a database as HTML text.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+
+    Returns
+    -------
+    str
+    """
+    return Template(_file("page.html")).substitute(
+        title=escape(title_of(database)),
+        css=_file("page.css"),
+        lead=escape(lead(database)),
+        found=unordered(findings(database)),
+        sets=sets_section(database),
+        figures=figures_section(database),
+        made=made_section(database),
+    )
+
+
+def _file(name: str) -> str:
+    return resources.files("elsuite.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,81 @@
+"""The pictures of the page, each inside it, with a caption; one that cannot be drawn leaves a line that says why."""
+
+import base64
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from elsuite.plotting.figures import FIGURES, FigureOptions
+from elsuite.plotting.saving import figure_bytes
+from elsuite.report.text import escape
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["figures_section", "picture"]
+
+LARGEST_SVG = 1_000_000
+CAPTIONS = {
+    "disconnectivity": "Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest "
+    "energy at which the minima are connected by the paths found. Lines are colored where all minima under them "
+    "belong to one set.",
+    "heights": "Path heights within the sets and between them: every path, its density, the quartiles and the median. "
+    "A height is an upper bound of the barrier.",
+    "kpca": "Kernel-PCA map of the parameters (RBF kernel, 2σ² = number of parameters).",
+    "distances": "Distances of the minima of two sets to the middle c between the means of the sets; dotted: the "
+    "distance of either mean.",
+    "losses": "Loss curves: every run (faint), the median (bold), and where minima were taken (markers).",
+    "profile": "Energy along the lowest route between the lowest minima of two sets.",
+    "clustering": "A clustering of the minima: where the clusters lie on the map, and which sets they hold.",
+}
+
+
+def figures_section(database: "LandscapeDatabase") -> str:
+    """Return all pictures of a database with captions, as HTML.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+
+    Returns
+    -------
+    str
+    """
+    return "".join(_figure(database, kind, caption) for kind, caption in CAPTIONS.items())
+
+
+def _figure(database: "LandscapeDatabase", kind: str, caption: str) -> str:
+    try:
+        figure = FIGURES[kind](database, FigureOptions())
+    except ValueError as error:
+        return f'<p class="missing"><b>{escape(kind)}</b>: {escape(error)}.</p>'
+    return (
+        f'<figure id="figure-{kind}">{picture(figure, caption)}<figcaption>{escape(caption)}</figcaption></figure>'
+    )
+
+
+def picture(figure: Figure, description: str) -> str:
+    """Return a figure as an img element with its data inside: SVG, or PNG where the SVG would be large.
+
+    An image keeps the ids and the style of its SVG apart from those of the page, and runs no script.
+
+    Parameters
+    ----------
+    figure : Figure
+    description : str
+        Read out instead of the picture.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    kind, data = "svg+xml", figure_bytes(figure, "svg")
+    if len(data) > LARGEST_SVG:
+        kind, data = "png", figure_bytes(figure, "png", dpi=200)
+    width, height = (96 * side for side in figure.get_size_inches())
+    text = base64.b64encode(data).decode("ascii")
+    return (
+        f'<img alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
+        f'src="data:image/{kind};base64,{text}">'
+    )

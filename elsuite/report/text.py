@@ -1,0 +1,86 @@
+"""Text and numbers for a page: escaped, short, with units."""
+
+import html
+import json
+import math
+from typing import Any
+
+__all__ = ["escape", "number", "script_json"]
+
+
+def escape(text: object) -> str:
+    """Return text that HTML shows as it is, in content and in attributes.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> escape('<b>"a" & b</b>')
+    '&lt;b&gt;&quot;a&quot; &amp; b&lt;/b&gt;'
+    """
+    return html.escape(str(text), quote=True)
+
+
+def script_json(value: Any) -> str:
+    """Return JSON that is safe inside a script element: no text in it can end the element or open another.
+
+    Parameters
+    ----------
+    value : JSON value
+        Not finite numbers become null.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> script_json({"name": "</script>"})
+    '{"name":"\\\\u003c/script\\\\u003e"}'
+    """
+    text = json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=True)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Return a number with few digits, with a true minus and a power of ten as people write it.
+
+    Parameters
+    ----------
+    value : float
+    digits : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> number(0.012345), number(-1.5e-7), number(float("nan"))
+    ('0.0123', '−1.5 × 10⁻⁷', '–')
+    """
+    if not math.isfinite(value):
+        return "\N{EN DASH}" if math.isnan(value) else "\N{INFINITY}"
+    text = f"{value:.{digits}g}"
+    mantissa, _, exponent = text.partition("e")
+    mantissa = mantissa.replace("-", "\N{MINUS SIGN}")
+    if not exponent:
+        return mantissa
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{raised}"
