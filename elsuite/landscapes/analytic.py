@@ -232,9 +232,10 @@ class SeparableWells(AnalyticLandscape):
 
     .. math:: E(x) = \sum_i h_i (x_i^2 - 1)^2
 
-    It has :math:`2^n` minima at :math:`(\pm 1, ..., \pm 1)` with E = 0 and :math:`n 2^{n-1}` transition states,
-    one coordinate zero, of energies :math:`h_i`. The minimax barrier of two minima is the largest :math:`h_i`
-    among the coordinates in which they differ. `minima` and `transition_states` are made when asked for.
+    It has :math:`2^n` minima at :math:`(\pm 1, ..., \pm 1)` with E = 0 and :math:`n 2^{n-1}` transition
+    states, one coordinate zero, of energies :math:`h_i`. The minimax barrier of two minima is the largest
+    :math:`h_i` among the coordinates in which they differ. `minima` and `transition_states` are made when asked
+    for.
 
     Parameters
     ----------

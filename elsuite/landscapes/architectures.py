@@ -3,7 +3,8 @@
 Inputs are images of shape (batch, height, width); each network arranges them as it needs.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Final, Literal, final
 
 import torch
@@ -37,9 +38,9 @@ def _activation(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def _positive(**sizes: int | tuple[int, ...]) -> None:
+def _positive(**sizes: int | Sequence[int]) -> None:
     for name, value in sizes.items():
-        values = value if isinstance(value, tuple) else (value,)
+        values = value if isinstance(value, Sequence) else (value,)
         if not all(isinstance(size, int) and size > 0 for size in values):
             raise ValueError(f"{name} = {value!r} given; positive whole numbers are expected")
 
@@ -61,7 +62,7 @@ class DenseNetwork(nn.Module):
 
 def _dense(sizes: tuple[int, ...], activation: str, bias: bool) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in itertools.pairwise(sizes):
         layers += [nn.Linear(n_in, n_out, bias=bias), _activation(activation)]
     return layers[:-1]
 
@@ -101,7 +102,6 @@ class FullyConnected(DenseNetwork):
         bias: bool = False,
     ) -> None:
         super().__init__()
-        image, hidden = tuple(image), tuple(hidden)
         _positive(image=image, hidden=hidden, n_outputs=n_outputs)
         self.layers = nn.Sequential(*_dense((image[0] * image[1], *hidden, n_outputs), activation, bias))
 
@@ -129,7 +129,6 @@ class Autoencoder(DenseNetwork):
         bias: bool = False,
     ) -> None:
         super().__init__()
-        image, hidden = tuple(image), tuple(hidden)
         _positive(image=image, hidden=hidden)
         n_pixels = image[0] * image[1]
         self.layers = nn.Sequential(*_dense((n_pixels, *hidden, n_pixels), activation, bias), nn.Sigmoid())
@@ -170,14 +169,13 @@ class LeNet(nn.Module):
         activation: Activation = "softplus",
     ) -> None:
         super().__init__()
-        image, hidden, channels = tuple(image), tuple(hidden), tuple(channels)
         _positive(image=image, hidden=hidden, channels=channels, n_outputs=n_outputs)
         if min(image) < 12 or len(channels) != 2:
             raise ValueError(
                 f"image = {image}, channels = {channels} given; lenet takes images of 12 x 12 or more and two "
                 "numbers of channels"
             )
-        self.image = image
+        self.image = tuple(image)
         height, width = ((size // 2 - 4) // 2 for size in image)
         self.layers = nn.Sequential(
             nn.Conv2d(1, channels[0], 5, padding=2),
@@ -227,9 +225,8 @@ class LongShortTerm(nn.Module):
 
     def __init__(self, image: tuple[int, int] = (28, 28), hidden: int = 48, *, n_outputs: int = 10) -> None:
         super().__init__()
-        image = tuple(image)
         _positive(image=image, hidden=hidden, n_outputs=n_outputs)
-        self.image = image
+        self.image = tuple(image)
         permutation = torch.randperm(image[0] * image[1], generator=torch.Generator().manual_seed(1234))
         self.register_buffer("permutation", permutation, persistent=False)
         self.lstm = nn.LSTM(image[1], hidden, batch_first=True)
@@ -237,7 +234,7 @@ class LongShortTerm(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the logits, shape (batch, n_outputs)."""
-        steps = inputs.flatten(1)[:, self.permutation].unflatten(1, self.image)
+        steps = inputs.flatten(1)[:, self.permutation].view(len(inputs), *self.image)
         _, (hidden, _) = self.lstm(steps)
         outputs: Tensor = self.output(hidden[-1])
         return outputs

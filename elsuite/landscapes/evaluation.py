@@ -1,4 +1,4 @@
-"""How the energy of a network is computed at many points: the common parts, and the loop that suits any module."""
+"""How the energy of a network is computed at many points: what is common, and the loop for any module."""
 
 import abc
 import copy
@@ -83,25 +83,22 @@ class Network:
 
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """Return the module's tensors as views of `point`, shape (n_parameters,), in the module's own order."""
-        parts = point.split(self.sizes)
-        return {
-            name: part.view(shape) for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
-        }
+        parts = torch.split(point, self.sizes)
+        named = zip(self.names, parts, self.shapes, strict=True)
+        return {name: part.view(shape) for name, part, shape in named}
 
     def outputs(self, point: Tensor, inputs: Tensor) -> Tensor:
         """Return the outputs at `point`."""
         outputs: Tensor = functional_call(self.module, self.parameters(point), (inputs,))
         return outputs
 
-    def mean_loss(self, point: Tensor, samples: Samples) -> Tensor:
-        """Return the mean loss, shape () float64, differentiable in `point`."""
-        outputs = self.outputs(point, samples.inputs)
-        if isinstance(self.loss, KnownLoss):
-            return self.loss.mean(outputs, samples.targets)
-        return self.loss(outputs, samples.targets).double()
-
     def copy_at_start(self, seed: int) -> Tensor:
         """Return the parameters of a copy initialized by its own layers' ``reset_parameters`` under `seed`.
+
+        Returns
+        -------
+        Tensor (n_parameters,)
+            On the CPU.
 
         Raises
         ------
@@ -111,7 +108,7 @@ class Network:
         module = copy.deepcopy(self.module).cpu()
         # Layers draw from the global generator; it is put back as it was.
         with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(int(seed))
+            torch.default_generator.manual_seed(int(seed))
             for name, layer in module.named_modules():
                 reset = getattr(layer, "reset_parameters", None)
                 own = [key for key, _ in layer.named_parameters(name, recurse=False) if key in self.names]
@@ -119,8 +116,8 @@ class Network:
                     reset()
                 elif own:
                     raise ValueError(
-                        f"no random start for {', '.join(own)}: {type(layer).__name__} has no reset_parameters(); "
-                        "give it one, or start from points of your own"
+                        f"no random start for {', '.join(own)}: {type(layer).__name__} has no "
+                        "reset_parameters(); give it one, or start from points of your own"
                     )
         tensors = dict(module.named_parameters())
         return torch.cat([tensors[name].detach().flatten() for name in self.names]).to(self.dtype)
@@ -140,12 +137,15 @@ class Evaluator(abc.ABC):
 
 @final
 class LoopEvaluator(Evaluator):
-    """One point after the other, in micro-batches: best for convolutions and recurrences, right for any module."""
+    """One point after the other, in micro-batches: best for convolutions and recurrences, and never wrong."""
 
-    def __init__(self, network: Network, *, bytes_per_sample: int, byte_budget: int) -> None:
+    def __init__(
+        self, network: Network, loss: KnownLoss | None, *, bytes_per_sample: int, byte_budget: int
+    ) -> None:
         heavy = any(isinstance(layer, _HEAVY_LAYERS) for layer in network.module.modules())
         fitting = max(1, byte_budget // max(1, bytes_per_sample))
         self.network = network
+        self.loss = loss
         self.micro_batch = min(fitting, _HEAVY_BATCH if heavy else _LIGHT_BATCH)
 
     def energies(self, points: Tensor, samples: Samples) -> Tensor:
@@ -154,7 +154,7 @@ class LoopEvaluator(Evaluator):
         for k, point in enumerate(points):
             own = samples.of_point(k)
             parts = [
-                self.network.mean_loss(point, batch) * (batch.n_samples / own.n_samples)
+                self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
                 for batch in own.batches(self.micro_batch)
             ]
             energies.append(parts[0] if len(parts) == 1 else torch.stack(parts).sum())
@@ -169,10 +169,16 @@ class LoopEvaluator(Evaluator):
             for batch in own.batches(self.micro_batch):
                 point = points[k].detach().requires_grad_()
                 with torch.enable_grad():
-                    part = self.network.mean_loss(point, batch) * (batch.n_samples / own.n_samples)
+                    part = self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
                 gradients[k] += torch.autograd.grad(part, point)[0]
                 energies[k] += part.detach()
         return energies, gradients
+
+    def _mean_loss(self, point: Tensor, samples: Samples) -> Tensor:
+        outputs = self.network.outputs(point, samples.inputs)
+        if self.loss is not None:
+            return self.loss.mean(outputs, samples.targets)
+        return self.network.loss(outputs, samples.targets).double()
 
 
 def activation_bytes(network: Network, samples: Samples) -> int:

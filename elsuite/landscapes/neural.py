@@ -14,8 +14,10 @@ from elsuite.landscapes.architectures import ARCHITECTURES
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.datasets import DataSet
 from elsuite.landscapes.declarations import symmetry_of
+from elsuite.landscapes.dense import DenseEvaluator, dense_layers
 from elsuite.landscapes.evaluation import Evaluator, LoopEvaluator, Network, Samples, activation_bytes
-from elsuite.landscapes.losses import LossFunction, known_loss
+from elsuite.landscapes.losses import LossFunction
+from elsuite.landscapes.probe import check_function
 
 __all__ = ["MinibatchLandscape", "NeuralLandscape", "network_landscape"]
 
@@ -27,10 +29,10 @@ _DTYPES: Final = (torch.float32, torch.float64)
 class NeuralLandscape(DataLandscape):
     """The mean loss of a module over data, as a function of its parameters.
 
-    A point is the concatenation of the module's flattened tensors in the module's own order. Tensors that do not
-    require gradients and all buffers (running averages of a batch normalization, say) are frozen at the caller's
-    values; the caller's module is copied and never changed. The surfaces are ``"train"`` and, with `test`,
-    ``"test"``.
+    A point is the concatenation of the module's flattened tensors in the module's own order. Tensors that do
+    not require gradients and all buffers (running averages of a batch normalization, say) are frozen at the
+    caller's values; the caller's module is copied and never changed. The surfaces are ``"train"`` and, with
+    `test`, ``"test"``.
 
     Parameters
     ----------
@@ -124,7 +126,7 @@ class NeuralLandscape(DataLandscape):
                 f"indices of shape {tuple(indices.shape)} given; (batch,) or (n_points, batch) is expected"
             )
         whole = self._samples[self.surface]
-        part = Samples(whole.inputs[indices], whole.targets[indices], own=indices.ndim == 2)
+        part = Samples(_rows(whole.inputs, indices), _rows(whole.targets, indices), own=indices.ndim == 2)
         return MinibatchLandscape(self, self._evaluator, part)
 
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
@@ -145,17 +147,13 @@ class NeuralLandscape(DataLandscape):
         return points
 
     def _as_samples(self, name: str, inputs: ArrayLike | Tensor, targets: ArrayLike | Tensor) -> Samples:
-        tensors = [self._as_tensor(inputs), self._as_tensor(targets)]
-        if (
-            any(tensor.ndim == 0 for tensor in tensors)
-            or len(tensors[0]) != len(tensors[1])
-            or not len(tensors[0])
-        ):
+        x, y = self._as_tensor(inputs), self._as_tensor(targets)
+        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
             raise ValueError(
-                f"{name}: inputs of shape {tuple(tensors[0].shape)} and targets of shape {tuple(tensors[1].shape)} "
-                "given; equally many of both, at least one, are expected"
+                f"{name}: inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)} given; "
+                "equally many of both, at least one, are expected"
             )
-        return Samples(*tensors)
+        return Samples(x, y)
 
     def _as_tensor(self, values: Any) -> Tensor:
         tensor = torch.as_tensor(values)
@@ -215,8 +213,8 @@ def network_landscape(
 ) -> NeuralLandscape:
     """Return the landscape of a named network on a data set, with the loss that belongs to the network.
 
-    Cross-entropy for classifiers, mean squared error to the inputs for an autoencoder. The size of the images and
-    the number of classes are taken from the data.
+    Cross-entropy for classifiers, mean squared error to the inputs for an autoencoder. The size of the images
+    and the number of classes are taken from the data.
 
     Parameters
     ----------
@@ -250,13 +248,18 @@ def network_landscape(
         module = kind(**sizes | options)
     except TypeError as error:
         raise ValueError(f"{architecture}: {error}") from None
-    train, test = (data.train_inputs, data.train_targets), (data.test_inputs, data.test_targets)
+    inputs, test_inputs = torch.from_numpy(data.train_inputs), torch.from_numpy(data.test_inputs)
+    targets, test_targets = torch.from_numpy(data.train_targets), torch.from_numpy(data.test_targets)
+    loss: LossFunction = functional.cross_entropy
     if kind.reconstructs:
-        train, test = ((inputs, inputs.reshape(len(inputs), -1)) for inputs in (train[0], test[0]))
-    loss = functional.mse_loss if kind.reconstructs else functional.cross_entropy
-    return NeuralLandscape(
-        module, loss, *train, test=test, byte_budget=byte_budget, device=device, dtype=dtype
-    )
+        loss, targets, test_targets = functional.mse_loss, inputs.flatten(1), test_inputs.flatten(1)
+    settings: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
+    return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **settings)
+
+
+def _rows(values: Tensor, indices: Tensor) -> Tensor:
+    # index_select is five times quicker than values[indices].
+    return values.index_select(0, indices.flatten()).view(*indices.shape, *values.shape[1:])
 
 
 def _device(name: Device) -> torch.device:
@@ -270,10 +273,10 @@ def _device(name: Device) -> torch.device:
 
 
 def _evaluator(network: Network, samples: Samples, byte_budget: int) -> Evaluator:
-    with torch.no_grad():
-        outputs = network.module(samples.inputs[:2])
-    known = known_loss(network.loss, outputs, samples.targets[:2])
-    network.loss = known or network.loss
-    return LoopEvaluator(
-        network, bytes_per_sample=activation_bytes(network, samples), byte_budget=byte_budget
-    )
+    """Return the quickest evaluator that is right for the network."""
+    loss = check_function(network, samples)
+    layers = dense_layers(network.module)
+    if layers is not None and loss is not None:
+        return DenseEvaluator(network, layers, loss, byte_budget)
+    size = activation_bytes(network, samples)
+    return LoopEvaluator(network, loss, bytes_per_sample=size, byte_budget=byte_budget)
