@@ -1,1 +1,36 @@
-"""To come."""
+"""How minima are reached: many starts at once, one file an algorithm.
+
+- `LBFGSGSS`: L-BFGS with golden section search on the whole data;
+- `SGD`: stochastic gradient descent on mini-batches;
+- `TorchOptimizer`: any optimizer class of `torch.optim`;
+- `LBFGSWolfe`: PyTorch's L-BFGS with strong Wolfe line search, the ordinary control.
+
+All are frozen dataclasses with one method, `Minimizer.minimize(landscape, starts)`, and return a `Minimization`
+for each start. `MINIMIZERS` has them by the names that study files use. A new one is a file here and a row there.
+"""
+
+from elsuite.minimizers.base import Minimization, Minimizer, Outcome, Solution
+from elsuite.minimizers.lbfgs_gss import LBFGSGSS
+from elsuite.minimizers.lbfgs_wolfe import LBFGSWolfe
+from elsuite.minimizers.sgd import SGD
+from elsuite.minimizers.torch_optimizer import TorchOptimizer
+
+__all__ = [
+    "LBFGSGSS",
+    "MINIMIZERS",
+    "SGD",
+    "LBFGSWolfe",
+    "Minimization",
+    "Minimizer",
+    "Outcome",
+    "Solution",
+    "TorchOptimizer",
+]
+
+MINIMIZERS: dict[str, type[Minimizer]] = {
+    "adam": TorchOptimizer,
+    "lbfgs-gss": LBFGSGSS,
+    "lbfgs-wolfe": LBFGSWolfe,
+    "sgd": SGD,
+    "torch": TorchOptimizer,
+}

@@ -1,0 +1,111 @@
+"""Checkpoints of a batch of minimizations: one npz file, whole or not at all, tied to what it belongs to."""
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.record import Record
+
+if TYPE_CHECKING:
+    from elsuite.minimizers.base import Minimizer
+
+__all__ = ["read_checkpoint", "write_checkpoint"]
+
+_FORMAT = 1
+_ARRAYS = (
+    "active", "curves", "best_energies", "best_epochs", "outcomes", "messages",
+    "n_epochs", "n_steps", "n_evaluations", "seconds",
+)  # fmt: skip
+
+
+def write_checkpoint(
+    path: Path, record: Record, minimizer: "Minimizer", landscape: Landscape, starts: Tensor
+) -> None:
+    """Write `record` to `path`; a kill or a loss of power leaves the old file or the new one."""
+    arrays: dict[str, NDArray[Any]] = {
+        "belongs_to": np.array(_owner(minimizer, landscape, starts, record.seeds)),
+        "epoch": np.array(record.epoch),
+    }
+    arrays |= {name: getattr(record, name) for name in _ARRAYS}
+    arrays |= {f"best_points.{i}": points.cpu().numpy() for i, points in enumerate(record.best_points)}
+    arrays |= {f"state.{name}": values.cpu().numpy() for name, values in record.state.items()}
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def read_checkpoint(
+    path: Path, fresh: Record, minimizer: "Minimizer", landscape: Landscape, starts: Tensor
+) -> Record:
+    """Return the record at `path`, given the `fresh` one of the same starts before their first epoch.
+
+    The landscape is recognized by its energies at the starts, so other data or another loss are seen.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    ValueError
+        For a file that is no checkpoint, or one of another minimization: says what differs.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        owner = json.loads(str(arrays["belongs_to"]))
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise ValueError(f"{path}: not a checkpoint of a minimization") from None
+    expected = json.loads(_owner(minimizer, landscape, starts, fresh.seeds))
+    differing = [key for key in expected if owner.get(key) != expected[key]]
+    if not differing and not np.allclose(
+        arrays["curves"][..., 0], fresh.curves[..., 0], rtol=1e-5, atol=1e-7, equal_nan=True
+    ):
+        differing = ["energies at the starts"]
+    if differing:
+        raise ValueError(
+            f"{path}: the checkpoint of another minimization ({', '.join(differing)} differ); "
+            "remove it or give another path"
+        )
+    return _restored(arrays, fresh, landscape.device)
+
+
+def _restored(arrays: dict[str, NDArray[Any]], fresh: Record, device: torch.device) -> Record:
+    def tensor(name: str, like: torch.device) -> Tensor:
+        return torch.as_tensor(arrays[name]).to(like)
+
+    names = [name.removeprefix("state.") for name in arrays if name.startswith("state.")]
+    # The counts live on the CPU, where `fresh` has them; what a minimizer adds lives with the points.
+    places = {name: values.device for name, values in fresh.state.items()}
+    return replace(
+        fresh,
+        epoch=int(arrays["epoch"]),
+        state={name: tensor(f"state.{name}", places.get(name, device)) for name in names},
+        best_points=tuple(tensor(f"best_points.{i}", device) for i in range(len(fresh.best_points))),
+        **{name: arrays[name] for name in _ARRAYS},
+    )
+
+
+def _owner(minimizer: "Minimizer", landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> str:
+    points = starts.cpu().numpy()
+    return json.dumps({
+        "format": _FORMAT,
+        "minimizer": repr(minimizer),
+        "landscape": f"{type(landscape).__name__}, {landscape.n_parameters} parameters, {landscape.dtype}",
+        "surfaces": [*landscape.surfaces, landscape.surface],
+        "starts": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
+        "seeds": seeds.tolist(),
+    })  # fmt: skip

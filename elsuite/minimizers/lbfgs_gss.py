@@ -1,0 +1,179 @@
+"""L-BFGS with golden section search, for many starts in lockstep.
+
+The quasi-Newton method of arXiv:2602.21276; its two-loop recursion is J. Nocedal's, Math. Comp. 35, 773 (1980).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Minimizer, State
+from elsuite.minimizers.golden_section import golden_section_search
+from elsuite.minimizers.settings import check_settings, setting
+
+__all__ = ["LBFGSGSS"]
+
+_SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
+
+
+class _Pair(NamedTuple):
+    """Step s (n, P), change of the gradient y (n, P) and 1 / s.y (n,), 0 where a start has no such pair."""
+
+    s: Tensor
+    y: Tensor
+    rho: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class LBFGSGSS(Minimizer):
+    r"""L-BFGS on the whole data, with golden section search along its direction; an epoch is one iteration.
+
+    .. math:: w \leftarrow w - u\,p, \qquad p = H \nabla f(w), \qquad u \approx \arg\min_u f(w - u\,p)
+
+    H is the two-loop recursion over the last `history` pairs s = w_k - w_{k-1}, y = g_k - g_{k-1}, scaled by
+    s.y / y.y of the newest. The search begins at u = 1 and takes `search_values` energies; no step raises the
+    energy. All pairs of a start are dropped, and it goes on along the plain gradient, when a pair's cosine
+    s.y / (\|s\| \|y\|) is under `least_cosine` or not finite, when p does not point uphill, or when no lower point
+    is found along p. The plain gradient is scaled by the last good s.y / y.y, at first by min(1, 1 / \|g\|). A
+    start has converged when two searches along the plain gradient in a row, the second over shorter steps, find
+    nothing lower.
+
+    Attributes
+    ----------
+    history : int
+        Number of pairs m.
+    search_values : int
+        Energies in one golden section search.
+    least_cosine : float
+        Of a pair's s and y.
+    largest_step : float or None
+        Largest Euclidean length of a step: keeps a descent on a rugged surface in its own valley.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> result, = LBFGSGSS(largest_step=0.1).minimize(MullerBrown(), [[0.5, 0.2]])
+    >>> print(result.outcome, round(result.solutions[0].energies["energy"], 8))
+    converged -108.16672412
+    """
+
+    history: int = setting(10, least=1)
+    search_values: int = setting(6, least=1)
+    least_cosine: float = setting(1e-4, least=0, below=1)
+    largest_step: float | None = setting(None, above=0)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    @property
+    def name(self) -> str:
+        """See `Minimizer`."""
+        return "lbfgs-gss"
+
+    def begin(self, landscape: Landscape, state: State) -> State:
+        """See `Minimizer`."""
+        energy, gradient = landscape.energy_and_gradient(state["points"])
+        norm = gradient.norm(dim=1)
+        return state | {
+            "energy": energy,
+            "gradient": gradient,
+            "gradient_norm": norm,
+            "scale": (1 / norm).clamp(max=1),
+            "failures": torch.zeros_like(norm, dtype=torch.int64),
+            "converged": torch.zeros_like(norm, dtype=torch.bool),
+            "n_evaluations": state["n_evaluations"] + 1,
+        }
+
+    def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
+        """See `Minimizer`."""
+        points, gradient = state["points"], state["gradient"]
+        direction, plain = _direction(state, self._pairs(state, epoch))
+        step, energy = self._search(landscape, state, direction)
+        moved = step > 0
+        new_points = _moved(points, direction, step)
+        new_gradient = landscape.energy_and_gradient(new_points)[1]
+        pair, scale, valid = self._pair(new_points - points, new_gradient - gradient)
+        failed = plain & ~moved
+        failures = torch.where(failed, state["failures"] + 1, 0)
+        searched = torch.where(moved, step.to(scale.dtype), _SHRUNK**self.search_values)
+        return (
+            state
+            | self._history(state, epoch, pair, kept=valid & ~plain)
+            | {
+                "points": new_points,
+                "energy": energy,
+                "gradient": new_gradient,
+                "gradient_norm": new_gradient.norm(dim=1),
+                "scale": torch.where(valid, scale, torch.where(plain, searched, 1) * state["scale"]),
+                "failures": failures,
+                "converged": failures >= 2,
+                "n_steps": state["n_steps"] + moved.cpu(),
+                "n_evaluations": state["n_evaluations"] + self.search_values + 1,
+            }
+        )
+
+    def _search(self, landscape: Landscape, state: State, direction: Tensor) -> tuple[Tensor, Tensor]:
+        longest = None
+        if self.largest_step is not None:
+            longest = self.largest_step / direction.norm(dim=1).double()
+        return golden_section_search(
+            lambda step: landscape.energy(_moved(state["points"], direction, step)),
+            state["energy"],
+            torch.ones_like(state["energy"]),
+            n_values=self.search_values,
+            largest_step=longest,
+        )
+
+    def _pair(self, s: Tensor, y: Tensor) -> tuple[_Pair, Tensor, Tensor]:
+        """Return the pair, its s.y / y.y, and which starts have a valid one; a start without has a pair of zeros."""
+        sy, yy = _dot(s, y), _dot(y, y)
+        cosine = sy / (_dot(s, s) * yy).sqrt()
+        valid = (cosine >= self.least_cosine) & torch.isfinite(1 / sy) & torch.isfinite(sy / yy)
+        s, y = (torch.where(valid[:, None], values, 0) for values in (s, y))
+        return _Pair(s, y, torch.where(valid, 1 / sy, 0)), sy / yy, valid
+
+    def _pairs(self, state: State, epoch: int) -> list[_Pair]:
+        """Return the stored pairs, the newest first."""
+        slots = [k % self.history for k in range(epoch - 1, max(-1, epoch - 1 - self.history), -1)]
+        return [_Pair(state[f"s.{k}"], state[f"y.{k}"], state[f"rho.{k}"]) for k in slots]
+
+    def _history(self, state: State, epoch: int, pair: _Pair, *, kept: Tensor) -> State:
+        """Return the entries of the state that hold pairs, older ones dropped where not `kept`."""
+        old = {name: torch.where(kept, rho, 0) for name, rho in state.items() if name.startswith("rho.")}
+        slot = epoch % self.history
+        return old | {f"s.{slot}": pair.s, f"y.{slot}": pair.y, f"rho.{slot}": pair.rho}
+
+
+def _direction(state: State, pairs: Sequence[_Pair]) -> tuple[Tensor, Tensor]:
+    """Return the directions (n, P) and which of them are the plain, scaled gradient."""
+    gradient, scale = state["gradient"], state["scale"]
+    direction = _two_loop(gradient, scale, pairs)
+    slope = _dot(direction, gradient)
+    paired = torch.zeros_like(scale, dtype=torch.bool) if not pairs else pairs[0].rho > 0
+    plain = ~(paired & torch.isfinite(slope) & (slope > 0))
+    return torch.where(plain[:, None], scale[:, None] * gradient, direction), plain
+
+
+def _two_loop(gradient: Tensor, scale: Tensor, pairs: Sequence[_Pair]) -> Tensor:
+    """Return H g by the two-loop recursion over pairs, the newest first."""
+    result, weights = gradient, []
+    for s, y, rho in pairs:
+        weights.append(rho * _dot(s, result))
+        result = torch.addcmul(result, y, weights[-1][:, None], value=-1)
+    result = scale[:, None] * result
+    for (s, y, rho), weight in zip(reversed(pairs), reversed(weights), strict=True):
+        result = torch.addcmul(result, s, (weight - rho * _dot(y, result))[:, None])
+    return result
+
+
+def _moved(points: Tensor, direction: Tensor, step: Tensor) -> Tensor:
+    return torch.addcmul(points, direction, step.to(points.dtype)[:, None], value=-1)
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    product: Tensor = torch.linalg.vecdot(a, b)
+    return product

@@ -1,0 +1,127 @@
+"""An epoch of a `torch.optim` optimizer that can only take one start at a time."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.memory import pack, unpack
+from elsuite.minimizers.minibatches import has_minibatches, minibatches
+
+__all__ = ["advance_one_by_one", "forget", "is_fresh"]
+
+State = dict[str, Tensor]
+_BYTES, _LENGTH = "optimizer.bytes", "optimizer.length"
+
+
+class _Seen(NamedTuple):
+    """A point (1, P) with its energy (1,) and gradient (1, P)."""
+
+    point: Tensor
+    energy: Tensor
+    gradient: Tensor
+
+
+def advance_one_by_one(
+    landscape: Landscape,
+    state: State,
+    *,
+    epoch: int,
+    make: Callable[[Tensor], torch.optim.Optimizer],
+    batch_size: int | None,
+) -> State:
+    """Return the state after one epoch of the optimizers that `make` gives for a parameter of shape (P,).
+
+    On the whole data, energies and gradients that the optimizer has had already are not computed again.
+
+    Returns
+    -------
+    dict of str to Tensor
+    """
+    rows = [{name: values[k : k + 1] for name, values in state.items()} for k in range(len(state["points"]))]
+    advanced = [_advance(landscape, row, epoch, make, batch_size) for row in rows]
+    longest = max(row[_BYTES].shape[1] for row in advanced)
+    for row in advanced:
+        row[_BYTES] = torch.nn.functional.pad(row[_BYTES], (0, longest - row[_BYTES].shape[1]))
+    return {name: torch.cat([row[name] for row in advanced]) for name in advanced[0]}
+
+
+def is_fresh(state: State) -> Tensor:
+    """Return which starts have an optimizer without memory, shape (n,)."""
+    return state.get(_LENGTH, torch.zeros(len(state["points"]))) == 0
+
+
+def forget(state: State, rows: Tensor) -> State:
+    """Return the state with the memory of the optimizers of some starts, a mask, dropped."""
+    return state | {_LENGTH: torch.where(rows.cpu(), 0, state[_LENGTH])}
+
+
+def _advance(
+    landscape: Landscape,
+    row: State,
+    epoch: int,
+    make: Callable[[Tensor], torch.optim.Optimizer],
+    batch_size: int | None,
+) -> State:
+    parameter = row["points"][0].clone().requires_grad_()
+    optimizer = make(parameter)
+    _restore(optimizer, parameter, row)
+    whole = not has_minibatches(landscape, batch_size)
+    seen = [_Seen(row["points"], row["energy"], row["gradient"])] if whole else []
+    n_steps, spent = 0, 0.0
+    for part, fraction in minibatches(landscape, row["seed"], epoch=epoch, batch_size=batch_size):
+        seen = seen if whole else []
+        known = len(seen)
+        optimizer.step(partial(_closure, part, parameter, seen))  # type: ignore[arg-type]
+        n_steps, spent = n_steps + 1, spent + fraction * (len(seen) - known)
+    points = parameter.detach()[None]
+    result = row | _packed(optimizer, parameter) | {"points": points, "n_steps": row["n_steps"] + n_steps}
+    if whole:
+        known = len(seen)
+        last = _look(landscape, points, seen)
+        spent += len(seen) - known
+        norm = last.gradient.norm(dim=1)
+        result |= {"energy": last.energy, "gradient": last.gradient, "gradient_norm": norm}
+    return result | {"n_evaluations": row["n_evaluations"] + spent}
+
+
+def _closure(part: Landscape, parameter: Tensor, seen: list[_Seen]) -> Tensor:
+    found = _look(part, parameter.detach()[None], seen)
+    parameter.grad = found.gradient[0].clone()
+    return found.energy[0]
+
+
+def _look(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:
+    """Return energy and gradient at `point`; computed, and added to `seen`, if they are not there yet."""
+    for entry in reversed(seen):
+        if torch.equal(entry.point, point):
+            return entry
+    seen.append(_Seen(point.clone(), *part.energy_and_gradient(point)))
+    return seen[-1]
+
+
+def _packed(optimizer: torch.optim.Optimizer, parameter: Tensor) -> State:
+    (group,) = optimizer.param_groups
+    options = {name: value for name, value in group.items() if name != "params"}
+    content = pack([dict(optimizer.state[parameter]), options])
+    return {_BYTES: content[None], _LENGTH: torch.tensor([len(content)])}
+
+
+def _restore(optimizer: torch.optim.Optimizer, parameter: Tensor, row: State) -> None:
+    if is_fresh(row):
+        return
+    memory, options = unpack(row[_BYTES][0])
+    optimizer.state[parameter].update(_on(memory, parameter.device))
+    optimizer.param_groups[0].update(options)
+
+
+def _on(value: Any, device: torch.device) -> Any:
+    """Return nested values with their tensors on `device`; a count of steps, as torch has it, stays on the CPU."""
+    if isinstance(value, dict):
+        return {name: _on(item, device) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_on(item, device) for item in value]
+    return value.to(device) if isinstance(value, Tensor) and value.ndim else value

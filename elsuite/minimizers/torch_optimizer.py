@@ -1,0 +1,136 @@
+"""Any optimizer class of `torch.optim` as a minimizer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Minimizer, State
+from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
+from elsuite.minimizers.one_by_one import advance_one_by_one
+from elsuite.minimizers.settings import check_settings, setting
+
+__all__ = ["TorchOptimizer"]
+
+# These update each number by its own history alone, so many starts are one parameter of shape (n, P).
+_ELEMENTWISE = frozenset({
+    "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchOptimizer(Minimizer):
+    """A class of `torch.optim`; an epoch is one pass over the data in batches, or one step on the whole.
+
+    Optimizers that treat every number by itself take all starts in lockstep, others one start after another.
+
+    Attributes
+    ----------
+    optimizer : str or type
+        Name of a class in `torch.optim`, or such a class of your own.
+    settings : mapping
+        Its keyword arguments; where ``lr`` is not among them, 0.001 for Adam and its like is torch's choice.
+    batch_size : int or None
+        None: each step takes the whole data.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> adam = TorchOptimizer(optimizer="Adam", settings={"lr": 0.02}, epochs=500)
+    >>> result, = adam.minimize(SixHumpCamel(), [[0.5, -0.5]])
+    >>> round(result.solutions[0].energies["energy"], 6)
+    -1.031628
+    """
+
+    epochs: int = setting(60, least=0)
+    optimizer: str | type[torch.optim.Optimizer] = "Adam"
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    batch_size: int | None = 64
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.batch_size is not None and self.batch_size < 1:
+            raise ValueError(
+                f"TorchOptimizer.batch_size: given {self.batch_size}, allowed: at least 1, or None"
+            )
+        try:
+            self._make(torch.zeros(2))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"TorchOptimizer.settings: given {dict(self.settings)!r}: {error}") from None
+
+    @property
+    def name(self) -> str:
+        """See `Minimizer`."""
+        return self._class().__name__.lower()
+
+    def begin(self, landscape: Landscape, state: State) -> State:
+        """See `Minimizer`."""
+        if has_minibatches(landscape, self.batch_size):
+            return state
+        return state | evaluated(landscape, state["points"]) | {"n_evaluations": state["n_evaluations"] + 1}
+
+    def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
+        """See `Minimizer`."""
+        if self._class() not in {getattr(torch.optim, name) for name in _ELEMENTWISE}:
+            return advance_one_by_one(
+                landscape, state, epoch=epoch, make=self._make, batch_size=self.batch_size
+            )
+        parameter = state["points"].clone().requires_grad_()
+        optimizer = self._make(parameter)
+        optimizer.state[parameter].update(_memory(state))
+        whole, n_steps = not has_minibatches(landscape, self.batch_size), 0
+        for part, _ in minibatches(landscape, state["seed"], epoch=epoch, batch_size=self.batch_size):
+            gradient = state["gradient"] if whole else part.energy_and_gradient(parameter.detach())[1]
+            parameter.grad = gradient.clone()
+            optimizer.step()
+            n_steps += 1
+        points = parameter.detach()
+        counts = {"n_steps": state["n_steps"] + n_steps, "n_evaluations": state["n_evaluations"] + 1}
+        known = evaluated(landscape, points) if whole else {"points": points}
+        return state | _entries(optimizer.state[parameter], len(points)) | known | counts
+
+    def _class(self) -> type[torch.optim.Optimizer]:
+        """Return the optimizer's class.
+
+        Returns
+        -------
+        type
+
+        Raises
+        ------
+        ValueError
+            For a name that is none: says which there are.
+        """
+        if isinstance(self.optimizer, type) and issubclass(self.optimizer, torch.optim.Optimizer):
+            return self.optimizer
+        known = {
+            name: value
+            for name, value in vars(torch.optim).items()
+            if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
+        }
+        if self.optimizer not in known:
+            allowed = ", ".join(sorted(known))
+            raise ValueError(f"TorchOptimizer.optimizer: given {self.optimizer!r}, allowed: {allowed}")
+        return known[self.optimizer]
+
+    def _make(self, parameter: Tensor) -> torch.optim.Optimizer:
+        return self._class()([parameter], **self.settings)
+
+
+def _memory(state: State) -> dict[str, Tensor]:
+    """Return what the optimizer keeps for its parameter, out of a state."""
+    memory = {}
+    for name, values in state.items():
+        kind, _, own = name.partition(".")
+        if kind in ("each", "common"):
+            memory[own] = (values if kind == "each" else values[0]).clone()
+    return memory
+
+
+def _entries(memory: Mapping[str, Tensor], n: int) -> State:
+    """Return the entries of a state for it: what is common to all starts is repeated for each."""
+    common = {f"common.{name}": values.repeat(n) for name, values in memory.items() if values.ndim == 0}
+    return common | {f"each.{name}": values for name, values in memory.items() if values.ndim > 0}
