@@ -94,7 +94,7 @@ def _flat(module: nn.Module) -> Iterator[nn.Module | None]:
     if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
         yield None
     elif type(module) is nn.Linear:
-        yield module if all(tensor.requires_grad for tensor in module.parameters()) else None
+        yield module
     elif type(module) is nn.Softplus:
         yield module if (module.beta, module.threshold) == (1, 20) else None
     elif type(module) in _ACTIVATIONS:

@@ -276,7 +276,9 @@ def _evaluator(network: Network, samples: Samples, byte_budget: int) -> Evaluato
     """Return the quickest evaluator that is right for the network."""
     loss = check_function(network, samples)
     layers = dense_layers(network.module)
-    if layers is not None and loss is not None:
+    # Where some tensors are frozen, a point is shorter than the layers' tensors together.
+    every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters
+    if layers is not None and every_tensor and loss is not None:
         return DenseEvaluator(network, layers, loss, byte_budget)
     size = activation_bytes(network, samples)
     return LoopEvaluator(network, loss, bytes_per_sample=size, byte_budget=byte_budget)
