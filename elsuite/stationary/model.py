@@ -89,7 +89,8 @@ def _dense(landscape: Landscape, points: Array) -> LocalModel:
     gradients -= np.einsum("npk,nqk,nq->np", modes, modes, gradients)
     values, vectors = without_zero_modes(hessians, modes)
     cost = np.full(len(points), 1 + 2 * points.shape[1], dtype=np.int64)
-    return LocalModel(energies, gradients, values, vectors, vectors * values[:, None], cost)
+    # The whole image: turning a cluster turns its gradient, so that H has components along the zero modes too.
+    return LocalModel(energies, gradients, values, vectors, hessians @ vectors, cost)
 
 
 def _krylov(landscape: Landscape, point: Array, guide: Array) -> LocalModel:

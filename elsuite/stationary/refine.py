@@ -26,8 +26,8 @@ class EigenvectorFollowing(Rule):
 
     .. math:: s_i = \pm \frac{2 g_i}{|\lambda_i| (1 + \sqrt{1 + 4 g_i^2 / \lambda_i^2})}
 
-    Once the lowest eigenvalue is negative its mode is followed; before that the mode that overlaps most with the one
-    followed so far, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994).
+    The mode followed is the one that overlaps most with the one followed so far, among the negative ones where there
+    are any; while it is positive, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994).
     """
 
     index: int = 1
@@ -36,8 +36,9 @@ class EigenvectorFollowing(Rule):
         """Return the components of the steps, and the mode followed with its sense."""
         rows = np.arange(len(radii))
         overlaps = np.einsum("npm,np->nm", model.vectors, guides)
-        unguided = np.abs(overlaps).max(axis=1) == 0
-        mode = np.where((model.values[:, 0] < 0) | unguided, 0, np.abs(overlaps).argmax(axis=1))
+        # Of several negative modes the one followed so far: a change at every step would turn in circles.
+        open_modes = (model.values < 0) | (model.values[:, :1] >= 0)
+        mode = np.where(open_modes, np.abs(overlaps), -1.0).argmax(axis=1)
         slopes = model.slopes
         parts = -_bounded_newton(slopes, model.values)
         slope, value = slopes[rows, mode], model.values[rows, mode]
@@ -53,9 +54,11 @@ class EigenvectorFollowing(Rule):
         return np.asarray(ratio < 1.0)
 
     def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
-        """Return the change of gradient that was foretold, or the rounding of gradients where that is more."""
-        rounding = 1e-9 * np.maximum(np.linalg.norm(old.gradients, axis=1), 1.0)
-        return np.maximum(np.linalg.norm(foretold, axis=1), rounding)
+        """Return the change of gradient that was foretold, or a tenth of the gradient where that is more.
+
+        A mode that is about to turn over has no curvature, and foretells no change.
+        """
+        return np.maximum(np.linalg.norm(foretold, axis=1), 0.1 * np.linalg.norm(old.gradients, axis=1))
 
 
 def _bounded_newton(slopes: Array, values: Array) -> Array:

@@ -19,7 +19,7 @@ __all__ = ["Box", "Limits", "Rule", "State", "count_zero", "walk", "walk_limits"
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-SHORTEST = 1e-14
+SHORTEST = 1e-9
 """A trust radius under this, relative to the first one, has stalled."""
 
 
@@ -172,7 +172,7 @@ def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule
     ratio = error / np.maximum(rule.relative(old, new, foretold), np.finfo(float).tiny)
     taken = new.finite & rule.accepts(old, new, ratio)
     lengths = np.linalg.norm(steps, axis=1)
-    radii = np.where(ratio < 0.2, np.maximum(radii, 2 * lengths), np.where(ratio > 0.5, lengths / 2, radii))
+    radii = np.where(ratio < 0.3, np.maximum(radii, 2 * lengths), np.where(ratio > 0.5, lengths / 2, radii))
     radii = np.where(taken, np.minimum(radii, limits.largest_radius), lengths / 4)
     points, follow, all_radii = state.points.copy(), state.guides.copy(), state.radii.copy()
     points[going[taken]], follow[going[taken]], all_radii[going] = trials[taken], guides[taken], radii
