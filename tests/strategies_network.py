@@ -13,7 +13,7 @@ HEIGHTS = st.one_of(st.integers(-4, 12).map(lambda k: k / 2), st.sampled_from([f
 
 @st.composite
 def barrier_graphs(draw, max_minima=9, max_edges=20, heights=HEIGHTS):
-    """Energies, sources, targets, heights: parallel, self, low and failed edges and isolated minima included."""
+    """Energies, sources, targets, heights; with parallel, self, low and failed edges and isolated minima."""
     n = draw(st.integers(1, max_minima))
     energies = draw(st.lists(ENERGIES, min_size=n, max_size=n))
     ends = st.integers(0, n - 1)

@@ -102,10 +102,10 @@ class LogScale(EnergyScale):
             return round_numbers(max(low, self.floor), high, n)
         first, last = int(np.ceil(bottom - 1e-9)), int(np.floor(top + 1e-9))
         step = max(1, int(np.ceil((last - first + 1) / max(n, 1))))
-        decades = np.power(10.0, np.arange(first, last + 1, step))
+        decades = np.array([float(f"1e{k}") for k in range(first, last + 1, step)])
         if len(decades) >= 3 or step > 1:
             return decades
-        fine = np.outer(np.power(10.0, np.arange(first - 1, last + 1)), [1.0, 2.0, 5.0]).ravel()
+        fine = np.array([float(f"{m}e{k}") for k in range(first - 1, last + 1) for m in (1, 2, 5)])
         return fine[(fine >= low * (1 - 1e-9)) & (fine <= high * (1 + 1e-9))]
 
 
@@ -230,19 +230,18 @@ def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
     if not 0 < largest_gap < 1:
         raise ValueError(f"the largest gap is a share between 0 and 1, not {largest_gap}")
     lengths = np.diff(values)
-    longest_first = np.sort(lengths)[::-1]
-    total = float(longest_first.sum())
-    kept, limit = total, np.inf
-    for k, length in enumerate(longest_first.tolist(), start=1):
+    longest = np.append(np.sort(lengths)[::-1], 0.0)
+    rests = np.cumsum(longest[::-1])[::-1]  # what is left without the first k
+    limit = np.inf
+    for k in range(1, len(longest)):
         # With the k longest gaps cut to c each, c = share (rest + k c), so c = share rest / (1 - share k).
-        kept -= length
-        if largest_gap * k >= 1 or kept <= 0:
+        if largest_gap * k >= 1 or rests[k] <= 0:
+            limit = float(longest[k - 1])  # too few gaps for such a share: cut down to the next longest
             break
-        cut = largest_gap * kept / (1 - largest_gap * k)
-        if cut >= length:
+        limit = largest_gap * float(rests[k]) / (1 - largest_gap * k)
+        if limit >= longest[k]:
             break
-        limit = cut
-    cut_gaps = np.flatnonzero(lengths > limit)
+    cut_gaps = np.flatnonzero(lengths > limit * (1 + 1e-12))
     kinks = np.column_stack([values[cut_gaps], values[cut_gaps + 1]]).ravel()
     shrunk = np.cumsum(lengths[cut_gaps] - limit) if len(cut_gaps) else np.zeros(0)
     lost = (

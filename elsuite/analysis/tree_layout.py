@@ -114,7 +114,8 @@ def tree_layout(
     """
     labels = tree.leaves if isinstance(tree, DisconnectivityTree) else None
     exact = tree.tree if isinstance(tree, DisconnectivityTree) else tree
-    leaf_values = _checked_values(exact, values, needed=order == "value" or axis == "value")
+    by_value = isinstance(order, str) and order == "value"
+    leaf_values = _checked_values(exact, values, needed=axis == "value" or by_value)
     axis_scale = energy_scale(scale, exact.heights) if isinstance(scale, str) else scale
     drawn = exact if levels is None else with_levels(exact, levels, scale=axis_scale)
     starts = ordered_starts(drawn, order, values=leaf_values, labels=labels)
