@@ -5,10 +5,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from plotly.offline import get_plotlyjs
+
+from elsuite.report.data import page_data
 from elsuite.report.findings import findings
 from elsuite.report.pictures import figures_section
-from elsuite.report.sections import lead, made_section, sets_section, title_of, unordered
-from elsuite.report.text import escape
+from elsuite.report.sections import lead, made_section, sets_key, sets_section, title_of, unordered
+from elsuite.report.text import escape, script_json
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -63,6 +66,11 @@ def render_report(database: "LandscapeDatabase") -> str:
         sets=sets_section(database),
         figures=figures_section(database),
         made=made_section(database),
+        key=sets_key(database),
+        data=script_json(page_data(database)),
+        plotly=get_plotlyjs(),
+        tree=_file("tree.js"),
+        page=_file("page.js"),
     )
 
 

@@ -76,6 +76,6 @@ def picture(figure: Figure, description: str) -> str:
     width, height = (96 * side for side in figure.get_size_inches())
     text = base64.b64encode(data).decode("ascii")
     return (
-        f'<img alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
+        f'<img class="{"wide" if width > 480 else "narrow"}" alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
         f'src="data:image/{kind};base64,{text}">'
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from elsuite import __version__
-from elsuite.analysis import set_table
+from elsuite.analysis import minima_by_set, set_table
 from elsuite.plotting.style import SetStyle, set_styles
 from elsuite.plotting.view import surface_name
 from elsuite.report.text import escape, number
@@ -13,7 +13,7 @@ from elsuite.report.text import escape, number
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["lead", "made_section", "marker_svg", "sets_section", "table", "title_of", "unordered"]
+__all__ = ["lead", "made_section", "marker_svg", "sets_key", "sets_section", "table", "title_of", "unordered"]
 
 
 def title_of(database: "LandscapeDatabase") -> str:
@@ -122,6 +122,22 @@ def marker_svg(style: SetStyle) -> str:
         f'<svg class="marker" viewBox="0 0 14 14" aria-hidden="true" fill="{fill}" stroke="{style.color}" '
         f'stroke-width="1.8">{shape}</svg>'
     )
+
+
+def sets_key(database: "LandscapeDatabase") -> str:
+    """Return the sets with their markers, as a legend.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    styles = set_styles(minima_by_set(database))
+    return "".join(f"<span>{marker_svg(style)} {escape(name)}</span>" for name, style in styles.items())
 
 
 def sets_section(database: "LandscapeDatabase") -> str:
