@@ -4,7 +4,12 @@ from itertools import pairwise
 
 import networkx as nx
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
+
+# On a busy machine the first call of an example can take long; a deadline would only report that.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Few distinct numbers, so that ties, equal minima, zero and negative heights are common.
 ENERGIES = st.integers(-3, 6).map(lambda k: k / 2)
