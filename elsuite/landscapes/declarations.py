@@ -85,7 +85,7 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Symm
 def _declared(module: nn.Module) -> UnitAxes:
     if isinstance(module, DeclaresUnits):
         return module.unit_axes()
-    return sequential_axes(module) if isinstance(module, nn.Sequential) else {}
+    return sequential_axes(module) if type(module) is nn.Sequential else {}
 
 
 def _blocks(name: str, shape: tuple[int, ...], declared: Block | Sequence[Block] | None) -> tuple[Block, ...]:
@@ -103,24 +103,24 @@ def _without(block: Block, groups: set[str]) -> Block:
 
 
 _CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-_ODD: Final = (nn.Tanh, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink)
-_ELEMENTWISE: Final = (
-    *_ODD, nn.Softplus, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
+_ODD: Final = {nn.Tanh, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink, nn.Identity, nn.Dropout}
+_ELEMENTWISE: Final = _ODD | {
+    nn.Softplus, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
     nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
-)  # fmt: skip
-_LINEAR: Final = (
-    nn.Identity, nn.Dropout, nn.Flatten, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+}  # fmt: skip
+_AVERAGES: Final = {
+    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
-)  # fmt: skip
-_MAXIMA: Final = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d)
+}  # fmt: skip
+_POOLS: Final = _AVERAGES | {nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d}
 
 
 def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]:
     """Return the declaration of a chain of dense and convolutional layers with anything elementwise between them.
 
     The outputs of each layer but the last are a group, named after the layer, unless something that is not known to
-    treat units alike stands between it and the next one. Units have sign flips where all that is between is odd
-    (tanh, average pooling).
+    treat units alike (a normalization, say) stands between it and the next one. Units have sign flips where all that
+    is between is odd (tanh, average pooling). Layers that share tensors have no groups.
 
     Parameters
     ----------
@@ -131,35 +131,61 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
     Returns
     -------
     dict of str to Block
+
+    Examples
+    --------
+    >>> sequential_axes(nn.Sequential(nn.Linear(3, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False)))
+    {'0.weight': Block(axes=(Axis(group='0', flips=True), None), shape=(5, 3), tensor=''),
+     '2.weight': Block(axes=(None, Axis(group='0', flips=True)), shape=(2, 5), tensor='')}
     """
+    # Not `named_children`, which shows an activation that is used twice only once.
+    chain = [item for item in layers.named_modules(remove_duplicate=False) if item[0] and "." not in item[0]]
+    weighted = [k for k, (_, layer) in enumerate(chain) if _is_plain(layer)]
+    tensors = [id(tensor) for k in weighted for tensor in chain[k][1].parameters()]
+    if len(set(tensors)) < len(tensors):
+        return {}
     declared: dict[str, Block] = {}
-    columns: Axis | None = None
-    before: nn.Module | None = None
-    between: list[nn.Module] = []
-    named = [*layers.named_children()]
-    weighted = [k for k, (_, layer) in enumerate(named) if type(layer) in {nn.Linear, *_CONVOLUTIONS}]
+    columns, before = None, None
     for here, after in zip(weighted, [*weighted[1:], None], strict=True):
-        name, layer = f"{prefix}{named[here][0]}", named[here][1]
-        between = [] if after is None else [other for _, other in named[here + 1 : after]]
-        rows = None if after is None else _hidden(name, layer, between, named[after][1])
+        name, layer = f"{prefix}{chain[here][0]}", chain[here][1]
+        rows = None
+        if after is not None:
+            rows = _hidden(name, layer, [other for _, other in chain[here + 1 : after]], chain[after][1])
         declared |= _layer_blocks(name, layer, (rows, columns), before)
         before, columns = layer, rows
     return declared
 
 
+def _is_plain(layer: nn.Module) -> bool:
+    """Return whether `layer` is a dense or convolutional layer of torch, without reparametrization."""
+    names = {name for name, _ in layer.named_parameters()}
+    return type(layer) in {nn.Linear, *_CONVOLUTIONS} and "weight" in names and names <= {"weight", "bias"}
+
+
 def _hidden(name: str, layer: Any, between: list[nn.Module], after: Any) -> Axis | None:
-    """Return the axis that counts the outputs of `layer`, if what follows treats them alike."""
+    """Return the axis that counts the outputs of `layer`, if all up to `after` treats them alike."""
     kinds = [type(other) for other in between]
-    alike = all(kind in {*_ELEMENTWISE, *_LINEAR, *_MAXIMA} for kind in kinds)
+    flattens = [k for k, kind in enumerate(kinds) if kind is nn.Flatten]
+    pools = [k for k, kind in enumerate(kinds) if kind in _POOLS]
     if type(layer) is nn.Linear:
-        alike = alike and type(after) is nn.Linear and after.in_features == layer.out_features
+        alike = type(after) is nn.Linear and after.in_features == layer.out_features and not pools
     elif type(after) is nn.Linear:
         # Flattened from the channels on: each of them has a run of inputs of the dense layer.
-        flattens = [other for other in between if isinstance(other, nn.Flatten)]
-        alike = alike and [(f.start_dim, f.end_dim) for f in flattens] == [(1, -1)]
-    if not alike or getattr(layer, "groups", 1) != 1 or getattr(after, "groups", 1) != 1:
+        alike = (
+            len(flattens) == 1
+            and max(pools, default=-1) < flattens[0]
+            and _flattens_all(between[flattens[0]])
+        )
+    else:
+        alike = not flattens
+    known = all(kind in _ELEMENTWISE | _POOLS | {nn.Flatten} for kind in kinds)
+    if not (alike and known) or {getattr(layer, "groups", 1), getattr(after, "groups", 1)} != {1}:
         return None
-    return Axis(name, flips=all(kind in {*_ODD, *_LINEAR} for kind in kinds))
+    return Axis(name, flips=all(kind in _ODD | _AVERAGES | {nn.Flatten} for kind in kinds))
+
+
+def _flattens_all(layer: Any) -> bool:
+    return (layer.start_dim, layer.end_dim) == (1, -1)
 
 
 def _layer_blocks(

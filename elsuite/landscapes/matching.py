@@ -3,13 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.neural import NeuralLandscape
 from elsuite.landscapes.symmetry import (
     Axis,
+    Block,
     Element,
     Permutation,
     Symmetry,
@@ -20,7 +24,15 @@ from elsuite.landscapes.symmetry import (
     random_element,
 )
 
-__all__ = ["Match", "best_assignment", "match_activations", "match_weights", "same_up_to_symmetry"]
+__all__ = [
+    "Match",
+    "best_assignment",
+    "checked_vector",
+    "landscape_symmetry",
+    "match_activations",
+    "match_weights",
+    "same_up_to_symmetry",
+]
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -101,7 +113,7 @@ def match_weights(
     ValueError
         For vectors of another size than the symmetry's, or with values that are not finite.
     """
-    vectors = tuple(_vector(symmetry, values) for values in (a, b))
+    vectors = tuple(checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b))
     problem = _Problem(symmetry, *vectors)
     best = Match(identity_element(symmetry), problem.distance(identity_element(symmetry)), 0, True)
     n_sweeps = 0
@@ -147,25 +159,47 @@ def _standardized(values: ArrayLike) -> Matrix:
     return standardized
 
 
-def same_up_to_symmetry(symmetry: Symmetry, a: ArrayLike, b: ArrayLike, tolerance: float) -> bool:
+def same_up_to_symmetry(
+    landscape: Landscape, a: ArrayLike, b: ArrayLike, tolerance: float, *, symmetry: Symmetry | None = None
+) -> bool:
     """Return whether some copy of `b`, with its units permuted, is within the distance `tolerance` of `a`.
 
     True is certain. False is certain where the sorted absolute values are farther apart than the tolerance, which
-    is the common case; otherwise no search has found such a copy.
+    is the common case; otherwise no search has found such a copy. Without any units the distance itself decides.
 
     Raises
     ------
     ValueError
         As `match_weights`.
     """
-    vectors = [_vector(symmetry, values) for values in (a, b)]
+    symmetry = landscape_symmetry(landscape, symmetry)
+    vectors = [checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b)]
     if np.linalg.norm(np.sort(np.abs(vectors[0])) - np.sort(np.abs(vectors[1]))) > tolerance:
         return False
     return match_weights(symmetry, *vectors).distance <= tolerance
 
 
-def _vector(symmetry: Symmetry, values: ArrayLike) -> Vector:
-    vector = np.asarray(values, dtype=np.float64)
+def landscape_symmetry(landscape: Landscape, given: Symmetry | None = None) -> Symmetry:
+    """Return `given`, or what the landscape's network declares; any other landscape has no groups.
+
+    Raises
+    ------
+    ValueError
+        For a symmetry of another number of parameters than the landscape's.
+    """
+    if given is None:
+        given = Symmetry((Block((None,), (landscape.n_parameters,)),))
+        if isinstance(landscape, NeuralLandscape):
+            given = landscape.symmetry
+    if given.n_parameters != landscape.n_parameters:
+        raise ValueError(
+            f"a symmetry of {given.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
+        )
+    return given
+
+
+def checked_vector(symmetry: Symmetry, vector: NDArray[Any]) -> NDArray[Any]:
+    """Return `vector`, shape (P,), if it is finite and of the symmetry's size; raise ValueError if not."""
     if vector.shape != (symmetry.n_parameters,):
         raise ValueError(f"a vector of shape {vector.shape} given; ({symmetry.n_parameters},) is expected")
     if not np.isfinite(vector).all():
@@ -255,13 +289,16 @@ def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Matrix:
     for part in parts:
         for place, axis in enumerate(part.axes):
             if axis is not None and axis.group == group.name:
-                a = np.moveaxis(part.a, place, 0).reshape(group.size, -1)
-                b = np.moveaxis(part.permuted(units, but=place), place, 0).reshape(group.size, -1)
                 target = flipping if axis.flips else constant
-                target += a @ b.T
+                target += _rows(part.a, place) @ _rows(part.permuted(units, but=place), place).T
     return np.stack(
         [constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)]
     )
+
+
+def _rows(values: Vector, place: int) -> Matrix:
+    """Return the values along the axis number `place` as rows of a matrix."""
+    return values.swapaxes(0, place).reshape(values.shape[place], -1)
 
 
 def _starts(problem: _Problem, restarts: int, seed: int) -> Iterator[Element]:

@@ -1,6 +1,6 @@
 """Solutions with their units renamed so that they are near to each other: `align`, `align_all`, `aligned_distances`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,10 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.matching import Match, match_activations, match_weights
+from elsuite.landscapes.matching import (
+    Match,
+    checked_vector,
+    landscape_symmetry,
+    match_activations,
+    match_weights,
+)
 from elsuite.landscapes.neural import NeuralLandscape
 from elsuite.landscapes.symmetry import (
-    Block,
     Symmetry,
     apply,
     parameter_permutation,
@@ -24,7 +29,7 @@ from elsuite.minimizers.base import Outcome
 
 __all__ = ["Alignment", "align", "align_all", "aligned_distances", "check_symmetry"]
 
-Points = ArrayLike | Tensor | Sequence[Tensor]
+Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
 
 _ROUNDING: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
@@ -109,8 +114,8 @@ def align(
     >>> align(landscape, point, copy).distance_after
     0.0
     """
-    symmetry = _symmetry(landscape, symmetry)
-    one, other = _array(a), _array(b)
+    symmetry = landscape_symmetry(landscape, symmetry)
+    one, other = (checked_vector(symmetry, _array(point)) for point in (a, b))
     if method == "weights":
         match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
     elif method == "activations":
@@ -146,7 +151,7 @@ def align_all(
     """Return the copies of all `points`, shape (n_points, P), that are nearest to `reference`, each by `align`."""
     return tuple(
         align(landscape, reference, point, method=method, restarts=restarts, seed=seed, symmetry=symmetry)
-        for point in points  # type: ignore[union-attr]
+        for point in points
     )
 
 
@@ -177,8 +182,8 @@ def aligned_distances(
     ValueError
         As `align`; that the symmetry leaves the energy as it is, is checked for a random copy of each point.
     """
-    symmetry = _symmetry(landscape, symmetry)
-    arrays = [_array(point) for point in points]  # type: ignore[union-attr]
+    symmetry = landscape_symmetry(landscape, symmetry)
+    arrays = [_array(point) for point in points]
     for k, point in enumerate(arrays):
         check_symmetry(landscape, point, seed=k, symmetry=symmetry)
     distances = np.zeros((len(arrays), len(arrays)))
@@ -192,21 +197,9 @@ def check_symmetry(
     landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: Symmetry | None = None
 ) -> None:
     """Raise ValueError if a random copy of `point`, shape (n_parameters,), has another energy."""
-    symmetry = _symmetry(landscape, symmetry)
+    symmetry = landscape_symmetry(landscape, symmetry)
     array = _array(point)
     _energy_difference(landscape, array, apply(symmetry, array, random_element(symmetry, seed)))
-
-
-def _symmetry(landscape: Landscape, given: Symmetry | None) -> Symmetry:
-    if given is None:
-        given = Symmetry((Block((None,), (landscape.n_parameters,)),))
-        if isinstance(landscape, NeuralLandscape):
-            given = landscape.symmetry
-    if given.n_parameters != landscape.n_parameters:
-        raise ValueError(
-            f"a symmetry of {given.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
-        )
-    return given
 
 
 def _match_activations(

@@ -1,0 +1,275 @@
+"""Alignment: the nearest copy found, the function unchanged, against brute force."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from elsuite.landscapes import FunctionLandscape, NeuralLandscape
+from elsuite.landscapes.architectures import ARCHITECTURES, FullyConnected
+from elsuite.landscapes.matching import (
+    best_assignment,
+    match_activations,
+    match_weights,
+    same_up_to_symmetry,
+)
+from elsuite.landscapes.symmetry import Axis, Block, Symmetry, apply, inverse, permute, random_element
+from elsuite.minimizers.base import Outcome
+from elsuite.paths.alignment import align, align_all, aligned_distances, check_symmetry
+
+pytestmark = pytest.mark.making
+
+DTYPES = [torch.float32, torch.float64]
+TINY = {
+    "fcp": {"image": (3, 3), "hidden": (3, 3), "n_outputs": 2},
+    "fcp, tanh": {"image": (3, 3), "hidden": (3, 3), "n_outputs": 2, "activation": "tanh", "bias": True},
+    "autoencoder": {"image": (2, 2), "hidden": (3, 2, 3)},
+    "lenet": {"image": (12, 12), "hidden": (3, 3), "channels": (2, 3), "n_outputs": 2},
+    "lstm": {"image": (3, 3), "hidden": 3, "n_outputs": 2},
+}
+
+
+def landscape_of(module, image=(28, 28), dtype=torch.float64, n_samples=10):
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.rand(n_samples, *image, generator=generator)
+    with torch.no_grad():
+        targets = torch.rand(module(inputs).shape, generator=generator)
+    return NeuralLandscape(module, nn.MSELoss(), inputs, targets, dtype=dtype)
+
+
+def tiny_landscape(name, dtype=torch.float64):
+    options = TINY[name]
+    return landscape_of(ARCHITECTURES[name.split(",")[0]](**options), options["image"], dtype)
+
+
+def random_points(landscape, n_points, seed=0):
+    rng = np.random.default_rng(seed)
+    points = 0.5 * rng.normal(size=(n_points, landscape.n_parameters))
+    return points.astype(str(landscape.dtype).removeprefix("torch."))
+
+
+def all_elements(symmetry):
+    """Every element, by brute force."""
+    return itertools.product(
+        *(
+            [
+                np.array(order) * np.array(signs)
+                for order in itertools.permutations(range(1, group.size + 1))
+                for signs in itertools.product(*[(1, -1) if group.flips else (1,)] * group.size)
+            ]
+            for group in symmetry.groups
+        )
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("method", ["weights", "activations"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_own_copies_are_recovered(name, method, dtype):
+    landscape = landscape_of(ARCHITECTURES[name](), dtype=dtype)
+    for seed in range(3):
+        (point,) = random_points(landscape, 1, seed)
+        copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed))
+        found = align(landscape, point, copy, method=method)
+        assert found.distance_before > 1
+        assert found.distance_after == 0
+        assert found.outcome is Outcome.CONVERGED
+        np.testing.assert_array_equal(found.coordinates, point)
+
+
+@pytest.mark.parametrize("name", ["fcp", "fcp, tanh", "autoencoder", "lenet", "lstm"])
+def test_copies_of_initial_points_are_recovered(name):
+    options = {"activation": "tanh"} if "tanh" in name else {}
+    landscape = landscape_of(ARCHITECTURES[name.split(",")[0]](**options), dtype=torch.float32, n_samples=3)
+    for seed, point in enumerate(landscape.initial_points(range(8))):
+        copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed))
+        assert match_weights(landscape.symmetry, point, copy).distance == 0
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_disturbed_copies_come_back(name):
+    landscape = tiny_landscape(name)
+    for seed in range(5):
+        point, noise = random_points(landscape, 2, seed)
+        copy = apply(landscape.symmetry, point + 1e-3 * noise, random_element(landscape.symmetry, seed))
+        found = align(landscape, point, copy)
+        assert found.distance_after == pytest.approx(1e-3 * np.linalg.norm(noise), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_against_brute_force(name):
+    landscape = tiny_landscape(name)
+    symmetry = landscape.symmetry
+    elements = list(all_elements(symmetry))
+    for seed in range(3):
+        a, b = random_points(landscape, 2, seed)
+        nearest = min(np.linalg.norm(a - apply(symmetry, b, element)) for element in elements)
+        assert match_weights(symmetry, a, b, restarts=30).distance == pytest.approx(nearest, rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("method", ["weights", "activations"])
+@pytest.mark.parametrize("name", TINY)
+def test_what_an_alignment_says_is_true(name, method, dtype):
+    landscape = tiny_landscape(name, dtype)
+    for seed in range(3):
+        a, b = random_points(landscape, 2, seed)
+        found = align(landscape, a, b, method=method, seed=seed)
+        energies = landscape.energy(torch.as_tensor(np.stack([b, found.coordinates])))
+        tolerance = 1e-12 if dtype is torch.float64 else 1e-5
+        assert energies[1].item() == pytest.approx(energies[0].item(), rel=tolerance, abs=tolerance)
+        assert found.energy_difference == (energies[1] - energies[0]).item()
+        assert found.permutation.dtype == np.int32
+        assert found.coordinates.dtype == b.dtype
+        np.testing.assert_array_equal(permute(b, found.permutation), found.coordinates)
+        np.testing.assert_array_equal(permute(found.coordinates, inverse(found.permutation)), b)
+        assert found.distance_before == pytest.approx(np.linalg.norm(a.astype(float) - b))
+        assert found.distance_after == pytest.approx(np.linalg.norm(a.astype(float) - found.coordinates))
+        if method == "weights":
+            assert found.distance_after <= found.distance_before
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), restarts=st.integers(0, 3), name=st.sampled_from(sorted(TINY)))
+def test_more_starts_are_never_worse_and_the_same_seed_is_the_same(seed, restarts, name):
+    symmetry = SYMMETRIES[name]
+    a, b = np.random.default_rng(seed).normal(size=(2, symmetry.n_parameters))
+    few = match_weights(symmetry, a, b, restarts=restarts, seed=seed)
+    more = match_weights(symmetry, a, b, restarts=restarts + 1, seed=seed)
+    again = match_weights(symmetry, a, b, restarts=restarts, seed=seed)
+    assert more.distance <= few.distance <= np.linalg.norm(a - b)
+    assert again.distance == few.distance
+    assert all(np.array_equal(x, y) for x, y in zip(again.element, few.element, strict=True))
+
+
+SYMMETRIES = {name: tiny_landscape(name).symmetry for name in TINY}
+
+
+@given(seed=st.integers(0, 2**32), size=st.integers(1, 4))
+def test_assignments_against_brute_force(seed, size):
+    plus, minus = np.random.default_rng(seed).normal(size=(2, size, size))
+    gain = {1: plus, -1: minus}
+    best = max(
+        sum(gain[sign][i, j] for i, (j, sign) in enumerate(zip(order, signs, strict=True)))
+        for order in itertools.permutations(range(size))
+        for signs in itertools.product((1, -1), repeat=size)
+    )
+    found = best_assignment(plus, minus)
+    total = sum(gain[np.sign(p)][i, abs(p) - 1] for i, p in enumerate(found))
+    assert total == pytest.approx(best, rel=1e-12, abs=1e-12)
+
+
+def test_units_with_equal_weights_are_no_hindrance():
+    landscape = tiny_landscape("fcp, tanh")
+    (point,) = random_points(landscape, 1)
+    point[:9] = 0  # a dead unit
+    point[9:18] = point[18:27]  # and two with the same inputs
+    for seed in range(10):
+        copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed))
+        assert align(landscape, point, copy).distance_after == 0
+
+
+def test_activations_that_never_change_are_no_hindrance():
+    symmetry = SYMMETRIES["fcp"]
+    rng = np.random.default_rng(0)
+    values = {group.name: rng.normal(size=(group.size, 20)) for group in symmetry.groups}
+    values["layers.0"][1] = 3.0
+    first, second = match_activations(symmetry, values, {name: v[::-1] for name, v in values.items()})
+    assert first.tolist() == [3, 2, 1]
+    assert second.tolist() == [3, 2, 1]
+
+
+def test_many_points_are_aligned_to_one():
+    landscape = tiny_landscape("lstm")
+    reference, *others = random_points(landscape, 4)
+    copies = [
+        apply(landscape.symmetry, p, random_element(landscape.symmetry, k)) for k, p in enumerate(others)
+    ]
+    aligned = align_all(landscape, reference, torch.as_tensor(np.array(copies)))
+    for one, other in zip(aligned, others, strict=True):
+        np.testing.assert_array_equal(one.coordinates, align(landscape, reference, other).coordinates)
+
+
+def test_distances_between_all_pairs():
+    landscape = tiny_landscape("autoencoder")
+    points = random_points(landscape, 3)
+    copies = apply(landscape.symmetry, points, random_element(landscape.symmetry, 1))
+    distances = aligned_distances(landscape, np.concatenate([points, copies]), restarts=10)
+    np.testing.assert_array_equal(distances, distances.T)
+    np.testing.assert_array_equal(np.diag(distances), 0)
+    np.testing.assert_array_equal([distances[k, k + 3] for k in range(3)], 0)
+    np.testing.assert_allclose(distances[:3, :3], distances[3:, 3:], rtol=1e-12)
+    assert distances[0, 1] == match_weights(landscape.symmetry, points[0], points[1], restarts=10).distance
+
+
+def test_permuted_copies_are_recognized():
+    landscape = tiny_landscape("lenet")
+    point, other = random_points(landscape, 2)
+    copy = apply(landscape.symmetry, point + 1e-6, random_element(landscape.symmetry, 7))
+    assert same_up_to_symmetry(landscape, point, copy, tolerance=1e-3)
+    assert not same_up_to_symmetry(landscape, point, copy, tolerance=1e-7)
+    assert not same_up_to_symmetry(landscape, point, other, tolerance=1e-3)
+    # The same values at places that no renaming of units exchanges.
+    assert not same_up_to_symmetry(landscape, point, point[::-1], tolerance=1e-3)
+
+
+class Forgetful(nn.Module):
+    """Declares its hidden units, but forgets their biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 5), nn.Linear(5, 2)
+
+    def forward(self, inputs):
+        return self.last(torch.tanh(self.first(inputs.flatten(1))))
+
+    def unit_axes(self):
+        hidden = Axis("hidden")
+        return {"first.weight": Block((hidden, None)), "last.weight": Block((None, hidden))}
+
+
+def test_a_wrong_declaration_is_found():
+    landscape = landscape_of(Forgetful(), (2, 2))
+    point, other = random_points(landscape, 2)
+    with pytest.raises(ValueError, match="renaming units changes the energy from"):
+        align(landscape, point, other)
+    with pytest.raises(ValueError, match="declared is none of this landscape"):
+        check_symmetry(landscape, point)
+    with pytest.raises(ValueError, match="renaming units changes the energy"):
+        aligned_distances(landscape, [point, other])
+
+
+def test_a_symmetry_may_be_given_to_any_landscape():
+    landscape = FunctionLandscape(lambda x: ((x**2 - 1) ** 2).sum(dim=1), 3)
+    mirrored = Symmetry((Block((Axis("coordinates", flips=True),), (3,)),))
+    found = align(landscape, [0.9, 1.0, -1.1], [-1.0, 1.1, 0.9], symmetry=mirrored)
+    assert found.coordinates.tolist() == [0.9, 1.0, -1.1]
+    assert found.permutation.tolist() == [3, -1, -2]
+    assert align(landscape, [0.9, 1.0, -1.1], [-1.0, 1.1, 0.9]).coordinates.tolist() == [-1.0, 1.1, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "names"}, "method 'names' given; 'weights' or 'activations'"),
+        ({"b": np.zeros(3)}, r"a vector of shape \(3,\) given; \(39,\) is expected"),
+        ({"b": np.full(39, np.nan)}, "not finite"),
+        ({"symmetry": Symmetry(())}, "a symmetry of 0 parameters given; the landscape has 39"),
+        ({"method": "activations", "b": np.full(39, np.inf)}, "not finite"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    landscape = landscape_of(FullyConnected(image=(2, 3), hidden=(3, 3), n_outputs=4), (2, 3))
+    given_ = {"a": np.zeros(39), "b": np.zeros(39)} | change
+    with pytest.raises(ValueError, match=message):
+        align(landscape, given_.pop("a"), given_.pop("b"), **given_)
+
+
+def test_activations_need_a_network():
+    landscape = FunctionLandscape(lambda x: (x**2).sum(dim=1), 2)
+    with pytest.raises(ValueError, match="needs a network"):
+        align(landscape, [0.0, 1.0], [1.0, 0.0], method="activations")
