@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from elsuite.analysis import (
@@ -29,13 +30,13 @@ from elsuite.network import AnyGraph, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.profile import Profile
-from elsuite.plotting.style import SetStyle, set_styles
+from elsuite.plotting.style import SetStyle, new_figure, set_styles
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["View", "energy_name", "split_energy", "surface_name"]
+__all__ = ["View", "energy_name", "sized_figure", "split_energy", "surface_name"]
 
 METHODS = ("agglomerative", "hdbscan", "spectral")
 # Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
@@ -302,6 +303,22 @@ class View:
             tuple(route), tuple(self.all_sets[minimum] for minimum in route), tuple(positions.tolist()),
             tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
         )  # fmt: skip
+
+
+def sized_figure(options: FigureOptions, width: float, height: float) -> Figure:
+    """Return an empty figure of the size that the options ask for, `width` x `height` by default.
+
+    Parameters
+    ----------
+    options : FigureOptions
+    width, height : float
+        In inches.
+
+    Returns
+    -------
+    Figure
+    """
+    return new_figure(options.width or width, options.height or height)
 
 
 def split_energy(tree: DisconnectivityTree) -> float:

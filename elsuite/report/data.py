@@ -1,20 +1,17 @@
 """What the page's script needs of a database: minima, trees, edges, maps, as JSON with arrays in base64."""
 
 import base64
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis import tree_layout
 from elsuite.network import AnyGraph, network_arrays, spanning_forest
-from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.style import SetStyle
 from elsuite.plotting.view import View, split_energy, surface_name
 from elsuite.report.text import number
-
-if TYPE_CHECKING:
-    from elsuite.database import LandscapeDatabase
 
 __all__ = ["encoded", "page_data"]
 
@@ -46,20 +43,19 @@ def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
     return {"type": dtype, "data": base64.b64encode(array.tobytes()).decode("ascii")}
 
 
-def page_data(database: "LandscapeDatabase") -> dict[str, Any]:
+def page_data(views: Sequence[View]) -> dict[str, Any]:
     """Return everything that the page lets its reader explore.
 
     Parameters
     ----------
-    database : LandscapeDatabase
+    views : sequence of View
+        One a surface.
 
     Returns
     -------
     dict
-        For `script_json`; surfaces on which no minimum has an energy are left out.
+        For `script_json`.
     """
-    views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
-    views = [view for view in views if np.isfinite(view.every_energy).any()] if database.n_minima else []
     if not views:
         return {"surfaces": []}
     return {

@@ -1,45 +1,34 @@
 """What was found, in sentences with numbers; each sentence is one function of the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elsuite.analysis import Comparison, compare, minima_by_set, pair_heights, superbasins
-from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.view import View, split_energy, surface_name
 from elsuite.report.text import number
-
-if TYPE_CHECKING:
-    from elsuite.database import LandscapeDatabase
 
 __all__ = ["findings"]
 
 
-def findings(database: "LandscapeDatabase") -> list[str]:
+def findings(views: Sequence[View]) -> list[str]:
     """Return sentences on losses, heights, the tree and its superbasins; those that the data cannot say are left out.
 
     Parameters
     ----------
-    database : LandscapeDatabase
+    views : sequence of View
+        One a surface.
 
     Returns
     -------
     list of str
         Plain text.
     """
-    if database.n_minima == 0:
+    if not views:
         return ["No minimum was found yet."]
-    sentences: list[str] = []
-    for surface in database.surfaces:
-        view = View(database, FigureOptions(surface=surface))
-        if not np.isfinite(view.every_energy).any():
-            continue
-        parts: tuple[Callable[[View], list[str]], ...] = (_energies, _heights, _tree, _split)
-        for part in parts:
-            sentences += part(view)
-    return sentences
+    parts: tuple[Callable[[View], list[str]], ...] = (_energies, _heights, _tree, _split)
+    return [sentence for view in views for part in parts for sentence in part(view)]
 
 
 def _rivals(view: View) -> list[tuple[str, str]]:

@@ -5,8 +5,11 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+import numpy as np
 from plotly.offline import get_plotlyjs
 
+from elsuite.plotting.options import FigureOptions
+from elsuite.plotting.view import View
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
 from elsuite.report.pictures import figures_section
@@ -58,16 +61,18 @@ def render_report(database: "LandscapeDatabase") -> str:
     -------
     str
     """
+    views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
+    views = [view for view in views if np.isfinite(view.every_energy).any()]
     return Template(_file("page.html")).substitute(
         title=escape(title_of(database)),
         css=_file("page.css"),
         lead=escape(lead(database)),
-        found=unordered(findings(database)),
+        found=unordered(findings(views)),
         sets=sets_section(database),
-        figures=figures_section(database),
+        figures=figures_section(views[0]) if views else "<p>There is nothing to draw yet.</p>",
         made=made_section(database),
         key=sets_key(database),
-        data=script_json(page_data(database)),
+        data=script_json(page_data(views)),
         plotly=get_plotlyjs(),
         tree=_file("tree.js"),
         page=_file("page.js"),

@@ -1,16 +1,12 @@
 """The pictures of the page, each inside it, with a caption; one that cannot be drawn leaves a line that says why."""
 
 import base64
-from typing import TYPE_CHECKING
-
 from matplotlib.figure import Figure
 
-from elsuite.plotting.figures import FIGURES, FigureOptions
+from elsuite.plotting.figures import FIGURES_OF_VIEWS
 from elsuite.plotting.saving import figure_bytes
+from elsuite.plotting.view import View
 from elsuite.report.text import escape
-
-if TYPE_CHECKING:
-    from elsuite.database import LandscapeDatabase
 
 __all__ = ["figures_section", "picture"]
 
@@ -30,23 +26,23 @@ CAPTIONS = {
 }
 
 
-def figures_section(database: "LandscapeDatabase") -> str:
-    """Return all pictures of a database with captions, as HTML.
+def figures_section(view: View) -> str:
+    """Return all pictures of a view with captions, as HTML.
 
     Parameters
     ----------
-    database : LandscapeDatabase
+    view : View
 
     Returns
     -------
     str
     """
-    return "".join(_figure(database, kind, caption) for kind, caption in CAPTIONS.items())
+    return "".join(_figure(view, kind, caption) for kind, caption in CAPTIONS.items())
 
 
-def _figure(database: "LandscapeDatabase", kind: str, caption: str) -> str:
+def _figure(view: View, kind: str, caption: str) -> str:
     try:
-        figure = FIGURES[kind](database, FigureOptions())
+        figure = FIGURES_OF_VIEWS[kind](view)
     except ValueError as error:
         return f'<p class="missing"><b>{escape(kind)}</b>: {escape(error)}.</p>'
     return (

@@ -1,0 +1,89 @@
+"""Figures on the map of a database's minima: kernel components, clusters."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from elsuite.plotting.clustering import plot_clustering
+from elsuite.plotting.coloring import clusters_of, coloring
+from elsuite.plotting.embedding import plot_embedding
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, SetStyle, category_styles, legend_handles, paper_style
+from elsuite.plotting.view import View, sized_figure
+
+__all__ = ["clustering_figure", "kpca_figure"]
+
+
+def kpca_figure(view: View) -> Figure:
+    """Return the map of the minima by their first two kernel principal components.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    options = view.options
+    embedding = view.embedding
+    colors = coloring(view)
+    row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
+    numeric = colors.numbers is not None
+    with paper_style():
+        figure = sized_figure(options, SINGLE_COLUMN, 2.8)
+        ax = figure.add_subplot()
+        plot_embedding(
+            embedding.coordinates,
+            ax=ax,
+            sets=view.sets if numeric or colors.is_sets else [str(colors.values[i]) for i in view.ids.tolist()],
+            styles=view.styles if numeric or colors.is_sets else colors.styles,
+            values=colors.numbers,
+            values_label=colors.label,
+            axis_labels=("kernel component 1", "kernel component 2"),
+            explained=embedding.explained,
+            highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
+            legend=False,
+        )
+        _legend_above(ax.get_figure(), view.styles if numeric or colors.is_sets else colors.styles, view)
+    return figure
+
+
+def _legend_above(figure: object, styles: Mapping[str, object], view: View) -> None:
+    assert isinstance(figure, Figure)
+    shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
+    if len(shown) > 1:
+        figure.legend(
+            handles=legend_handles(shown),  # type: ignore[arg-type]
+            loc="outside upper center",
+            ncols=min(len(shown), 2 if figure.get_figwidth() < 4 else 6),
+        )
+
+
+def clustering_figure(view: View) -> Figure:
+    """Return a clustering of the minima: where the clusters lie, and which sets they hold.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    options = view.options
+    clusters, title = clusters_of(view)
+    names = sorted(set(clusters), key=lambda name: (name == "none", len(name), name))
+    with paper_style():
+        figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        plot_embedding(
+            view.embedding.coordinates,
+            ax=left,
+            sets=clusters,
+            styles=category_styles(names),
+            axis_labels=("kernel component 1", "kernel component 2"),
+            explained=view.embedding.explained,
+        )
+        left.set_title(title)
+        plot_clustering(clusters, view.sets, ax=right, styles=view.styles)
+    return figure

@@ -1,0 +1,126 @@
+"""Figures of the tree and the network of a database: disconnectivity graph, profile of a route, network."""
+
+from matplotlib.figure import Figure
+
+from elsuite.analysis import tree_layout
+from elsuite.network import minimax_route
+from elsuite.plotting.coloring import coloring, superbasin_energy
+from elsuite.plotting.disconnectivity import plot_disconnectivity
+from elsuite.plotting.network import plot_network
+from elsuite.plotting.profile import plot_profile
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style
+from elsuite.plotting.view import View, sized_figure
+
+__all__ = ["disconnectivity_figure", "network_figure", "profile_figure"]
+
+
+def disconnectivity_figure(view: View) -> Figure:
+    """Return the disconnectivity graph of the chosen surface.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    options = view.options
+    tree, note = view.tree_and_note
+    kept = [int(label) for label in tree.leaves]  # type: ignore[call-overload]
+    values = None
+    order = options.order
+    if order not in {"centered", "energy", "size"}:
+        chosen = dict(zip(view.ids.tolist(), view.column(order).tolist(), strict=True))
+        values, order = [chosen[label] for label in kept], "value"
+    layout = tree_layout(
+        tree, order=order, values=values, style=options.shape, slope=0.12, levels=options.levels,
+        scale=view.scale(tree),
+    )  # type: ignore[arg-type]  # fmt: skip
+    colors = coloring(view)
+    ends = [view.check_minimum(end) for end in options.route or ()]
+    wide = len(kept) > 24
+    with paper_style():
+        figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
+        plot_disconnectivity(
+            tree,
+            ax=figure.add_subplot(),
+            layout=layout,
+            color_by=colors.values,
+            styles={**view.styles, **colors.styles},
+            values_label=colors.label,
+            mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
+            labels=options.labels,
+            highlight=[view.check_minimum(minimum) for minimum in options.highlight],
+            route=minimax_route(view.network, *ends) if ends else (),
+            energy=superbasin_energy(view) if options.energy is not None or options.color_by == "superbasin" else None,
+            energy_label=view.energy_label,
+            note=note,
+        )
+    return figure
+
+
+def profile_figure(view: View) -> Figure:
+    """Return the energies along the lowest route between two minima, and along their direct path.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        No route between the two, or no path at all.
+    """
+    options = view.options
+    a, b = options.route or view.default_route
+    route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))
+    if len(route) < 2:
+        raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
+    profiles = {"lowest route": view.profile([int(minimum) for minimum in route])}
+    if len(route) > 2 and view.network.has_edge(a, b):
+        profiles["direct path"] = view.profile([a, b])
+    with paper_style():
+        figure = sized_figure(options, SINGLE_COLUMN, 2.5)
+        plot_profile(
+            profiles if len(profiles) > 1 else profiles["lowest route"],
+            ax=figure.add_subplot(),
+            styles=view.styles,
+            label=view.energy_label,
+            scale=options.scale if options.scale in {"linear", "log"} else "auto",
+        )
+    return figure
+
+
+def network_figure(view: View) -> Figure:
+    """Return the transition network on the kernel-PCA map.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    options = view.options
+    embedding = view.embedding
+    positions = {i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)}
+    ends = [view.check_minimum(end) for end in options.route or ()]
+    with paper_style():
+        figure = sized_figure(options, 4.6, 3.6)
+        plot_network(
+            view.network,
+            positions,
+            ax=figure.add_subplot(),
+            styles=view.styles,
+            highlight=[view.check_minimum(minimum) for minimum in options.highlight],
+            route=minimax_route(view.network, *ends) if ends else (),
+            label=f"path height, {view.energy_label}",
+            axis_labels=("kernel component 1", "kernel component 2"),
+        )
+    return figure
