@@ -123,7 +123,16 @@ def check_route(graph, route, ends, barrier):
         if np.isfinite(height) and max(height, energies[source], energies[target]) <= barrier:
             low.add_edge(source, target)
     assert all(low.has_edge(*step) for step in pairwise(nodes))
-    assert len(nodes) - 1 == nx.shortest_path_length(low, *ends)
+    # Every step is itself a minimax barrier: nothing lower leads around any part of the route.
+    matrix = minimax_by_floyd(graph)
+    for a, b in pairwise(nodes):
+        direct = min(
+            max(height, energies[a], energies[b])
+            for source, target, height in zip(sources, targets, heights, strict=True)
+            if {source, target} == {a, b} and np.isfinite(height)
+        )
+        assert direct == matrix[a, b]
+    assert len(set(nodes)) == len(nodes)
 
 
 @given(barrier_graphs())

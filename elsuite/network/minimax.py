@@ -41,7 +41,9 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
 def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> list[Hashable]:
     """Return the minima along the best route from `a` to `b`, both included.
 
-    Of all routes that never rise above the minimax barrier it is one of the fewest steps.
+    It is the route within a minimum spanning tree: not only its highest step but every step and every part
+    of it is as low as can be, so that of two routes with the same highest step the one that is lower
+    elsewhere is taken.
 
     Parameters
     ----------
@@ -65,12 +67,9 @@ def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = 
     """
     arrays = network_arrays(network, energy=energy)
     source, target = _position(arrays, a), _position(arrays, b)
-    barrier = _barriers_from(arrays, source)[target]
-    if not np.isfinite(barrier):
+    order, before, _ = _walk(arrays, source)
+    if target not in order:
         return []
-    low = _lifted(arrays) <= barrier
-    graph = _graph(len(arrays.labels), arrays.sources[low], arrays.targets[low])
-    _, before = breadth_first_order(graph, source, directed=False)
     route = [target]
     while route[-1] != source:
         route.append(int(before[route[-1]]))
