@@ -2,6 +2,7 @@
 
 from elsuite.landscapes.analytic import (
     AnalyticLandscape,
+    BoxLandscape,
     FourGaussians,
     FunctionLandscape,
     MullerBrown,
@@ -10,13 +11,20 @@ from elsuite.landscapes.analytic import (
 )
 from elsuite.landscapes.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.clusters import LennardJones
 from elsuite.landscapes.datasets import DataSet, load_data
+from elsuite.landscapes.declarations import symmetry_of
+from elsuite.landscapes.matching import same_up_to_symmetry
 from elsuite.landscapes.neural import MinibatchLandscape, NeuralLandscape, network_landscape
+from elsuite.landscapes.symmetry import Axis, Block, Symmetry
 
 __all__ = [
     "ARCHITECTURES",
     "AnalyticLandscape",
     "Autoencoder",
+    "BoxLandscape",
+    "Axis",
+    "Block",
     "DataLandscape",
     "DataSet",
     "FourGaussians",
@@ -24,12 +32,16 @@ __all__ = [
     "FunctionLandscape",
     "Landscape",
     "LeNet",
+    "LennardJones",
     "LongShortTerm",
     "MinibatchLandscape",
     "MullerBrown",
     "NeuralLandscape",
     "SeparableWells",
     "SixHumpCamel",
+    "Symmetry",
     "load_data",
     "network_landscape",
+    "same_up_to_symmetry",
+    "symmetry_of",
 ]

@@ -1,9 +1,11 @@
 """How two points are joined by a low path.
 
 Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
-`LinearPathFinder` (the straight line). Heights of any path on any surface: `measure`.
+`LinearPathFinder` (the straight line). Heights of any path on any surface: `measure`. Networks with their hidden units
+renamed so that they are near to each other: `align`, `align_all`, `aligned_distances`.
 """
 
+from elsuite.paths.alignment import Alignment, align, align_all, aligned_distances, renamed
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.basis import BezierBasis, EmptyBasis, HatBasis, SineBasis
 from elsuite.paths.finders import PATH_FINDERS
@@ -13,6 +15,7 @@ from elsuite.paths.linear import LinearPathFinder
 
 __all__ = [
     "PATH_FINDERS",
+    "Alignment",
     "Basis",
     "BezierBasis",
     "EmptyBasis",
@@ -24,6 +27,10 @@ __all__ = [
     "PathFinder",
     "PathSearch",
     "SineBasis",
+    "align",
+    "align_all",
+    "aligned_distances",
     "measure",
     "path_length",
+    "renamed",
 ]

@@ -1,7 +1,7 @@
 """Solutions with their units renamed so that they are near to each other: `align`, `align_all`, `aligned_distances`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -26,8 +26,9 @@ from elsuite.landscapes.symmetry import (
     random_element,
 )
 from elsuite.minimizers.base import Outcome
+from elsuite.paths.base import Path
 
-__all__ = ["Alignment", "align", "align_all", "aligned_distances", "check_symmetry"]
+__all__ = ["Alignment", "align", "align_all", "aligned_distances", "check_symmetry", "renamed"]
 
 Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
@@ -46,8 +47,8 @@ class Alignment:
         The copy.
     permutation : ndarray (n_parameters,) int32
         The signed permutation that makes the copy from the point as it was given, counted from 1: it can be stored,
-        ``permute(point, permutation)`` makes the copy again, and ``permute(path_points, inverse(permutation))`` takes
-        a path that ends at the copy back to the point.
+        ``permute(point, permutation)`` makes the copy again, and ``renamed(path, inverse(permutation))`` takes a path
+        that ends at the copy back to the point.
     distance_before, distance_after : float
         Distance to the reference.
     energy_difference : float
@@ -191,6 +192,17 @@ def aligned_distances(
         match = match_weights(symmetry, arrays[i], arrays[j], restarts=restarts, seed=seed)
         distances[i, j] = distances[j, i] = match.distance
     return distances
+
+
+def renamed(path: Path, permutation: NDArray[np.int32]) -> Path:
+    """Return `path` with the units renamed by a signed permutation, shape (n_parameters,): its energies stay.
+
+    A path from a to the copy of b, renamed by ``inverse(alignment.permutation)``, ends at b itself (and starts at a
+    copy of a).
+    """
+    parts = (path.start, path.end, path.coefficients)
+    start, end, coefficients = (permute(part, permutation) for part in parts)
+    return replace(path, start=start, end=end, coefficients=coefficients)
 
 
 def check_symmetry(

@@ -19,7 +19,8 @@ from elsuite.landscapes.matching import (
 )
 from elsuite.landscapes.symmetry import Axis, Block, Symmetry, apply, inverse, permute, random_element
 from elsuite.minimizers.base import Outcome
-from elsuite.paths.alignment import align, align_all, aligned_distances, check_symmetry
+from elsuite.paths import Path, SineBasis
+from elsuite.paths.alignment import align, align_all, aligned_distances, check_symmetry, renamed
 
 pytestmark = pytest.mark.making
 
@@ -192,6 +193,20 @@ def test_many_points_are_aligned_to_one():
     aligned = align_all(landscape, reference, torch.as_tensor(np.array(copies)))
     for one, other in zip(aligned, others, strict=True):
         np.testing.assert_array_equal(one.coordinates, align(landscape, reference, other).coordinates)
+
+
+def test_paths_are_mapped_back_to_the_stored_point():
+    landscape = tiny_landscape("lstm")
+    a, b = (torch.as_tensor(point) for point in random_points(landscape, 2))
+    found = align(landscape, a, b)
+    bows = torch.as_tensor(random_points(landscape, 3, seed=1))
+    path = Path(a, torch.as_tensor(found.coordinates), SineBasis(3), bows)
+    back = renamed(path, inverse(found.permutation))
+    t = torch.linspace(0, 1, 7, dtype=torch.float64)
+    assert torch.equal(back.end, b)
+    torch.testing.assert_close(
+        landscape.energy(back.points(t)), landscape.energy(path.points(t)), rtol=1e-12, atol=0
+    )
 
 
 def test_distances_between_all_pairs():
