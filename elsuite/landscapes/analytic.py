@@ -15,6 +15,7 @@ from elsuite.landscapes.base import Landscape
 
 __all__ = [
     "AnalyticLandscape",
+    "BoxLandscape",
     "FourGaussians",
     "FunctionLandscape",
     "MullerBrown",
@@ -31,7 +32,7 @@ class AnalyticLandscape(Landscape):
     Attributes
     ----------
     bounds : ndarray (2, P)
-        Lowest and highest values of the box that starts are drawn from, and that pictures show.
+        Lowest and highest values of a box that holds what is of interest.
     minima, transition_states : ndarray (n, P)
         Positions of all known minima and transition states, lowest first; empty when nothing is known.
     minimum_energies, transition_state_energies : ndarray (n,)
@@ -93,6 +94,11 @@ class AnalyticLandscape(Landscape):
             raise ValueError(f"no surface {surface!r}; this landscape has 'energy'")
         return self
 
+
+class BoxLandscape(AnalyticLandscape):
+    """An analytic surface whose starts are uniform in `bounds`."""
+
+    @final
     def initial_points(self, seeds: list[int]) -> Tensor:
         """Return one start for each seed, uniform in `bounds`."""
         bounds = torch.from_numpy(np.asarray(self.bounds, dtype=np.float64))
@@ -112,7 +118,7 @@ _FOUR_HILLS: Final = torch.tensor([[-0.2, -0.4], [0.0, 0.3]], dtype=torch.float6
 
 @final
 @dataclass(frozen=True)
-class FourGaussians(AnalyticLandscape):
+class FourGaussians(BoxLandscape):
     r"""The two-dimensional example of arXiv:2602.21276: two wells with two narrow hills between them.
 
     .. math:: E(r) = C - \sum_i e^{-3 |r - c_i|^2} + \sum_j e^{-15 |r - d_j|^2}
@@ -156,7 +162,7 @@ _MULLER_BROWN: Final = torch.tensor(
 
 @final
 @dataclass(frozen=True)
-class MullerBrown(AnalyticLandscape):
+class MullerBrown(BoxLandscape):
     r"""The Müller-Brown surface: three minima and two transition states in two dimensions.
 
     .. math:: E(x, y) = \sum_k A_k e^{a_k (x - x_k)^2 + b_k (x - x_k)(y - y_k) + c_k (y - y_k)^2}
@@ -188,7 +194,7 @@ class MullerBrown(AnalyticLandscape):
 
 @final
 @dataclass(frozen=True)
-class SixHumpCamel(AnalyticLandscape):
+class SixHumpCamel(BoxLandscape):
     r"""The six-hump camel: six minima; two of its barriers differ by 1.1e-4 only.
 
     .. math:: E(x, y) = (4 - 2.1 x^2 + x^4 / 3) x^2 + x y + (4 y^2 - 4) y^2
@@ -227,7 +233,7 @@ class SixHumpCamel(AnalyticLandscape):
 
 @final
 @dataclass(frozen=True)
-class SeparableWells(AnalyticLandscape):
+class SeparableWells(BoxLandscape):
     r"""Independent double wells: a surface of any dimension n whose every barrier is known.
 
     .. math:: E(x) = \sum_i h_i (x_i^2 - 1)^2
@@ -289,7 +295,7 @@ class SeparableWells(AnalyticLandscape):
 
 @final
 @dataclass(frozen=True, eq=False)
-class FunctionLandscape(AnalyticLandscape):
+class FunctionLandscape(BoxLandscape):
     """Any differentiable torch function of a batch of points.
 
     Parameters
