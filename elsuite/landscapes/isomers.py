@@ -63,15 +63,13 @@ def zero_modes(landscape: Landscape, points: ArrayLike) -> Array:
     batch = np.asarray(points, dtype=np.float64)
     if not is_cluster(landscape):
         return np.empty((*batch.shape, 0))
-    atoms = _centered(batch.reshape(len(batch), -1, 3))
+    atoms = _centered(batch.reshape(len(batch), batch.shape[1] // 3, 3))
     axes = np.eye(3)
     shifts = np.broadcast_to(axes[:, None], (len(batch), 3, *atoms.shape[1:]))
     turns = np.cross(axes[None, :, None], atoms[:, None])
     directions = np.concatenate([shifts, turns], axis=1).reshape(len(batch), 6, -1)
     # Singular vectors: the three turns are not orthogonal, and a linear cluster has two only.
-    return np.linalg.svd(directions.transpose(0, 2, 1), full_matrices=False)[0][
-        ..., : landscape.n_zero_modes
-    ]
+    return np.linalg.svd(directions.transpose(0, 2, 1), full_matrices=False)[0][..., : landscape.n_zero_modes]
 
 
 def fingerprints(landscape: Landscape, points: ArrayLike) -> Array:
@@ -79,7 +77,7 @@ def fingerprints(landscape: Landscape, points: ArrayLike) -> Array:
     batch = np.asarray(points, dtype=np.float64)
     if not is_cluster(landscape):
         return batch
-    atoms = batch.reshape(len(batch), -1, 3)
+    atoms = batch.reshape(len(batch), batch.shape[1] // 3, 3)
     first, second = np.triu_indices(atoms.shape[1], 1)
     return np.sort(np.linalg.norm(atoms[:, first] - atoms[:, second], axis=-1), axis=1)
 
@@ -115,7 +113,9 @@ def same_point(landscape: Landscape, a: ArrayLike, b: ArrayLike, tolerance: floa
     return align_clusters(first, second, tolerance=tolerance).distance <= tolerance
 
 
-def align_clusters(a: ArrayLike, b: ArrayLike, *, tolerance: float = 1e-5, n_rotations: int = 60) -> Alignment:
+def align_clusters(
+    a: ArrayLike, b: ArrayLike, *, tolerance: float = 1e-5, n_rotations: int = 60
+) -> Alignment:
     """Return the cluster `b` of identical atoms laid over `a`: turned, mirrored, relabeled to the shortest distance.
 
     Two atoms of `a` off one line through the center are laid over pairs of atoms of `b`, those first that agree
@@ -141,7 +141,9 @@ def align_clusters(a: ArrayLike, b: ArrayLike, *, tolerance: float = 1e-5, n_rot
     """
     first, second = np.ravel(np.asarray(a, dtype=np.float64)), np.ravel(np.asarray(b, dtype=np.float64))
     if first.shape != second.shape or first.size % 3 or not first.size:
-        raise ValueError(f"{first.size} and {second.size} coordinates given; equally many, three an atom, are expected")
+        raise ValueError(
+            f"{first.size} and {second.size} coordinates given; equally many, three an atom, are expected"
+        )
     fixed, center = _centered(first.reshape(-1, 3)), first.reshape(-1, 3).mean(axis=0)
     moving = _centered(second.reshape(-1, 3))
     best = Alignment(np.inf, second, np.arange(len(fixed)), inverted=False)
@@ -217,7 +219,8 @@ def _starting_rotations(fixed: Array, moving: Array, tolerance: float) -> tuple[
     between = np.linalg.norm(moving[:, None] - moving[None], axis=-1)
     wanted = (np.linalg.norm(fixed[i]), np.linalg.norm(fixed[j]), np.linalg.norm(fixed[i] - fixed[j]))
     errors = np.maximum(
-        np.maximum(np.abs(sizes - wanted[0])[:, None], np.abs(sizes - wanted[1])[None]), np.abs(between - wanted[2])
+        np.maximum(np.abs(sizes - wanted[0])[:, None], np.abs(sizes - wanted[1])[None]),
+        np.abs(between - wanted[2]),
     )
     np.fill_diagonal(errors, np.inf)
     order = np.argsort(errors, axis=None, kind="stable")

@@ -72,7 +72,9 @@ def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
     scale = np.maximum(np.abs(values).max(axis=1), np.finfo(float).tiny)
     low, high = np.log(1e-12 / scale), np.log(1e18 / scale)
     whole = at(np.exp(high))
-    for _ in range(60):
+    if not too_far(whole).any():
+        return whole
+    for _ in range(30):  # the radius need not be met exactly
         middle = (low + high) / 2
         far = too_far(at(np.exp(middle)))
         low, high = np.where(far, low, middle), np.where(far, middle, high)

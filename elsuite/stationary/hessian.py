@@ -28,6 +28,8 @@ SAMPLES_AT_ONCE = 4096
 """A landscape over more samples is taken in parts, so that the graph of one product stays small."""
 HESSIAN_NUMBERS = 2**22
 """About how many numbers of dense Hessians are computed at once."""
+FEW_DIRECTIONS, BATCHED_NUMBERS = 4, 50_000
+"""Between these the rows of Hessians are quicker computed together than one after the other."""
 
 
 @dataclass(frozen=True)
@@ -263,12 +265,14 @@ def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Ar
 
 def _all_backward(gradients: Tensor, leaf: Tensor, directions: Tensor) -> Tensor:
     options = {"retain_graph": True, "materialize_grads": True}
-    try:
-        (rows,) = torch.autograd.grad(gradients, leaf, directions, is_grads_batched=True, **options)
-    except (RuntimeError, NotImplementedError):  # an operation without a batching rule
-        parts = [torch.autograd.grad(gradients, leaf, direction, **options)[0] for direction in directions]
-        return torch.stack(parts)
-    return rows
+    if len(directions) > FEW_DIRECTIONS and directions.numel() < BATCHED_NUMBERS:
+        try:
+            (rows,) = torch.autograd.grad(gradients, leaf, directions, is_grads_batched=True, **options)
+        except (RuntimeError, NotImplementedError):  # an operation without a batching rule
+            pass
+        else:
+            return rows
+    return torch.stack([torch.autograd.grad(gradients, leaf, row, **options)[0] for row in directions])
 
 
 def _numpy(tensor: Tensor) -> Array:
