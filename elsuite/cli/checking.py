@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from elsuite.cli.common import epilog, json_option, print_json, store_argument
+from elsuite.cli.common import example, json_option, print_json, store_argument
 
 __all__ = ["verify"]
 
 
-@click.command(**epilog("elsuite verify demo/landscape.elsuite"))
+@click.command(epilog=example("elsuite verify demo/landscape.elsuite"))
 @store_argument
 @click.option(
     "--sample",

@@ -13,7 +13,7 @@ from elsuite.schema import NotFoundError
 __all__ = [
     "as_json",
     "choose_surface",
-    "epilog",
+    "example",
     "json_option",
     "print_json",
     "print_table",
@@ -28,7 +28,7 @@ surface_option = click.option("--surface", metavar="NAME", help="Which energies;
 
 def epilog(example: str) -> dict[str, str]:
     """Return the keyword that puts an example under a command's help."""
-    return {"epilog": f"Example: {example}"}
+    return {"example": f"Example: {example}"}
 
 
 def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import choose_surface, epilog, store_argument, surface_option
+from elsuite.cli.common import choose_surface, example, store_argument, surface_option
 from elsuite.database import open_database
 
 __all__ = ["plot", "report"]
@@ -12,7 +12,9 @@ __all__ = ["plot", "report"]
 _KINDS = ("disconnectivity", "heights", "kpca", "distances", "losses", "profile", "network", "clustering")
 
 
-@click.command(**epilog("elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg"))
+@click.command(
+    epilog=example("elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg")
+)
 @click.argument("kind", type=click.Choice(_KINDS))
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .png, .svg or .pdf file.")
@@ -41,7 +43,7 @@ def plot(kind: str, store: str, out: str, surface: str | None, **options: Any) -
     click.echo(out)
 
 
-@click.command(**epilog("elsuite report demo/landscape.elsuite --out report.html"))
+@click.command(epilog=example("elsuite report demo/landscape.elsuite --out report.html"))
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The .html file to write.")
 def report(store: str, out: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import epilog, print_json, print_table
+from elsuite.cli.common import example, print_json, print_table
 
 __all__ = ["demo", "run"]
 
@@ -21,7 +21,7 @@ _seed_option = click.option(
 _data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
-@click.command(**epilog("elsuite demo --out demo --seed 1"))
+@click.command(epilog=example("elsuite demo --out demo --seed 1"))
 @click.option(
     "--out",
     type=click.Path(file_okay=False),
@@ -49,7 +49,7 @@ def demo(out: str, seed: int | None) -> None:
     click.echo(f"took      {time.monotonic() - started:.0f} s")
 
 
-@click.command(**epilog("elsuite run study.toml --out results"))
+@click.command(epilog=example("elsuite run study.toml --out results"))
 @click.argument("study", type=click.Path(dir_okay=False))
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the database.")
 @_seed_option

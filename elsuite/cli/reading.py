@@ -6,7 +6,7 @@ import click
 
 from elsuite.cli.common import (
     choose_surface,
-    epilog,
+    example,
     json_option,
     print_json,
     print_table,
@@ -19,7 +19,7 @@ from elsuite.schema import NotFoundError
 __all__ = ["barrier", "info", "minima", "superbasins", "tree"]
 
 
-@click.command(**epilog("elsuite info demo/landscape.elsuite --json"))
+@click.command(epilog=example("elsuite info demo/landscape.elsuite --json"))
 @store_argument
 @json_option
 def info(store: str, json_: bool) -> None:
@@ -35,7 +35,7 @@ def info(store: str, json_: bool) -> None:
     print_table(["set", "minima"], list(sets.items()))
 
 
-@click.command(**epilog("elsuite minima demo/landscape.elsuite --set sgd/train --sort train"))
+@click.command(epilog=example("elsuite minima demo/landscape.elsuite --set sgd/train --sort train"))
 @store_argument
 @click.option("--set", "set_", metavar="NAME", help="Only this set, such as sgd/test.")
 @click.option("--sort", metavar="SURFACE", help="Lowest energy on this surface first.")
@@ -64,7 +64,7 @@ def minima(store: str, set_: str | None, sort: str | None, limit: int | None, js
     )
 
 
-@click.command(**epilog("elsuite barrier demo/landscape.elsuite 0 5 --surface train"))
+@click.command(epilog=example("elsuite barrier demo/landscape.elsuite 0 5 --surface train"))
 @store_argument
 @click.argument("a", type=int)
 @click.argument("b", type=int)
@@ -98,7 +98,7 @@ def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> Non
     click.echo(f"direct path: {'none searched' if direct is None else format(direct, '.10g')}")
 
 
-@click.command(**epilog("elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05"))
+@click.command(epilog=example("elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05"))
 @store_argument
 @surface_option
 @click.option("--energy", type=float, required=True, help="Minima joined at or below this energy.")
@@ -116,7 +116,7 @@ def superbasins(store: str, surface: str | None, energy: float, json_: bool) -> 
         click.echo(f"{len(group):>6}: {' '.join(map(str, group))}")
 
 
-@click.command(**epilog("elsuite tree demo/landscape.elsuite --surface train --json"))
+@click.command(epilog=example("elsuite tree demo/landscape.elsuite --surface train --json"))
 @store_argument
 @surface_option
 @json_option

@@ -1,6 +1,6 @@
 """From the words of a study file to landscapes, minimizers and finders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -68,15 +68,13 @@ def landscape_identity(study: Study) -> dict[str, Any]:
 
 def build_minimizer(section: MinimizerSection) -> Minimizer:
     """Return the minimizer that a section names, with its settings."""
-    return _built(MINIMIZERS[section.algorithm], section.settings)
+    algorithm: Callable[..., Minimizer] = MINIMIZERS[section.algorithm]
+    return algorithm(**frozen(section.settings))
 
 
 def build_finder(section: PathsSection) -> PathFinder:
     """Return the finder that a section names, with its settings."""
     if section.finder == "fourier" and section.setting == "published":
         return FourierPathFinder.published(**frozen(section.settings))
-    return _built(PATH_FINDERS[section.finder], section.settings)
-
-
-def _built(algorithm: Any, settings: Mapping[str, Any]) -> Any:
-    return algorithm(**frozen(settings))
+    finder: Callable[..., PathFinder] = PATH_FINDERS[section.finder]
+    return finder(**frozen(section.settings))
