@@ -26,9 +26,9 @@ json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
 
 
-def epilog(example: str) -> dict[str, str]:
-    """Return the keyword that puts an example under a command's help."""
-    return {"example": f"Example: {example}"}
+def example(command: str) -> str:
+    """Return the line under a command's help that shows it in use."""
+    return f"Example: {command}"
 
 
 def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
