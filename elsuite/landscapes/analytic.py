@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 class AnalyticLandscape(Landscape):
-    """A surface ``"energy"`` in float64, given by a differentiable formula; gradients come by autograd.
+    """A surface ``"energy"`` in float64, given by a differentiable formula.
 
     Attributes
     ----------
@@ -62,14 +62,26 @@ class AnalyticLandscape(Landscape):
         return np.asarray(self.energy(torch.from_numpy(self.transition_states)))
 
     @final
-    def energy(self, points: Tensor) -> Tensor:
-        """Return the energies, shape (n_points,), differentiable any number of times by autograd."""
+    def checked(self, points: ArrayLike | Tensor) -> Tensor:
+        """Return `points` as a float64 tensor.
+
+        Raises
+        ------
+        ValueError
+            Another shape than (n_points, P).
+        """
         points = torch.as_tensor(points, dtype=self.dtype)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
             raise ValueError(
                 f"points of shape {tuple(points.shape)} given; {type(self).__name__} takes "
                 f"(n_points, {self.n_parameters})"
             )
+        return points
+
+    @final
+    def energy(self, points: ArrayLike | Tensor) -> Tensor:
+        """Return the energies, shape (n_points,), differentiable any number of times by autograd."""
+        points = self.checked(points)
         energies = self.formula(points)
         if energies.shape != points.shape[:1]:
             raise ValueError(
@@ -77,15 +89,6 @@ class AnalyticLandscape(Landscape):
                 f"one energy a point is expected, shape ({points.shape[0]},)"
             )
         return energies.to(torch.float64)
-
-    @final
-    def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the energies, shape (n_points,), and gradients, shape (n_points, P)."""
-        with torch.enable_grad():
-            points = torch.as_tensor(points, dtype=self.dtype).detach().requires_grad_()
-            energies = self.energy(points)
-            (gradients,) = torch.autograd.grad(energies.sum(), points)
-        return energies.detach(), gradients
 
     @final
     def on(self, surface: str) -> Self:
@@ -96,7 +99,16 @@ class AnalyticLandscape(Landscape):
 
 
 class BoxLandscape(AnalyticLandscape):
-    """An analytic surface whose starts are uniform in `bounds`."""
+    """An analytic surface with gradients by autograd and starts uniform in `bounds`."""
+
+    @final
+    def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the energies, shape (n_points,), and gradients, shape (n_points, P)."""
+        with torch.enable_grad():
+            points = self.checked(points).detach().requires_grad_()
+            energies = self.energy(points)
+            (gradients,) = torch.autograd.grad(energies.sum(), points)
+        return energies.detach(), gradients
 
     @final
     def initial_points(self, seeds: list[int]) -> Tensor:
