@@ -27,6 +27,10 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "tree": ("elsuite.cli.reading", "tree", "The disconnectivity tree: leaves and merges."),
         "plot": ("elsuite.cli.drawing", "plot", "Draw a picture into a PNG, SVG or PDF file."),
         "report": ("elsuite.cli.drawing", "report", "Write a self-contained page."),
+        "quench": ("elsuite.cli.importing", "quench", "Relax stored solutions to their minima."),
+        "import": ("elsuite.cli.importing", "import_", "Bring in what was made elsewhere."),
+        "export": ("elsuite.cli.importing", "export", "Write another program's format."),
+        "data": ("elsuite.cli.importing", "data", "Get data sets."),
         "verify": ("elsuite.cli.checking", "verify", "Check a database against its specification."),
     }
 )

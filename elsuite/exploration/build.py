@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from elsuite.database import LandscapeDatabase
 from elsuite.exploration.settings import frozen
-from elsuite.exploration.study import MinimizerSection, PathsSection, Study
+from elsuite.exploration.study import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 from elsuite.landscapes import ARCHITECTURES, NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
@@ -21,6 +22,8 @@ __all__ = [
     "build_landscape",
     "build_minimizer",
     "landscape_identity",
+    "landscape_of",
+    "stored_landscape",
 ]
 
 
@@ -41,17 +44,32 @@ def algorithm_tables() -> AlgorithmTables:
 
 def build_landscape(study: Study, *, folder: str | None = None) -> NeuralLandscape:
     """Return the landscape of the study's network on its data, which may lie in `folder`."""
-    data = load_data(
-        study.data.name,
-        n_train=study.data.n_train,
-        n_test=study.data.n_test,
-        seed=study.data.seed,
-        folder=folder or study.data.folder,
+    return landscape_of(study.data, study.network, folder=folder)
+
+
+def stored_landscape(database: LandscapeDatabase, *, folder: str | None = None) -> NeuralLandscape:
+    """Return the landscape that the energies of a database are of, from what the database says of itself.
+
+    Raises
+    ------
+    ValueError
+        When it does not say, or the data are not at hand.
+    """
+    identity = database.attributes.get("landscape")
+    if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
+        raise ValueError("the store does not say which network and data its energies are of")
+    data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
+    return landscape_of(data, network, folder=folder)
+
+
+def landscape_of(data: DataSection, network: NetworkSection, *, folder: str | None = None) -> NeuralLandscape:
+    """Return the landscape of a network on data, which may lie in `folder`."""
+    loaded = load_data(
+        data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, folder=folder or data.folder
     )
-    network = study.network
     return network_landscape(
         network.architecture,
-        data,
+        loaded,
         byte_budget=network.byte_budget,
         device=network.device,
         dtype=getattr(torch, network.dtype),
@@ -59,11 +77,12 @@ def build_landscape(study: Study, *, folder: str | None = None) -> NeuralLandsca
     )
 
 
-def landscape_identity(study: Study) -> dict[str, Any]:
-    """Return in JSON's types what the energies of the study depend on: data and network."""
-    data = study.data.model_dump(exclude={"folder"})
-    network = study.network.model_dump(exclude={"device", "byte_budget"})
-    return {"data": data, "network": network}
+def landscape_identity(data: DataSection, network: NetworkSection) -> dict[str, Any]:
+    """Return in JSON's types what energies depend on: data and network, without where and how they are computed."""
+    return {
+        "data": data.model_dump(exclude={"folder"}),
+        "network": network.model_dump(exclude={"device", "byte_budget"}),
+    }
 
 
 def build_minimizer(section: MinimizerSection) -> Minimizer:

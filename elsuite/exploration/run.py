@@ -74,7 +74,7 @@ def run_study(run: StudyRun, *, data_folder: str | None = None, progress: Progre
                 minimizer,
                 label=section.label,
                 seeds=list(starts_of(run.study.seed, position, section.starts)),
-                identity=landscape_identity(run.study),
+                identity=landscape_identity(run.study.data, run.study.network),
                 starts_per_block=section.starts_per_block,
                 checkpoint_every=section.checkpoint_every,
             )
@@ -152,7 +152,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     attributes = {
         "study": run.text,
         "settings": _settings_in_words(run.study),
-        "landscape": landscape_identity(run.study),
+        "landscape": landscape_identity(run.study.data, run.study.network),
         "finders": {p.label: all_settings(build_finder(p)) for p in run.study.paths},
         "versions": _versions(),
     }

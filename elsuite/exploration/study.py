@@ -23,6 +23,7 @@ __all__ = [
     "PathsSection",
     "Study",
     "StudyError",
+    "check_network",
     "load_study",
     "parse_study",
     "shipped_study",
@@ -132,6 +133,22 @@ class Study(pydantic.BaseModel):
         return {f"{m.label}/{surface}": m for m in self.minimizers for surface in ("train", "test")}
 
 
+def check_network(network: NetworkSection) -> NetworkSection:
+    """Return the section if its architecture takes its options.
+
+    Raises
+    ------
+    StudyError
+        Saying what was given and what is allowed.
+    """
+    from elsuite.exploration.build import algorithm_tables
+
+    lines = _check_network(network, algorithm_tables().architectures)
+    if lines:
+        raise StudyError("\n".join(lines))
+    return network
+
+
 def shipped_study(name: str) -> str:
     """Return the text of a study file that comes with the package, such as ``"demo"``."""
     return resources.files("elsuite.exploration").joinpath("studies", f"{name}.toml").read_text("utf-8")
@@ -184,9 +201,7 @@ def _cross_check(study: Study) -> list[str]:
     from elsuite.exploration.build import algorithm_tables  # loads torch, so only here
 
     tables = algorithm_tables()
-    lines = _choice("network.architecture", study.network.architecture, tables.architectures)
-    if not lines:
-        lines += _settings("network", study.network.options, tables.architectures[study.network.architecture])
+    lines = _check_network(study.network, tables.architectures)
     labels: list[str] = []
     for i, section in enumerate(study.minimizers):
         where = f"minimizers[{i}]"
@@ -201,6 +216,11 @@ def _cross_check(study: Study) -> list[str]:
     for i, paths in enumerate(study.paths):
         lines += _check_paths(f"paths[{i}]", paths, study, tables.finders)
     return lines
+
+
+def _check_network(network: NetworkSection, architectures: Mapping[str, type]) -> list[str]:
+    lines = _choice("network.architecture", network.architecture, architectures)
+    return lines or _settings("network", network.options, architectures[network.architecture])
 
 
 def _check_paths(where: str, paths: PathsSection, study: Study, finders: Mapping[str, type]) -> list[str]:

@@ -10,8 +10,7 @@ import torch
 
 from elsuite import paths
 from elsuite.database import Finding, LandscapeDatabase, open_database
-from elsuite.exploration.build import build_landscape
-from elsuite.exploration.study import parse_study
+from elsuite.exploration.build import stored_landscape
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import Basis, Path, measure
 
@@ -51,11 +50,8 @@ def recompute_sample(
     `tolerance` is relative to the larger of the value and 1e-3: losses are sums of float32 numbers.
     """
     with open_database(store) as database:
-        text = database.attributes.get("study")
-        if not isinstance(text, str):
-            return Recomputed((), 0, 0, "the store does not say which study made it")
         try:
-            landscape = build_landscape(parse_study(text, "the stored study"), folder=data_folder)
+            landscape = stored_landscape(database, folder=data_folder)
         except (ValueError, OSError) as error:
             return Recomputed((), 0, 0, f"not possible: {error}")
         rng = np.random.default_rng(seed)
