@@ -15,7 +15,7 @@ from elsuite.report.text import number
 
 __all__ = ["encoded", "page_data"]
 
-PROFILE_BYTES = 1_800_000
+PROFILE_BYTES = 1_000_000
 """What the profiles of all surfaces may take in the page: more than that, and only the spanning forest's are in it."""
 MOST_EDGES = 60_000
 FEWEST_POINTS = 9

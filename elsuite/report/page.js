@@ -1,5 +1,5 @@
-// The page: one state, drawn by Plotly as a graph, a map and a profile, and as a table. Every text from the data
-// goes in as text (`textContent`, or `plain` for Plotly), never as HTML.
+// The page: one state, shown as a graph, a map, a profile (charts.js) and a table. Every text from the data goes in
+// as text (`textContent`, or `plain` for Plotly), never as HTML.
 "use strict";
 
 const GROUP_COLORS = ["#44AA99", "#AA4499", "#999933", "#5566DD", "#CC6677", "#3C9A5F", "#88CCEE"];
@@ -18,7 +18,7 @@ function short(value) {
   return (power === undefined ? mantissa : `${mantissa}e${Number(power)}`).replace(/-/g, "−");
 }
 
-const state = { surface: 0, color: "set", energy: 0, picked: [], marked: null, sort: { key: "id", up: true }, page: 0 };
+const state = { surface: 0, color: "set", energy: 0, picked: [], marked: null, connection: null, grouping: null, basins: null, sort: { key: "id", up: true }, page: 0 };
 let minima, setNames, surfaces, map;
 
 function unpack() {
@@ -65,148 +65,20 @@ const sliderShare = (energy) => {
   return log ? Math.log(energy / low) / Math.log(high / low) : (energy - low) / (high - low);
 };
 
-// The group of each minimum of the surface (by leaf), the number of groups, and what they are called.
-function grouping() {
-  const { ids } = surface();
+// The group of each minimum of the surface (by leaf) and of each node of its tree, with names and colors.
+function findGroups() {
+  const s = surface();
+  state.basins = superbasins(s, state.energy);
   if (state.color === "set") {
-    return { groups: Int32Array.from(ids, (id) => minima.set[id]), names: setNames, colors: data.sets.map((set) => set.color) };
+    const groups = Int32Array.from(s.ids, (id) => minima.set[id]);
+    state.grouping = { groups, common: nodeGroups(s, groups), names: [], colors: data.sets.map((set) => set.color) };
+    return;
   }
-  const { numbers, sizes } = superbasins(surface(), state.energy);
-  state.basins = { numbers, sizes };
+  const { numbers, sizes } = state.basins;
   const shown = Math.min(sizes.filter((size) => size > 1).length || Math.min(1, sizes.length), GROUP_COLORS.length);
-  const names = sizes.slice(0, shown).map((size, k) => `superbasin ${k + 1} (${size})`);
-  return { groups: numbers.map((basin) => (basin < shown ? basin : -1)), names, colors: GROUP_COLORS };
-}
-
-// ---- drawing -----------------------------------------------------------------------------------------------------
-function theme() {
-  const css = getComputedStyle(document.documentElement);
-  const get = (name) => css.getPropertyValue(name).trim();
-  return { paper: get("--paper"), ink: get("--ink"), soft: get("--soft"), line: get("--line") };
-}
-
-function baseLayout(extra) {
-  const { paper, ink, line } = theme();
-  const axis = { color: ink, gridcolor: line, zeroline: false, linecolor: line, automargin: true, exponentformat: "power" };
-  const { xaxis, yaxis, ...rest } = extra;
-  return {
-    paper_bgcolor: paper, plot_bgcolor: paper, hovermode: "closest", showlegend: false,
-    font: { family: "system-ui, Arial, sans-serif", size: 13, color: ink },
-    margin: { l: 62, r: 12, t: 12, b: 44 },
-    xaxis: { ...axis, showgrid: false, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
-  };
-}
-
-const CONFIG = {
-  responsive: true, displaylogo: false,
-  modeBarButtonsToRemove: ["autoScale2d", "hoverClosestCartesian", "hoverCompareCartesian", "toggleSpikelines"],
-};
-
-function hoverText(id) {
-  const energies = minima.energies.map(({ name, values }) => `${plain(name)} ${short(values[id])}`);
-  const seed = minima.seed[id] >= 0 ? `<br>seed ${minima.seed[id]}` : "";
-  return `<b>${id}</b> ${plain(setNames[minima.set[id]])}<br>${energies.join("<br>")}${seed}`;
-}
-
-// Markers, a trace a set, at places of some minima: symbols say the set, colors the group.
-function markerTraces(ids, x, y, groupOf, colors) {
-  const size = Math.max(4, Math.min(9, 260 / Math.sqrt(ids.length)));
-  return data.sets.map((set, number) => {
-    const rows = [];
-    for (let row = 0; row < ids.length; row++) if (minima.set[ids[row]] === number) rows.push(row);
-    return {
-      type: scatter, mode: "markers", name: plain(set.name), hoverinfo: "text",
-      x: rows.map((row) => x[row]), y: rows.map((row) => y[row]), customdata: rows.map((row) => ids[row]),
-      text: rows.map((row) => hoverText(ids[row])),
-      marker: {
-        size, symbol: set.symbol, line: { width: set.symbol.endsWith("-open") ? 1.6 : 0 },
-        color: rows.map((row) => (groupOf(ids[row]) < 0 ? NEUTRAL : colors[groupOf(ids[row])])),
-      },
-    };
-  });
-}
-
-const overlay = (extra) => ({ type: "scatter", hoverinfo: "skip", x: [], y: [], ...extra });
-const rings = () => overlay({ mode: "markers+text", textposition: "top center", textfont: { size: 13 },
-  marker: { size: 15, symbol: "circle-open", color: theme().ink, line: { width: 2 } } });
-const marks = () => overlay({ mode: "markers", marker: { size: 12, symbol: "circle-open", color: "#e07b00", line: { width: 1.5 } } });
-
-function drawGraph() {
-  const s = surface();
-  const { groups, colors } = grouping();
-  const lines = groupLines(s, nodeGroups(s, groups), colors.length, s.top);
-  const looks = [NEUTRAL, ...colors, NEUTRAL];
-  const width = s.ids.length > 2000 ? 1 : 1.5;
-  const roots = s.parents.reduce((count, above) => count + (above < 0), 0);
-  const traces = lines.map((line, k) => ({
-    type: scatter, mode: "lines", hoverinfo: "skip", x: line.x, y: line.y,
-    line: { color: looks[k], width, dash: k === lines.length - 1 && roots > 1 ? "dot" : "solid" },
-  }));
-  const at = Array.from(s.ids, (_, leaf) => leaf);
-  const shown = markerTraces(s.ids, s.x, s.heights, (id) => groups[s.leafOf[id]], colors);
-  graphParts.first = traces.length + shown.length;
-  const layout = baseLayout({
-    xaxis: { showticklabels: false, title: { text: `${at.length.toLocaleString("en")} minima${roots > 1 ? `; ${roots.toLocaleString("en")} parts that no path joins (dotted stems)` : ""}` } },
-    yaxis: { type: s.log ? "log" : "linear", title: { text: plain(s.label) },
-      range: s.log ? [Math.log10(s.bottom), Math.log10(s.top)] : [s.bottom, s.top] },
-    dragmode: "zoom", uirevision: `graph ${state.surface}`,
-  });
-  const extras = [
-    overlay({ mode: "lines", line: { color: theme().ink, width: 3 } }), // the route through the tree
-    overlay({ mode: "lines", line: { color: theme().ink, width: 1.5, dash: "dash" } }), // the superbasins' energy
-    marks(), rings(),
-  ];
-  Plotly.react("graph", [...traces, ...shown, ...extras], layout, CONFIG);
-}
-
-const graphParts = { first: 0 };
-
-function drawMap() {
-  if (!map) return;
-  const { groups, colors } = grouping();
-  const leafOf = surface().leafOf;
-  const shown = markerTraces(map.ids, map.x, map.y, (id) => (leafOf[id] < 0 ? -1 : groups[leafOf[id]]), colors);
-  const extras = [overlay({ mode: "lines", line: { color: theme().ink, width: 2 } }), marks(), rings()];
-  const layout = baseLayout({
-    xaxis: { title: { text: plain(map.labels[0]) }, showgrid: true }, yaxis: { title: { text: plain(map.labels[1]) } }, uirevision: "map",
-  });
-  Plotly.react("map", [...shown, ...extras], layout, CONFIG);
-}
-
-// What is laid over graph and map: few points, so that a click is answered at once.
-function drawSelection() {
-  const s = surface();
-  const found = connection();
-  const nodes = found ? found.nodes : [];
-  const x = [], y = [];
-  for (const node of nodes) {
-    const above = s.parents[node];
-    x.push(s.x[node], s.x[node], s.x[above], NaN);
-    y.push(s.heights[node], s.heights[above], s.heights[above], NaN);
-  }
-  const span = s.x.reduce((widest, place) => Math.max(widest, place), 0);
-  const line = state.color === "superbasin" ? { x: [-1, span + 1], y: [state.energy, state.energy] } : { x: [], y: [] };
-  const picked = state.picked.filter((id) => s.leafOf[id] >= 0).map((id) => s.leafOf[id]);
-  const markedLeaves = state.marked ? state.marked.map((id) => s.leafOf[id]).filter((leaf) => leaf >= 0) : [];
-  const first = graphParts.first;
-  Plotly.restyle("graph", {
-    x: [x, line.x, markedLeaves.map((leaf) => s.x[leaf]), picked.map((leaf) => s.x[leaf])],
-    y: [y, line.y, markedLeaves.map((leaf) => s.heights[leaf]), picked.map((leaf) => s.heights[leaf])],
-    text: [null, null, null, picked.map((leaf) => String(s.ids[leaf]))],
-  }, [first, first + 1, first + 2, first + 3]);
-  if (map) {
-    const place = (ids, axis) => ids.map((id) => axis[map.rowOf[id]]);
-    const walked = found && found.route ? found.route.leaves.map((leaf) => s.ids[leaf]) : [];
-    const marked = state.marked || [];
-    const n = data.sets.length;
-    Plotly.restyle("map", {
-      x: [place(walked, map.x), place(marked, map.x), place(state.picked, map.x)],
-      y: [place(walked, map.y), place(marked, map.y), place(state.picked, map.y)],
-      text: [null, null, state.picked.map(String)],
-    }, [n, n + 1, n + 2]);
-  }
-  drawProfile(found);
-  say(found);
+  const names = sizes.slice(0, shown).map((size, k) => `superbasin ${k + 1} (${size.toLocaleString("en")})`);
+  const groups = numbers.map((basin) => (basin < shown ? basin : -1));
+  state.grouping = { groups, common: nodeGroups(s, groups), names, colors: GROUP_COLORS };
 }
 
 // The branches, the merge, the barrier and the route between two picked minima.
@@ -220,42 +92,22 @@ function connection() {
   return { nodes, join, barrier: s.heights[join], route: route(s, a, b, s.heights[join]) };
 }
 
-function drawProfile(found) {
-  const s = surface();
-  const panel = byId("profile");
-  if (!found || !found.route) { Plotly.purge(panel); panel.classList.add("empty"); return; }
-  panel.classList.remove("empty");
-  const { leaves, edges } = found.route;
-  const measured = edges.every((e) => s.edges.length[e] > 0);
-  const x = [], y = [], stops = [0];
-  edges.forEach((e, k) => {
-    const step = measured ? s.edges.length[e] : 1;
-    for (const [t, value] of edgeProfile(s, e, leaves[k])) { x.push(stops[k] + step * t); y.push(value); }
-    stops.push(stops[k] + step);
-  });
-  const looks = leaves.map((leaf) => data.sets[minima.set[s.ids[leaf]]]);
-  const traces = [
-    { type: "scatter", mode: "lines", x, y, hovertemplate: "%{y:.4g}<extra></extra>", line: { color: theme().ink, width: 2 } },
-    { type: "scatter", mode: "markers+text", x: stops, y: leaves.map((leaf) => s.heights[leaf]), hoverinfo: "text",
-      customdata: leaves.map((leaf) => s.ids[leaf]), text: leaves.map((leaf) => String(s.ids[leaf])),
-      hovertext: leaves.map((leaf) => hoverText(s.ids[leaf])), textposition: "bottom center", cliponaxis: false,
-      marker: { size: 10, symbol: looks.map((look) => look.symbol), color: looks.map((look) => look.color), line: { width: 1.6 } } },
-  ];
-  const values = [...y, ...leaves.map((leaf) => s.heights[leaf])];
-  const log = s.log && values.every((value) => value > 0);
-  const low = Math.min(...values), high = Math.max(...values);
-  const range = log ? [Math.log10(low) - 0.12 * Math.log10(high / low), Math.log10(high) + 0.06 * Math.log10(high / low)]
-    : [low - 0.12 * (high - low), high + 0.06 * (high - low)];
-  Plotly.react(panel, traces, baseLayout({
-    xaxis: { title: { text: measured ? "distance walked in parameter space" : "place along the route" } },
-    yaxis: { type: log ? "log" : "linear", title: { text: plain(s.label) }, range: high > low ? range : undefined },
-  }), CONFIG);
+function drawSelection() {
+  state.connection = connection();
+  layers.graph("overlay");
+  if (map) layers.map("overlay");
+  drawProfile();
+  say();
 }
 
-function say(found) {
+function say() {
   const s = surface();
+  const found = state.connection;
   const [a, b] = state.picked;
-  const about = (id) => `Minimum ${id}: ${setNames[minima.set[id]]}, ${minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`).join(", ")}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
+  const about = (id) => {
+    const energies = minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`).join(", ");
+    return `Minimum ${id}: ${setNames[minima.set[id]]}, ${energies}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
+  };
   const lines = state.picked.map(about);
   if (!state.picked.length) lines.push("Pick a minimum in the graph, the map or the table; pick a second one for the route between the two.");
   if (b !== undefined) {
@@ -272,7 +124,8 @@ function say(found) {
 }
 
 function drawLegend() {
-  const { names, colors } = state.color === "set" ? { names: [], colors: [] } : grouping();
+  const { names, colors } = state.grouping;
+  byId("groups").parentElement.classList.toggle("basins", names.length > 0);
   byId("groups").replaceChildren(...names.map((name, k) => {
     const item = Object.assign(document.createElement("span"), { textContent: name });
     item.style.setProperty("--color", colors[k]);
@@ -360,7 +213,7 @@ function showPicked(id) {
 }
 
 function recolor() {
-  state.basins = superbasins(surface(), state.energy);
+  findGroups();
   drawGraph();
   drawMap();
   drawLegend();
@@ -395,13 +248,13 @@ function listen() {
     if (panel === "map" && !map) continue;
     const element = byId(panel);
     if (panel === "profile") Plotly.newPlot(element, [], {}, CONFIG);
-    element.on("plotly_click", ({ points }) => {
-      const id = points[0] && points[0].customdata;
-      if (id !== undefined && id !== null) pick(id);
-    });
+    const idOf = ({ points }) => (points[0] ? points[0].customdata : undefined);
+    element.on("plotly_hover", (event) => { if (idOf(event) !== undefined) showTip(idOf(event), event.event); });
+    element.on("plotly_unhover", () => { byId("tip").hidden = true; });
+    element.on("plotly_click", (event) => { if (idOf(event) !== undefined) pick(idOf(event)); });
     element.on("plotly_selected", (event) => {
       if (!event || panel === "profile") return;
-      const ids = event.points.map((point) => point.customdata).filter((id) => id !== undefined && id !== null);
+      const ids = event.points.map((point) => point.customdata);
       mark(ids.length ? [...new Set(ids)] : null);
     });
   }

@@ -75,6 +75,8 @@ def render_report(database: "LandscapeDatabase") -> str:
         data=script_json(page_data(views)),
         plotly=get_plotlyjs(),
         tree=_file("tree.js"),
+        layers=_file("layers.js"),
+        charts=_file("charts.js"),
         page=_file("page.js"),
     )
 

@@ -47,26 +47,6 @@ function nodeGroups(tree, groups) {
   return common;
 }
 
-// The lines of each group as x and y with NaN between them, up from each node and across to its parent; neutral
-// ones first, and last the stems of the components.
-function groupLines(tree, common, nGroups, top) {
-  const stems = nGroups + 1;
-  const place = (node) => (tree.parents[node] < 0 ? stems : common[node] + 1);
-  const counts = new Int32Array(nGroups + 2);
-  for (let node = 0; node < common.length; node++) counts[place(node)] += 4;
-  const lines = Array.from(counts, (count) => ({ x: new Float32Array(count).fill(NaN), y: new Float64Array(count).fill(NaN), n: 0 }));
-  for (let node = 0; node < common.length; node++) {
-    const above = tree.parents[node];
-    const line = lines[place(node)];
-    const end = above < 0 ? top : tree.heights[above];
-    const x = tree.x[node];
-    line.x.set([x, x, above < 0 ? x : tree.x[above]], line.n);
-    line.y.set([tree.heights[node], end, end], line.n);
-    line.n += 4;
-  }
-  return lines;
-}
-
 // The nodes under the merge that joins two leaves, and that merge (-1: they never join).
 function branchesBetween(tree, a, b) {
   const nodes = [];

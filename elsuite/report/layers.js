@@ -1,0 +1,125 @@
+// Two layers of our own inside a Plotly panel, in step with its axes: lines under the markers (a canvas: software
+// WebGL takes seconds for the lines of 10,000 minima, a canvas milliseconds), and over them what a click changes (SVG).
+"use strict";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function svgElement(name, attributes, text = "") {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = text;
+  return element;
+}
+
+// Pixels of the panel from data coordinates, drawn straight: [factor, shift] of each axis; log axes take log10.
+function transforms(panel) {
+  const straight = (axis) => {
+    const shift = axis._offset + axis.l2p(0);
+    return [axis._offset + axis.l2p(1) - shift, shift];
+  };
+  const { xaxis, yaxis } = panel._fullLayout;
+  const frame = { left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length };
+  return { x: straight(xaxis), y: straight(yaxis), logY: yaxis.type === "log", frame };
+}
+
+// Keep `drawLines(canvas context, transforms)` and `overlayShapes(transforms)` drawn whenever the panel is.
+function addLayers(panel, drawLines, overlayShapes) {
+  const canvas = document.createElement("canvas");
+  const overlay = svgElement("svg", { class: "overlay" });
+  const place = () => {
+    const container = panel.querySelector(".svg-container");
+    const gl = container && container.querySelector(".gl-container");
+    if (!gl) return false;
+    if (canvas.nextSibling !== gl) gl.before(canvas);
+    if (overlay.parentNode !== container) container.append(overlay);
+    return true;
+  };
+  const draw = (what) => {
+    if (!panel._fullLayout || !place()) return;
+    const given = transforms(panel);
+    const { width, height } = panel._fullLayout;
+    if (what !== "overlay") {
+      const ratio = window.devicePixelRatio || 1;
+      Object.assign(canvas, { width: width * ratio, height: height * ratio, className: "lines" });
+      Object.assign(canvas.style, { width: `${width}px`, height: `${height}px` });
+      const context = canvas.getContext("2d");
+      context.scale(ratio, ratio);
+      const { left, top, width: w, height: h } = given.frame;
+      context.beginPath();
+      context.rect(left, top, w, h);
+      context.clip();
+      drawLines(context, given);
+    }
+    for (const [key, value] of Object.entries({ width, height, viewBox: `0 0 ${width} ${height}` })) overlay.setAttribute(key, value);
+    const { left, top, width: w, height: h } = given.frame;
+    const inside = ([x, y]) => x >= left - 1 && x <= left + w + 1 && y >= top - 1 && y <= top + h + 1;
+    overlay.replaceChildren(...overlayShapes(given, inside));
+  };
+  for (const event of ["plotly_afterplot", "plotly_relayouting"]) panel.on(event, () => draw("all"));
+  return draw;
+}
+
+const toPixel = ({ x, y, logY }, px, py) => [x[0] * px + x[1], y[0] * (logY ? Math.log10(py) : py) + y[1]];
+
+// The branches of a tree, in the color of each node, neutral ones first: upright and level bars, as crisp rectangles.
+function drawBranches(context, given, tree, common, colors, neutral, top) {
+  const { x: [ax, bx], y: [ay, by], logY, frame } = given;
+  const n = tree.parents.length;
+  const px = new Float32Array(n), py = new Float32Array(n);
+  for (let node = 0; node < n; node++) {
+    px[node] = ax * tree.x[node] + bx;
+    py[node] = ay * (logY ? Math.log10(tree.heights[node]) : tree.heights[node]) + by;
+  }
+  const end = ay * (logY ? Math.log10(top) : top) + by;
+  const spacing = Math.abs(ax);
+  const wide = spacing > 4 ? 1.5 : spacing > 1 ? 1 : 0.6;
+  const right = frame.left + frame.width;
+  const several = tree.parents.reduce((count, above) => count + (above < 0), 0) > 1;
+  const byColor = new Map([[-1, []]]);
+  for (let node = 0; node < n; node++) {
+    if (!byColor.has(common[node])) byColor.set(common[node], []);
+    byColor.get(common[node]).push(node);
+  }
+  for (const [group, nodes] of byColor) {
+    context.fillStyle = group < 0 ? neutral : colors[group];
+    context.globalAlpha = group < 0 && n > 4000 ? 0.6 : 1;
+    for (const node of nodes) {
+      const above = tree.parents[node];
+      const x = px[node];
+      const up = above < 0 ? end : py[above];
+      if (above < 0 && several) {
+        for (let y = py[node]; y > up; y -= 4) context.fillRect(x - wide / 2, y - 2, wide, 2);
+        continue;
+      }
+      if (x >= frame.left - 2 && x <= right + 2) context.fillRect(x - wide / 2, up - wide / 2, wide, py[node] - up + wide / 2);
+      if (above >= 0) context.fillRect(Math.min(x, px[above]), up - wide / 2, Math.abs(px[above] - x), wide);
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+// Rings with names around picked minima, thin rings around marked ones, and a line.
+function selectionShapes(given, inside, { line, dashed, marked, picked }) {
+  const path = (points) => points.map((part) => `M${part.map(([x, y]) => toPixel(given, x, y).map((v) => v.toFixed(1)).join(" ")).join("L")}`).join("");
+  const { left, top, width, height } = given.frame;
+  const clip = svgElement("clipPath", { id: `clip-${(selectionShapes.count = (selectionShapes.count || 0) + 1)}` });
+  clip.append(svgElement("rect", { x: left, y: top, width, height }));
+  const cut = `url(#${clip.id})`;
+  const shapes = [clip];
+  if (dashed !== undefined) {
+    const [, y] = toPixel(given, 0, dashed);
+    shapes.push(svgElement("path", { class: "level", d: `M${left} ${y}H${left + width}`, "clip-path": cut }));
+  }
+  if (line.length) shapes.push(svgElement("path", { class: "route", d: path(line), "clip-path": cut }));
+  for (const [x, y] of marked) {
+    const at = toPixel(given, x, y);
+    if (inside(at)) shapes.push(svgElement("circle", { class: "marked", cx: at[0], cy: at[1], r: 6 }));
+  }
+  for (const [x, y, name] of picked) {
+    const at = toPixel(given, x, y);
+    if (!inside(at)) continue;
+    shapes.push(svgElement("circle", { class: "picked", cx: at[0], cy: at[1], r: 8, "data-id": name }));
+    shapes.push(svgElement("text", { class: "picked", x: at[0], y: at[1] + 22 }, name));
+  }
+  return shapes;
+}
