@@ -12,7 +12,7 @@ from elsuite.landscapes.analytic import (
 from elsuite.landscapes.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import LennardJones
-from elsuite.landscapes.datasets import DataSet, load_data
+from elsuite.landscapes.datasets import DATA_SETS, DataError, DataSet, fetch_data, load_data
 from elsuite.landscapes.declarations import symmetry_of
 from elsuite.landscapes.matching import same_up_to_symmetry
 from elsuite.landscapes.neural import MinibatchLandscape, NeuralLandscape, network_landscape
@@ -20,11 +20,13 @@ from elsuite.landscapes.symmetry import Axis, Block, Symmetry
 
 __all__ = [
     "ARCHITECTURES",
+    "DATA_SETS",
     "AnalyticLandscape",
     "Autoencoder",
     "Axis",
     "Block",
     "BoxLandscape",
+    "DataError",
     "DataLandscape",
     "DataSet",
     "FourGaussians",
@@ -40,6 +42,7 @@ __all__ = [
     "SeparableWells",
     "SixHumpCamel",
     "Symmetry",
+    "fetch_data",
     "load_data",
     "network_landscape",
     "same_up_to_symmetry",

@@ -1,6 +1,7 @@
 """The loss of a neural network on data as a landscape."""
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal, Self, final
 
@@ -241,7 +242,8 @@ def network_landscape(
             f"architecture {architecture!r} given; one of {', '.join(ARCHITECTURES)} is expected"
         )
     kind: Any = ARCHITECTURES[architecture]
-    sizes: dict[str, Any] = {"image": data.train_inputs.shape[1:3]}
+    shape = data.train_inputs.shape[1:]
+    sizes: dict[str, Any] = {"image": shape if len(shape) == 2 else (1, math.prod(shape))}
     if not kind.reconstructs:
         sizes["n_outputs"] = data.n_classes
     try:
