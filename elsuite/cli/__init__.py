@@ -1,6 +1,7 @@
 """The command line: a table of commands, each loaded only when it is called."""
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -65,7 +66,10 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; every expected error is one line on stderr and exit code 2."""
+    """Run the command line; every expected error is one line on stderr and exit code 2.
+
+    With the environment variable ELSUITE_TRACEBACK set, an error shows where it came from.
+    """
     try:
         status = commands.main(standalone_mode=False)
         sys.stdout.flush()
@@ -82,6 +86,8 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except (ValueError, OSError) as error:
+        if os.environ.get("ELSUITE_TRACEBACK"):
+            raise
         for line in str(error).splitlines() or [type(error).__name__]:
             click.echo(f"elsuite: {line}", err=True)
         sys.exit(2)

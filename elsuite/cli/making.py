@@ -1,6 +1,5 @@
 """Commands that build a database: demo, run."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -84,18 +83,8 @@ def run(study: str, out: str, seed: int | None, data_dir: str | None, dry_run: b
 def _run(study: Any, text: str, out: Path, data_dir: str | None) -> Path:
     from elsuite.exploration.run import StudyRun, run_study
 
-    _use_cores()
     with _progress() as progress:
         return run_study(StudyRun(study, text, out), data_folder=data_dir, progress=progress)
-
-
-def _use_cores() -> None:
-    """Give torch the cores that this process may use, no more: spinning threads cost tenfold."""
-    import torch
-
-    torch.set_num_threads(
-        max(1, len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1)
-    )
 
 
 def _with_seed(text: str, seed: int | None) -> str:

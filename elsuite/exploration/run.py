@@ -1,5 +1,6 @@
 """`run_study`: everything that a study file asks for, into one database; what is there already is not done again."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from elsuite import __version__
 from elsuite.database import LandscapeDatabase, open_database
@@ -22,11 +24,12 @@ from elsuite.exploration.sample import Progress, blocks_of, sample_into, starts_
 from elsuite.exploration.settings import all_settings
 from elsuite.exploration.spanning import connect_spanning
 from elsuite.exploration.study import PathsSection, Study, StudyError
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes import Landscape, NeuralLandscape
 
 __all__ = ["STORE_NAME", "StudyRun", "run_study", "study_pairs"]
 
 STORE_NAME = "landscape.elsuite"
+_SHARED_WORK = 10**8
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr", "networkx")
 
 
@@ -67,6 +70,7 @@ def run_study(run: StudyRun, *, data_folder: str | None = None, progress: Progre
         When the store holds another study: other data, another network, or other settings under the same name.
     """
     landscape = build_landscape(run.study, folder=data_folder)
+    torch.set_num_threads(_threads(landscape))
     with _opened(run, landscape) as database:
         for position, section in enumerate(run.study.minimizers):
             minimizer = build_minimizer(section)
@@ -84,6 +88,16 @@ def run_study(run: StudyRun, *, data_folder: str | None = None, progress: Progre
     if run.work.is_dir() and not any(run.work.iterdir()):
         run.work.rmdir()
     return run.store
+
+
+def _threads(landscape: NeuralLandscape) -> int:
+    """Return how many threads torch should use: one where an evaluation is too small to be shared.
+
+    A fixed rule, not a timing: sums depend on the number of threads, and equal studies shall give equal databases.
+    """
+    if landscape.n_parameters * landscape.n_samples < _SHARED_WORK:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _search(
