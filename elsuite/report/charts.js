@@ -150,10 +150,12 @@ function drawProfile() {
   const reach = log ? Math.log(high / low) : high - low;
   const below = log ? low * Math.exp(-0.14 * reach) : low - 0.14 * reach;
   const above = log ? high * Math.exp(0.06 * reach) : high + 0.06 * reach;
+  const first = !panel._fullLayout; // made when it is seen: a hidden panel has no size
   Plotly.react(panel, traces, baseLayout({
     xaxis: { title: { text: measured ? "distance walked in parameter space" : "place along the route" } },
     yaxis: energyAxis(s, log, below, above),
   }), CONFIG);
+  if (first) listenTo(panel);
 }
 
 // What is known of the minimum under the pointer, beside it.

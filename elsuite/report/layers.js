@@ -65,13 +65,15 @@ const toPixel = ({ x, y, logY }, px, py) => [x[0] * px + x[1], y[0] * (logY ? Ma
 function drawBranches(context, given, tree, common, colors, neutral, top) {
   const { x: [ax, bx], y: [ay, by], logY, frame } = given;
   const n = tree.parents.length;
+  const ratio = window.devicePixelRatio || 1;
+  const spacing = Math.abs(ax);
   const px = new Float32Array(n), py = new Float32Array(n);
   for (let node = 0; node < n; node++) {
-    px[node] = ax * tree.x[node] + bx;
+    const x = ax * tree.x[node] + bx;
+    px[node] = spacing > 4 ? Math.round(x * ratio) / ratio : x;
     py[node] = ay * (logY ? Math.log10(tree.heights[node]) : tree.heights[node]) + by;
   }
   const end = ay * (logY ? Math.log10(top) : top) + by;
-  const spacing = Math.abs(ax);
   const wide = spacing > 4 ? 1.5 : spacing > 1 ? 1 : 0.6;
   const right = frame.left + frame.width;
   const several = tree.parents.reduce((count, above) => count + (above < 0), 0) > 1;

@@ -115,7 +115,7 @@ function say() {
     else if (found.join < 0) lines.push(`No route of paths joins ${a} and ${b}.`);
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
-      lines.push(`They are joined at ${short(found.barrier)} (minimax barrier, ${s.label}), by the route ${steps.join(" – ")}${s.edges.all ? "" : " along the lowest spanning tree"}.`);
+      lines.push(`They are joined at ${s.label} ${short(found.barrier)}, the minimax barrier, by the route ${steps.join(" – ")}${s.edges.all ? "" : " along the lowest spanning tree"}.`);
     }
   }
   byId("said").replaceChildren(...lines.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
@@ -243,21 +243,21 @@ function setSurface(number) {
   recolor();
 }
 
+function listenTo(panel) {
+  const idOf = ({ points }) => (points[0] ? points[0].customdata : undefined);
+  panel.on("plotly_click", (event) => { if (idOf(event) !== undefined) pick(idOf(event)); });
+  panel.on("plotly_hover", (event) => { if (idOf(event) !== undefined) showTip(idOf(event), event.event); });
+  panel.on("plotly_unhover", () => { byId("tip").hidden = true; });
+  panel.on("plotly_selected", (event) => {
+    if (!event || panel.id === "profile") return;
+    const ids = event.points.map((point) => point.customdata);
+    mark(ids.length ? [...new Set(ids)] : null);
+  });
+}
+
 function listen() {
-  for (const panel of ["graph", "map", "profile"]) {
-    if (panel === "map" && !map) continue;
-    const element = byId(panel);
-    if (panel === "profile") Plotly.newPlot(element, [], {}, CONFIG);
-    const idOf = ({ points }) => (points[0] ? points[0].customdata : undefined);
-    element.on("plotly_hover", (event) => { if (idOf(event) !== undefined) showTip(idOf(event), event.event); });
-    element.on("plotly_unhover", () => { byId("tip").hidden = true; });
-    element.on("plotly_click", (event) => { if (idOf(event) !== undefined) pick(idOf(event)); });
-    element.on("plotly_selected", (event) => {
-      if (!event || panel === "profile") return;
-      const ids = event.points.map((point) => point.customdata);
-      mark(ids.length ? [...new Set(ids)] : null);
-    });
-  }
+  listenTo(byId("graph"));
+  if (map) listenTo(byId("map"));
   let waiting = 0;
   byId("energy").addEventListener("input", (event) => {
     cancelAnimationFrame(waiting);

@@ -1,5 +1,6 @@
 """The page: a template filled with sections; everything is inside the one file."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -10,10 +11,11 @@ from plotly.offline import get_plotlyjs
 
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.view import View
+from elsuite.report.contrasts import Contrast, contrasts, contrasts_table
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
 from elsuite.report.pictures import figures_section
-from elsuite.report.sections import lead, made_section, sets_key, sets_section, title_of, unordered
+from elsuite.report.sections import lead, made_section, sets_key, sets_section, table, title_of, unordered
 from elsuite.report.text import escape, script_json
 
 if TYPE_CHECKING:
@@ -63,11 +65,12 @@ def render_report(database: "LandscapeDatabase") -> str:
     """
     views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
     views = [view for view in views if np.isfinite(view.every_energy).any()]
+    found = contrasts(views)
     return Template(_file("page.html")).substitute(
         title=escape(title_of(database)),
         css=_file("page.css"),
         lead=escape(lead(database)),
-        found=unordered(findings(views)),
+        found=unordered(findings(views, found)) + _contrasts_section(found),
         sets=sets_section(database),
         figures=figures_section(views[0]) if views else "<p>There is nothing to draw yet.</p>",
         made=made_section(database),
@@ -79,6 +82,17 @@ def render_report(database: "LandscapeDatabase") -> str:
         charts=_file("charts.js"),
         page=_file("page.js"),
     )
+
+
+def _contrasts_section(found: Sequence[Contrast]) -> str:
+    if not found:
+        return ""
+    head, rows = contrasts_table(found)
+    caption = (
+        "Intervals by bootstrap (of path heights over minima, as pairs share them); δ = P(A > B) − P(A < B). Heights "
+        "are upper bounds of barriers."
+    )
+    return f"<details><summary>The comparisons in numbers</summary>{table(head, rows, caption=caption)}</details>"
 
 
 def _file(name: str) -> str:

@@ -1,0 +1,152 @@
+"""What differs between sets of different minimizers: losses, path heights, weights, distances, places on the map."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from elsuite.analysis import Comparison, compare, distances_to_origin, minima_by_set, pair_heights
+from elsuite.plotting.view import View, surface_name
+from elsuite.report.text import escape, number
+
+__all__ = ["Contrast", "contrasts", "contrasts_table", "sentence"]
+
+MOST_PAIRS = 4
+"""More pairs of sets than this make a table that no one reads."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One quantity compared between two sets.
+
+    Attributes
+    ----------
+    quantity : str
+    a, b : str
+        The sets.
+    means : tuple of float
+    result : Comparison
+    """
+
+    quantity: str
+    a: str
+    b: str
+    means: tuple[float, float]
+    result: Comparison
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the interval of the difference leaves out zero."""
+        low, high = self.result.interval
+        return low > 0 or high < 0
+
+
+def contrasts(views: Sequence[View]) -> list[Contrast]:
+    """Return the comparisons between sets that the data allow.
+
+    Parameters
+    ----------
+    views : sequence of View
+        One a surface.
+
+    Returns
+    -------
+    list of Contrast
+    """
+    found = [contrast for view in views for part in (_energies, _heights) for contrast in part(view)]
+    return [*found, *_norms(views[0]), *_map(views[0])] if views else []
+
+
+def sentence(contrast: Contrast) -> str:
+    """Return a contrast in words.
+
+    Parameters
+    ----------
+    contrast : Contrast
+
+    Returns
+    -------
+    str
+    """
+    first, second = (number(mean) for mean in contrast.means)
+    if not contrast.is_clear:
+        return f"{contrast.quantity}: no clear difference between {contrast.a} ({first}) and {contrast.b} ({second})."
+    word = "lower" if contrast.result.difference < 0 else "higher"
+    return f"{contrast.quantity}: {word} for {contrast.a} ({first}) than for {contrast.b} ({second})."
+
+
+def contrasts_table(found: Sequence[Contrast]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the table of contrasts, as HTML cells.
+
+    Parameters
+    ----------
+    found : sequence of Contrast
+
+    Returns
+    -------
+    tuple of (list of str, list of list of str)
+    """
+    head = ["Mean of", "A", "B", "A", "B", "Difference", "95 % interval", "Mann-Whitney p", "Cliff\N{RIGHT SINGLE QUOTATION MARK}s δ"]
+    rows = [
+        [
+            escape(contrast.quantity),
+            escape(contrast.a),
+            escape(contrast.b),
+            *(number(mean) for mean in contrast.means),
+            number(contrast.result.difference),
+            " to ".join(number(end) for end in contrast.result.interval),
+            "< 0.0001" if contrast.result.p_value < 1e-4 else number(contrast.result.p_value, 2),
+            number(contrast.result.cliffs_delta, 2),
+        ]
+        for contrast in found
+    ]
+    return head, rows
+
+
+def _rivals(view: View) -> list[tuple[str, str]]:
+    """Return the pairs of sets of different minimizers with the same stopping; all pairs where there is none."""
+    pairs = list(combinations(view.set_names, 2))
+    same = [(a, b) for a, b in pairs if "/" in a and a.partition("/")[2] == b.partition("/")[2]]
+    return (same or pairs)[:MOST_PAIRS]
+
+
+def _energies(view: View) -> Iterator[Contrast]:
+    ids = minima_by_set(view.database)
+    energies = view.every_energy
+    for a, b in _rivals(view):
+        left, right = (energies[ids[name]] for name in (a, b))
+        left, right = left[np.isfinite(left)], right[np.isfinite(right)]
+        if min(len(left), len(right)) > 1:
+            means = (float(left.mean()), float(right.mean()))
+            yield Contrast(surface_name(view.surface).capitalize(), a, b, means, compare(left, right))
+
+
+def _heights(view: View) -> Iterator[Contrast]:
+    found = pair_heights(view.database, view.surface) if view.database.n_paths else {}
+    for a, b in _rivals(view):
+        if a in found and b in found and min(len(found[a].heights), len(found[b].heights)) > 1:
+            means = (float(found[a].heights.mean()), float(found[b].heights.mean()))
+            name = f"Path height within the set, {surface_name(view.surface)}"
+            yield Contrast(name, a, b, means, compare(found[a], found[b]))
+
+
+def _norms(view: View) -> Iterator[Contrast]:
+    for a, b in _rivals(view):
+        value = distances_to_origin(view.database, a, b)
+        if min(len(value.distances_a), len(value.distances_b)) > 1:
+            means = (float(value.distances_a.mean()), float(value.distances_b.mean()))
+            yield Contrast("Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b))
+
+
+def _map(view: View) -> Iterator[Contrast]:
+    try:
+        first = view.embedding.coordinates[:, 0]
+    except ValueError:
+        return
+    sets = np.array(view.sets, dtype=object)
+    for a, b in _rivals(view):
+        left, right = first[sets == a], first[sets == b]
+        if min(len(left), len(right)) > 1:
+            means = (float(left.mean()), float(right.mean()))
+            yield Contrast("Kernel component 1", a, b, means, compare(left, right))
