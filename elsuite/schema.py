@@ -115,11 +115,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One group of the store: its row dim, its columns, and those that every `add` must give."""
+    """One group of the store: its row dim, its columns, and those that every `add` must give.
+
+    Coordinates are required only where points have a length at all.
+    """
 
     name: str
     dim: str
-    columns: Mapping[str, Column]
+    columns: dict[str, Column]
     required: tuple[str, ...] = ()
 
     @property
@@ -157,7 +160,7 @@ TABLES: Final[Mapping[str, Table]] = {
     "minima": _table(
         "minima",
         "minimum",
-        ("energy",),
+        ("energy", "coordinates"),
         Column("coordinates", "parameter", "point of the minimum", ("parameter",)),
         Column("energy", "float64", "energy on every surface", ("surface",)),
         Column("gradient_norm", "float64", "Euclidean norm of the gradient on the first surface"),

@@ -22,13 +22,14 @@ from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, Ta
 
 __all__ = [
     "Array",
+    "NewArray",
     "Write",
     "as_objects",
     "chunk_keys",
     "chunk_sizes",
     "clear_past",
-    "create_array",
-    "create_group",
+    "create_arrays",
+    "create_groups",
     "dims_of",
     "dtype_name",
     "is_string",
@@ -157,39 +158,59 @@ def open_arrays(store: Store, group: str, dim: str) -> dict[str, Array]:
     return run(work(), f"open {group} in {store}")
 
 
-def create_group(store: Store, name: str) -> None:
-    """Make an empty group."""
-    run(zarr_async.create_group(store=store, path=name, overwrite=True), f"create {name} in {store}")
+@dataclass(frozen=True)
+class NewArray:
+    """An array to be made: the table and column it is of, and its dtype, shape and dims."""
+
+    table: Table
+    column: Column
+    dtype: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
 
 
-def create_array(
-    store: Store,
-    table: Table,
-    column: Column,
-    dtype: str,
-    shape: tuple[int, ...],
-    *,
-    dims: tuple[str, ...] | None = None,
-) -> Array:
-    """Make the empty array of a column and return it."""
-    work = zarr_async.create_array(
+def create_groups(store: Store, tables: Iterable[Table]) -> None:
+    """Make empty groups; what is there already is removed."""
+
+    async def work() -> None:
+        for table in tables:
+            await zarr_async.create_group(
+                store=store, path=table.name, overwrite=True, attributes={"long_name": table.name}
+            )
+
+    run(work(), f"create groups in {store}")
+
+
+def create_arrays(store: Store, arrays: Iterable[NewArray]) -> dict[str, Array]:
+    """Make empty arrays and return them by the names of their columns."""
+
+    async def work() -> dict[str, Array]:
+        made = await asyncio.gather(*[_create(store, array) for array in arrays])
+        return {array.path.rsplit("/", 1)[1]: array for array in made}
+
+    return run(work(), f"create arrays in {store}")
+
+
+async def _create(store: Store, array: NewArray) -> Array:
+    column = array.column
+    attributes: dict[str, Any] = {"long_name": column.long_name}
+    if column.units:
+        attributes["units"] = column.units
+    return await zarr_async.create_array(
         store,
-        name=f"{table.name}/{column.name}",
-        shape=shape,
-        dtype=dtype,
-        chunks=chunk_shape(column, shape[1:], dtype),
-        fill_value=FILL[dtype],
+        name=f"{array.table.name}/{column.name}",
+        shape=array.shape,
+        dtype=array.dtype,
+        chunks=chunk_shape(column, array.shape[1:], array.dtype),
+        fill_value=FILL[array.dtype],
         # Weights are noise to a compressor: a tenth smaller, and up to three times slower.
         compressors=None if "parameter" in column.dims else "auto",
-        dimension_names=dims or (table.dim, *column.dims),
+        dimension_names=array.dims,
         # One folder an array, and not one a chunk.
         chunk_key_encoding={"name": "default", "separator": "."},
-        attributes=dict[str, Any](
-            {"long_name": column.long_name} | ({"units": column.units} if column.units else {})
-        ),
+        attributes=attributes,
         overwrite=True,
     )
-    return run(work, f"create {table.name}/{column.name} in {store}")
 
 
 def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> None:

@@ -28,7 +28,7 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
 
     Examples
     --------
-    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
     >>> _ = database.add(minima={"energy": [[0.5], [0.7]], "set": "sgd/train"})
     >>> describe(database)["sets"]
     {'sgd/train': 2}

@@ -1,5 +1,6 @@
 """The folder and the root of a store: what may be opened, what may be made, and clear errors for all else."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
@@ -95,10 +96,18 @@ def _check_new_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise StoreExistsError(f"{folder} is there already and is a file; choose another name")
     names = {item.name for item in folder.iterdir()}
-    if ROOT in names:
+    if ROOT in names and not _is_bare(folder / ROOT):
         raise StoreExistsError(f"{folder} is there already; open it with mode 'a' to add to it")
-    if names - {".lock", *TABLES} - {name for name in names if name.endswith(".partial")}:
+    if names - {".lock", ROOT, *TABLES} - {name for name in names if name.endswith(".partial")}:
         raise StoreExistsError(f"{folder} is there already and holds other files; choose another name")
+
+
+def _is_bare(root: Path) -> bool:
+    """Whether a root has no attributes: zarr makes it so with the first array, the database's come last."""
+    try:
+        return json.loads(root.read_bytes()).get("attributes", {}) == {}
+    except (ValueError, AttributeError):
+        return False
 
 
 def claim_folder(path: str | Path) -> tuple[Path, WriterLock]:

@@ -186,7 +186,6 @@ class LandscapeDatabase:
         ValueError
             For ids that are no whole numbers.
         """
-        self._check_open()
         wanted = np.atleast_1d(np.asarray(ids))
         if wanted.size == 0:
             wanted = wanted.astype(np.int64)
@@ -262,7 +261,7 @@ class LandscapeDatabase:
             self._opened.refresh()
 
     def close(self) -> None:
-        """Trim the arrays to what is committed and give the lock back; a second call does nothing."""
+        """Trim the arrays to what is committed and give the lock back; what was open can still be read."""
         if not self._closed:
             self._closed = True
             if self._writer is not None:

@@ -67,12 +67,13 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
         For a surface that the database does not have.
     """
     given = dict(rows) if isinstance(rows, Mapping) else _columns_of(table, rows)
-    if not given:
+    if not len(rows):
         return Batch(0, {}, {}, {})
-    n_rows = _count(table, given)
-    for name in table.required:
+    n_rows = _count(table, given) if isinstance(rows, Mapping) else len(rows)
+    required = [name for name in table.required if name != "coordinates" or context.n_parameters]
+    for name in required:
         if name not in given:
-            raise ValueError(f"{table.name}.{name} is missing; {table.name} need {', '.join(table.required)}")
+            raise ValueError(f"{table.name}.{name} is missing; {table.name} need {', '.join(required)}")
     columns: dict[str, Values] = {}
     pieces: dict[str, list[tuple[int, Values]]] = {}
     extra: dict[str, Column] = {}
@@ -90,12 +91,12 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
 
 
 def _columns_of(table: Table, rows: Any) -> dict[str, list[Any]]:
-    if isinstance(rows, str | bytes) or not all(isinstance(row, Mapping) for row in rows):
+    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(
             f"{table.name}: expected a mapping of columns or a sequence of rows, got {type(rows).__name__}"
         )
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names} if names else {}
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def _count(table: Table, given: Mapping[str, Any]) -> int:
@@ -156,7 +157,7 @@ def _column(table: Table, column: Column, values: Any, n_rows: int, context: Con
     if column.dims and column.dims[-1] in {"epoch", "point"}:
         values = _padded(table, column, values)
     dtype = context.dtype if column.dtype == "parameter" else column.dtype
-    if column.dims and isinstance(values, list | tuple):
+    if column.dims == ("surface",) and isinstance(values, list | tuple):
         hole = np.full(
             [size for size in _expected(column, n_rows, context)[1:] if isinstance(size, int)], np.nan
         )

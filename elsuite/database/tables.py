@@ -101,7 +101,7 @@ def dataset(
             data = indexing.LazilyIndexedArray(_Rows(array, n_rows))
         variables[name] = xr.Variable(dims, data, attributes)
     # Indexes of pandas: with numpy arrays xarray would load dask, half a second for every reading command.
-    coordinates = {table.dim: pd.RangeIndex(n_rows)}
+    coordinates: dict[str, Any] = {table.dim: pd.RangeIndex(n_rows)}
     if table.name != "paths":
         coordinates["surface"] = pd.Index(surfaces, dtype=object)
     return xr.Dataset(variables, coordinates)

@@ -242,24 +242,19 @@ def _heights(opened: _Opened) -> Iterator[Finding]:
 
 
 def _points(opened: _Opened) -> Iterator[Finding]:
-    """Coordinates: all rows whole; either every minimum has them or none."""
+    """Coordinates: every minimum has them, and they are finite."""
     array, n_rows = opened.arrays["minima"].get("coordinates"), opened.n_rows("minima")
     if array is None or array.shape[0] < n_rows or 0 in array.shape[1:]:
         return
-    finite, whole = np.zeros(n_rows, dtype=bool), np.zeros(n_rows, dtype=bool)
+    whole = np.zeros(n_rows, dtype=bool)
     try:
         for start, block in _blocks(array, n_rows):
-            good = np.isfinite(block)
-            finite[start : start + len(block)] = good.any(axis=1)
-            whole[start : start + len(block)] = good.all(axis=1)
+            whole[start : start + len(block)] = np.isfinite(block).all(axis=1)
     except DamagedStoreError as error:
         yield Finding("minima.coordinates", str(error))
         return
-    yield from _rows("minima.coordinates", np.flatnonzero(finite & ~whole), "a coordinate that is not finite")
-    if finite.any():
-        yield from _rows(
-            "minima.coordinates", np.flatnonzero(~finite), "no coordinates, though others have them,"
-        )
+    bad = np.flatnonzero(~whole)
+    yield from _rows("minima.coordinates", bad, "a coordinate that is missing or not finite")
 
 
 def _bulky(store: LocalStore, table: Table, arrays: Mapping[str, za.Array], n_rows: int) -> Iterator[Finding]:

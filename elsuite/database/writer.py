@@ -103,10 +103,13 @@ class Writer:
         rows = max([start + batch.n_rows, *(array.shape[0] for array in arrays.values())])
         rows = -(-rows // BLOCK_ROWS) * BLOCK_ROWS
         given = {name: [(0, values)] for name, values in batch.columns.items()} | batch.pieces
-        for name, pieces in given.items():
-            if name not in arrays and pieces:
-                column = batch.extra.get(name) or table.columns[name]
-                arrays[name] = _create(opened, table, column, rows, pieces[0][1].shape[1:])
+        columns = table.columns | batch.extra
+        new = [
+            _new_array(table, columns[name], opened.dtype, (rows, *pieces[0][1].shape[1:]))
+            for name, pieces in given.items()
+            if name not in arrays and pieces
+        ]
+        arrays |= za.create_arrays(opened.store, new) if new else {}
         shapes = []
         for name, array in arrays.items():
             inner = [array.shape[1:], *(values.shape[1:] for _, values in given.get(name, []))]
@@ -174,11 +177,6 @@ def _all_fill(values: Values) -> bool:
     return bool((values == FILL[str(values.dtype)]).all())
 
 
-def _create(opened: OpenStore, table: Table, column: Column, rows: int, inner: tuple[int, ...]) -> za.Array:
-    dtype = opened.dtype if column.dtype == "parameter" else column.dtype
-    return za.create_array(opened.store, table, column, dtype, (rows, *inner))
-
-
 def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
     """Make the three groups, then the root: a store is one only when it is whole.
 
@@ -192,15 +190,22 @@ def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
     """
     surfaces = np.array(root["surfaces"], dtype=object)
     sizes = {"surface": len(surfaces), "parameter": root["n_parameters"], "epoch": 0, "point": 0}
+    names = Column("surface", "str", "names of the surfaces")
+    za.create_groups(store, TABLES.values())
     for table in TABLES.values():
-        za.create_group(store, table.name)
-        for column in table.columns.values():
-            if not column.optional:
-                shape = (0, *(sizes[dim] for dim in column.dims))
-                own = dtype if column.dtype == "parameter" else column.dtype
-                za.create_array(store, table, column, own, shape)
+        new = [
+            _new_array(table, column, dtype, (0, *(sizes[dim] for dim in column.dims)))
+            for column in table.columns.values()
+            if not column.optional
+        ]
         if table.name != "paths":
-            names = Column("surface", "str", "names of the surfaces")
-            array = za.create_array(store, table, names, "str", surfaces.shape, dims=("surface",))
-            za.write([za.Write(array, 0, surfaces)], store)
+            new.append(za.NewArray(table, names, "str", surfaces.shape, ("surface",)))
+        arrays = za.create_arrays(store, new)
+        if table.name != "paths":
+            za.write([za.Write(arrays["surface"], 0, surfaces)], store)
     za.write_root(store, root)
+
+
+def _new_array(table: Table, column: Column, dtype: str, shape: tuple[int, ...]) -> za.NewArray:
+    own = dtype if column.dtype == "parameter" else column.dtype
+    return za.NewArray(table, column, own, shape, (table.dim, *column.dims))
