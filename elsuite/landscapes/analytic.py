@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import to_tensor
 
 __all__ = [
     "AnalyticLandscape",
@@ -70,7 +71,7 @@ class AnalyticLandscape(Landscape):
         ValueError
             Another shape than (n_points, P).
         """
-        points = torch.as_tensor(points, dtype=self.dtype)
+        points = to_tensor(points, dtype=self.dtype)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
             raise ValueError(
                 f"points of shape {tuple(points.shape)} given; {type(self).__name__} takes "

@@ -29,23 +29,41 @@ _SMALLEST_BATCH: Final = 256
 
 @dataclass(frozen=True)
 class _Activation:
-    """A function of each unit, and the gradient behind it from the gradient before, its input and its output."""
+    """A function of each unit.
 
-    forward: Callable[..., Tensor]
+    Attributes
+    ----------
+    forward, forward_ : callable
+        The function; `forward_` writes into what it is given.
+    backward : callable
+        The gradient behind it from the gradient before it, its input and its output.
+    """
+
+    forward: Callable[[Tensor], Tensor]
+    forward_: Callable[[Tensor], Tensor]
     backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _softplus_(values: Tensor) -> Tensor:
+    result: Tensor = _aten.softplus.out(values, 1, 20, out=values)
+    return result
 
 
 _ACTIVATIONS: Final = {
     nn.Softplus: _Activation(
-        functional.softplus, lambda gradient, before, after: _aten.softplus_backward(gradient, before, 1, 20)
+        functional.softplus,
+        _softplus_,
+        lambda gradient, before, _: _aten.softplus_backward(gradient, before, 1, 20),
     ),
     nn.ReLU: _Activation(
-        torch.relu, lambda gradient, before, after: _aten.threshold_backward(gradient, after, 0)
+        torch.relu, torch.relu_, lambda gradient, _, after: _aten.threshold_backward(gradient, after, 0)
     ),
     nn.Sigmoid: _Activation(
-        torch.sigmoid, lambda gradient, before, after: _aten.sigmoid_backward(gradient, after)
+        torch.sigmoid, torch.sigmoid_, lambda gradient, _, after: _aten.sigmoid_backward(gradient, after)
     ),
-    nn.Tanh: _Activation(torch.tanh, lambda gradient, before, after: _aten.tanh_backward(gradient, after)),
+    nn.Tanh: _Activation(
+        torch.tanh, torch.tanh_, lambda gradient, _, after: _aten.tanh_backward(gradient, after)
+    ),
 }
 
 
@@ -168,8 +186,8 @@ class DenseEvaluator(Evaluator):
             if i:
                 values = _product(layer.weights(points), values, layer.biases(points))
             if layer.activation:
-                forward = layer.activation.forward
-                values = forward(values) if values.requires_grad else forward(values, out=values)
+                needed = values.requires_grad
+                values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
         return values
 
     def _chunk(self, points: Tensor, samples: Samples, size: int) -> tuple[Tensor, list[Tensor]]:

@@ -1,6 +1,7 @@
 """How the energy of a network is computed at many points: what is common, and the loop for any module."""
 
 import abc
+import contextlib
 import copy
 import math
 from collections.abc import Iterator
@@ -66,12 +67,18 @@ class Network:
     def __init__(
         self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device
     ) -> None:
+        # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
+        self._template = copy.deepcopy(module).cpu()
         self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
         trained = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
         self.names = tuple(trained)
         self.shapes = tuple(tensor.shape for tensor in trained.values())
         self.sizes = [shape.numel() for shape in self.shapes]
         self.module.requires_grad_(False)
+        for layer in self.module.modules():
+            # cuDNN gives gradients of recurrent layers in training mode only; without dropout it is the same.
+            if isinstance(layer, nn.RNNBase) and not layer.dropout:
+                layer.training = True
         self.loss = loss
         self.dtype = dtype
         self.device = device
@@ -105,7 +112,7 @@ class Network:
         ValueError
             A tensor belongs to a layer without ``reset_parameters``.
         """
-        module = copy.deepcopy(self.module).cpu()
+        module = copy.deepcopy(self._template)
         # Layers draw from the global generator; it is put back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(seed))
@@ -150,15 +157,18 @@ class LoopEvaluator(Evaluator):
 
     def energies(self, points: Tensor, samples: Samples) -> Tensor:
         """Return the mean losses."""
-        energies = []
-        for k, point in enumerate(points):
-            own = samples.of_point(k)
-            parts = [
-                self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
-                for batch in own.batches(self.micro_batch)
-            ]
-            energies.append(parts[0] if len(parts) == 1 else torch.stack(parts).sum())
-        return torch.stack(energies) if energies else points.new_empty(0, dtype=torch.float64)
+        energies = [points.new_empty(0, dtype=torch.float64)]
+        # cuDNN's recurrent layers have no second derivative, which autograd may be asked for here.
+        without = points.is_cuda and points.requires_grad and torch.is_grad_enabled()
+        with torch.backends.cudnn.flags(enabled=False) if without else contextlib.nullcontext():
+            for k, point in enumerate(points):
+                own = samples.of_point(k)
+                parts = [
+                    self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
+                    for batch in own.batches(self.micro_batch)
+                ]
+                energies.append(torch.stack(parts).sum(0, keepdim=True))
+        return torch.cat(energies)
 
     def energies_and_gradients(self, points: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
         """Return the mean losses and gradients."""

@@ -13,6 +13,7 @@ from torch.nn import functional
 from elsuite.landscapes.activations import unit_activations
 from elsuite.landscapes.architectures import ARCHITECTURES
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.datasets import DataSet
 from elsuite.landscapes.declarations import symmetry_of
 from elsuite.landscapes.dense import DenseEvaluator, dense_layers
@@ -84,7 +85,7 @@ class NeuralLandscape(DataLandscape):
         given = {"train": (inputs, targets)} | ({} if test is None else {"test": test})
         self._samples = {name: self._as_samples(name, *pair) for name, pair in given.items()}
         self._network = Network(module, loss, dtype=self.dtype, device=self.device)
-        self._evaluator = _evaluator(self._network, self._samples["train"], byte_budget)
+        self._evaluator = _evaluator(self._network, self._samples, byte_budget)
         self.n_parameters = self._network.n_parameters
         self.symmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
@@ -121,7 +122,7 @@ class NeuralLandscape(DataLandscape):
 
     def minibatch(self, indices: Tensor) -> "MinibatchLandscape":
         """Return the landscape of the mean over some samples of the surface shown."""
-        indices = torch.as_tensor(indices, device=self.device)
+        indices = to_tensor(indices, device=self.device)
         if indices.ndim not in {1, 2} or indices.shape[-1] == 0:
             raise ValueError(
                 f"indices of shape {tuple(indices.shape)} given; (batch,) or (n_points, batch) is expected"
@@ -132,7 +133,7 @@ class NeuralLandscape(DataLandscape):
 
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """Return one point, shape (P,), as the module's named tensors (a ``state_dict`` without buffers)."""
-        return self._network.parameters(self._checked(torch.as_tensor(point)[None])[0])
+        return self._network.parameters(self._checked(to_tensor(point)[None])[0])
 
     def unit_activations(self, point: Tensor, *, n_samples: int = 1024) -> dict[str, Tensor]:
         """Return for each group of units what they give on the first samples, shape (n_units, n_values)."""
@@ -140,7 +141,7 @@ class NeuralLandscape(DataLandscape):
         return unit_activations(self._network.module, self.parameters(point), inputs, self.symmetry)
 
     def _checked(self, points: Tensor) -> Tensor:
-        points = torch.as_tensor(points, dtype=self.dtype, device=self.device)
+        points = to_tensor(points, dtype=self.dtype, device=self.device)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
             raise ValueError(
                 f"points of shape {tuple(points.shape)} given; this network takes (n_points, {self.n_parameters})"
@@ -157,7 +158,7 @@ class NeuralLandscape(DataLandscape):
         return Samples(x, y)
 
     def _as_tensor(self, values: Any) -> Tensor:
-        tensor = torch.as_tensor(values)
+        tensor = to_tensor(values)
         whole = not tensor.is_floating_point() and not tensor.is_complex()
         return tensor.to(device=self.device, dtype=torch.int64 if whole else self.dtype)
 
@@ -250,8 +251,8 @@ def network_landscape(
         module = kind(**sizes | options)
     except TypeError as error:
         raise ValueError(f"{architecture}: {error}") from None
-    inputs, test_inputs = torch.from_numpy(data.train_inputs), torch.from_numpy(data.test_inputs)
-    targets, test_targets = torch.from_numpy(data.train_targets), torch.from_numpy(data.test_targets)
+    inputs, test_inputs = to_tensor(data.train_inputs), to_tensor(data.test_inputs)
+    targets, test_targets = to_tensor(data.train_targets), to_tensor(data.test_targets)
     loss: LossFunction = functional.cross_entropy
     if kind.reconstructs:
         loss, targets, test_targets = functional.mse_loss, inputs.flatten(1), test_inputs.flatten(1)
@@ -274,13 +275,13 @@ def _device(name: Device) -> torch.device:
     return torch.device(name)
 
 
-def _evaluator(network: Network, samples: Samples, byte_budget: int) -> Evaluator:
+def _evaluator(network: Network, surfaces: dict[str, Samples], byte_budget: int) -> Evaluator:
     """Return the quickest evaluator that is right for the network."""
-    loss = check_function(network, samples)
+    loss = check_function(network, surfaces)
     layers = dense_layers(network.module)
     # Where some tensors are frozen, a point is shorter than the layers' tensors together.
     every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters
     if layers is not None and every_tensor and loss is not None:
         return DenseEvaluator(network, layers, loss, byte_budget)
-    size = activation_bytes(network, samples)
+    size = activation_bytes(network, surfaces["train"])
     return LoopEvaluator(network, loss, bytes_per_sample=size, byte_budget=byte_budget)

@@ -1,19 +1,20 @@
 """Whether a module and its loss are a function of parameters and samples, looked at before they are used."""
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from elsuite.landscapes.evaluation import Network, Samples
-from elsuite.landscapes.losses import KnownLoss, known_loss
+from elsuite.landscapes.losses import CrossEntropy, KnownLoss, known_loss
 
 __all__ = ["check_function"]
 
 _N_PROBED = 8
 
 
-def check_function(network: Network, samples: Samples) -> KnownLoss | None:
+def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLoss | None:
     """Refuse what is no function or no mean over samples; return the accurate form of the loss, if there is one.
 
     Returns
@@ -28,26 +29,19 @@ def check_function(network: Network, samples: Samples) -> KnownLoss | None:
     if not network.names:
         raise ValueError("the module has no parameter that requires a gradient; there is nothing to explore")
     _check_layers(network.module)
-    inputs, targets = samples.inputs[:_N_PROBED], samples.targets[:_N_PROBED]
-    module = copy.deepcopy(network.module)
-    buffers = {name: value.clone() for name, value in module.named_buffers()}
+    forms = {}
     with torch.no_grad():
-        first, second = module(inputs), module(inputs)
-        if not isinstance(first, Tensor):
-            raise ValueError(
-                f"the module returns {type(first).__name__}; one tensor (batch, ...) is expected"
-            )
-        if not _same(first, second):
-            raise ValueError(
-                "the module gives two results for the same inputs: call module.eval(), or take the randomness out"
-            )
-        changed = [name for name, value in module.named_buffers() if not _same(value, buffers[name])]
-        if changed:
-            raise ValueError(
-                f"the module changes its buffers ({', '.join(changed)}): call module.eval() before it is used here"
-            )
-        _check_mean(module, network, inputs, targets)
-    return known_loss(network.loss, first, targets)
+        for name, samples in surfaces.items():
+            module = copy.deepcopy(network.module)
+            inputs, targets = samples.inputs[:_N_PROBED], samples.targets[:_N_PROBED]
+            outputs = _outputs(module, name, inputs)
+            _check_same(module, inputs, outputs)
+            _check_mean(module, network, inputs, targets)
+            forms[name] = known_loss(network.loss, outputs, targets)
+            if isinstance(forms[name], CrossEntropy):
+                _check_classes(name, samples.targets, outputs.shape[1])
+    kinds = {type(form) for form in forms.values()}
+    return forms.popitem()[1] if len(kinds) == 1 else None
 
 
 def _check_layers(module: nn.Module) -> None:
@@ -62,13 +56,36 @@ def _check_layers(module: nn.Module) -> None:
             )
 
 
+def _outputs(module: nn.Module, surface: str, inputs: Tensor) -> Tensor:
+    try:
+        outputs = module(inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"{surface}: the module does not take inputs of shape {tuple(inputs.shape)}, {inputs.dtype}: "
+            f"{_first_line(error)}"
+        ) from error
+    if not isinstance(outputs, Tensor):
+        raise ValueError(f"the module returns {type(outputs).__name__}; one tensor (batch, ...) is expected")
+    return outputs
+
+
+def _check_same(module: nn.Module, inputs: Tensor, outputs: Tensor) -> None:
+    """Refuse a module that gives something else the second time, or that has changed."""
+    before = {name: value.clone() for name, value in module.named_buffers()}
+    if not _same(outputs, module(inputs)):
+        raise ValueError(
+            "the module gives two results for the same inputs: call module.eval(), or take the randomness out"
+        )
+    changed = [name for name, value in module.named_buffers() if not _same(value, before[name])]
+    if changed:
+        raise ValueError(f"the module changes its buffers ({', '.join(changed)}): call module.eval() first")
+
+
 def _check_mean(module: nn.Module, network: Network, inputs: Tensor, targets: Tensor) -> None:
     """Refuse a loss whose value on all probed samples is not the mean of its values on each."""
-    if len(inputs) < 2:
-        return
     whole = _loss(network, module(inputs), targets)
-    each = [_loss(network, module(inputs[i : i + 1]), targets[i : i + 1]) for i in range(len(inputs))]
-    mean = torch.stack(each).mean()
+    rows = [slice(i, i + 1) for i in range(len(inputs))]
+    mean = torch.stack([_loss(network, module(inputs[row]), targets[row]) for row in rows]).mean()
     if bool(torch.isfinite(mean)) and not torch.allclose(whole, mean, rtol=1e-3, atol=1e-6):
         raise ValueError(
             f"the loss of {len(inputs)} samples is {whole.item():.6g}, the mean of their losses {mean.item():.6g}: "
@@ -76,13 +93,34 @@ def _check_mean(module: nn.Module, network: Network, inputs: Tensor, targets: Te
         )
 
 
+def _check_classes(surface: str, targets: Tensor, n_outputs: int) -> None:
+    lowest, highest = int(targets.min()), int(targets.max())
+    if lowest < 0 or highest >= n_outputs:
+        raise ValueError(
+            f"{surface}: targets from {lowest} to {highest} given; the module has {n_outputs} outputs, so classes "
+            f"0 to {n_outputs - 1} are expected"
+        )
+
+
 def _loss(network: Network, outputs: Tensor, targets: Tensor) -> Tensor:
-    loss = network.loss(outputs, targets)
+    try:
+        loss = network.loss(outputs, targets)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ValueError(
+            f"the loss does not take outputs of shape {tuple(outputs.shape)}, {outputs.dtype}, and targets of "
+            f"shape {tuple(targets.shape)}, {targets.dtype}: {_first_line(error)}"
+        ) from error
     if not isinstance(loss, Tensor) or loss.ndim != 0:
-        shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
-        raise ValueError(f"the loss has shape {shape}; one number, the mean over samples, is expected")
+        shape = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"type {type(loss).__name__}"
+        raise ValueError(f"the loss has {shape}; one number, the mean over samples, is expected")
     return loss.double()
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
+    if not a.is_floating_point():
+        return torch.equal(a, b)
     return torch.allclose(a, b, rtol=1e-5, atol=1e-7, equal_nan=True)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
