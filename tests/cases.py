@@ -1,0 +1,76 @@
+"""One row an implementation: the tables that the conformance suites run over.
+
+A row is a function without arguments that makes the thing, so that this module imports nothing of elsuite. To add
+an implementation, add a row; every suite that runs over the table then has it.
+"""
+
+import numpy as np
+
+
+def landscape(name, *arguments, **settings):
+    """Return a row for a class in elsuite.landscapes."""
+
+    def make():
+        from elsuite import landscapes
+
+        return getattr(landscapes, name)(*arguments, **settings)
+
+    return make
+
+
+def images(n=30, shape=(8, 8), n_classes=4, seed=0):
+    """Return random images and labels, every class among them."""
+    generator = np.random.default_rng(seed)
+    return generator.random((n, *shape), dtype=np.float32), np.arange(n) % n_classes
+
+
+def network(architecture, *, shape=(8, 8), dtype="float64", byte_budget=2**30, **options):
+    """Return a row for a named network on random images, four classes, with a test surface."""
+
+    def make():
+        import torch
+
+        from elsuite.landscapes import DataSet, network_landscape
+
+        data = DataSet("random", *images(30, shape), *images(14, shape, seed=1))
+        return network_landscape(
+            architecture, data, dtype=getattr(torch, dtype), byte_budget=byte_budget, device="cpu", **options
+        )
+
+    return make
+
+
+def quartic(points):
+    """A surface of a user's own: coupled quartic wells."""
+    return ((points**2 - 1) ** 2).sum(1) + 0.3 * points.prod(1)
+
+
+# Surfaces given by a formula, which know all or some of their minima and transition states.
+ANALYTIC = {
+    "four gaussians": landscape("FourGaussians"),
+    "muller-brown": landscape("MullerBrown"),
+    "six-hump camel": landscape("SixHumpCamel"),
+    "wells, one": landscape("SeparableWells", (0.5,)),
+    "wells, four": landscape("SeparableWells", (1.0, 0.25, 2.0, 1.0)),
+    "function": landscape("FunctionLandscape", quartic, 3),
+    "lj2": landscape("LennardJones", 2),
+    "lj6": landscape("LennardJones", 6),
+    "lj7": landscape("LennardJones", 7),
+    "lj13": landscape("LennardJones", 13),
+}
+
+# Networks, in float64 so that finite differences mean something.
+NETWORKS = {
+    "fcp": network("fcp", hidden=(6, 5)),
+    "fcp, biases and tanh": network("fcp", hidden=(6, 5, 4), bias=True, activation="tanh"),
+    "fcp, one layer": network("fcp", hidden=()),
+    "fcp, sigmoid": network("fcp", hidden=(7,), activation="sigmoid"),
+    "fcp, tiny budget": network("fcp", hidden=(6, 5), byte_budget=2**11),
+    "autoencoder": network("autoencoder", hidden=(5, 3, 5)),
+    "autoencoder, biases and tanh": network("autoencoder", hidden=(4,), bias=True, activation="tanh"),
+    "lenet": network("lenet", shape=(12, 14), hidden=(8, 6), channels=(2, 3)),
+    "lstm": network("lstm", hidden=5),
+    "lstm, unrolled": network("lstm", hidden=5, unrolled=True),
+}
+
+LANDSCAPES = ANALYTIC | NETWORKS
