@@ -32,6 +32,13 @@ class UnrolledLSTM(nn.Module):
     True
     """
 
+    # What nn.LSTM calls these, for code that reads a layer's shape.
+    num_layers = 1
+    bias = True
+    batch_first = True
+    bidirectional = False
+    proj_size = 0
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.input_size = input_size
