@@ -64,8 +64,8 @@ def read_checkpoint(
         For a file that is no checkpoint, or one of another minimization: says what differs.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = dict(content)
         owner = json.loads(str(arrays["belongs_to"]))
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{path}: not a checkpoint of a minimization") from None

@@ -106,7 +106,8 @@ def _verdicts(minimizer: "Minimizer", landscape: Landscape, record: Record) -> d
     norm = state["gradient_norm"].double().cpu().numpy() if "gradient_norm" in state else np.full(n, np.inf)
     stationary = state["converged"].cpu().numpy() if "converged" in state else np.zeros(n, dtype=bool)
     lowest = epoch - record.best_epochs[record.active].max(axis=1)
-    diverged = np.isinf(energy) | (energy - first > _DIVERGED * np.maximum(1, np.abs(first)))
+    with np.errstate(invalid="ignore"):
+        diverged = np.isinf(energy) | (energy - first > _DIVERGED * np.maximum(1, np.abs(first)))
     target = -np.inf if minimizer.target_energy is None else minimizer.target_energy
     patience = np.inf if minimizer.patience is None else minimizer.patience
     ends: list[tuple[NDArray[np.bool_], Outcome, Callable[[int], str]]] = [

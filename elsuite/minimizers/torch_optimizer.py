@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -16,9 +16,19 @@ from elsuite.minimizers.settings import check_settings, setting
 __all__ = ["TorchOptimizer"]
 
 # These update each number by its own history alone, so many starts are one parameter of shape (n, P).
-_ELEMENTWISE = frozenset({
-    "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Rprop", "SGD",
-})  # fmt: skip
+_ELEMENTWISE: Final = (
+    torch.optim.ASGD,
+    torch.optim.Adadelta,
+    torch.optim.Adagrad,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+    torch.optim.Adamax,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+    torch.optim.RMSprop,
+    torch.optim.Rprop,
+    torch.optim.SGD,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,7 @@ class TorchOptimizer(Minimizer):
             raise ValueError(
                 f"TorchOptimizer.batch_size: given {self.batch_size}, allowed: at least 1, or None"
             )
+        _optimizer_class(self.optimizer)
         try:
             self._make(torch.zeros(2))
         except (TypeError, ValueError) as error:
@@ -64,7 +75,7 @@ class TorchOptimizer(Minimizer):
     @property
     def name(self) -> str:
         """See `Minimizer`."""
-        return self._class().__name__.lower()
+        return _optimizer_class(self.optimizer).__name__.lower()
 
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""
@@ -74,7 +85,7 @@ class TorchOptimizer(Minimizer):
 
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
         """See `Minimizer`."""
-        if self._class() not in {getattr(torch.optim, name) for name in _ELEMENTWISE}:
+        if _optimizer_class(self.optimizer) not in _ELEMENTWISE:
             return advance_one_by_one(
                 landscape, state, epoch=epoch, make=self._make, batch_size=self.batch_size
             )
@@ -92,32 +103,33 @@ class TorchOptimizer(Minimizer):
         known = evaluated(landscape, points) if whole else {"points": points}
         return state | _entries(optimizer.state[parameter], len(points)) | known | counts
 
-    def _class(self) -> type[torch.optim.Optimizer]:
-        """Return the optimizer's class.
-
-        Returns
-        -------
-        type
-
-        Raises
-        ------
-        ValueError
-            For a name that is none: says which there are.
-        """
-        if isinstance(self.optimizer, type) and issubclass(self.optimizer, torch.optim.Optimizer):
-            return self.optimizer
-        known = {
-            name: value
-            for name, value in vars(torch.optim).items()
-            if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
-        }
-        if self.optimizer not in known:
-            allowed = ", ".join(sorted(known))
-            raise ValueError(f"TorchOptimizer.optimizer: given {self.optimizer!r}, allowed: {allowed}")
-        return known[self.optimizer]
-
     def _make(self, parameter: Tensor) -> torch.optim.Optimizer:
-        return self._class()([parameter], **self.settings)
+        return _optimizer_class(self.optimizer)([parameter], **self.settings)
+
+
+def _optimizer_class(optimizer: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """Return the class of `torch.optim` with that name, or the class itself.
+
+    Returns
+    -------
+    type
+
+    Raises
+    ------
+    ValueError
+        For a name that is none: says which there are.
+    """
+    if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
+        return optimizer
+    known = {
+        name: value
+        for name, value in vars(torch.optim).items()
+        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
+    }
+    if optimizer not in known:
+        allowed = ", ".join(sorted(known))
+        raise ValueError(f"TorchOptimizer.optimizer: given {optimizer!r}, allowed: {allowed}")
+    return known[optimizer]
 
 
 def _memory(state: State) -> dict[str, Tensor]:
