@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         # name: (module, function, short help)
         "demo": ("elsuite.cli.making", "demo", "The whole chain on real data, in a few minutes."),
         "run": ("elsuite.cli.making", "run", "Build the database that a study file describes."),
+        "map": ("elsuite.cli.mapping", "map_", "Minima and transition states of a physical surface."),
         "info": ("elsuite.cli.reading", "info", "What a database holds."),
         "minima": ("elsuite.cli.reading", "minima", "List the minima."),
         "barrier": (

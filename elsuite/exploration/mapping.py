@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import networkx as nx
 import numpy as np
@@ -13,93 +12,30 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.keys import content_key, work_seed
 from elsuite.exploration.known_points import KnownPoints
+from elsuite.exploration.mapping_plan import MappingPlan, Task, describe_landscape, mapped_region
 from elsuite.exploration.mapping_rows import Discovery, new_rows
 from elsuite.exploration.mapping_work import (
     Region,
     between,
     from_random_points,
     hops,
-    leave,
+    leave_along_modes,
+    leave_anywhere,
     random_points,
     settle,
 )
 from elsuite.exploration.settings import all_settings
-from elsuite.landscapes import AnalyticLandscape
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import fingerprints, is_cluster
+from elsuite.landscapes.isomers import fingerprints
 from elsuite.paths import FourierPathFinder, PathFinder
-from elsuite.stationary import Box, Limits
+from elsuite.stationary import Limits
 
 __all__ = ["MappingPlan", "map_landscape"]
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-STARTS_AT_ONCE = 32
+POINTS_AT_ONCE = 32
 WALKERS = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class MappingPlan:
-    """How thoroughly a landscape is mapped.
-
-    Attributes
-    ----------
-    n_starts : int
-        Random starts; on a surface as many searches for transition states begin at random points too.
-    n_hops : int
-        Hops of basin hopping by each of four walkers, from the lowest minima of the starts.
-    temperature : float
-        Of basin hopping.
-    n_modes : int
-        Softest modes along which transition states are sought from every minimum, both ways; all there are, if fewer.
-    n_directions : int
-        Random directions a round, from every minimum.
-    n_rounds : int
-        Rounds of random directions at most; after a round that finds nothing new there is no other.
-    n_pairs : int
-        Paths searched at most while minima are not joined.
-    tolerance : float
-        Points as near as this are one.
-    seed : int
-    """
-
-    n_starts: int = 64
-    n_hops: int = 20
-    temperature: float = 1.0
-    n_modes: int = 40
-    n_directions: int = 20
-    n_rounds: int = 3
-    n_pairs: int = 30
-    tolerance: float = 1e-5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("n_starts", "n_hops", "n_modes", "n_directions", "n_rounds", "n_pairs", "seed"):
-            value = getattr(self, name)
-            least = 1 if name == "n_starts" else 0
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} {value!r} given; a whole number from {least} is expected")
-        if not self.tolerance > 0 or not self.temperature > 0:
-            raise ValueError(f"tolerance {self.tolerance} and temperature {self.temperature} given; positive ones are expected")
-
-
-@dataclass(frozen=True)
-class Task:
-    """One piece of work; its key says whether the database holds it already.
-
-    Attributes
-    ----------
-    stage : str
-        "starts", "hops", "random points", "modes", "directions" or "paths".
-    number : int
-        Of the batch, the minimum, or the pair.
-    round : int
-    """
-
-    stage: str
-    number: int = 0
-    round: int = 0
-    other: int = -1
 
 
 def map_landscape(
@@ -118,8 +54,8 @@ def map_landscape(
     """Return a database of the minima and verified transition states of a landscape.
 
     1. Minima are sampled from random starts, and by basin hopping from the lowest.
-    2. Transition states are sought uphill from random points (of a surface), from every minimum along its soft modes
-       both ways, then in random directions in rounds, until a round finds nothing new. Each is refined to a stationary
+    2. Transition states are sought uphill from random points, from every minimum along its soft modes both ways, then
+       in random directions in rounds, until a round finds nothing new. Each is refined to a stationary
        point, its index checked, and followed down on both sides; minima found on the way are searched from as well.
     3. While the minima are not all joined, paths between the parts are searched and refined from their tops.
 
@@ -168,7 +104,7 @@ def map_landscape(
     (3, array([-72.2489, -40.6648]))
     """
     plan = plan or MappingPlan(n_starts=n_starts, seed=seed)
-    region = _region(landscape, bounds, limits or Limits())
+    region = mapped_region(landscape, bounds, limits or Limits())
     database = _open(landscape, plan, store)
     mapping = _Mapping(landscape, plan, region, finder or FourierPathFinder(), database)
     try:
@@ -188,11 +124,20 @@ class _Mapping:
     """The state of one call: the database, the points known, and the work done."""
 
     def __init__(
-        self, landscape: Landscape, plan: MappingPlan, region: Region, finder: PathFinder, database: LandscapeDatabase
+        self,
+        landscape: Landscape,
+        plan: MappingPlan,
+        region: Region,
+        finder: PathFinder,
+        database: LandscapeDatabase,
     ) -> None:
         self.landscape, self.plan, self.region = landscape, plan, region
         self.finder, self.database = finder, database
-        self.identity = [_description(landscape), plan.seed, None if region.bounds is None else region.bounds.tolist()]
+        self.identity = [
+            describe_landscape(landscape),
+            plan.seed,
+            None if region.bounds is None else region.bounds.tolist(),
+        ]
         self.known = (KnownPoints(landscape, plan.tolerance), KnownPoints(landscape, plan.tolerance))
         for point in database.coordinates(np.arange(database.n_minima)).astype(np.float64):
             self.known[0].add(point)
@@ -200,14 +145,18 @@ class _Mapping:
             for point in database.paths["coordinates"].values.astype(np.float64):
                 self.known[1].add(point)
         runs = database.runs
-        columns = [runs[name].values.tolist() for name in ("key", "n_found")] if "n_found" in runs else [[], []]
+        columns = (
+            [runs[name].values.tolist() for name in ("key", "n_found")] if "n_found" in runs else [[], []]
+        )
         self.done: dict[int, int] = dict(zip(*columns, strict=True))
         self.keys: dict[Task, int] = {}
 
     def run(self, seconds: float | None, progress: Progress | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
         started = time.monotonic()
-        while (task := next((task for task in self.tasks() if self.key(task) not in self.done), None)) is not None:
+        while (
+            task := next((task for task in self.tasks() if self.key(task) not in self.done), None)
+        ) is not None:
             if seconds is not None and time.monotonic() - started > seconds:
                 break
             self.store(task, *self.perform(task))
@@ -231,12 +180,10 @@ class _Mapping:
 
     def tasks(self) -> Iterator[Task]:
         """Yield all work that the minima known now give rise to, in order; what follows depends on what is found."""
-        batches = range(-(-self.plan.n_starts // STARTS_AT_ONCE))
-        yield from (Task("starts", k) for k in batches)
+        yield from (Task("starts", k) for k in _batches(self.plan.n_starts))
         if self.plan.n_hops and len(self.known[0]):
             yield Task("hops")
-        if not is_cluster(self.landscape) and self.plan.n_modes:
-            yield from (Task("random points", k) for k in batches)
+        yield from (Task("random points", k) for k in _batches(self.plan.n_points))
         numbers = range(len(self.known[0]))
         if self.plan.n_modes:
             yield from (Task("modes", i) for i in numbers)
@@ -249,10 +196,12 @@ class _Mapping:
 
     def pairs(self) -> Iterator[Task]:
         """Yield the next pair of minima to be joined: the nearest in different parts that was not tried."""
-        graph = nx.Graph()
+        graph: nx.Graph[int] = nx.Graph()
         graph.add_nodes_from(range(len(self.known[0])))
         paths = self.database.paths
-        graph.add_edges_from(zip(paths["source"].values.tolist(), paths["target"].values.tolist(), strict=True))
+        graph.add_edges_from(
+            zip(paths["source"].values.tolist(), paths["target"].values.tolist(), strict=True)
+        )
         parts = list(nx.connected_components(graph))
         tried = sum(name == "paths" for name in self.database.runs["minimizer"].values.tolist())
         if len(parts) < 2 or tried >= self.plan.n_pairs:
@@ -273,26 +222,29 @@ class _Mapping:
         minima = self.known[0].points
         match task.stage:
             case "starts":
-                found = settle(*where, self.starts(task.number))
+                found = settle(*where, random_points(*where, self.numbers(task), plan.seed))
             case "hops":
                 lowest = np.argsort(self.energies(), kind="stable")[:WALKERS]
-                found = hops(*where, minima[lowest], n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
+                found = hops(
+                    *where, minima[lowest], n_hops=plan.n_hops, temperature=plan.temperature, seed=seed
+                )
             case "random points":
-                found = from_random_points(*where, self.starts(task.number))
+                found = from_random_points(*where, random_points(*where, self.numbers(task), plan.seed + 1))
             case "modes":
-                found = leave(*where, minima[task.number], n_modes=plan.n_modes, n_directions=0, seed=seed)
+                found = leave_along_modes(*where, minima[task.number], n_modes=plan.n_modes)
             case "directions":
-                found = leave(*where, minima[task.number], n_modes=0, n_directions=plan.n_directions, seed=seed)
+                found = leave_anywhere(
+                    *where, minima[task.number], n_directions=plan.n_directions, farther=task.round, seed=seed
+                )
             case _:
                 ends = (minima[task.number], minima[task.other])
                 found, _ = between(*where, ends, finder=self.finder, seed=seed)
         return found, time.monotonic() - began
 
-    def starts(self, batch: int) -> Array:
-        """Return the random points of one batch."""
-        first = batch * STARTS_AT_ONCE
-        numbers = range(first, min(first + STARTS_AT_ONCE, self.plan.n_starts))
-        return random_points(self.landscape, self.region, numbers, self.plan.seed)
+    def numbers(self, task: Task) -> range:
+        """Return the numbers of the random points of one batch."""
+        n = self.plan.n_starts if task.stage == "starts" else self.plan.n_points
+        return range(task.number * POINTS_AT_ONCE, min((task.number + 1) * POINTS_AT_ONCE, n))
 
     def energies(self) -> Array:
         """Return the energies of all minima on the surface that is mapped."""
@@ -330,28 +282,12 @@ class _Mapping:
         return sum(self.key(other) in self.done for other in stage), len(stage)
 
 
-def _region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits) -> Region:
-    if bounds is None:
-        if not isinstance(landscape, AnalyticLandscape):
-            return Region(None, limits)
-        bounds = landscape.bounds
-    box = np.asarray(bounds, dtype=np.float64)
-    shape = (2, landscape.n_parameters)
-    if box.shape != shape or not np.isfinite(box).all() or not (box[0] < box[1]).all():
-        raise ValueError(f"bounds of shape {box.shape} given; lowest and highest values, shape {shape}, are expected")
-    if limits.box is None:
-        margin = 0.5 * (box[1] - box[0])
-        limits = _with_box(limits, Box(box[0] - margin, box[1] + margin, free=is_cluster(landscape)))
-    return Region(box, limits)
-
-
-def _with_box(limits: Limits, box: Box) -> Limits:
-    values = {field.name: getattr(limits, field.name) for field in fields(Limits)}
-    return Limits(**(values | {"box": box}))
+def _batches(n_points: int) -> range:
+    return range(-(-n_points // POINTS_AT_ONCE))
 
 
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
-    description = _description(landscape)
+    description = describe_landscape(landscape)
     if store is not None and Path(store).exists():
         database = open_database(store, "a")
         there = database.attributes.get("landscape")
@@ -366,18 +302,3 @@ def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> 
         dtype="float64" if landscape.dtype.itemsize >= 8 else "float32",
         attributes={"landscape": description, "mapping": all_settings(plan)},
     )
-
-
-def _description(landscape: Landscape) -> dict[str, Any]:
-    """Return what tells the landscape from others: its class, size, surface shown, and plain settings."""
-    settings: dict[str, Any] = {}
-    if is_dataclass(landscape):
-        values = {field.name: getattr(landscape, field.name) for field in fields(landscape)}
-        plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
-        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
-    return {
-        "type": type(landscape).__name__,
-        "n_parameters": landscape.n_parameters,
-        "surface": landscape.surface,
-        "settings": settings,
-    }

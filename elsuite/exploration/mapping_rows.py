@@ -57,7 +57,9 @@ class Rows:
     message: str
 
 
-def new_rows(landscape: Landscape, found: Discovery, known: tuple[KnownPoints, KnownPoints], *, key: int, label: str) -> Rows:
+def new_rows(
+    landscape: Landscape, found: Discovery, known: tuple[KnownPoints, KnownPoints], *, key: int, label: str
+) -> Rows:
     """Return rows for the minima and transition states that were not known; they are known afterwards.
 
     Parameters
@@ -89,11 +91,15 @@ def new_rows(landscape: Landscape, found: Discovery, known: tuple[KnownPoints, K
         if states.number(verified.state.point) == n_before:
             source, target = (number(end) for end in verified.ends)
             new_states.append((verified, source, target))
-    message = f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
+    message = (
+        f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
+    )
     if found.failures:
         message += "; " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))
     return Rows(
-        _minima_rows(landscape, new_minima, key, label), _state_rows(landscape, new_states, key, label), message
+        _minima_rows(landscape, new_minima, key, label),
+        _state_rows(landscape, new_states, key, label),
+        message,
     )
 
 

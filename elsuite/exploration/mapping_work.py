@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elsuite.exploration.basin_hopping import basin_hopping
 from elsuite.exploration.mapping_rows import Discovery, VerifiedState
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import is_cluster, nearest_image
+from elsuite.landscapes.isomers import is_cluster, nearest_image, zero_modes
 from elsuite.paths import PathFinder, PathSearch
 from elsuite.sampling import start_seeds
 from elsuite.stationary import (
@@ -25,7 +25,16 @@ from elsuite.stationary import (
     search_from_minimum,
 )
 
-__all__ = ["Region", "between", "from_random_points", "hops", "leave", "random_points", "settle"]
+__all__ = [
+    "Region",
+    "between",
+    "from_random_points",
+    "hops",
+    "leave_along_modes",
+    "leave_anywhere",
+    "random_points",
+    "settle",
+]
 
 Array = NDArray[np.float64]
 TOPS = 6
@@ -70,7 +79,9 @@ def settle(landscape: Landscape, region: Region, points: Array) -> Discovery:
     return _discovery(ends, minima=minima, failures=failures)
 
 
-def hops(landscape: Landscape, region: Region, starts: Array, *, n_hops: int, temperature: float, seed: int) -> Discovery:
+def hops(
+    landscape: Landscape, region: Region, starts: Array, *, n_hops: int, temperature: float, seed: int
+) -> Discovery:
     """Return the minima that walkers from `starts` meet."""
     found = basin_hopping(
         landscape,
@@ -87,12 +98,33 @@ def hops(landscape: Landscape, region: Region, starts: Array, *, n_hops: int, te
     return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
 
 
-def leave(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int, n_directions: int, seed: int) -> Discovery:
-    """Return the transition states found from one minimum, along soft modes or else in random directions."""
-    if n_directions:
-        ways = np.random.default_rng(seed).standard_normal((n_directions, len(minimum)))
-        return _verified(landscape, region, search_from_minimum(landscape, minimum, directions=ways, limits=region.limits))
-    return _verified(landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits))
+def leave_along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
+    """Return the transition states found from one minimum along its soft modes, both ways."""
+    return _verified(
+        landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits)
+    )
+
+
+def leave_anywhere(
+    landscape: Landscape, region: Region, minimum: Array, *, n_directions: int, farther: int, seed: int
+) -> Discovery:
+    """Return the transition states found from one minimum in random directions, starting `farther` reaches away."""
+    ways = np.random.default_rng(seed).standard_normal((n_directions, len(minimum)))
+    ways -= np.einsum("pk,qk,nq->np", *[zero_modes(landscape, minimum[None])[0]] * 2, ways)
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    starts = minimum + farther * _reach(landscape, region) * ways
+    return _verified(
+        landscape, region, refine_transition_states(landscape, starts, directions=ways, limits=region.limits)
+    )
+
+
+def _reach(landscape: Landscape, region: Region) -> float:
+    """Return a length about a third of the way to a neighboring minimum: a guess, which decides cost only."""
+    if is_cluster(landscape):
+        return 0.5
+    if region.bounds is None:
+        return 10 * region.limits.first_radius
+    return 0.05 * float((region.bounds[1] - region.bounds[0]).min())
 
 
 def from_random_points(landscape: Landscape, region: Region, points: Array) -> Discovery:
@@ -107,7 +139,11 @@ def between(
     a, b = ends
     search = finder.find(landscape, a, nearest_image(landscape, a, b), seed=seed)
     tops, tangents = _tops(search)
-    return _verified(landscape, region, refine_transition_states(landscape, tops, directions=tangents, limits=region.limits)), search
+    return _verified(
+        landscape,
+        region,
+        refine_transition_states(landscape, tops, directions=tangents, limits=region.limits),
+    ), search
 
 
 def _tops(search: PathSearch) -> tuple[Array, Array]:

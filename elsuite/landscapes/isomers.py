@@ -121,7 +121,8 @@ def align_clusters(
     Two atoms of `a` off one line through the center are laid over pairs of atoms of `b`, those first that agree
     best in their distances from the center and from each other. Each such rotation is improved by turns: relabel
     (the Hungarian method), rotate (Kabsch), until nothing changes. Equal clusters are recognized surely; of
-    different ones the distance is the shortest over `n_rotations` starting rotations, mirrored ones counted, an upper bound.
+    different ones the distance is the shortest over `n_rotations` starting rotations, mirrored ones counted: an upper
+    bound.
 
     Parameters
     ----------
@@ -175,7 +176,7 @@ def point_group_order(points: ArrayLike, *, tolerance: float = 1e-4) -> int:
 
 
 def _centered(atoms: Array) -> Array:
-    return atoms - atoms.mean(axis=-2, keepdims=True)
+    return np.asarray(atoms - atoms.mean(axis=-2, keepdims=True))
 
 
 def _improve(fixed: Array, moving: Array, rotation: Array) -> Alignment:

@@ -5,7 +5,6 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import zero_modes
 from elsuite.stationary.hessian import as_point
 from elsuite.stationary.results import Refinement, StationaryOutcome, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
@@ -69,7 +68,10 @@ def classify_stationary_point(
         gradient_norm=float(np.linalg.norm(slope)),
         is_stationary=bool(np.linalg.norm(slope) <= gradient_tolerance),
         index=int((values < -_zero(everything, zero_tolerance)).sum()),
-        n_zero=int(count_zero(everything, zero_tolerance) - count_zero(everything[len(values) :], zero_tolerance) * n_top),
+        n_zero=int(
+            count_zero(everything, zero_tolerance)
+            - count_zero(everything[len(values) :], zero_tolerance) * n_top
+        ),
         eigenvalues=values,
         eigenvector=spectrum.lowest_vectors[0] if len(values) else np.zeros(landscape.n_parameters),
         complete=complete,
@@ -92,7 +94,9 @@ def ended(landscape: Landscape, state: State, index: int, limits: Limits) -> tup
         how = outcome or StationaryOutcome.BUDGET_SPENT
         n_zero = int(count_zero(values, limits.zero_tolerance))
         if landscape.n_parameters > DENSE_LIMIT and how is StationaryOutcome.CONVERGED:
-            point = classify_stationary_point(landscape, state.points[k], zero_tolerance=limits.zero_tolerance)
+            point = classify_stationary_point(
+                landscape, state.points[k], zero_tolerance=limits.zero_tolerance
+            )
             values, vector, n_zero = point.eigenvalues, point.eigenvector, point.n_zero
             how = _checked(point, index)
         results.append(
@@ -136,5 +140,7 @@ def as_points(landscape: Landscape, points: ArrayLike | Tensor) -> Array:
     """Return points as an array (n, P), or raise ValueError."""
     batch = np.array(points.detach().cpu() if isinstance(points, Tensor) else points, dtype=np.float64)
     if batch.ndim != 2 or batch.shape[1] != landscape.n_parameters:
-        raise ValueError(f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected")
+        raise ValueError(
+            f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected"
+        )
     return batch

@@ -51,7 +51,7 @@ class SteepestDescent(Rule):
     def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
         """Return the larger of the gradients at both ends, or their rounding where that is more."""
         norms = np.maximum(np.linalg.norm(old.gradients, axis=1), np.linalg.norm(new.gradients, axis=1))
-        return np.maximum(norms, 1e-9)
+        return np.asarray(np.maximum(norms, 1e-9))
 
 
 def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
@@ -62,12 +62,14 @@ def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
         # (1 - exp(-x)) / x is smooth at 0; large negative x overflow, and mean: too far.
         small = np.abs(exponents) < 1e-8
         with np.errstate(over="ignore", invalid="ignore"):
-            factors = np.where(small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents))
+            factors = np.where(
+                small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents)
+            )
             return -slopes * np.where(slopes == 0, 0.0, factors * durations[:, None])
 
     def too_far(parts: Array) -> Flags:
         with np.errstate(over="ignore"):
-            return ~(np.linalg.norm(parts, axis=1) <= radii)
+            return np.asarray(~(np.linalg.norm(parts, axis=1) <= radii))
 
     scale = np.maximum(np.abs(values).max(axis=1), np.finfo(float).tiny)
     low, high = np.log(1e-12 / scale), np.log(1e18 / scale)
@@ -168,7 +170,11 @@ def follow_down(
     """
     tops, vectors = as_points(landscape, transition_states), as_points(landscape, eigenvectors)
     if tops.shape != vectors.shape:
-        raise ValueError(f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected")
+        raise ValueError(
+            f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected"
+        )
     allowed = replace(limits or Limits(), first_radius=push)
-    ends = descend(landscape, np.concatenate([tops - push * vectors, tops + push * vectors]), error=error, limits=allowed)
+    ends = descend(
+        landscape, np.concatenate([tops - push * vectors, tops + push * vectors]), error=error, limits=allowed
+    )
     return tuple(zip(ends[: len(tops)], ends[len(tops) :], strict=True))

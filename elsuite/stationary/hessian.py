@@ -96,7 +96,7 @@ def hessian_operator(
 
     def multiply(vector: Array) -> Array:
         row = torch.as_tensor(np.ravel(vector), dtype=landscape.dtype, device=landscape.device)
-        return _numpy(products(row[None]))[0]
+        return np.asarray(_numpy(products(row[None]))[0])
 
     size = landscape.n_parameters
     return LinearOperator((size, size), matvec=multiply, rmatvec=multiply, dtype=np.float64)
@@ -128,7 +128,10 @@ def local_expansions(
     at_once = max(1, HESSIAN_NUMBERS // max(1, size * size))
     if len(batch) == 0:
         return np.empty(0), np.empty((0, size)), np.empty((0, size, size))
-    parts = [_expansion(landscape, part, method) for part in batch.split(at_once)]
+    parts = [
+        _expansion(landscape, part, method)
+        for part in torch.tensor_split(batch, list(range(at_once, len(batch), at_once)))
+    ]
     energies, gradients, hessians = (np.concatenate(column) for column in zip(*parts, strict=True))
     return energies, gradients, (hessians + hessians.transpose(0, 2, 1)) / 2
 
@@ -183,7 +186,8 @@ def _products(landscape: Landscape, point: Tensor, method: Method) -> Products:
             # A graph of one part of the data at a time, made anew for every call.
             _one_graph(parts[0][0], point)
             return lambda vectors: sum(
-                (weight * _one_graph(part, point)(vectors) for part, weight in parts), torch.zeros_like(vectors)
+                (weight * _one_graph(part, point)(vectors) for part, weight in parts),
+                torch.zeros_like(vectors),
             )
         except (RuntimeError, NotImplementedError):
             # Not differentiable twice: a layer without a second derivative, or an energy not made by torch.
@@ -199,7 +203,9 @@ def _parts(landscape: Landscape) -> Iterator[tuple[Landscape, float]]:
     if not isinstance(landscape, DataLandscape) or landscape.n_samples <= SAMPLES_AT_ONCE:
         yield landscape, 1.0
         return
-    for part in torch.arange(landscape.n_samples, device=landscape.device).split(SAMPLES_AT_ONCE):
+    for first in range(0, landscape.n_samples, SAMPLES_AT_ONCE):
+        last = min(first + SAMPLES_AT_ONCE, landscape.n_samples)
+        part = torch.arange(first, last, device=landscape.device)
         yield landscape.minibatch(part), len(part) / landscape.n_samples
 
 
@@ -227,10 +233,12 @@ def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor
     """Return central differences of gradients, a step of eps^(1/3) along each normalized vector."""
     lengths = vectors.norm(dim=1, keepdim=True)
     units = vectors / torch.where(lengths > 0, lengths, torch.ones_like(lengths))
-    step = torch.finfo(point.dtype).eps ** (1 / 3) * max(1.0, float(point.abs().max()))
+    step = float(torch.finfo(point.dtype).eps) ** (1 / 3) * max(1.0, float(point.abs().max()))
     both = torch.cat([point + step * units, point - step * units])
-    forward, backward = landscape.energy_and_gradient(both)[1].split(len(vectors))
-    return (forward - backward) / (2 * step) * lengths
+    gradients = landscape.energy_and_gradient(both)[1]
+    change: Tensor = gradients[: len(vectors)] - gradients[len(vectors) :]
+    products: Tensor = change / (2 * step) * lengths
+    return products
 
 
 def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Array, Array, Array]:
@@ -258,7 +266,9 @@ def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Ar
     n_points, size = points.shape
     if not gradients.requires_grad:
         return _numpy(energies), _numpy(gradients), np.zeros((n_points, size, size))
-    directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(size, n_points, size)
+    directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(
+        size, n_points, size
+    )
     rows = _all_backward(gradients, leaf, directions)
     return _numpy(energies), _numpy(gradients), _numpy(rows.transpose(0, 1))
 

@@ -46,12 +46,16 @@ class LocalModel:
     @property
     def slopes(self) -> Array:
         """The gradient's components along the vectors, shape (n, m)."""
-        return np.einsum("npm,np->nm", self.vectors, self.gradients)
+        return np.asarray(np.einsum("npm,np->nm", self.vectors, self.gradients))
 
     @property
     def finite(self) -> NDArray[np.bool_]:
         """Which points have numbers only, shape (n,)."""
-        return np.isfinite(self.energies) & np.isfinite(self.gradients).all(axis=1) & np.isfinite(self.values).all(axis=1)
+        return (
+            np.isfinite(self.energies)
+            & np.isfinite(self.gradients).all(axis=1)
+            & np.isfinite(self.values).all(axis=1)
+        )
 
 
 def local_model(landscape: Landscape, points: Array, guides: Array | None = None) -> LocalModel:
@@ -84,7 +88,9 @@ def mixed(model: LocalModel, rows: NDArray[np.int64], new: LocalModel) -> LocalM
 def _dense(landscape: Landscape, points: Array) -> LocalModel:
     energies, gradients, hessians = local_expansions(landscape, torch.from_numpy(points))
     modes = zero_modes(landscape, points)
-    bad = ~(np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies))
+    bad = ~(
+        np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies)
+    )
     hessians[bad], gradients[bad], energies[bad] = 0.0, 0.0, np.nan
     gradients -= np.einsum("npk,nqk,nq->np", modes, modes, gradients)
     values, vectors = without_zero_modes(hessians, modes)
@@ -138,4 +144,6 @@ def _orthogonal(vector: Array, modes: Array, basis: Array) -> Array | None:
 
 
 def _stacked(models: list[LocalModel]) -> LocalModel:
-    return LocalModel(*(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel)))
+    return LocalModel(
+        *(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel))
+    )

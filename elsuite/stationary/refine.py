@@ -58,7 +58,8 @@ class EigenvectorFollowing(Rule):
 
         A mode that is about to turn over has no curvature, and foretells no change.
         """
-        return np.maximum(np.linalg.norm(foretold, axis=1), 0.1 * np.linalg.norm(old.gradients, axis=1))
+        change, gradient = (np.linalg.norm(rows, axis=1) for rows in (foretold, old.gradients))
+        return np.asarray(np.maximum(change, 0.1 * gradient))
 
 
 def _bounded_newton(slopes: Array, values: Array) -> Array:

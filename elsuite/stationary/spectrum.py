@@ -1,5 +1,7 @@
 """The ends of a Hessian's spectrum: `hessian_spectrum`."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
@@ -74,7 +76,9 @@ def hessian_spectrum(
         )
     known = size - modes.shape[1]
     if size <= max(dense_limit, 2 * (n_lowest + n_highest + extra) + 2):
-        return _dense(landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance))
+        return _dense(
+            landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance)
+        )
     counter = [0]
     operator = _deflated(hessian_operator(landscape, position), modes, counter)
     start = np.random.default_rng(seed).standard_normal(size)
@@ -83,7 +87,9 @@ def hessian_spectrum(
     low, low_vectors = _lanczos(operator, "SA", n_lowest + extra, start, tolerance)
     low, low_vectors = _without_smallest(low, low_vectors, extra)
     values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
-    residuals = np.array([np.linalg.norm(operator.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)])
+    residuals = np.array(
+        [np.linalg.norm(operator.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)]
+    )
     return _spectrum(values, vectors, residuals, (len(low), tolerance, counter[0]))
 
 
@@ -129,7 +135,7 @@ def _deflated(operator: LinearOperator, modes: Array, counter: list[int]) -> Lin
 
 
 def _lanczos(
-    operator: LinearOperator, which: str, number: int, start: Array, tolerance: float
+    operator: LinearOperator, which: Literal["LA", "SA"], number: int, start: Array, tolerance: float
 ) -> tuple[Array, Array]:
     """Return eigenvalues, ascending, and eigenvectors, rows; fewer than asked for where they did not converge."""
     size = len(start)
@@ -137,7 +143,9 @@ def _lanczos(
         return np.empty(0), np.empty((0, size))
     room = min(size - 1, max(4 * number + 1, 40))
     try:
-        values, vectors = eigsh(operator, k=number, which=which, v0=start, ncv=room, tol=tolerance, maxiter=200)
+        values, vectors = eigsh(
+            operator, k=number, which=which, v0=start, ncv=room, tol=tolerance, maxiter=200
+        )
     except ArpackNoConvergence as stop:
         values, vectors = stop.eigenvalues, stop.eigenvectors
     except ArpackError:  # a start without any component, as for a Hessian of zeros

@@ -44,7 +44,9 @@ class Box:
             return np.asarray(((points >= self.lowest) & (points <= self.highest)).all(axis=1))
         atoms = points.reshape(len(points), -1, 3)
         distances = np.linalg.norm(atoms - atoms.mean(axis=1, keepdims=True), axis=-1)
-        corner = max(float(np.linalg.norm(bound.reshape(-1, 3), axis=1).max()) for bound in (self.lowest, self.highest))
+        corner = max(
+            float(np.linalg.norm(bound.reshape(-1, 3), axis=1).max()) for bound in (self.lowest, self.highest)
+        )
         return np.asarray((distances <= corner).all(axis=1))
 
 
@@ -160,7 +162,9 @@ def count_zero(values: Array, tolerance: float) -> NDArray[np.int64]:
     return np.asarray((size <= bound).sum(axis=-1), dtype=np.int64)
 
 
-def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits) -> State:
+def _advanced(
+    landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits
+) -> State:
     """Return the state after one trial step of the searches `going`."""
     old, radii = chosen(state.model, going), state.radii[going]
     parts, guides = rule.steps(old, radii, state.guides[going])
@@ -180,7 +184,13 @@ def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule
     n_steps[going] += 1
     n_gradients[going] += new.n_gradients
     return State(
-        points, mixed(state.model, going[taken], chosen(new, taken)), all_radii, follow, state.outcomes, n_steps, n_gradients
+        points,
+        mixed(state.model, going[taken], chosen(new, taken)),
+        all_radii,
+        follow,
+        state.outcomes,
+        n_steps,
+        n_gradients,
     )
 
 
@@ -204,6 +214,7 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
         (state.radii < SHORTEST * limits.first_radius, StationaryOutcome.STALLED),
     )
     outcomes = tuple(
-        known or next((outcome for test, outcome in tests if test[k]), None) for k, known in enumerate(state.outcomes)
+        known or next((outcome for test, outcome in tests if test[k]), None)
+        for k, known in enumerate(state.outcomes)
     )
     return replace(state, outcomes=outcomes)

@@ -1,0 +1,100 @@
+"""The command that maps a physical landscape: map."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from elsuite.cli.common import example, json_option, print_json, print_table
+from elsuite.cli.making import _progress
+
+__all__ = ["SURFACES", "map_", "named_surface"]
+
+SURFACES: Mapping[str, str] = MappingProxyType(
+    {
+        "muller-brown": "MullerBrown",
+        "six-hump-camel": "SixHumpCamel",
+        "four-gaussians": "FourGaussians",
+        "separable-wells": "SeparableWells",
+    }
+)
+"""Surfaces by name, and the classes in `elsuite.landscapes`; clusters are lj2, lj3, lj4 and so on."""
+
+
+def named_surface(name: str) -> Any:
+    """Return the landscape of a name: one of `SURFACES`, or ljN for N atoms.
+
+    Raises
+    ------
+    ValueError
+        For another name; says which there are.
+    """
+    from elsuite import landscapes
+
+    if name in SURFACES:
+        return getattr(landscapes, SURFACES[name])()
+    if match := re.fullmatch(r"lj([1-9][0-9]{0,3})", name):
+        return landscapes.LennardJones(int(match[1]))
+    raise ValueError(f"no surface {name!r}; there are: {', '.join(SURFACES)}, and ljN for N atoms, such as lj7")
+
+
+@click.command(name="map", epilog=example("elsuite map lj7 --out lj7.elsuite && elsuite tree lj7.elsuite"))
+@click.argument("surface", metavar="SURFACE")
+@click.option("--out", type=click.Path(), required=True, metavar="STORE", help="The database, or one to go on with.")
+@click.option("--starts", type=click.IntRange(min=1), default=64, show_default=True, metavar="N", help="Random starts.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, metavar="N", help="Seed.")
+@click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Begin no new piece of work after so long.")
+@json_option
+def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, json_: bool) -> None:
+    """Find the minima and transition states of SURFACE, and what joins what.
+
+    SURFACE is muller-brown, six-hump-camel, four-gaussians, separable-wells, or ljN: the Lennard-Jones cluster of N
+    atoms. Killed or interrupted, the same command goes on from what is committed.
+    """
+    landscape = named_surface(surface)
+    with _progress() as progress:
+        facts = _map(landscape, Path(out), (starts, seed, seconds), progress)
+    if json_:
+        print_json(facts)
+        return
+    merges = facts.pop("merges")
+    print_table(["", surface], [[name, _in_full(value)] for name, value in facts.items()])
+    click.echo()
+    print_table(["merge at", "joins"], [[_in_full(m["height"]), " + ".join(map(str, m["joins"]))] for m in merges])
+
+
+def _in_full(value: Any) -> Any:
+    """Return an energy with the digits that a transition state is known to."""
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+def _map(
+    landscape: Any,
+    store: Path,
+    settings: tuple[int, int, float | None],
+    progress: Callable[[str, int, int], None] | None,
+) -> dict[str, Any]:
+    import torch
+
+    from elsuite.analysis import disconnectivity_tree
+    from elsuite.exploration.mapping import map_landscape
+    from elsuite.network import transition_network
+
+    torch.set_num_threads(1)  # these tensors are small: more threads wait for each other
+    n_starts, seed, seconds = settings
+    with map_landscape(
+        landscape, n_starts=n_starts, seed=seed, store=store, seconds=seconds, progress=progress
+    ) as database:
+        tree = disconnectivity_tree(transition_network(database, surface=landscape.surface))
+        merges = [{"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges]
+        return {
+            "store": str(store),
+            "n_minima": database.n_minima,
+            "n_transition_states": database.n_paths,
+            "n_components": len(tree.leaves) - sum(len(m["joins"]) - 1 for m in merges),
+            "lowest_energy": min(tree.energies, default=None),
+            "merges": merges,
+        }
