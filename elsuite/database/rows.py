@@ -123,9 +123,9 @@ def _inferred(table: Table, name: str, values: Any) -> str:
     if known and all(isinstance(value, str) for value in known):
         return "str"
     kind = np.asarray(known).dtype.kind
-    if kind in "biu" and len(known) == np.size(np.asarray(values, dtype=object)):
+    if known and kind in "biu":
         return "int64"
-    if kind in "biuf":
+    if kind == "f":
         return "float64"
     raise ValueError(
         f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are"
@@ -252,9 +252,9 @@ def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
 
 
 def _integers(where: str, values: Any, dtype: str) -> Values:
-    if isinstance(values, list | tuple):
-        values = [FILL[dtype] if value is None else value for value in values]
     raw = np.asarray(values)
+    if raw.dtype.kind == "O" and raw.ndim == 1:
+        raw = np.asarray([FILL[dtype] if value is None else value for value in raw])
     if raw.size == 0:
         return raw.astype(dtype)
     if raw.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in raw.ravel()):
@@ -309,16 +309,18 @@ def _pieces(
 
 def _complete_paths(columns: dict[str, Values], n_rows: int, context: Context) -> None:
     """Fill in the surface where there is one only and the kind `path`; check the names given."""
-    if "surface" not in columns:
-        if len(context.surfaces) > 1:
-            raise ValueError(f"paths.surface is missing; the surfaces are {', '.join(context.surfaces)}")
-        columns["surface"] = np.full(n_rows, context.surfaces[0], dtype=object)
-    columns.setdefault("kind", np.full(n_rows, KINDS[0], dtype=object))
-    for surface in columns["surface"]:
-        if surface not in context.surfaces:
-            raise NotFoundError(
-                f"paths.surface: no surface {surface!r}; the surfaces are {', '.join(context.surfaces)}"
-            )
-    for kind in columns["kind"]:
-        if kind not in KINDS:
-            raise ValueError(f"paths.kind: {kind!r} given, {' or '.join(KINDS)} allowed")
+    nothing = np.full(n_rows, "", dtype=object)
+    surface = columns.get("surface", nothing)
+    if len(context.surfaces) == 1:
+        surface = np.where(surface == "", context.surfaces[0], surface).astype(object)
+    elif "" in surface:
+        raise ValueError(f"paths.surface is missing; the surfaces are {', '.join(context.surfaces)}")
+    kind = columns.get("kind", nothing)
+    kind = np.where(kind == "", KINDS[0], kind).astype(object)
+    columns |= {"surface": surface, "kind": kind}
+    for name in set(surface.tolist()) - set(context.surfaces):
+        raise NotFoundError(
+            f"paths.surface: no surface {name!r}; the surfaces are {', '.join(context.surfaces)}"
+        )
+    for name in set(kind.tolist()) - set(KINDS):
+        raise ValueError(f"paths.kind: {name!r} given, {' or '.join(KINDS)} allowed")
