@@ -157,7 +157,8 @@ def _say_found(store: Path) -> None:
         print_table(["set", "minima", *(f"mean {s} loss" for s in surfaces)], set_rows(database))
         click.echo()
         print_table(
-            ["surface", "paths", "components", "median height", "all joined at"], joined_rows(database)
+            ["surface", "pairs with a path", "median height", "minima joined", "last join at"],
+            joined_rows(database),
         )
 
 

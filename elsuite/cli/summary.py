@@ -22,15 +22,14 @@ def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
 
 
 def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
-    """Return for each surface: name, paths, components, median height, and the height that joins all minima."""
+    """Return for each surface: name, pairs with a path, their median height, minima joined, height of the last join."""
     rows: list[list[Any]] = []
     for surface in database.surfaces:
         network = transition_network(database, surface=surface)
         tree = disconnectivity_tree(network)
         heights = [energy for *_, energy in network.edges(data="energy")]
-        n_components = len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges)
-        top = tree.merges[-1].height if len(tree.merges) and n_components == 1 else None
-        rows.append(
-            [surface, len(heights), n_components, float(np.median(heights)) if heights else None, top]
-        )
+        joined = max((sum(map(len, merge.members)) for merge in tree.merges), default=0)
+        last = tree.merges[-1].height if len(tree.merges) else None
+        median = float(np.median(heights)) if heights else None
+        rows.append([surface, len(heights), median, f"{joined} of {len(tree.leaves)}", last])
     return rows

@@ -20,7 +20,7 @@ from elsuite.exploration.settings import all_settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
 
-__all__ = ["Block", "Progress", "blocks_of", "minimize_block", "sample_into"]
+__all__ = ["Block", "Progress", "blocks_of", "minimize_block", "run_minimizer", "sample_into"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -133,6 +133,40 @@ def sample_into(
         add_batch(database, select_lowest(joined(batches), keep), sync=True)
         for path in waiting:
             path.unlink()
+
+
+def run_minimizer(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    minimizer: Minimizer,
+    *,
+    seeds: Sequence[int],
+    label: str | None = None,
+    keep: int | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Descend from one random start for each seed and store the runs and their solutions.
+
+    The solutions are the sets ``"label/surface"``, one for each surface of the landscape: the point at the minimum of
+    that surface's curve. Runs that the database holds are not done again. With a `folder`, checkpoints are kept there
+    while it runs, and a killed call goes on where it was.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> from elsuite.minimizers import LBFGSGSS
+    >>> landscape = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
+    ...     run_minimizer(database, landscape, LBFGSGSS(), seeds=range(3))
+    ...     database.n_minima
+    3
+    """
+    identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
+    blocks = blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity)
+    where = None if folder is None else Path(folder)
+    sample_into(database, landscape, blocks, keep=keep, folder=where, progress=progress)
 
 
 def _finished_block(

@@ -99,5 +99,5 @@ def test_the_demonstration_ends_with_database_pictures_and_page(elsuite, tmp_pat
     for kind in ("disconnectivity", "heights", "kpca", "distances", "losses", "clustering"):
         for ending in ("png", "svg"):
             assert (tmp_path / "figures" / f"{kind}.{ending}").stat().st_size > 1_000
-    for words in ("sgd/train", "lbfgs-gss/test", "report.html", "landscape.elsuite", "components"):
+    for words in ("sgd/train", "lbfgs-gss/test", "report.html", "landscape.elsuite", "minima joined"):
         assert words in out
