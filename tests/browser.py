@@ -46,7 +46,9 @@ class Browser:
         self.session = None
         targets = self.send("Target.getTargets")["targetInfos"]
         page = next(target for target in targets if target["type"] == "page")
-        self.session = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
+        self.session = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)[
+            "sessionId"
+        ]
         for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable")
         self.resize(width, height)
@@ -98,11 +100,15 @@ class Browser:
         parameters = message.get("params", {})
         if message.get("method") == "Runtime.exceptionThrown":
             details = parameters["exceptionDetails"]
-            self.messages.append(("exception", details.get("exception", {}).get("description", details["text"])))
+            self.messages.append(
+                ("exception", details.get("exception", {}).get("description", details["text"]))
+            )
         if message.get("method") == "Log.entryAdded":
             self.messages.append((parameters["entry"]["level"], parameters["entry"]["text"]))
         if message.get("method") == "Runtime.consoleAPICalled":
-            self.messages.append((parameters["type"], str([value.get("value") for value in parameters["args"]])))
+            self.messages.append(
+                (parameters["type"], str([value.get("value") for value in parameters["args"]]))
+            )
 
     @property
     def errors(self):
@@ -111,7 +117,13 @@ class Browser:
         return [text for level, text in self.messages if level in {"error", "exception", "assert"}]
 
     def resize(self, width, height, *, scale=1, mobile=False):
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=mobile,
+        )
 
     def dark(self, on=True):
         value = "dark" if on else "light"
@@ -145,12 +157,28 @@ class Browser:
 
     def click(self, x, y):
         for kind, buttons in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)):
-            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left" if kind != "mouseMoved" else "none", buttons=buttons, clickCount=1)
+            self.send(
+                "Input.dispatchMouseEvent",
+                type=kind,
+                x=x,
+                y=y,
+                button="left" if kind != "mouseMoved" else "none",
+                buttons=buttons,
+                clickCount=1,
+            )
             if kind == "mouseMoved":
                 time.sleep(0.15)  # hovering comes first: Plotly clicks on what is hovered
 
     def press(self, key):
-        codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "ArrowUp": 38, "ArrowRight": 39, "ArrowLeft": 37}
+        codes = {
+            "Tab": 9,
+            "Enter": 13,
+            " ": 32,
+            "ArrowDown": 40,
+            "ArrowUp": 38,
+            "ArrowRight": 39,
+            "ArrowLeft": 37,
+        }
         text = {"Enter": "\r", " ": " "}.get(key, "")
         common = {"key": key, "code": {" ": "Space"}.get(key, key), "windowsVirtualKeyCode": codes[key]}
         self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)

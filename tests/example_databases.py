@@ -7,14 +7,26 @@ from elsuite.database import LandscapeDatabase
 SETS = ("sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test")
 STUDY = 'name = "made up"\nseed = 0\n\n[data]\nname = "digits" # <script>alert("no")</script>\n'
 # Mean log10 of the training and test loss, and of the height of a path, for each set.
-LOSS = {"sgd/train": (-3.0, -0.4), "sgd/test": (-1.6, -0.6), "lbfgs-gss/train": (-5.5, 0.2), "lbfgs-gss/test": (-2.0, -0.5)}
+LOSS = {
+    "sgd/train": (-3.0, -0.4),
+    "sgd/test": (-1.6, -0.6),
+    "lbfgs-gss/train": (-5.5, 0.2),
+    "lbfgs-gss/test": (-2.0, -0.5),
+}
 HEIGHT = {"sgd/train": -0.6, "sgd/test": -0.9, "lbfgs-gss/train": 0.3, "lbfgs-gss/test": -0.2}
 SIZE = {"sgd/train": 1.0, "sgd/test": 0.8, "lbfgs-gss/train": 2.2, "lbfgs-gss/test": 1.3}
 N_EPOCHS = 40
 
 
 def example_database(
-    n_each=12, *, sets=SETS, n_parameters=30, paths_each=3, seed=0, surfaces=("train", "test"), attributes=None
+    n_each=12,
+    *,
+    sets=SETS,
+    n_parameters=30,
+    paths_each=3,
+    seed=0,
+    surfaces=("train", "test"),
+    attributes=None,
 ):
     """Return an in-memory database of `n_each` minima a set with `paths_each` paths from each minimum."""
     rng = np.random.default_rng(seed)
@@ -44,13 +56,20 @@ def _minima(rng, n_each, sets, n_parameters, surfaces):
     means = np.array([[LOSS.get(name, (-2, -1))[column] for column in columns] for name in names])
     energies = 10 ** (means + rng.normal(scale=0.3, size=means.shape))
     centers = {name: SIZE.get(name, 1) * rng.normal(size=n_parameters) for name in sets}
-    coordinates = np.array([centers[name] for name in names]) + 0.6 * rng.normal(size=(len(names), n_parameters))
+    coordinates = np.array([centers[name] for name in names]) + 0.6 * rng.normal(
+        size=(len(names), n_parameters)
+    )
     stoppings = [name.partition("/")[2] or surfaces[0] for name in names]
     own_runs = [
-        minimizers.index(name.partition("/")[0]) * n_each + number for name in sets for number in range(n_each)
+        minimizers.index(name.partition("/")[0]) * n_each + number
+        for name in sets
+        for number in range(n_each)
     ]
     curves, epochs = _curves(rng, len(minimizers) * n_each, len(surfaces))
-    epoch = [N_EPOCHS - 1 if stopping == "train" else int(epochs[run]) for stopping, run in zip(stoppings, own_runs, strict=True)]
+    epoch = [
+        N_EPOCHS - 1 if stopping == "train" else int(epochs[run])
+        for stopping, run in zip(stoppings, own_runs, strict=True)
+    ]
     minima = {
         "coordinates": coordinates,
         "energy": energies,
@@ -86,8 +105,15 @@ def _paths(rng, minima, paths_each, surfaces):
     for column, surface in enumerate(surfaces):
         ends = minima["energy"][sources, column], minima["energy"][targets, column]
         logs = np.array([HEIGHT.get(name, 0.0) for name in minima["set"]])
-        same = np.array([minima["set"][a].split("/")[0] == minima["set"][b].split("/")[0] for a, b in zip(sources, targets, strict=True)])
-        tops = 10 ** (np.maximum(logs[sources], logs[targets]) + rng.normal(scale=0.2, size=len(sources)) + 0.3 * ~same)
+        same = np.array(
+            [
+                minima["set"][a].split("/")[0] == minima["set"][b].split("/")[0]
+                for a, b in zip(sources, targets, strict=True)
+            ]
+        )
+        tops = 10 ** (
+            np.maximum(logs[sources], logs[targets]) + rng.normal(scale=0.2, size=len(sources)) + 0.3 * ~same
+        )
         tops = np.maximum(tops, 1.05 * np.maximum(*ends))
         t = np.linspace(0, 1, 51)
         base = (1 - t) * ends[0][:, None] + t * ends[1][:, None]

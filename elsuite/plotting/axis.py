@@ -3,7 +3,14 @@
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogFormatterMathtext,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+)
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import EnergyScale, GapScale, LogScale
@@ -120,7 +127,9 @@ def _mark_breaks(axis: Axis, scale: GapScale, low: float, high: float) -> None:
     """Put a break mark on the axis in the middle of each compressed gap."""
     bottom, top = scale.forward([low, high])
     for gap in scale.gaps:
-        middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (top - bottom)
+        middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (
+            top - bottom
+        )
         if 0 < middle < 1:
             axis.axes.text(
                 0, middle, "//", transform=axis.axes.transAxes, rotation=90, ha="center", va="center", fontsize=7,

@@ -84,7 +84,9 @@ def plot_clustering(
     names.sort(key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), name))
     left = np.zeros(len(names))
     for name, style in styles.items():
-        counts = np.array([sum(r == row and s == name for r, s in zip(rows, sets, strict=True)) for row in names])
+        counts = np.array(
+            [sum(r == row and s == name for r, s in zip(rows, sets, strict=True)) for row in names]
+        )
         if not counts.any():
             continue
         ax.barh(
@@ -93,13 +95,15 @@ def plot_clustering(
         )  # fmt: skip
         left += counts
     for row, total in enumerate(left):
-        ax.annotate(f"{total:.0f}", (total, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7)
+        ax.annotate(
+            f"{total:.0f}", (total, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7
+        )
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(max(len(names), 4) - 0.4, -0.6)
     ax.set_xlim(0, 1.1 * left.max())
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("number of minima")
-    ax.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+    ax.locator_params(axis="x", integer=True, nbins=6)
     if legend and len(set(sets)) > 1:
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return ax

@@ -112,8 +112,8 @@ def clusters_of(view: View) -> tuple[list[str], str]:
     tuple of (list of str, str)
     """
     clustering, words = view.clustering
-    if len(view.set_names) > 1 and clustering.n_clusters > 1:
-        agreement = cluster_agreement(clustering.labels, np.array(view.sets))
+    if len(view.set_names) > 1 and clustering.n_clusters > 0:
+        agreement = cluster_agreement(clustering.labels.tolist(), view.sets)
         p = "p < 0.001" if agreement.p_value < 1e-3 else f"p = {agreement.p_value:.2g}"
         words += f"\nadjusted Rand index with the sets {agreement.adjusted_rand:.2f} ({p})"
     return cluster_names(clustering.labels), words

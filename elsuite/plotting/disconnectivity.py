@@ -1,6 +1,8 @@
 """The disconnectivity graph: each minimum a line that ends at its energy, lines join where minima do."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.analysis import DisconnectivityTree, TreeLayout, branches_between, node_groups, tree_layout
 from elsuite.plotting.axis import scaled_axis, value_norm
 from elsuite.plotting.leaf_labels import label_leaves
-from elsuite.plotting.style import INK, NEUTRAL, SetStyle, category_styles, legend_handles, new_axes, set_styles
+from elsuite.plotting.style import (
+    INK,
+    NEUTRAL,
+    SetStyle,
+    category_styles,
+    figure_of,
+    legend_handles,
+    new_axes,
+    set_styles,
+)
 
 __all__ = ["plot_disconnectivity"]
 
@@ -25,11 +36,11 @@ def plot_disconnectivity(
     *,
     ax: Axes | None = None,
     layout: TreeLayout | None = None,
-    color_by: Mapping[Hashable, str | float] | Sequence[str] | ArrayLike | None = None,
+    color_by: Mapping[Any, str | float] | Sequence[str] | ArrayLike | None = None,
     styles: Mapping[str, SetStyle] | None = None,
     values_label: str = "",
-    mark_by: Mapping[Hashable, str] | Sequence[str] | None = None,
-    labels: bool | Mapping[Hashable, str] = False,
+    mark_by: Mapping[Any, str] | Sequence[str] | None = None,
+    labels: bool | Mapping[Any, str] = False,
     highlight: Iterable[Hashable] = (),
     route: Sequence[Hashable] = (),
     energy: float | None = None,
@@ -124,7 +135,9 @@ def plot_disconnectivity(
 
 
 def _by_leaf(
-    tree: DisconnectivityTree, given: Mapping[Hashable, object] | Sequence[object] | ArrayLike | None, name: str
+    tree: DisconnectivityTree,
+    given: Mapping[Any, object] | Sequence[object] | ArrayLike | None,
+    name: str,
 ) -> list[object] | None:
     if given is None:
         return None
@@ -158,7 +171,7 @@ def _node_colors(
     numbers: NDArray[np.float64] | None,
     styles: Mapping[str, SetStyle],
 ) -> NDArray[np.float64]:
-    n_leaves, n_nodes = layout.tree.n_leaves, layout.tree.n_nodes
+    n_nodes = layout.tree.n_nodes
     if numbers is not None:
         colors = np.tile(to_rgba(NEUTRAL), (n_nodes, 1))
         known = np.flatnonzero(np.isfinite(numbers))
@@ -169,7 +182,7 @@ def _node_colors(
         return np.tile(to_rgba(PLAIN), (n_nodes, 1))
     table = {name: to_rgba(style.color) for name, style in styles.items()}
     neutral = to_rgba(NEUTRAL)
-    return np.array([table.get(group or "", neutral) for group in node_groups(layout.tree, categories)])
+    return np.array([table.get(str(group or ""), neutral) for group in node_groups(layout.tree, categories)])
 
 
 def _mappable(numbers: NDArray[np.float64]) -> ScalarMappable:
@@ -183,7 +196,9 @@ def _true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np
     return true
 
 
-def _draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *, dotted_stems: bool) -> None:
+def _draw_lines(
+    ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *, dotted_stems: bool
+) -> None:
     lines = _true_energies(layout, layout.segments)
     stem = (layout.tree.parents[layout.segment_nodes] < 0) & (layout.segments[:, 1, 1] >= layout.top)
     width = line_width(ax, layout.tree.n_leaves)
@@ -203,7 +218,9 @@ def _draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], 
             if runs:
                 ax.add_collection(collection, autolim=False)
     if len(layout.root_segments):
-        root = LineCollection(list(_true_energies(layout, layout.root_segments)), colors=NEUTRAL, linestyles=":")
+        root = LineCollection(
+            list(_true_energies(layout, layout.root_segments)), colors=NEUTRAL, linestyles=":"
+        )
         ax.add_collection(root, autolim=False)
 
 
@@ -222,7 +239,9 @@ def chained(lines: NDArray[np.float64], length: int = 100) -> list[NDArray[np.fl
     """
     broken = np.full((len(lines), 3, 2), np.nan)
     broken[:, :2] = lines
-    return [chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)]
+    return [
+        chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)
+    ]
 
 
 def leaf_spacing(ax: Axes, n_leaves: int) -> float:
@@ -299,7 +318,7 @@ def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> NDArray[np.float64
     """
     parents = layout.tree.parents
     used: set[int] = set()
-    for a, b in zip(leaves[:-1], leaves[1:], strict=True):
+    for a, b in pairwise(leaves):
         nodes, join = branches_between(layout.tree, a, b)
         used.update(nodes if join is not None else [])
     x, y = layout.x, layout.y
@@ -338,7 +357,7 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     if not handles:
         return
     longest = max(len(str(handle.get_label())) for handle in handles)
-    columns = max(1, int(ax.figure.get_figure().get_figwidth() / (0.45 + 0.062 * longest)))
+    columns = max(1, int(figure_of(ax).get_figwidth() / (0.45 + 0.062 * longest)))
     ax.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(columns, len(handles)),
         borderaxespad=0.2,

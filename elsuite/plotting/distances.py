@@ -18,7 +18,7 @@ def plot_distances(
     ax: Axes | None = None,
     mean_distance: float | None = None,
     styles: Mapping[str, SetStyle] | None = None,
-    label: str = "distance to the common origin, |w − c|",
+    label: str = "distance to the common origin, |w \N{MINUS SIGN} c|",
 ) -> Axes:
     r"""Draw histograms of :math:`|w_i - c|` over shared bins, and :math:`|\bar w - c|` as a dotted line.
 
@@ -71,8 +71,7 @@ def plot_distances(
         ax.axvline(mean_distance, color=INK, linestyle=":", linewidth=1.3, label="mean of either set")
     ax.set_xlabel(label)
     ax.set_ylabel("number of minima")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="y", integer=True)
     columns = 1 if max(len(text) for text in ax.get_legend_handles_labels()[1]) > 26 else 2
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
     return ax
-

@@ -128,7 +128,12 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
     )  # fmt: skip
     for row, text in texts.items():
         written = ax.annotate(
-            text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6
+            text,
+            (points[row, 0], points[row, 1]),
+            xytext=(5, 4),
+            textcoords="offset points",
+            fontsize=7,
+            zorder=6,
         )
         written.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
 
@@ -167,5 +172,4 @@ def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | N
     ax.set_xlabel(texts[0])
     ax.set_ylabel(texts[1])
     ax.margins(0.08)
-    ax.xaxis.get_major_locator().set_params(nbins=5)
-    ax.yaxis.get_major_locator().set_params(nbins=5)
+    ax.locator_params(nbins=5)

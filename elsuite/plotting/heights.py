@@ -26,7 +26,7 @@ def plot_heights(
     scale: Literal["auto", "linear", "log"] = "auto",
     label: str = "path height",
 ) -> Axes:
-    """Draw the distribution of heights of each set.
+    r"""Draw the distribution of heights of each set.
 
     ``form="points"`` draws a row a set: the values, their density (Gaussian kernel, Scott's bandwidth, on the
     drawn scale) and the quartiles with the median. ``form="histogram"`` draws outlines over shared bins.
@@ -58,7 +58,7 @@ def plot_heights(
     --------
     >>> ax = plot_heights({"sgd/train": [1.0, 1.2, 1.1], "sgd/test": [0.7, 0.9]})
     >>> [text.get_text() for text in ax.get_yticklabels()]
-    ['sgd/train\\nn = 3', 'sgd/test\\nn = 2']
+    ['sgd/train\nn = 3', 'sgd/test\nn = 2']
     """
     values = {name: _finite(given) for name, given in heights.items()}
     values = {name: given for name, given in values.items() if len(given)}
@@ -79,7 +79,8 @@ def plot_heights(
 
 def _finite(given: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(given, dtype=float).ravel()
-    return array[np.isfinite(array)]
+    finite: NDArray[np.float64] = array[np.isfinite(array)]
+    return finite
 
 
 def _color(name: str, styles: Mapping[str, SetStyle]) -> str:
@@ -137,7 +138,9 @@ def _draw_histograms(
     ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
 ) -> None:
     everything = np.concatenate(list(values.values()))
-    bins = shared_bins(everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30)))
+    bins = shared_bins(
+        everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30))
+    )
     for name, given in values.items():
         ax.hist(
             given, bins=list(bins), histtype="stepfilled", facecolor="none", edgecolor=_color(name, styles),

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from elsuite.analysis import TreeLayout
-from elsuite.plotting.style import INK
+from elsuite.plotting.style import INK, figure_of
 
 __all__ = ["label_leaves"]
 
@@ -30,7 +30,9 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
     """
     if not names and not ringed:
         return
-    ax.figure.draw_without_rendering()  # the layout engine moves the axes: room is known only after it ran
+    figure_of(
+        ax
+    ).draw_without_rendering()  # the layout engine moves the axes: room is known only after it ran
     energies = layout.scale.inverse(layout.y)
     if ringed:
         rows = list(ringed)
@@ -67,7 +69,9 @@ def _free_boxes(
     for leaf in wanted:
         text = ringed.get(leaf, names.get(leaf, ""))
         x, y = ends[leaf]
-        box = np.array([x - 0.5 * FONT_SIZE, x + 0.5 * FONT_SIZE, y - 4 - 0.62 * FONT_SIZE * len(text), y - 4])
+        box = np.array(
+            [x - 0.5 * FONT_SIZE, x + 0.5 * FONT_SIZE, y - 4 - 0.62 * FONT_SIZE * len(text), y - 4]
+        )
         near = (np.abs(ends[:, 0] - x) < 0.5 * FONT_SIZE) & (ends[:, 1] < box[3])
         near[leaf] = False
         overlaps = (

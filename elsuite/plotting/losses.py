@@ -65,7 +65,7 @@ def plot_losses(
     energy_axis(ax.yaxis, everything, log=wants_log(everything, ratio=8))
     ax.set_xlabel(step)
     ax.set_ylabel(label)
-    ax.xaxis.get_major_locator().set_params(integer=True, nbins=6)
+    ax.locator_params(axis="x", integer=True, nbins=6)
     if legend:
         ax.legend(handles=[*lines, *(mark for mark in marks if mark is not None)], loc="best")
     return ax
@@ -74,7 +74,9 @@ def plot_losses(
 def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Line2D:
     epochs = np.arange(group.values.shape[1])
     going = np.isfinite(group.values)
-    lines = [np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)]
+    lines = [
+        np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)
+    ]
     faint = LineCollection(
         lines, colors=color, linewidths=0.4, alpha=float(np.clip(6 / max(len(lines), 1), 0.08, 0.5)), zorder=1,
         label=f"_{group.surface}",

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 from elsuite.plotting.clustering import plot_clustering
 from elsuite.plotting.coloring import clusters_of, coloring
 from elsuite.plotting.embedding import plot_embedding
-from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, SetStyle, category_styles, legend_handles, paper_style
+from elsuite.plotting.style import (
+    DOUBLE_COLUMN,
+    SINGLE_COLUMN,
+    UNGROUPED,
+    category_styles,
+    legend_handles,
+    paper_style,
+)
 from elsuite.plotting.view import View, sized_figure
 
 __all__ = ["clustering_figure", "kpca_figure"]
@@ -35,7 +42,9 @@ def kpca_figure(view: View) -> Figure:
         plot_embedding(
             embedding.coordinates,
             ax=ax,
-            sets=view.sets if numeric or colors.is_sets else [str(colors.values[i]) for i in view.ids.tolist()],
+            sets=view.sets
+            if numeric or colors.is_sets
+            else [str(colors.values[i]) for i in view.ids.tolist()],
             styles=view.styles if numeric or colors.is_sets else colors.styles,
             values=colors.numbers,
             values_label=colors.label,
@@ -73,6 +82,7 @@ def clustering_figure(view: View) -> Figure:
     options = view.options
     clusters, title = clusters_of(view)
     names = sorted(set(clusters), key=lambda name: (name == "none", len(name), name))
+    looks = category_styles(name for name in names if name != "none")
     with paper_style():
         figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
@@ -80,7 +90,7 @@ def clustering_figure(view: View) -> Figure:
             view.embedding.coordinates,
             ax=left,
             sets=clusters,
-            styles=category_styles(names),
+            styles={name: looks.get(name, UNGROUPED) for name in names},
             axis_labels=("kernel component 1", "kernel component 2"),
             explained=view.embedding.explained,
         )

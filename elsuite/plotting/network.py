@@ -1,6 +1,8 @@
 """The transition network as a graph: minima at given places, edges colored by the height of the path."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -94,9 +96,8 @@ def _edges(
     network: AnyGraph, row: Mapping[Hashable, int], energy: str
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the ends (m, 2) and heights (m,) of the edges between different nodes, highest first."""
-    found = [
-        (row[a], row[b], float(height)) for a, b, height in network.edges(data=energy) if a != b and height is not None
-    ]
+    edges: Iterable[tuple[Hashable, Hashable, Any]] = network.edges(data=energy)
+    found = [(row[a], row[b], float(height)) for a, b, height in edges if a != b and height is not None]
     if not found:
         return np.empty((0, 2), dtype=np.int64), np.empty(0)
     table = np.array(found)
@@ -114,7 +115,14 @@ def _draw_edges(
     most: int,
 ) -> None:
     if not len(ends):
-        ax.text(0.5, 0.02, "no path was found between these minima", transform=ax.transAxes, ha="center", fontsize=7)
+        ax.text(
+            0.5,
+            0.02,
+            "no path was found between these minima",
+            transform=ax.transAxes,
+            ha="center",
+            fontsize=7,
+        )
         return
     hidden = len(ends) - most
     ends, heights = ends[-most:], heights[-most:]
@@ -124,14 +132,25 @@ def _draw_edges(
     fade = float(np.clip(60 / len(ends), 0.06, 0.45))
     for chosen, width, alpha, zorder in ((~in_tree, 0.5, fade, 1), (in_tree, 1.2, 0.95, 2)):
         lines = LineCollection(
-            list(places[ends[chosen]]), cmap="viridis", norm=norm, linewidths=width, alpha=alpha, zorder=zorder
+            list(places[ends[chosen]]),
+            cmap="viridis",
+            norm=norm,
+            linewidths=width,
+            alpha=alpha,
+            zorder=zorder,
         )
         lines.set_array(heights[chosen])
         ax.add_collection(lines)
     ax.figure.colorbar(lines, ax=ax, label=label, fraction=0.05, pad=0.02)
     if hidden > 0:
         ax.text(
-            0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"
+            0.0,
+            0.0,
+            f"{hidden:,} higher paths not drawn",
+            transform=ax.transAxes,
+            fontsize=6.5,
+            color=INK,
+            va="top",
         )
 
 

@@ -48,8 +48,10 @@ class FigureOptions:
     kernel : str
         Map: "rbf", "linear" (ordinary principal components), "polynomial" or "sigmoid".
     method : str
-        Clustering: "agglomerative", "hdbscan" or "spectral" on distances, "superbasin" or "persistence" in the tree;
-        "auto": agglomerative up to 4,000 minima, then persistence.
+        Clustering: "hdbscan", "agglomerative" or "spectral" of what `distance` says, "superbasin" or "persistence" in
+        the tree; "auto": HDBSCAN up to 4,000 minima, then persistence.
+    distance : str
+        What minima are clustered on: their places on the "map", their "distances", or the "barriers" between them.
     width, height : float or None
         Size in inches; None: what suits the figure (one column of print is 3.4, two are 7).
     """
@@ -72,5 +74,6 @@ class FigureOptions:
     form: str = "points"
     kernel: str = "rbf"
     method: str = "auto"
+    distance: str = "map"
     width: float | None = None
     height: float | None = None

@@ -1,9 +1,10 @@
 """The energy along a path, or along a route of paths through other minima."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib import patheffects
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -83,7 +84,9 @@ def plot_profile(
     drawn = []
     for number, (name, value) in enumerate(named.items()):
         line, color = looks[number % len(looks)]
-        drawn.append(_draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0))
+        drawn.append(
+            _draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0)
+        )
     everything = np.concatenate(drawn)
     log = scale == "log" or (scale == "auto" and wants_log(everything))
     energy_axis(ax.yaxis, everything, log=log)
@@ -128,11 +131,23 @@ def _draw_route(
                 place, energy, linestyle="none", marker=style.marker, markersize=5, markeredgecolor=style.color,
                 markerfacecolor=style.face, markeredgewidth=1.0, label=name or "_minimum", zorder=4,
             )  # fmt: skip
-            ax.annotate(
-                str(minimum), (place, energy), xytext=(0, -4.5), textcoords="offset points", ha="center",
-                va="top", fontsize=6.5, color=INK,
+            below = not _is_peak(value, place, energy)
+            text = ax.annotate(
+                str(minimum), (place, energy), xytext=(0, -4.5 if below else 4.5), textcoords="offset points",
+                ha="center", va="top" if below else "bottom", fontsize=6.5, color=INK, zorder=5,
             )  # fmt: skip
-    return np.concatenate([energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)])
+            text.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])
+    return np.concatenate(
+        [energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)]
+    )
+
+
+def _is_peak(value: Profile, place: float, energy: float) -> bool:
+    """Return whether the profile falls away from this point, as a minimum of another surface may lie on a peak."""
+    reach = 0.04 * (value.positions[-1] - value.positions[0])
+    near = [leg[np.abs(leg[:, 0] - place) <= reach, 1] for leg in value.legs]
+    around = np.concatenate(near) if near else np.empty(0)
+    return bool(len(around)) and bool(np.mean(around < energy) > 0.5)
 
 
 def _mark_top(ax: Axes, value: Profile) -> None:
@@ -143,7 +158,11 @@ def _mark_top(ax: Axes, value: Profile) -> None:
     height = value.heights[leg]
     points = value.legs[leg]
     place = float(points[int(np.nanargmax(points[:, 1])), 0]) if len(points) else value.positions[-1]
-    ax.plot([ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1)
-    ax.annotate(
-        f"{height:.4g}", (place, height), xytext=(3, 2), textcoords="offset points", fontsize=7, color=INK, va="bottom"
+    ax.plot(
+        [ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1
     )
+    late = place > 0.8 * value.positions[-1]
+    ax.annotate(
+        f"{height:.4g}", (place, height), xytext=(-8 if late else 3, 2), textcoords="offset points", fontsize=7,
+        color=INK, va="bottom", ha="right" if late else "left",
+    )  # fmt: skip

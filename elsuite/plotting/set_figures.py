@@ -36,7 +36,9 @@ def heights_figure(view: View) -> Figure:
         if set(name.split(" ~ ")) <= chosen and len(values)
     }
     if not heights:
-        raise ValueError(f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}")
+        raise ValueError(
+            f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}"
+        )
     histogram = options.form == "histogram"
     within = {name: values for name, values in heights.items() if "~" not in name}
     if histogram and within:
@@ -138,7 +140,9 @@ def losses_figure(view: View) -> Figure:
         axes = figure.subplots(-(-n // columns), columns, squeeze=False, sharey=True).ravel()
         for ax, (minimizer, value) in zip(axes, curves.items(), strict=False):
             step = "iteration" if "lbfgs" in minimizer.lower() else "epoch"
-            plot_losses(value, ax=ax, styles=view.styles, step=step, label=f"{names} ({detail}" if detail else names)
+            plot_losses(
+                value, ax=ax, styles=view.styles, step=step, label=f"{names} ({detail}" if detail else names
+            )
             ax.set_title(minimizer)
             ax.label_outer()
             ax.set_xlabel(step)

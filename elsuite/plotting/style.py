@@ -113,6 +113,28 @@ def new_axes(ax: Axes | None) -> Axes:
     return new_figure().add_subplot() if ax is None else ax
 
 
+def figure_of(ax: Axes) -> Figure:
+    """Return the whole figure that holds `ax`, also where it lies in a part of it.
+
+    Parameters
+    ----------
+    ax : Axes
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        The axes have no figure.
+    """
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise ValueError("the axes belong to no figure: make them by figure.add_subplot")
+    return figure
+
+
 def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
     """Return a style for each set named "minimizer/stopping".
 
@@ -165,7 +187,7 @@ def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     return {
         name: SetStyle(
             CATEGORY_COLORS[number % len(CATEGORY_COLORS)],
-            MARKERS[(number + number // len(CATEGORY_COLORS)) % len(MARKERS)],
+            MARKERS[number % len(MARKERS)],
         )
         for number, name in enumerate(names)
     }

@@ -1,8 +1,12 @@
 """Figures of the tree and the network of a database: disconnectivity graph, profile of a route, network."""
 
+from typing import cast
+
 from matplotlib.figure import Figure
 
-from elsuite.analysis import tree_layout
+from elsuite.analysis import DisconnectivityTree, TreeLayout, tree_layout
+from elsuite.analysis.leaf_order import OrderName
+from elsuite.analysis.tree_layout import Style
 from elsuite.network import minimax_route
 from elsuite.plotting.coloring import coloring, superbasin_energy
 from elsuite.plotting.disconnectivity import plot_disconnectivity
@@ -12,6 +16,8 @@ from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style
 from elsuite.plotting.view import View, sized_figure
 
 __all__ = ["disconnectivity_figure", "network_figure", "profile_figure"]
+
+ORDERS = ("centered", "energy", "size")
 
 
 def disconnectivity_figure(view: View) -> Figure:
@@ -27,37 +33,45 @@ def disconnectivity_figure(view: View) -> Figure:
     """
     options = view.options
     tree, note = view.tree_and_note
-    kept = [int(label) for label in tree.leaves]  # type: ignore[call-overload]
-    values = None
-    order = options.order
-    if order not in {"centered", "energy", "size"}:
-        chosen = dict(zip(view.ids.tolist(), view.column(order).tolist(), strict=True))
-        values, order = [chosen[label] for label in kept], "value"
-    layout = tree_layout(
-        tree, order=order, values=values, style=options.shape, slope=0.12, levels=options.levels,
-        scale=view.scale(tree),
-    )  # type: ignore[arg-type]  # fmt: skip
     colors = coloring(view)
+    shows_energy = options.energy is not None or options.color_by == "superbasin"
     ends = [view.check_minimum(end) for end in options.route or ()]
-    wide = len(kept) > 24
+    wide = len(tree.leaves) > 24
+    route = minimax_route(view.network, *ends) if ends else []
     with paper_style():
         figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
         plot_disconnectivity(
             tree,
             ax=figure.add_subplot(),
-            layout=layout,
+            layout=_layout(view, tree),
             color_by=colors.values,
             styles={**view.styles, **colors.styles},
             values_label=colors.label,
             mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
             labels=options.labels,
             highlight=[view.check_minimum(minimum) for minimum in options.highlight],
-            route=minimax_route(view.network, *ends) if ends else (),
-            energy=superbasin_energy(view) if options.energy is not None or options.color_by == "superbasin" else None,
+            route=[minimum for minimum in route if minimum in set(tree.leaves)],
+            energy=superbasin_energy(view) if shows_energy else None,
             energy_label=view.energy_label,
             note=note,
         )
     return figure
+
+
+def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
+    order, values = view.options.order, None
+    if order not in ORDERS:
+        chosen = dict(zip(view.ids.tolist(), view.numbers(order).tolist(), strict=True))
+        order, values = "value", [chosen[label] for label in tree.leaves]
+    return tree_layout(
+        tree,
+        order=cast(OrderName, order),
+        values=values,
+        style=cast(Style, view.options.shape),
+        slope=0.12,
+        levels=view.options.levels,
+        scale=view.scale(tree),
+    )
 
 
 def profile_figure(view: View) -> Figure:
@@ -81,7 +95,7 @@ def profile_figure(view: View) -> Figure:
     route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))
     if len(route) < 2:
         raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
-    profiles = {"lowest route": view.profile([int(minimum) for minimum in route])}
+    profiles = {"lowest route": view.profile([int(str(minimum)) for minimum in route])}
     if len(route) > 2 and view.network.has_edge(a, b):
         profiles["direct path"] = view.profile([a, b])
     with paper_style():
@@ -109,7 +123,9 @@ def network_figure(view: View) -> Figure:
     """
     options = view.options
     embedding = view.embedding
-    positions = {i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)}
+    positions = {
+        i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)
+    }
     ends = [view.check_minimum(end) for end in options.route or ()]
     with paper_style():
         figure = sized_figure(options, 4.6, 3.6)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +15,22 @@ from elsuite.analysis import (
     DisconnectivityTree,
     Embedding,
     Trimmed,
+    barrier_dissimilarity,
     cluster_minima,
     disconnectivity_tree,
     euclidean_dissimilarity,
     kernel_pca,
     lowest_minima,
+    map_dissimilarity,
     merged_branches,
     minima_below,
     persistence_clusters,
     persistent_minima,
     superbasin_clusters,
 )
+from elsuite.analysis.energy_scale import ScaleName
 from elsuite.analysis.statistics import UNNAMED_SET
-from elsuite.network import AnyGraph, transition_network
+from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.profile import Profile
@@ -38,11 +42,17 @@ if TYPE_CHECKING:
 
 __all__ = ["View", "energy_name", "sized_figure", "split_energy", "surface_name"]
 
-METHODS = ("agglomerative", "hdbscan", "spectral")
+METHODS = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
+DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
 # Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
 MOST_MAPPED = 20_000
 MOST_COMPARED = 4_000
-LOSSES = {"autoencoder": "mean squared error", "fcp": "cross-entropy", "lenet": "cross-entropy", "lstm": "cross-entropy"}
+LOSSES = {
+    "autoencoder": "mean squared error",
+    "fcp": "cross-entropy",
+    "lenet": "cross-entropy",
+    "lstm": "cross-entropy",
+}
 SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
 
 
@@ -137,7 +147,9 @@ class View:
     def every_energy(self) -> NDArray[np.float64]:
         """Energy of every minimum of the database on the chosen surface; NaN where it is not known."""
         column = list(self.database.surfaces).index(self.surface)
-        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
+        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[
+            :, column
+        ]
         return energies
 
     @property
@@ -187,14 +199,20 @@ class View:
             if setting is not None:
                 trimmed: Trimmed = trim(tree, setting)
                 tree = trimmed.tree
-                notes.append(trimmed.note)
+                # Cut at an energy, a tree may lose merges only.
+                notes.append(trimmed.note or (trimmed.rule if trim is minima_below else ""))
         if not len(tree.leaves):
             raise ValueError("nothing is left to draw: the trims hide all minima")
         return tree, "; ".join(note for note in notes if note)
 
-    def scale(self, tree: DisconnectivityTree) -> str:
+    def scale(self, tree: DisconnectivityTree) -> ScaleName:
         """Return the energy scale that the options ask for, as `tree_layout` calls it."""
-        allowed = {"linear": "linear", "log": "log", "compressed": "gaps", "gaps": "gaps"}
+        allowed: dict[str, ScaleName] = {
+            "linear": "linear",
+            "log": "log",
+            "compressed": "gaps",
+            "gaps": "gaps",
+        }
         if self.options.scale == "auto":
             return "log" if wants_log(tree.tree.heights) else "linear"
         if self.options.scale not in allowed:
@@ -227,19 +245,33 @@ class View:
         """The clustering that the options ask for, and a few words that say what it is."""
         method, n = self.options.method, len(self.ids)
         if method == "auto":
-            method = "agglomerative" if n <= MOST_COMPARED else "persistence"
+            method = "hdbscan" if n <= MOST_COMPARED else "persistence"
         if method == "superbasin":
             energy = split_energy(self.whole_tree) if self.options.energy is None else self.options.energy
             return superbasin_clusters(self.whole_tree, energy), f"superbasins at {energy:.4g}"
         if method == "persistence":
             return persistence_clusters(self.whole_tree, n_clusters=min(8, n)), "the most persistent minima"
         if method not in METHODS:
-            raise ValueError(f"no clustering '{method}'; there are auto, superbasin, persistence, {', '.join(METHODS)}")
+            raise ValueError(
+                f"no clustering '{method}'; there are auto, superbasin, persistence, {', '.join(METHODS)}"
+            )
         if n > MOST_COMPARED:
-            raise ValueError(f"'{method}' compares all pairs of {n:,} minima, {MOST_COMPARED:,} are allowed: choose sets")
-        matrix = euclidean_dissimilarity(self.database.coordinates, self.ids)
-        words = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
-        return cluster_minima(matrix, method=method), f"{words[method]}, on distances"  # type: ignore[arg-type]
+            raise ValueError(
+                f"'{method}' compares all pairs of {n:,} minima, {MOST_COMPARED:,} are allowed: choose sets"
+            )
+        clustering = cluster_minima(self._dissimilarity, method=method)  # type: ignore[arg-type]
+        return clustering, f"{METHODS[method]}, on {DISTANCES[self.options.distance]}"
+
+    @property
+    def _dissimilarity(self) -> NDArray[np.float64]:
+        kind = self.options.distance
+        if kind == "map":
+            return map_dissimilarity(self.embedding)
+        if kind == "distances":
+            return euclidean_dissimilarity(self.database.coordinates, self.ids)
+        if kind == "barriers":
+            return barrier_dissimilarity(minimax_matrix(self.network))
+        raise ValueError(f"clusters are not found on '{kind}'; there are map, distances, barriers")
 
     @property
     def default_route(self) -> tuple[int, int]:
@@ -259,22 +291,37 @@ class View:
                 return lowest[a], lowest[b]
         merges = self.whole_tree.merges
         if not len(merges):
-            raise ValueError(f"no path was found between minima on surface '{self.surface}': there is no profile")
+            raise ValueError(
+                f"no path was found between minima on surface '{self.surface}': there is no profile"
+            )
         parts = merges[-1].members
         return int(parts[0][0]), int(parts[1][0])  # type: ignore[call-overload]
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """Return a column of numbers of the chosen minima; raises ValueError for a column of words."""
+        column = self.column(name)
+        if column.dtype.kind not in "fiu":
+            raise ValueError(
+                f"column '{name}' holds words, numbers are needed; orders are centered, energy, size"
+            )
+        return column.astype(float)
 
     def check_minimum(self, minimum: int) -> int:
         """Return the id if it is a chosen minimum; raises NotFoundError otherwise."""
         if minimum not in set(self.ids.tolist()):
             total = self.database.n_minima
-            place = f"ids go from 0 to {total - 1}" if not 0 <= minimum < total else "it is in none of the sets drawn"
+            place = (
+                f"ids go from 0 to {total - 1}"
+                if not 0 <= minimum < total
+                else "it is in none of the sets drawn"
+            )
             raise NotFoundError(f"no minimum {minimum} to draw: {place}")
         return int(minimum)
 
     def profile(self, route: list[int]) -> Profile:
         """Return the energies along a route, path by path, over the length walked in parameter space."""
         network, paths = self.network, self.database.paths
-        rows = [int(network.edges[a, b]["path"]) for a, b in zip(route[:-1], route[1:], strict=True)]
+        rows = [int(network.edges[a, b]["path"]) for a, b in pairwise(route)]
         lengths = np.asarray(paths["length"].values, dtype=float)[rows]
         measured = bool(len(rows)) and bool(np.isfinite(lengths).all()) and bool((lengths > 0).all())
         steps = lengths if measured else np.ones(len(rows))
@@ -282,7 +329,7 @@ class View:
         energy = dict(zip(self.ids.tolist(), self.energies.tolist(), strict=True))
         sources, refined = paths["source"].values, np.asarray(paths["refined_t"].values, dtype=float)
         legs, heights = [], []
-        for number, (row, start, stop) in enumerate(zip(rows, route[:-1], route[1:], strict=True)):
+        for number, (row, (start, stop)) in enumerate(zip(rows, pairwise(route), strict=True)):
             values = np.asarray(paths["profile"][row].values, dtype=float)
             values = values[np.isfinite(values)]
             if int(sources[row]) != start:

@@ -87,7 +87,17 @@ def contrasts_table(found: Sequence[Contrast]) -> tuple[list[str], list[list[str
     -------
     tuple of (list of str, list of list of str)
     """
-    head = ["Mean of", "A", "B", "A", "B", "Difference", "95 % interval", "Mann-Whitney p", "Cliff\N{RIGHT SINGLE QUOTATION MARK}s δ"]
+    head = [
+        "Mean of",
+        "A",
+        "B",
+        "A",
+        "B",
+        "Difference",
+        "95 % interval",
+        "Mann-Whitney p",
+        "Cliff\N{RIGHT SINGLE QUOTATION MARK}s δ",
+    ]
     rows = [
         [
             escape(contrast.quantity),
@@ -136,7 +146,9 @@ def _norms(view: View) -> Iterator[Contrast]:
         value = distances_to_origin(view.database, a, b)
         if min(len(value.distances_a), len(value.distances_b)) > 1:
             means = (float(value.distances_a.mean()), float(value.distances_b.mean()))
-            yield Contrast("Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b))
+            yield Contrast(
+                "Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b)
+            )
 
 
 def _map(view: View) -> Iterator[Contrast]:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from typing import Any
 
+import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -16,10 +17,19 @@ from elsuite.report.text import number
 __all__ = ["encoded", "page_data"]
 
 PROFILE_BYTES = 1_000_000
-"""What the profiles of all surfaces may take in the page: more than that, and only the spanning forest's are in it."""
-MOST_EDGES = 60_000
+"""What the profiles of all surfaces may take in the page; where they are many they get fewer points."""
+MOST_EDGES = 20_000
+"""With more edges the page knows those of the spanning forest only."""
 FEWEST_POINTS = 9
-SYMBOLS = {"o": "circle", "s": "square", "^": "triangle-up", "D": "diamond", "v": "triangle-down", "P": "cross", "X": "x"}
+SYMBOLS = {
+    "o": "circle",
+    "s": "square",
+    "^": "triangle-up",
+    "D": "diamond",
+    "v": "triangle-down",
+    "P": "cross",
+    "X": "x",
+}
 
 
 def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
@@ -111,7 +121,7 @@ def _map(view: View) -> dict[str, Any] | None:
 def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
     tree = view.whole_tree
     scale = view.scale(tree)
-    layout = tree_layout(tree, order="centered", scale=scale)  # type: ignore[arg-type]
+    layout = tree_layout(tree, order="centered", scale=scale)
     return {
         "name": view.surface,
         "label": view.energy_label,
@@ -128,35 +138,44 @@ def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
 
 
 def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:
-    """Return the edges by the places of their ends among the tree's leaves, with profiles as far as room allows."""
+    """Return the edges by the places of their ends among the tree's leaves, those of the lowest spanning forest first.
+
+    Best routes lie within that forest, so only its edges have profiles.
+    """
     arrays = network_arrays(network)
-    sources, targets, heights = arrays.sources, arrays.targets, arrays.heights
-    rows = np.array([path for _, _, path in network.edges(data="path")], dtype=np.int64)
+    forest = spanning_forest(len(arrays.labels), arrays.sources, arrays.targets, arrays.heights)
+    n_edges = len(arrays.heights)
+    others = (
+        np.setdiff1d(np.arange(n_edges), forest) if n_edges <= MOST_EDGES else np.zeros(0, dtype=np.int64)
+    )
+    chosen = np.concatenate([forest, others])
+    paths_of_edges = nx.get_edge_attributes(network, "path")
+    rows = np.array(list(paths_of_edges.values()), dtype=np.int64)[forest]
+    sources, labels = arrays.sources[chosen], np.array(arrays.labels, dtype=np.int64)
     paths = view.database.paths
-    n_points = int(paths.sizes.get("point", 0))
-    chosen = np.arange(len(rows))
-    everything = len(rows) <= MOST_EDGES and len(rows) * n_points * 8 / 3 <= budget
-    if not everything:
-        chosen = spanning_forest(len(arrays.labels), sources, targets, heights)
-    sources, targets, heights, rows = sources[chosen], targets[chosen], heights[chosen], rows[chosen]
-    labels = np.array(arrays.labels, dtype=np.int64)
-    forward = np.asarray(paths["source"].values)[rows] == labels[sources] if len(rows) else np.zeros(0, dtype=bool)
-    tops = np.asarray(paths["refined_t"].values, dtype=float)[rows] if len(rows) else np.zeros(0)
-    lengths = np.asarray(paths["length"].values, dtype=float)[rows] if len(rows) else np.zeros(0)
-    profiles = _profiles(view, rows, forward, budget)
+    columns = (
+        {name: np.asarray(paths[name].values)[rows] for name in ("source", "refined_t", "length")}
+        if len(rows)
+        else {}
+    )
+    forward = columns["source"] == labels[sources[: len(forest)]] if columns else np.zeros(0, dtype=bool)
+    tops = columns.get("refined_t", np.zeros(0))
     return {
+        "n_forest": len(forest),
         "source": encoded(sources, "i4"),
-        "target": encoded(targets, "i4"),
-        "height": encoded(heights, "f8"),
+        "target": encoded(arrays.targets[chosen], "i4"),
+        "height": encoded(arrays.heights[chosen], "f8"),
         "top": encoded(np.where(forward, tops, 1 - tops), "f4"),
-        "length": encoded(lengths, "f4"),
-        "profiles": profiles,
-        "all": everything,
+        "length": encoded(columns.get("length", np.zeros(0)), "f4"),
+        "profiles": _profiles(view, rows, forward, budget),
+        "all": n_edges <= MOST_EDGES,
     }
 
 
-def _profiles(view: View, rows: NDArray[np.int64], forward: NDArray[np.bool_], budget: int) -> dict[str, Any] | None:
-    """Return the profiles of paths as 16-bit codes between the lowest and the highest energy, on a log scale if all are positive."""
+def _profiles(
+    view: View, rows: NDArray[np.int64], forward: NDArray[np.bool_], budget: int
+) -> dict[str, Any] | None:
+    """Return profiles as 16-bit codes between the lowest and the highest energy (their logs if all are positive)."""
     paths = view.database.paths
     n_points = int(paths.sizes.get("point", 0))
     if not len(rows) or not n_points:

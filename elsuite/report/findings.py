@@ -69,7 +69,9 @@ def _split(view: View) -> list[str]:
         return []
     words = " and ".join(f"{len(basin):,} minima ({_makeup(basin, view)})" for basin in basins)
     name = surface_name(view.surface)
-    return [f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."]
+    return [
+        f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."
+    ]
 
 
 def _makeup(basin: list[Hashable], view: View) -> str:

@@ -89,7 +89,7 @@ function connection() {
   if (a < 0 || b < 0) return null;
   const { nodes, join } = branchesBetween(s, a, b);
   if (join < 0) return { nodes: [], join, route: null };
-  return { nodes, join, barrier: s.heights[join], route: route(s, a, b, s.heights[join]) };
+  return { nodes, join, barrier: s.heights[join], route: route(s, a, b), direct: directHeight(s, a, b) };
 }
 
 function drawSelection() {
@@ -115,7 +115,8 @@ function say() {
     else if (found.join < 0) lines.push(`No route of paths joins ${a} and ${b}.`);
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
-      lines.push(`They are joined at ${s.label} ${short(found.barrier)}, the minimax barrier, by the route ${steps.join(" – ")}${s.edges.all ? "" : " along the lowest spanning tree"}.`);
+      lines.push(`They are joined at ${s.label} ${short(found.barrier)}, the minimax barrier, by the route ${steps.join(" – ")}.`);
+      if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct)}.`);
     }
   }
   byId("said").replaceChildren(...lines.map((text) => Object.assign(document.createElement("p"), { textContent: text })));

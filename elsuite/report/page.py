@@ -89,8 +89,8 @@ def _contrasts_section(found: Sequence[Contrast]) -> str:
         return ""
     head, rows = contrasts_table(found)
     caption = (
-        "Intervals by bootstrap (of path heights over minima, as pairs share them); δ = P(A > B) − P(A < B). Heights "
-        "are upper bounds of barriers."
+        "Intervals by bootstrap (of path heights over minima, as pairs share them); "
+        "δ = P(A > B) \N{MINUS SIGN} P(A < B). Heights are upper bounds of barriers."
     )
     return f"<details><summary>The comparisons in numbers</summary>{table(head, rows, caption=caption)}</details>"
 

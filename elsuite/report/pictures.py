@@ -1,12 +1,15 @@
 """The pictures of the page, each inside it, with a caption; one that cannot be drawn leaves a line that says why."""
 
 import base64
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from elsuite.plotting.figures import FIGURES_OF_VIEWS
 from elsuite.plotting.saving import figure_bytes
 from elsuite.plotting.view import View
 from elsuite.report.text import escape
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["figures_section", "picture"]
 
@@ -17,7 +20,7 @@ CAPTIONS = {
     "belong to one set.",
     "heights": "Path heights within the sets and between them: every path, its density, the quartiles and the median. "
     "A height is an upper bound of the barrier.",
-    "kpca": "Kernel-PCA map of the parameters (RBF kernel, 2σ² = number of parameters).",
+    "kpca": "Kernel-PCA map of the parameters (RBF kernel, 2\N{GREEK SMALL LETTER SIGMA}² = number of parameters).",
     "distances": "Distances of the minima of two sets to the middle c between the means of the sets; dotted: the "
     "distance of either mean.",
     "losses": "Loss curves: every run (faint), the median (bold), and where minima were taken (markers).",
@@ -45,12 +48,10 @@ def _figure(view: View, kind: str, caption: str) -> str:
         figure = FIGURES_OF_VIEWS[kind](view)
     except ValueError as error:
         return f'<p class="missing"><b>{escape(kind)}</b>: {escape(error)}.</p>'
-    return (
-        f'<figure id="figure-{kind}">{picture(figure, caption)}<figcaption>{escape(caption)}</figcaption></figure>'
-    )
+    return f'<figure id="figure-{kind}">{picture(figure, caption)}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
-def picture(figure: Figure, description: str) -> str:
+def picture(figure: "Figure", description: str) -> str:
     """Return a figure as an img element with its data inside: SVG, or PNG where the SVG would be large.
 
     An image keeps the ids and the style of its SVG apart from those of the page, and runs no script.
@@ -71,7 +72,8 @@ def picture(figure: Figure, description: str) -> str:
         kind, data = "png", figure_bytes(figure, "png", dpi=200)
     width, height = (96 * side for side in figure.get_size_inches())
     text = base64.b64encode(data).decode("ascii")
+    shape = "wide" if width > 480 else "narrow"
     return (
-        f'<img class="{"wide" if width > 480 else "narrow"}" alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
+        f'<img class="{shape}" alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
         f'src="data:image/{kind};base64,{text}">'
     )

@@ -170,7 +170,9 @@ def sets_section(database: "LandscapeDatabase") -> str:
         ]
         for summary in summaries
     ]
-    return table(head, rows, caption="Means over the minima of each set; ± one standard deviation between minima.")
+    return table(
+        head, rows, caption="Means over the minima of each set; ± one standard deviation between minima."
+    )
 
 
 def _mean_and_spread(summary: Any, surface: str) -> str:
@@ -199,7 +201,9 @@ def made_section(database: "LandscapeDatabase") -> str:
     for key, name in (("settings", "Settings of minimizers and finders"), ("landscape", "The landscape")):
         if attributes.get(key):
             text = json.dumps(attributes[key], indent=2, ensure_ascii=False)
-            parts.append(f"<details><summary>{name}</summary><pre><code>{escape(text)}</code></pre></details>")
+            parts.append(
+                f"<details><summary>{name}</summary><pre><code>{escape(text)}</code></pre></details>"
+            )
     versions = attributes.get("versions")
     if isinstance(versions, dict) and versions:
         rows = [[escape(package), escape(version)] for package, version in sorted(versions.items())]
@@ -213,11 +217,23 @@ def _origins(database: "LandscapeDatabase") -> list[str]:
         lines.append(f"Store: {database.path.name}, format {database.attributes.get('format_version', 1)}.")
     if database.attributes.get("created"):
         lines.append(f"Created {database.attributes['created']}; page by elsuite {__version__}.")
-    seeds = sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0}) if database.n_runs else []
+    seeds = (
+        sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0})
+        if database.n_runs
+        else []
+    )
     if seeds:
-        shown = ", ".join(map(str, seeds)) if len(seeds) <= 8 else f"{len(seeds):,} different ones from {seeds[0]} to {seeds[-1]}"
+        shown = (
+            ", ".join(map(str, seeds))
+            if len(seeds) <= 8
+            else f"{len(seeds):,} different ones from {seeds[0]} to {seeds[-1]}"
+        )
         lines.append(f"Seeds of the runs: {shown}.")
-    finders = sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""}) if database.n_paths else []
+    finders = (
+        sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""})
+        if database.n_paths
+        else []
+    )
     if finders:
         lines.append(f"Path finders: {', '.join(finders)}.")
     return lines

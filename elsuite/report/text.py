@@ -28,7 +28,7 @@ def escape(text: object) -> str:
 
 
 def script_json(value: Any) -> str:
-    """Return JSON that is safe inside a script element: no text in it can end the element or open another.
+    r"""Return JSON that is safe inside a script element: no text in it can end the element or open another.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def script_json(value: Any) -> str:
     Examples
     --------
     >>> script_json({"name": "</script>"})
-    '{"name":"\\\\u003c/script\\\\u003e"}'
+    '{"name":"\\u003c/script\\u003e"}'
     """
     text = json.dumps(_finite(value), separators=(",", ":"), ensure_ascii=True)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
@@ -83,4 +83,4 @@ def number(value: float, digits: int = 3) -> str:
     if not exponent:
         return mantissa
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} × 10{raised}"
+    return f"{mantissa} \N{MULTIPLICATION SIGN} 10{raised}"

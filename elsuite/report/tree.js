@@ -60,20 +60,20 @@ function branchesBetween(tree, a, b) {
   return { nodes, join: low };
 }
 
-// For each leaf its edges, in compressed rows.
+// For each leaf its edges in the lowest spanning forest (the first ones), in compressed rows.
 function adjacency(nLeaves, edges) {
   const starts = new Int32Array(nLeaves + 1);
-  const { source, target } = edges;
-  for (let e = 0; e < source.length; e++) { starts[source[e] + 1]++; starts[target[e] + 1]++; }
+  const { source, target, n_forest: n } = edges;
+  for (let e = 0; e < n; e++) { starts[source[e] + 1]++; starts[target[e] + 1]++; }
   for (let k = 0; k < nLeaves; k++) starts[k + 1] += starts[k];
   const filled = starts.slice();
-  const list = new Int32Array(2 * source.length);
-  for (let e = 0; e < source.length; e++) { list[filled[source[e]]++] = e; list[filled[target[e]]++] = e; }
+  const list = new Int32Array(2 * n);
+  for (let e = 0; e < n; e++) { list[filled[source[e]]++] = e; list[filled[target[e]]++] = e; }
   return { starts, list };
 }
 
-// The route of fewest steps from a to b over edges no higher than `barrier`: its leaves and its edges.
-function route(surface, a, b, barrier) {
+// The best route from a to b, which lies within the spanning forest: its leaves and its edges, or null.
+function route(surface, a, b) {
   const { edges, adjacent } = surface;
   const from = new Int32Array(surface.ids.length).fill(-1);
   const seen = new Uint8Array(surface.ids.length);
@@ -84,7 +84,7 @@ function route(surface, a, b, barrier) {
     for (let at = adjacent.starts[leaf]; at < adjacent.starts[leaf + 1]; at++) {
       const e = adjacent.list[at];
       const next = edges.source[e] === leaf ? edges.target[e] : edges.source[e];
-      if (edges.height[e] > barrier || seen[next]) continue;
+      if (seen[next]) continue;
       seen[next] = 1;
       from[next] = e;
       queue.push(next);
@@ -98,6 +98,15 @@ function route(surface, a, b, barrier) {
     leaves.unshift(edges.source[e] === leaves[0] ? edges.target[e] : edges.source[e]);
   }
   return { leaves, edges: used };
+}
+
+// The height of the path found directly between two leaves; undefined where there is none.
+function directHeight({ edges }, a, b) {
+  const { source, target, height } = edges;
+  for (let e = 0; e < source.length; e++) {
+    if ((source[e] === a && target[e] === b) || (source[e] === b && target[e] === a)) return height[e];
+  }
+  return undefined;
 }
 
 // The energies along one edge, walked from leaf `start`: places from 0 to 1 and values, the refined top among them.

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from elsuite.analysis import energy_scale
+from elsuite.plotting.axis import energy_axis, scaled_axis, value_norm, wants_log
+from elsuite.plotting.style import new_figure
+
+
+@pytest.fixture
+def ax():
+    return new_figure().add_subplot()
+
+
+@pytest.mark.parametrize(
+    ("values", "log"),
+    [
+        ([1e-9, 1], True),
+        ([0, 1], False),
+        ([-1, 5], False),
+        ([1, 2], False),
+        ([], False),
+        ([np.nan, 1, 100, np.inf], True),
+    ],
+)
+def test_log_where_positive_values_span_decades(values, log):
+    assert wants_log(values) is log
+    assert (type(value_norm(values)).__name__ == "LogNorm") is log
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_limits_hold_all_values(ax, log):
+    energy_axis(ax.yaxis, [0.1, 0.5, 7.0], log=log)
+    low, high = ax.get_ylim()
+    assert low < 0.1 < 7.0 < high
+    assert ax.get_yscale() == ("log" if log else "linear")
+
+
+@pytest.mark.parametrize("values", [[3.0], [0.0], [-2.0, -2.0], [np.nan]])
+def test_a_single_value_has_room(ax, values):
+    energy_axis(ax.xaxis, values, log=False)
+    low, high = ax.get_xlim()
+    assert low < high
+
+
+def test_log_of_a_negative_energy_is_refused(ax):
+    with pytest.raises(ValueError, match="positive energies, the lowest is -1"):
+        energy_axis(ax.yaxis, [-1.0, 2.0], log=True)
+
+
+def test_within_a_decade_the_ticks_have_numbers(ax):
+    energy_axis(ax.yaxis, [1.2, 4.1], log=True)
+    ax.figure.canvas.draw()
+    low, high = ax.get_ylim()
+    minor = zip(ax.get_yticks(minor=True), ax.yaxis.get_minorticklabels(), strict=True)
+    shown = [label.get_text() for tick, label in minor if low <= tick <= high and label.get_text()]
+    assert len(shown) >= 3
+
+
+def test_compressed_gaps_keep_order_and_true_ticks(ax):
+    energies = np.array([-100.0, -99.9, -99.8, -1.0, -0.5, 0.0, 0.5])
+    scale = energy_scale("gaps", energies)
+    scaled_axis(ax.yaxis, scale, -101.0, 1.0)
+    ax.figure.canvas.draw()
+    drawn = ax.transData.transform(np.column_stack([np.zeros(7), energies]))[:, 1]
+    assert (np.diff(drawn) > 0).all()
+    # Of 100 units 99 are empty; they take less than a third of the axis.
+    assert drawn[3] - drawn[2] < 0.35 * (drawn[-1] - drawn[0])
+    np.testing.assert_allclose(ax.get_yticks(), np.round(ax.get_yticks(), 3))
+    assert any(text.get_text() == "//" for text in ax.texts)
+    back = ax.transData.inverted().transform(np.column_stack([np.zeros(7), drawn]))[:, 1]
+    np.testing.assert_allclose(back, energies, atol=1e-9)

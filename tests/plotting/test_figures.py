@@ -1,0 +1,253 @@
+"""Finished figures of databases: every kind and option, cases with little in them, files."""
+
+import re
+import subprocess
+import sys
+
+import matplotlib.image
+import numpy as np
+import pytest
+from example_databases import SETS, example_database
+from matplotlib.figure import Figure
+
+from elsuite.database import LandscapeDatabase
+from elsuite.plotting import FIGURES, FigureOptions, View, check_format, save_figure
+from elsuite.plotting.coloring import coloring
+from elsuite.plotting.view import energy_name, split_energy
+from elsuite.schema import NotFoundError
+
+KINDS = ["disconnectivity", "heights", "kpca", "distances", "losses", "profile", "network", "clustering"]
+
+
+@pytest.fixture(scope="module")
+def database():
+    return example_database(8)
+
+
+def bare(n_minima, **columns):
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"], dtype="float64")
+    rng = np.random.default_rng(0)
+    if n_minima:
+        energies = np.linspace(-1, 0, n_minima)[:, None]
+        database.add(minima={"coordinates": rng.normal(size=(n_minima, 3)), "energy": energies, **columns})
+    return database
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def test_the_kinds_are_those_of_the_command_line():
+    assert list(FIGURES) == KINDS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_draws_with_defaults(database, kind, tmp_path):
+    figure = FIGURES[kind](database, FigureOptions())
+    assert isinstance(figure, Figure)
+    assert figure.get_figwidth() <= 7.0
+    save_figure(figure, tmp_path / "figure.png")
+    pixels = matplotlib.image.imread(tmp_path / "figure.png")
+    assert pixels.shape[1] == pytest.approx(300 * figure.get_figwidth(), abs=1)
+    assert pixels[..., :3].std() > 0.01
+
+
+OPTIONS = [
+    ("disconnectivity", {"color_by": "superbasin"}, "superbasin 1"),
+    ("disconnectivity", {"color_by": "superbasin", "energy": 0.5}, "superbasin 1"),
+    ("disconnectivity", {"color_by": "cluster"}, "cluster 1"),
+    ("disconnectivity", {"color_by": "gradient_norm"}, "gradient norm"),
+    ("disconnectivity", {"color_by": "energy", "surface": "test"}, "test loss (cross-entropy)"),
+    ("disconnectivity", {"color_by": "outcome"}, "budget spent"),
+    ("disconnectivity", {"color_by": "none", "order": "energy", "shape": "sloped"}, "32 minima"),
+    ("disconnectivity", {"order": "gradient_norm", "levels": 12, "scale": "linear"}, "32 minima"),
+    ("disconnectivity", {"lowest": 5, "labels": True, "scale": "compressed"}, "27 of 32 minima hidden"),
+    ("disconnectivity", {"below": 0.3}, "below 0.3"),
+    ("disconnectivity", {"smallest": 3}, "fewer than 3 minima"),
+    ("disconnectivity", {"persistence": 0.2}, "persistence of at least 0.2"),
+    ("disconnectivity", {"highlight": (3,), "route": (0, 20)}, "20"),
+    ("disconnectivity", {"sets": SETS[:1]}, "8 minima"),
+    ("heights", {"surface": "test"}, "path height, test loss (cross-entropy)"),
+    ("heights", {"form": "histogram"}, "number of paths"),
+    ("heights", {"sets": SETS[:2], "scale": "log"}, "sgd/train ~ sgd/test"),
+    ("kpca", {"sets": (SETS[1], SETS[2])}, "% of variance"),
+    ("kpca", {"color_by": "superbasin", "kernel": "linear"}, "superbasin 1"),
+    ("kpca", {"color_by": "energy", "highlight": (2,)}, "training loss"),
+    ("distances", {"sets": (SETS[0], SETS[3])}, "sgd/train (n = 8)"),
+    ("profile", {"route": (0, 20)}, "distance walked"),
+    ("network", {"route": (0, 20), "surface": "test"}, "test loss"),
+    ("clustering", {"method": "superbasin"}, "superbasins at"),
+    ("clustering", {"method": "agglomerative", "distance": "barriers"}, "agglomerative"),
+    ("clustering", {"method": "persistence"}, "persistent"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "words"), OPTIONS)
+def test_options(database, kind, options, words):
+    figure = FIGURES[kind](database, FigureOptions(**options))
+    figure.canvas.draw()
+    assert words in texts(figure)
+
+
+def test_size_can_be_chosen(database):
+    figure = FIGURES["heights"](database, FigureOptions(width=5.0, height=2.0))
+    assert tuple(figure.get_size_inches()) == (5.0, 2.0)
+
+
+WRONG = [
+    ("disconnectivity", {"surface": "no"}, "no surface 'no'; this database has train, test"),
+    ("heights", {"sets": ("nobody",)}, "no set 'nobody'; this database has sgd/train, "),
+    ("disconnectivity", {"color_by": "nothing"}, "no column 'nothing'; there are energy, gradient_norm"),
+    ("disconnectivity", {"order": "set"}, "'set' holds words"),
+    ("disconnectivity", {"scale": "cubic"}, "no scale 'cubic'; there are auto"),
+    ("disconnectivity", {"shape": "round"}, "round"),
+    ("disconnectivity", {"lowest": 0}, "at least one minimum"),
+    ("disconnectivity", {"below": -1.0}, "nothing is left to draw"),
+    ("disconnectivity", {"highlight": (99,)}, "no minimum 99 to draw: ids go from 0 to 31"),
+    (
+        "disconnectivity",
+        {"sets": (SETS[0],), "route": (0, 20)},
+        "no minimum 20 to draw: it is in none of the sets",
+    ),
+    ("distances", {"sets": (SETS[0],)}, "two sets; there is only sgd/train"),
+    ("kpca", {"kernel": "magic"}, "no kernel 'magic'"),
+    ("clustering", {"method": "magic"}, "no clustering 'magic'; there are auto"),
+    ("clustering", {"method": "hdbscan", "distance": "magic"}, "'magic'; there are map, distances, barriers"),
+    ("profile", {"route": (0, 99)}, "no minimum 99"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "words"), WRONG)
+def test_wrong_options_are_one_clear_line(database, kind, options, words):
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        FIGURES[kind](database, FigureOptions(**options))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_minima", [0, 1, 2, 3])
+def test_little_makes_a_picture_or_a_clear_line(kind, n_minima):
+    try:
+        figure = FIGURES[kind](bare(n_minima), FigureOptions())
+    except ValueError as error:
+        assert type(error) in {ValueError, NotFoundError}
+        assert "\n" not in str(error)
+        assert kind != "disconnectivity" or n_minima == 0
+    else:
+        figure.canvas.draw()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_set_without_paths(kind):
+    database = example_database(5, sets=SETS[:1], paths_each=0)
+    try:
+        FIGURES[kind](database, FigureOptions()).canvas.draw()
+    except ValueError as error:
+        assert kind in {"heights", "distances", "profile"}, error
+
+
+def test_minima_without_an_energy_on_a_surface_are_left_out():
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train", "test"])
+    database.add(minima={"coordinates": np.eye(2), "energy": [[1.0, np.nan], [2.0, 3.0]]})
+    assert View(database, FigureOptions(surface="test")).ids.tolist() == [1]
+
+
+def test_colors_of_sets_stay_when_sets_are_left_out(database):
+    everything = View(database, FigureOptions())
+    some = View(database, FigureOptions(sets=SETS[2:]))
+    assert all(some.styles[name] == everything.styles[name] for name in SETS)
+    assert some.set_names == list(SETS[2:])
+
+
+def test_at_most_seven_groups_are_colored(database):
+    colors = coloring(View(database, FigureOptions(color_by="run")))
+    assert colors.numbers is not None
+    groups = coloring(View(database, FigureOptions(color_by="superbasin", energy=0.3)))
+    assert len(groups.styles) <= 7
+    assert set(groups.values.values()) - {""} <= set(groups.styles)
+
+
+def test_the_split_lies_under_the_merge_of_the_largest_second_part():
+    import networkx as nx
+
+    from elsuite.analysis import disconnectivity_tree, superbasins
+
+    network = nx.Graph(
+        [(0, 1, {"energy": 1.0}), (2, 3, {"energy": 1.5}), (1, 2, {"energy": 3.0}), (3, 4, {"energy": 9.0})]
+    )
+    nx.set_node_attributes(network, 0.0, "energy")
+    tree = disconnectivity_tree(network)
+    assert [len(basin) for basin in superbasins(tree, split_energy(tree))] == [2, 2, 1]
+
+
+def test_a_profile_joins_its_legs_at_the_minima(database):
+    view = View(database, FigureOptions())
+    a, b = view.default_route
+    from elsuite.network import minimax_barrier, minimax_route
+
+    route = minimax_route(view.network, a, b)
+    profile = view.profile(route)
+    assert profile.minima == tuple(route)
+    assert max(profile.heights) == pytest.approx(minimax_barrier(view.network, a, b))
+    for number, leg in enumerate(profile.legs):
+        np.testing.assert_allclose(leg[[0, -1], 1], profile.energies[number : number + 2])
+        np.testing.assert_allclose(leg[[0, -1], 0], profile.positions[number : number + 2])
+        assert leg[:, 1].max() == pytest.approx(profile.heights[number], rel=1e-3)
+        assert (np.diff(leg[:, 0]) >= 0).all()
+    backwards = view.profile(route[::-1])
+    np.testing.assert_allclose(backwards.legs[0][:, 1], profile.legs[-1][::-1, 1])
+
+
+@pytest.mark.parametrize(
+    ("surface", "landscape", "name"),
+    [
+        ("train", {"network": {"architecture": "lenet"}}, "training loss (cross-entropy)"),
+        ("test", {"network": {"architecture": "autoencoder"}}, "test loss (mean squared error)"),
+        ("train", {"loss": "hinge"}, "training loss (hinge)"),
+        ("energy", {"unit": "kcal/mol"}, "energy (kcal/mol)"),
+        ("energy", "not a mapping", "energy"),
+        ("validation", None, "validation"),
+    ],
+)
+def test_names_of_energies(surface, landscape, name):
+    assert energy_name(surface, {"landscape": landscape}) == name
+
+
+def test_svg_keeps_text_and_gives_the_same_bytes(database, tmp_path):
+    files = [
+        save_figure(FIGURES["disconnectivity"](database, FigureOptions()), tmp_path / f"{n}.svg")
+        for n in "ab"
+    ]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    text = files[0].read_text()
+    assert ">training loss (cross-entropy)</text>" in text
+    assert "<dc:date>" not in text
+
+
+def test_pdf_gives_the_same_bytes_and_embeds_fonts_as_text(database, tmp_path):
+    files = [
+        save_figure(FIGURES["heights"](database, FigureOptions()), tmp_path / "new" / f"{n}.pdf")
+        for n in "ab"
+    ]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert b"/Type3" not in files[0].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["figure.gif", "figure", "figure.svg.gz"])
+def test_other_endings_are_refused(name, tmp_path):
+    with pytest.raises(ValueError, match=r"must end with \.png, \.svg or \.pdf"):
+        check_format(tmp_path / name)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write"):
+        save_figure(Figure(), tmp_path / "file" / "figure.png")
+
+
+def test_neither_torch_nor_pyplot_is_loaded():
+    code = (
+        "import sys, elsuite.plotting, elsuite.report\n"
+        "assert not {'torch', 'matplotlib.pyplot', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,101 @@
+"""One look for each set: fixed, different, and told apart without color vision or without color."""
+
+from itertools import combinations
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from elsuite.plotting.style import (
+    CATEGORY_COLORS,
+    category_styles,
+    figure_of,
+    legend_handles,
+    new_axes,
+    new_figure,
+    paper_style,
+    set_styles,
+)
+
+ARTICLE = ["sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test"]
+# Linear RGB as seen without one kind of cone (Machado, Oliveira and Fernandes 2009, severity 1).
+VISIONS = {
+    "normal": np.eye(3),
+    "protanopia": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
+}
+
+
+def lab(color, vision):
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    linear = np.clip(VISIONS[vision] @ linear, 0, 1)
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    f = np.cbrt(np.maximum(xyz / [0.9505, 1, 1.089], 0.008856))
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+@pytest.mark.parametrize(
+    "colors", [[style.color for style in set_styles(ARTICLE).values()], CATEGORY_COLORS[:6]]
+)
+def test_colors_differ_with_any_color_vision(colors, vision):
+    for a, b in combinations(colors, 2):
+        assert np.linalg.norm(lab(a, vision) - lab(b, vision)) > 12, (a, b)
+
+
+def test_hue_and_shape_follow_the_minimizer_and_filling_the_stopping():
+    styles = set_styles(ARTICLE)
+    assert list(styles) == ARTICLE
+    assert styles["sgd/train"].marker == styles["sgd/test"].marker != styles["lbfgs-gss/test"].marker
+    assert [styles[name].filled for name in ARTICLE] == [True, False, True, False]
+    assert styles["sgd/test"].face == "white"
+    assert len({style.color for style in styles.values()}) == 4
+
+
+def test_the_order_within_a_minimizer_changes_no_style():
+    assert (
+        set_styles(["sgd/test", "sgd/train"])["sgd/train"]
+        == set_styles(["sgd/train", "sgd/test"])["sgd/train"]
+    )
+
+
+def test_many_sets_fall_back_to_categories():
+    names = [f"adam/{number}" for number in range(5)]
+    assert set_styles(names) == category_styles(names)
+
+
+def test_categories_differ_in_color_or_marker():
+    looks = category_styles(str(number) for number in range(60))
+    assert len({(look.color, look.marker) for look in looks.values()}) == 60
+
+
+def test_legend_entries_say_how_many():
+    handles = legend_handles(set_styles(["a/train", "b/train"]), {"a/train": 3})
+    assert [handle.get_label() for handle in handles] == ["a/train (3)", "b/train (0)"]
+
+
+def test_the_style_leaves_nothing_behind():
+    before = dict(matplotlib.rcParams)
+    with paper_style():
+        assert matplotlib.rcParams["svg.fonttype"] == "none"
+        assert 7 <= matplotlib.rcParams["font.size"] <= 9
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_figures_belong_to_no_pyplot_state():
+    figure = new_figure(3.4, 2.0)
+    assert tuple(figure.get_size_inches()) == (3.4, 2.0)
+    assert figure.canvas.manager is None
+    ax = figure.subfigures(1, 2)[0].add_subplot()
+    assert figure_of(ax) is figure
+    assert new_axes(ax) is ax
+
+
+def test_axes_without_a_figure_are_refused():
+    ax = new_axes(None)
+    ax.remove()
+    with pytest.raises(ValueError, match="no figure"):
+        figure_of(ax)
