@@ -55,7 +55,7 @@ def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
     ndarray (n, n)
     """
     joined, energies = _joined(barriers)
-    lengths: NDArray[np.float64] = 2 * joined - energies[:, None] - energies[None, :]
+    lengths: NDArray[np.float64] = 2 * joined - (energies[:, None] + energies[None, :])
     np.fill_diagonal(lengths, 0.0)
     return lengths
 

@@ -202,9 +202,9 @@ def energy_scale(
     >>> energy_scale("log", [1e-9, 1.0]).ticks(1e-9, 1.0, 4).tolist()
     [1e-09, 1e-06, 0.001, 1.0]
     """
-    values = np.unique(np.asarray(energies, dtype=np.float64))
     if name == "linear":
         return LinearScale()
+    values = np.unique(np.asarray(energies, dtype=np.float64))
     if name == "log":
         return _log_scale(values, floor)
     if name == "gaps":

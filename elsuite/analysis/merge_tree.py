@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.network import spanning_forest
+from elsuite.network.kruskal import Joins, kruskal
 
 __all__ = ["MergeTree", "assemble_tree", "leaf_starts", "merge_tree", "tree_of_gaps"]
 
@@ -79,7 +79,17 @@ class MergeTree:
     @cached_property
     def starts(self) -> Ints:
         """Position in `leaf_order` of each node's first leaf; the leaves of a node are contiguous there."""
-        return leaf_starts(self, self.leaf_ranks[self.lowest])
+        # In this order every node begins with its lowest leaf, so the places of the leaves say all. A
+        # leaf's place is that of the lowest leaf of what its superbasin joins, and what stands between the
+        # two.
+        offsets = _sibling_offsets(self, self.leaf_ranks[self.lowest])
+        inner = np.flatnonzero(self.parents >= 0)
+        ended = inner[self.lowest[inner] != self.lowest[self.parents[inner]]]
+        places, elders = np.zeros(self.n_leaves, dtype=np.int64), np.full(self.n_leaves, -1)
+        places[self.lowest[self.roots]] = offsets[self.roots]
+        places[self.lowest[ended]] = offsets[ended]
+        elders[self.lowest[ended]] = self.lowest[self.parents[ended]]
+        return _sums_from_root(places, elders)[self.lowest]
 
     @cached_property
     def leaf_order(self) -> Ints:
@@ -159,8 +169,7 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     if not kept.all():
         starts, ends, tops = starts[kept], ends[kept], tops[kept]
     tops = np.maximum(tops, np.maximum(minima[starts], minima[ends]))
-    forest = spanning_forest(len(minima), starts, ends, tops)
-    return assemble_tree(minima, starts[forest], ends[forest], tops[forest])
+    return assemble_tree(minima, starts, ends, tops)
 
 
 def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[Ints, Ints, Floats]:
@@ -176,7 +185,7 @@ def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[
 
 
 def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Floats) -> MergeTree:
-    """Return the merge tree of the edges of a forest, which come ascending in height and close no cycle.
+    """Return the merge tree of edges that are known to be valid: finite, and under neither of their ends.
 
     Returns
     -------
@@ -185,60 +194,56 @@ def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Float
     by_energy = np.argsort(energies, kind="stable")
     ranks = np.empty(len(energies), dtype=np.int64)
     ranks[by_energy] = np.arange(len(energies))
-    parents, lowest, sizes = _binary_merges(len(ranks), ranks[sources].tolist(), ranks[targets].tolist())
-    return _collapse(np.concatenate([energies[by_energy], heights]), ranks, parents, lowest, sizes)
+    # With leaves numbered by energy a component's smallest number is its lowest minimum.
+    joins = kruskal(len(ranks), ranks[sources], ranks[targets], heights)
+    tops = np.concatenate([energies[by_energy], heights[joins.edges]])
+    return _collapse(tops, by_energy, ranks, joins)
 
 
-# One merge an edge, for leaves numbered by energy. In this union-find the lowest leaf stands for its
-# component, so that it is known at no cost; path halving alone keeps it near-linear.
-def _binary_merges(n: int, sources: list[int], targets: list[int]) -> tuple[Ints, Ints, Ints]:
-    leader = list(range(n))
-    node = list(range(n))  # the node that a leader's component is by now
-    parents = [-1] * (n + len(sources))
-    lowest, sizes = list(range(n)), [1] * n
-    for new, (a, b) in enumerate(zip(sources, targets, strict=True), start=n):
-        while leader[a] != a:
-            leader[a] = a = leader[leader[a]]
-        while leader[b] != b:
-            leader[b] = b = leader[leader[b]]
-        if a > b:
-            a, b = b, a
-        left, right = node[a], node[b]
-        parents[left] = parents[right] = new
-        lowest.append(a)
-        sizes.append(sizes[left] + sizes[right])
-        leader[b] = a
-        node[a] = new
-    return (
-        np.array(parents, dtype=np.int64),
-        np.array(lowest, dtype=np.int64),
-        np.array(sizes, dtype=np.int64),
-    )
+# One node for each join of two components: the node that each leaf or join becomes part of, -1 at the top.
+def _binary_parents(n: int, joins: Joins) -> Ints:
+    new = np.arange(n, n + len(joins.edges))
+    node = np.arange(n)  # what each component is before it loses: its last join, or a leaf
+    node[joins.winners] = new
+    parents = np.full(n + len(new), -1, dtype=np.int64)
+    parents[node[joins.losers]] = new
+    order = np.argsort(joins.winners, kind="stable")
+    winners = joins.winners[order]
+    again = np.flatnonzero(
+        winners[1:] == winners[:-1]
+    )  # a winner's node before a join is its join before that
+    before = winners.copy()
+    before[again + 1] = new[order[again]]
+    parents[before] = new[order]
+    return parents
 
 
 # From the binary tree, leaves numbered by energy, to the final one: chains of one height become one node,
 # merges are numbered by height and then by their lowest minimum, leaves have their own numbers again.
-def _collapse(heights: Floats, ranks: Ints, parents: Ints, lowest: Ints, sizes: Ints) -> MergeTree:
-    n, n_nodes = len(ranks), len(parents)
-    by_energy = np.argsort(ranks)
-    top = np.arange(n_nodes)  # the highest node of each chain of equal heights; leaves are never part of one
-    inner = n + np.flatnonzero(parents[n:] >= 0)
+def _collapse(heights: Floats, by_energy: Ints, ranks: Ints, joins: Joins) -> MergeTree:
+    n, n_nodes = len(ranks), len(heights)
+    parents = _binary_parents(n, joins)
+    kept = np.arange(n, n_nodes)
+    inner = kept[parents[n:] >= 0]
     equal = inner[heights[inner] == heights[parents[inner]]]
-    top[equal] = parents[equal]
-    while not np.array_equal(further := top[top], top):
-        top = further
-    kept = n + np.flatnonzero(top[n:] == np.arange(n, n_nodes))
-    kept = kept[np.lexsort((lowest[kept], heights[kept]))]
-    new = np.full(n_nodes + 1, -1, dtype=np.int64)  # the last entry answers for parent -1
-    new[:n] = by_energy
-    new[kept] = n + np.arange(len(kept))
-    old = np.concatenate([ranks, kept])
+    top = np.arange(
+        n_nodes + 1
+    )  # the highest node of each chain of equal heights; the last entry is for parent -1
+    if len(equal):
+        top[equal] = parents[equal]
+        while not np.array_equal(further := top[top], top):
+            top = further
+        kept = np.delete(kept, equal - n)
+    if (heights[kept][1:] == heights[kept][:-1]).any():
+        kept = kept[np.lexsort((joins.winners[kept - n], heights[kept]))]
+    new = np.empty(n_nodes + 1, dtype=np.int64)
+    new[:n], new[kept], new[-1] = by_energy, np.arange(n, n + len(kept)), -1
     return MergeTree(
         n_leaves=n,
-        parents=new[np.append(top, -1)[parents[old]]],
-        heights=heights[old],
-        lowest=by_energy[lowest[old]],
-        sizes=sizes[old],
+        parents=new[top[np.concatenate([parents[ranks], parents[kept]])]],
+        heights=np.concatenate([heights[ranks], heights[kept]]),
+        lowest=np.concatenate([np.arange(n), by_energy[joins.winners[kept - n]]]),
+        sizes=np.concatenate([np.ones(n, dtype=np.int64), joins.sizes[kept - n]]),
     )
 
 
@@ -253,30 +258,49 @@ def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
     MergeTree
     """
     joined = np.flatnonzero(np.isfinite(gaps))
-    joined = joined[np.argsort(gaps[joined], kind="stable")]
     return assemble_tree(energies, order[joined], order[joined + 1], gaps[joined])
 
 
 def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
     """Return the position of each node's first leaf when siblings, and components, are ordered by `keys`.
 
+    Of equal keys the one with the lower minimum comes first.
+
     Returns
     -------
     ndarray of int (n_nodes,)
     """
-    order = np.lexsort((tree.leaf_ranks[tree.lowest], keys, tree.parents))
-    sizes, parents = tree.sizes[order], tree.parents[order]
-    before = np.cumsum(sizes) - sizes
-    firsts = np.flatnonzero(np.diff(parents, prepend=-2))
-    offsets = np.empty(tree.n_nodes, dtype=np.int64)
-    offsets[order] = before - np.repeat(before[firsts], np.diff(firsts, append=len(order)))
-    return _sums_from_root(offsets, tree.parents)
+    return _sums_from_root(_sibling_offsets(tree, keys), tree.parents)
 
 
-# For each node the sum over itself and all nodes above it.
+# Number of leaves of the siblings that stand before each node (of the components, before a root).
+def _sibling_offsets(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
+    n_children = np.bincount(tree.parents + 1, minlength=tree.n_nodes + 1)  # first the number of roots
+    family = tree.parents + 1
+    twins = np.flatnonzero(n_children[family] == 2)
+    offsets = np.zeros(tree.n_nodes, dtype=np.int64)
+    # Of two siblings the later one stands after as many leaves as the earlier one has: no sorting.
+    sums = np.zeros(tree.n_nodes + 1, dtype=np.int64)
+    np.add.at(sums, family[twins], twins)
+    other = sums[family[twins]] - twins
+    mine, theirs = keys[twins], keys[other]
+    lower = tree.leaf_ranks[tree.lowest[other]] < tree.leaf_ranks[tree.lowest[twins]]
+    offsets[twins] = np.where((theirs < mine) | ((theirs == mine) & lower), tree.sizes[other], 0)
+    many = np.flatnonzero(n_children[family] > 2)
+    many = many[np.lexsort((tree.leaf_ranks[tree.lowest[many]], keys[many], family[many]))]
+    before = np.cumsum(tree.sizes[many]) - tree.sizes[many]
+    firsts = np.flatnonzero(np.diff(family[many], prepend=-1))
+    offsets[many] = before - np.repeat(before[firsts], np.diff(firsts, append=len(many)))
+    return offsets
+
+
+# For each node the sum over itself and all nodes above it, by doubling the number of ancestors that are
+# summed.
 def _sums_from_root(values: Ints, parents: Ints) -> Ints:
-    sums, above = values.tolist(), parents.tolist()
-    for node in range(len(sums) - 1, -1, -1):
-        if above[node] >= 0:
-            sums[node] += sums[above[node]]
-    return np.array(sums, dtype=np.int64)
+    none = len(parents)
+    above = np.append(np.where(parents < 0, none, parents), none)
+    sums = np.append(values, 0)
+    while (above != none).any():
+        sums += sums[above]
+        above = above[above]
+    return sums[:none]

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -175,16 +175,14 @@ def _top(y: NDArray[np.float64]) -> float:
     return float(y.max() + (0.05 * (y.max() - y.min()) or 1.0))
 
 
-# The drawn height under its parent at which each node's line leaves the vertical.
-def _bend(
-    tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | ArrayLike | None
-) -> NDArray[np.float64]:
+# How far below its merge, as drawn, a sloped line leaves the vertical.
+def _bend(tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | ArrayLike | None) -> float:
     if not slope >= 0:
         raise ValueError(f"slope is a share of the drawn range, at least 0, not {slope}")
-    rows = np.unique(y[tree.n_leaves :])
-    if levels is not None and len(rows) > 1:
-        return np.full(len(y), np.diff(rows).min())
-    return np.full(len(y), slope * (y.max() - y.min() if len(y) else 0.0))
+    rows = np.unique(y[tree.n_leaves :]) if levels is not None else np.zeros(0)
+    if len(rows) > 1:
+        return float(np.diff(rows).min())
+    return slope * float(y.max() - y.min()) if len(y) else 0.0
 
 
 def _lines(
@@ -194,44 +192,40 @@ def _lines(
     top: float,
     *,
     style: Style,
-    bend: NDArray[np.float64],
+    bend: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     inner = np.flatnonzero(tree.parents >= 0)
     above = tree.parents[inner]
     roots = tree.roots
-    stems = _segments(x[roots], y[roots], x[roots], np.full(len(roots), top))
+    stems = (roots, x[roots], y[roots], x[roots], np.full(len(roots), top))
     if style == "rectangular":
-        branches = _segments(x[inner], y[inner], x[inner], y[above])
-        bars = _bars(tree, x, y)
         merges = np.arange(tree.n_leaves, tree.n_nodes)
-        return np.concatenate([branches, bars, stems]), np.concatenate([inner, merges, roots])
+        left, right = np.full(len(merges), np.inf), np.full(len(merges), -np.inf)
+        np.minimum.at(left, above - tree.n_leaves, x[inner])
+        np.maximum.at(right, above - tree.n_leaves, x[inner])
+        bars = (merges, left, y[merges], right, y[merges])
+        return _segments((inner, x[inner], y[inner], x[inner], y[above]), bars, stems)
     if style == "sloped":
-        knee = np.maximum(y[inner], y[above] - bend[inner])
-        straight = knee > y[inner]
-        vertical = _segments(x[inner], y[inner], x[inner], knee)[straight]
-        sloped = _segments(x[inner], knee, x[above], y[above])
-        return np.concatenate([vertical, sloped, stems]), np.concatenate([inner[straight], inner, roots])
+        knee = np.maximum(y[inner], y[above] - bend)
+        low = np.flatnonzero(knee > y[inner])
+        vertical = (inner[low], x[inner[low]], y[inner[low]], x[inner[low]], knee[low])
+        return _segments(vertical, (inner, x[inner], knee, x[above], y[above]), stems)
     raise ValueError(f"no style {style!r}: there are 'rectangular' and 'sloped'")
 
 
-# The horizontal line of each merge, from its leftmost to its rightmost child.
-def _bars(tree: MergeTree, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    inner = np.flatnonzero(tree.parents >= 0)
-    inner = inner[np.argsort(tree.parents[inner], kind="stable")]
-    firsts = np.flatnonzero(np.diff(tree.parents[inner], prepend=-2))
-    if not len(firsts):
-        return np.zeros((0, 2, 2))
-    heights = y[tree.n_leaves :]
-    left, right = np.minimum.reduceat(x[inner], firsts), np.maximum.reduceat(x[inner], firsts)
-    return _segments(left, heights, right, heights)
+# Lines given as nodes, x0, y0, x1, y1, as one array of segments and one of nodes.
+def _segments(*groups: tuple[NDArray[Any], ...]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    nodes = np.concatenate([group[0] for group in groups])
+    segments = np.empty((len(nodes), 4))
+    done = 0
+    for group in groups:
+        part = segments[done : done + len(group[0])]
+        for column, values in enumerate(group[1:]):
+            part[:, column] = values
+        done += len(part)
+    return segments.reshape(-1, 2, 2), nodes
 
 
 def _root_lines(tree: MergeTree, x: NDArray[np.float64], top: float) -> NDArray[np.float64]:
     at = x[tree.roots]
     return np.array([[[at.min(), top], [at.max(), top]]]) if len(at) > 1 else np.zeros((0, 2, 2))
-
-
-def _segments(
-    x0: NDArray[np.float64], y0: NDArray[np.float64], x1: NDArray[np.float64], y1: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return np.stack([x0, y0, x1, y1], axis=-1).reshape(-1, 2, 2)

@@ -1,4 +1,4 @@
-"""Any networkx graph as arrays, and its minimum spanning forest by `scipy.sparse.csgraph`."""
+"""Any networkx graph as arrays, and its minimum spanning forest."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import minimum_spanning_tree
+
+from elsuite.network.kruskal import kruskal
 
 __all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
 
@@ -82,27 +82,11 @@ def spanning_forest(
 ) -> NDArray[np.int64]:
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
-    Of parallel edges the lowest counts, of equally high ones the first; self edges never do.
+    Of parallel edges the lowest counts, self edges never do.
 
     Returns
     -------
     ndarray of int
     """
-    # csgraph drops edges of weight zero and sums parallel ones: it gets ranks, from 1 on, and one edge a
-    # pair.
-    ends = np.asarray([sources, targets], dtype=np.int64)
-    order = np.argsort(np.asarray(heights, dtype=np.float64), kind="stable")
-    low, high = ends.min(axis=0)[order], ends.max(axis=0)[order]
-    pairs = low * n_nodes + high
-    ranks = np.argsort(pairs, kind="stable")  # by pair, then by height
-    pairs = pairs[ranks]
-    first = np.ones(len(pairs), dtype=bool)
-    first[1:] = pairs[1:] != pairs[:-1]
-    first &= (low != high)[ranks]
-    ranks = ranks[first]
-    starts = np.searchsorted(low[ranks], np.arange(n_nodes + 1))
-    graph = csr_array(
-        (ranks + 1.0, high[ranks].astype(np.int32), starts.astype(np.int32)), (n_nodes, n_nodes)
-    )
-    chosen = np.sort(minimum_spanning_tree(graph, overwrite=True).data).astype(np.int64) - 1
-    return order[chosen]
+    ends = np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
+    return kruskal(n_nodes, *ends, np.asarray(heights, dtype=np.float64)).edges

@@ -1,0 +1,159 @@
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA, KernelPCA
+
+from elsuite.analysis import barrier_map, gram_matrix, kernel_pca, merge_tree
+from elsuite.analysis.embedding import top_eigenvectors
+
+KERNELS = {"rbf": "rbf", "linear": "linear", "polynomial": "poly", "sigmoid": "sigmoid"}
+
+
+def points(n=20, p=7, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, p)) * np.linspace(3, 1, p)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_equal_to_scikit_learn_up_to_signs(kernel):
+    x = points()
+    found = kernel_pca(x, kernel=kernel, n_components=3)
+    model = KernelPCA(n_components=3, kernel=KERNELS[kernel], gamma=1 / x.shape[1])
+    expected = model.fit_transform(x)
+    signs = np.sign((found.coordinates * expected).sum(axis=0))
+    np.testing.assert_allclose(found.coordinates, expected * signs, atol=1e-9)
+    assert found.ids.tolist() == list(range(20))
+    assert found.gamma == (None if kernel == "linear" else pytest.approx(1 / 7))
+
+
+def test_linear_is_ordinary_pca():
+    x = points()
+    model = PCA(n_components=2).fit(x)
+    found = kernel_pca(x, kernel="linear")
+    np.testing.assert_allclose(found.explained, model.explained_variance_ratio_)
+    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(model.transform(x)), atol=1e-9)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_shares_of_all_components(kernel):
+    found = kernel_pca(points(8, 5), kernel=kernel, n_components=8)
+    assert (np.diff(found.explained) <= 1e-12).all()
+    total = found.explained.sum()
+    assert total == pytest.approx(1.0) if kernel != "sigmoid" else total <= 1.0 + 1e-9
+
+
+@pytest.mark.parametrize("block_bytes", [1, 8 * 7 * 3, 2**20])
+def test_coordinates_are_read_in_blocks(block_bytes):
+    x = points()
+    reads = []
+
+    def read(ids):
+        reads.append(len(ids))
+        return x[ids].astype(np.float32)
+
+    ids = np.array([3, 1, 15, 7, 8, 9, 12])
+    found = kernel_pca(read, ids, block_bytes=block_bytes)
+    np.testing.assert_allclose(found.coordinates, kernel_pca(x[ids]).coordinates, atol=1e-5)
+    assert found.ids.tolist() == ids.tolist()
+    assert max(reads) <= max(1, block_bytes // 56)
+    np.testing.assert_allclose(
+        gram_matrix(read, ids, block_bytes=block_bytes), x[ids] @ x[ids].T, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_largest_entry_of_each_component_is_positive():
+    x = points()
+    found = kernel_pca(x).coordinates
+    assert (found[np.abs(found).argmax(axis=0), [0, 1]] > 0).all()
+    np.testing.assert_allclose(kernel_pca(x @ np.diag([-1.0] * 7)).coordinates, found, atol=1e-9)
+
+
+def test_two_shells_separate_with_rbf_and_not_with_a_line():
+    # What the study saw: two sets at different distances from one origin, in many dimensions.
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 200))
+    x *= (np.where(np.arange(60) < 30, 8.0, 16.0) / np.linalg.norm(x, axis=1))[:, None]
+    first = kernel_pca(x).coordinates[:, 0]
+    inner, outer = first[:30], first[30:]
+    assert inner.min() > outer.max() or inner.max() < outer.min()
+    first = kernel_pca(x, kernel="linear").coordinates[:, 0]
+    assert not (first[:30].min() > first[30:].max())
+    assert not (first[:30].max() < first[30:].min())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_points(n):
+    found = kernel_pca(points(n), n_components=3)
+    assert found.coordinates.shape == (n, 3)
+    assert np.isfinite(found.explained).all()
+
+
+def test_many_points_take_the_iterative_solver(monkeypatch):
+    matrix = np.cov(points(40, 60).T)
+    dense = top_eigenvectors(matrix, 2)
+    monkeypatch.setattr("elsuite.analysis.embedding.DENSE_LIMIT", 5)
+    values, vectors = top_eigenvectors(matrix, 2)
+    np.testing.assert_allclose(values, dense[0])
+    np.testing.assert_allclose(np.abs(vectors), np.abs(dense[1]), atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((np.zeros((0, 3)),), {}, "at least one minimum"),
+        ((np.zeros(3),), {}, r"matrix \(n_points, n_parameters\)"),
+        ((lambda ids: ids,), {}, "ids are needed"),
+        ((np.zeros((2, 3)),), {"kernel": "cosine"}, "no kernel 'cosine'"),
+        ((np.zeros((2, 3)),), {"n_components": 0}, "at least 1"),
+        ((np.full((2, 3), np.nan),), {}, "not finite"),
+    ],
+)
+def test_bad_input(arguments, options, message):
+    with pytest.raises(ValueError, match=message):
+        kernel_pca(*arguments, **options)
+
+
+def barriers_of(tree):
+    """The minimax matrix of a merge tree, from its gaps."""
+    n = tree.n_leaves
+    matrix = np.zeros((n, n))
+    for a in range(n):
+        for b in range(a + 1, n):
+            top = tree.gaps[a:b].max()
+            matrix[tree.leaf_order[a], tree.leaf_order[b]] = matrix[
+                tree.leaf_order[b], tree.leaf_order[a]
+            ] = top
+    np.fill_diagonal(matrix, tree.heights[:n])
+    return matrix
+
+
+def test_a_map_of_three_minima_keeps_all_distances():
+    matrix = barriers_of(merge_tree([0.0, 1.0, 0.5], [0, 1], [1, 2], [2.0, 3.0]))
+    found = barrier_map(matrix)
+    distances = np.linalg.norm(found.coordinates[:, None] - found.coordinates[None], axis=-1)
+    np.testing.assert_allclose(distances, [[0, 3, 5.5], [3, 0, 4.5], [5.5, 4.5, 0]], atol=1e-3)
+    assert found.stress < 1e-3
+
+
+def test_smacof_improves_on_classical_scaling_and_is_the_same_each_time():
+    random = np.random.default_rng(0)
+    tree = merge_tree(
+        random.normal(size=30), np.arange(29), np.arange(1, 30), 3 + random.exponential(size=29)
+    )
+    first = barrier_map(barriers_of(tree), max_iterations=1)
+    found, again = barrier_map(barriers_of(tree)), barrier_map(barriers_of(tree))
+    assert found.stress < first.stress
+    np.testing.assert_array_equal(found.coordinates, again.coordinates)
+
+
+def test_pairs_that_never_join_are_apart():
+    matrix = np.array([[0.0, 1.0, np.inf], [1.0, 0.0, np.inf], [np.inf, np.inf, 0.0]])
+    found = barrier_map(matrix, ids=[7, 8, 9])
+    distances = np.linalg.norm(found.coordinates[:, None] - found.coordinates[None], axis=-1)
+    assert distances[0, 2] > distances[0, 1]
+    assert found.ids.tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_maps_of_one_or_two(n):
+    matrix = np.ones((n, n))
+    np.fill_diagonal(matrix, 0.0)
+    assert barrier_map(matrix).coordinates.shape == (n, 2)
