@@ -7,14 +7,15 @@
 - CSV edge lists: `read_edges`, `write_edges`.
 
 `to_database` and `from_database` are the way in and out of a store. Whatever is wrong with a file is a `FormatError`
-that names file and line.
+that names file and line. Nothing that is there is written over, and a file is written whole or not at all.
 """
 
 from elsuite.interchange.arrays import read_arrays, read_solutions, write_arrays
 from elsuite.interchange.edges import read_edges, write_edges
-from elsuite.interchange.foreign import ForeignLandscape, FormatError, from_database, to_database
+from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.pathsample import read_pathsample, write_pathsample
 from elsuite.interchange.pele import read_pele, write_pele
+from elsuite.interchange.storing import from_database, to_database
 from elsuite.interchange.topsearch import is_topsearch, read_topsearch, write_topsearch
 
 __all__ = [

@@ -1,13 +1,19 @@
 """Plain numpy arrays: solutions as `.npy` (solutions, parameters), whole landscapes as `.npz`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.interchange.numpy_files import read_npy, read_npz
 
 __all__ = ["read_arrays", "read_solutions", "write_arrays"]
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray[np.floating]:
@@ -19,22 +25,7 @@ def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray
         For a file that is no such array, or one of another width; names both numbers.
     """
     path = Path(path)
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.lib.npyio.NpzFile):
-            with loaded as file:
-                if len(file.files) != 1:
-                    raise FormatError(f"{path}: holds {len(file.files)} arrays, expected one of solutions")
-                values = file[file.files[0]]
-        else:
-            values = loaded
-    except FileNotFoundError:
-        raise FormatError(f"{path}: not there") from None
-    except FormatError:
-        raise
-    except Exception as error:
-        # numpy raises many kinds for files that are none of its own.
-        raise FormatError(f"{path}: not a numpy array of numbers ({_first_line(error)})") from None
+    values = _only_array(path)
     if values.dtype.kind not in "fiu" or values.ndim not in {1, 2}:
         raise FormatError(
             f"{path}: {values.dtype} of shape {values.shape}, expected numbers of shape (solutions, parameters)"
@@ -44,14 +35,18 @@ def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray
         raise FormatError(
             f"{path}: solutions have {solutions.shape[1]} parameters, the network has {n_parameters}"
         )
-    if not np.isfinite(solutions).all():
-        row = int(np.flatnonzero(~np.isfinite(solutions).all(axis=1))[0])
-        raise FormatError(f"{path}: solution {row} has a value that is not a finite number")
-    return solutions if solutions.dtype.kind == "f" else solutions.astype(np.float64)
+    wrong = np.flatnonzero(~np.isfinite(solutions).all(axis=1))
+    if len(wrong):
+        raise FormatError(f"{path}: solution {wrong[0]} has a value that is not a finite number")
+    return solutions if solutions.dtype in {np.dtype("f4"), np.dtype("f8")} else solutions.astype(np.float64)
 
 
 def read_arrays(path: str | Path) -> ForeignLandscape:
-    """Return the landscape in an `.npz` with `energies`, `sources`, `targets`, `heights` and perhaps `coordinates`.
+    """Return the landscape in an `.npz`.
+
+    Its arrays are ``energies`` (n_minima,), ``sources``, ``targets`` (minima from 0) and ``heights`` (n_edges,), and
+    perhaps ``coordinates`` (n_minima, n_parameters), ``state_coordinates`` (n_edges, n_parameters), and further columns
+    as ``minima.NAME`` and ``states.NAME``. Edges are paths unless ``states.kind`` calls them transition states.
 
     Raises
     ------
@@ -59,66 +54,86 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
         For a file that is no such archive, or arrays that do not fit together.
     """
     path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise FormatError(f"{path}: not there") from None
-    except Exception as error:
-        raise FormatError(f"{path}: not an archive of numpy arrays ({_first_line(error)})") from None
+    arrays = read_npz(path)
     missing = [name for name in ("energies", "sources", "targets", "heights") if name not in arrays]
     if missing:
-        raise FormatError(
-            f"{path}: no array {missing[0]!r}; there are: {', '.join(sorted(arrays)) or 'none'}"
-        )
-    energies, heights = (_finite(arrays[name], path, name) for name in ("energies", "heights"))
-    ends = [_ends(arrays[name], path, name, len(energies)) for name in ("sources", "targets")]
-    points = arrays.get("coordinates")
-    if points is not None and (points.ndim != 2 or points.dtype.kind not in "fiu"):
-        raise FormatError(f"{path}: coordinates of shape {points.shape}, expected (minima, parameters)")
-    return ForeignLandscape(
-        energies=energies,
-        sources=ends[0],
-        targets=ends[1],
-        heights=heights,
-        coordinates=None if points is None else points.astype(np.float64),
+        there = ", ".join(sorted(arrays))[:200] or "none"
+        raise FormatError(f"{path}: no array {missing[0]!r}; there are: {there}")
+    energies, heights = (_floats(arrays[name], path, name, 1) for name in ("energies", "heights"))
+    points = {
+        name: _floats(arrays[name], path, name, 2)
+        for name in ("coordinates", "state_coordinates")
+        if name in arrays
+    }
+    used = {"energies", "sources", "targets", "heights", *points}
+    unused = sorted(
+        name for name in arrays if name not in used and not name.startswith(("minima.", "states."))
     )
+    try:
+        return ForeignLandscape(
+            energies=energies,
+            sources=_ends(arrays["sources"]),
+            targets=_ends(arrays["targets"]),
+            heights=heights,
+            minima_columns=_columns(arrays, "minima."),
+            state_columns=_columns(arrays, "states."),
+            kind="path",
+            notes=(f"arrays left out: {', '.join(unused)[:200]}",) if unused else (),
+            **points,
+        )
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
 
 
 def write_arrays(landscape: ForeignLandscape, path: str | Path) -> None:
-    """Write a landscape as one `.npz` that `read_arrays` reads."""
-    arrays = {
+    """Write a landscape with all its columns as one `.npz` that `read_arrays` reads.
+
+    Raises
+    ------
+    FormatError
+        If there is something at `path` already.
+    """
+    arrays: dict[str, Any] = {
         "energies": landscape.energies,
         "sources": landscape.sources,
         "targets": landscape.targets,
         "heights": landscape.heights,
+        "coordinates": landscape.coordinates,
+        "state_coordinates": landscape.state_coordinates,
     }
-    if landscape.coordinates is not None:
-        arrays["coordinates"] = landscape.coordinates
-    with Path(path).open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    states = {"kind": np.full(len(landscape.heights), landscape.kind)} | dict(landscape.state_columns)
+    arrays |= {f"minima.{name}": column for name, column in landscape.minima_columns.items()}
+    arrays |= {f"states.{name}": column for name, column in states.items()}
+    with new_files(Path(path)) as (place,), place.open("wb") as file:
+        np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
 
 
-def _finite(values: NDArray[np.generic], path: Path, name: str) -> NDArray[np.float64]:
-    if values.ndim != 1 or values.dtype.kind not in "fiu" or not np.isfinite(values.astype(np.float64)).all():
+def _only_array(path: Path) -> NDArray[Any]:
+    if path.suffix != ".npz":
+        return read_npy(path)
+    arrays = read_npz(path)
+    if len(arrays) != 1:
+        raise FormatError(f"{path}: holds {len(arrays)} arrays, expected one of solutions")
+    return next(iter(arrays.values()))
+
+
+def _floats(values: NDArray[Any], path: Path, name: str, ndim: int) -> NDArray[np.float64]:
+    if values.ndim != ndim or values.dtype.kind not in "fiu":
+        shape = "one row" if ndim == 1 else "shape (rows, parameters)"
         raise FormatError(
-            f"{path}: {name} must be one row of finite numbers, given shape {values.shape} of {values.dtype}"
+            f"{path}: {name} must be numbers, {shape}; given {values.dtype} of shape {values.shape}"
         )
     return values.astype(np.float64)
 
 
-def _ends(values: NDArray[np.generic], path: Path, name: str, n_minima: int) -> NDArray[np.int64]:
-    if values.ndim != 1 or values.dtype.kind not in "iu":
-        raise FormatError(
-            f"{path}: {name} must be one row of whole numbers, given shape {values.shape} of {values.dtype}"
-        )
-    ends = values.astype(np.int64)
-    if len(ends) and not (ends.min() >= 0 and ends.max() < n_minima):
-        raise FormatError(
-            f"{path}: {name} go from {ends.min()} to {ends.max()}, but minima are 0 to {n_minima - 1}"
-        )
-    return ends
+def _ends(values: NDArray[Any]) -> NDArray[np.int64]:
+    # What is no array of whole numbers is left as it is: the landscape refuses it.
+    return values.astype(np.int64) if values.dtype.kind in "iu" else values
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:100]
+def _columns(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    return {
+        name.removeprefix(prefix): values.astype(np.int64) if values.dtype.kind in "b" else values
+        for name, values in arrays.items()
+        if name.startswith(prefix)
+    }

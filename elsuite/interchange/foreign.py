@@ -1,40 +1,53 @@
-"""A landscape on its way in or out: `ForeignLandscape`, and from and to a database."""
+"""A landscape on its way in or out: `ForeignLandscape`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.database import LandscapeDatabase
+from elsuite.schema import KINDS, TABLES, extra_column
 
-__all__ = ["ForeignLandscape", "FormatError", "from_database", "to_database"]
+__all__ = ["ForeignLandscape", "FormatError", "column_problem"]
 
 Floats = NDArray[np.float64]
+Columns = Mapping[str, NDArray[Any]]
+
+_GIVEN = {"minima": {"set"}, "paths": {"kind", "finder"}}
+"""Columns of the format that another program may fill as well."""
 
 
 class FormatError(ValueError):
     """A file that is not of the format it should be; the message names file and line, or row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ForeignLandscape:
     """Minima and transition states as other programs keep them.
 
     Attributes
     ----------
     energies : ndarray (n_minima,)
-    coordinates : ndarray (n_minima, n_parameters) or None
     sources, targets : ndarray (n_states,) int
         Minima, counted from 0, that each transition state joins; equal for a degenerate rearrangement.
     heights : ndarray (n_states,)
+    coordinates : ndarray (n_minima, n_parameters) or None
     state_coordinates : ndarray (n_states, n_parameters) or None
-    minima_columns, state_columns : dict of str to ndarray
-        Further columns, such as ``log_product`` and ``point_group_order``.
+        A row of NaN where the point is not known.
+    minima_columns, state_columns : mapping of str to ndarray
+        Further columns, such as ``log_product`` and ``point_group_order``; of those that the store names, ``set`` of
+        minima, ``kind`` and ``finder`` of states.
+    kind : str
+        What the states are, unless the column ``kind`` says so: ``"transition_state"``, or ``"path"`` where nobody
+        verified a stationary point.
     notes : tuple of str
-        What was mended on the way in.
+        What was mended or left out on the way.
+
+    Raises
+    ------
+    FormatError
+        For columns that do not fit together, or an energy or coordinate that is not finite.
     """
 
     energies: Floats
@@ -43,101 +56,71 @@ class ForeignLandscape:
     heights: Floats
     coordinates: Floats | None = None
     state_coordinates: Floats | None = None
-    minima_columns: dict[str, NDArray[Any]] = field(default_factory=dict)
-    state_columns: dict[str, NDArray[Any]] = field(default_factory=dict)
+    minima_columns: Columns = field(default_factory=dict)
+    state_columns: Columns = field(default_factory=dict)
+    kind: str = KINDS[1]
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        n, m = len(self.energies), len(self.heights)
-        for name, column, size in [
-            ("sources", self.sources, m),
-            ("targets", self.targets, m),
-            *((k, v, n) for k, v in self.minima_columns.items()),
-            *((k, v, m) for k, v in self.state_columns.items()),
-            *(
-                (k, v, s)
-                for k, v, s in [
-                    ("coordinates", self.coordinates, n),
-                    ("state_coordinates", self.state_coordinates, m),
-                ]
-                if v is not None
-            ),
-        ]:
-            if len(column) != size:
-                raise FormatError(f"{name}: {len(column)} rows, expected {size}")
+        for problem in _problems(self):
+            raise FormatError(problem)
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of a point; 0 where no points are known."""
+        return 0 if self.coordinates is None else self.coordinates.shape[1]
+
+    @property
+    def all_states(self) -> Floats | None:
+        """The points of all states, None where any is not known."""
+        points = self.state_coordinates
+        return points if points is not None and np.isfinite(points).all() else None
 
 
-def to_database(
-    landscape: ForeignLandscape, path: str | Path | None, *, origin: str, label: str = "imported"
-) -> LandscapeDatabase:
-    """Write a foreign landscape into a new database at `path` (None: in memory) and return it, open.
+def column_problem(table: str, name: str) -> str:
+    """Return why a column `name` cannot be taken into a table ("minima" or "paths"), empty if it can.
 
-    All transition states are kept, parallel and degenerate ones too, as rows of `paths` of kind
-    ``"transition_state"``; one below an end's energy is lifted to it.
+    Examples
+    --------
+    >>> column_problem("minima", "log_product"), column_problem("minima", "key")
+    ('', "'key' is a column that the database writes itself")
     """
-    surfaces = ("energy",)
-    width = 0 if landscape.coordinates is None else landscape.coordinates.shape[1]
-    database = LandscapeDatabase.create(
-        path,
-        n_parameters=width,
-        surfaces=surfaces,
-        dtype="float64",
-        attributes={"origin": origin, "notes": list(landscape.notes)},
-    )
+    if name in _GIVEN[table]:
+        return ""
+    if name in TABLES[table].columns:
+        return f"{name!r} is a column that the database writes itself"
+    try:
+        extra_column(name, "float64")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _problems(landscape: ForeignLandscape) -> Iterator[str]:
+    """Yield what does not fit together."""
     n, m = len(landscape.energies), len(landscape.heights)
-    minima: dict[str, Any] = {
-        "energy": landscape.energies[:, None],
-        "set": [label] * n,
-        "stopping": ["energy"] * n,
-        **landscape.minima_columns,
-    }
-    if landscape.coordinates is not None:
-        minima["coordinates"] = landscape.coordinates
-    floor = (
-        np.maximum(landscape.energies[landscape.sources], landscape.energies[landscape.targets])
-        if m
-        else np.empty(0)
-    )
-    heights = np.maximum(landscape.heights, floor)
-    paths: dict[str, Any] = {
-        "source": landscape.sources,
-        "target": landscape.targets,
-        "surface": ["energy"] * m,
-        "kind": ["transition_state"] * m,
-        "finder": [origin] * m,
-        "height": heights,
-        "refined_height": heights,
-        **landscape.state_columns,
-    }
-    if landscape.state_coordinates is not None:
-        paths["coordinates"] = landscape.state_coordinates
-    database.add(minima=minima if n else None, paths=paths if m else None)
-    return database
-
-
-def from_database(
-    database: LandscapeDatabase, *, surface: str | None = None, columns: Sequence[str] = ()
-) -> ForeignLandscape:
-    """Return the minima and edges of one surface of a database; paths count as transition states at their height."""
-    surface = surface or database.surfaces[0]
-    table, paths = database.minima, database.paths
-    rows = np.flatnonzero(paths["surface"].values == surface)
-    refined, plain = paths["refined_height"].values[rows], paths["height"].values[rows]
-    heights = np.where(np.isfinite(refined), refined, plain)
-    rows, heights = rows[np.isfinite(heights)], heights[np.isfinite(heights)]
-    states = None
-    if "coordinates" in paths:
-        found = np.asarray(paths["coordinates"][rows].values, dtype=np.float64)
-        states = found if len(found) and np.isfinite(found).all() else None
-    return ForeignLandscape(
-        energies=table["energy"].values[:, database.surfaces.index(surface)],
-        sources=paths["source"].values[rows],
-        targets=paths["target"].values[rows],
-        heights=heights,
-        coordinates=database.coordinates(range(database.n_minima)).astype(np.float64)
-        if database.n_parameters
-        else None,
-        state_coordinates=states,
-        minima_columns={c: table[c].values for c in columns if c in table},
-        state_columns={c: paths[c].values[rows] for c in columns if c in paths},
-    )
+    points, state_points = landscape.coordinates, landscape.state_coordinates
+    columns = {"sources": (landscape.sources, m), "targets": (landscape.targets, m)}
+    columns |= {f"minima.{name}": (column, n) for name, column in landscape.minima_columns.items()}
+    columns |= {f"states.{name}": (column, m) for name, column in landscape.state_columns.items()}
+    for name, (column, size) in columns.items():
+        if np.shape(column) != (size,):
+            yield f"{name}: shape {np.shape(column)}, expected ({size},)"
+    for name, values in [("energies", landscape.energies), ("heights", landscape.heights)]:
+        if np.ndim(values) != 1 or not np.isfinite(values).all():
+            yield f"{name}: expected one row of finite numbers"
+    for name, ends in [("sources", landscape.sources), ("targets", landscape.targets)]:
+        if m and (np.asarray(ends).dtype.kind not in "iu" or ends.min() < 0 or ends.max() >= n):
+            yield f"{name}: expected whole numbers of minima, {f'0 to {n - 1}' if n else 'but there are none'}"
+    if points is not None and (points.ndim != 2 or len(points) != n or not np.isfinite(points).all()):
+        yield f"coordinates: shape {points.shape}, expected finite numbers of shape ({n}, parameters)"
+    if state_points is not None:
+        wanted = (m, landscape.n_parameters)
+        unknown = np.isnan(state_points).all(axis=1) if state_points.ndim == 2 else True
+        if state_points.shape != wanted or not (np.isfinite(state_points).all(axis=1) | unknown).all():
+            yield f"state coordinates: shape {state_points.shape}, expected finite numbers of shape {wanted}"
+    for table, given in [("minima", landscape.minima_columns), ("paths", landscape.state_columns)]:
+        yield from filter(None, (column_problem(table, name) for name in given))
+    kinds = {landscape.kind, *map(str, landscape.state_columns.get("kind", ()))}
+    if not kinds <= set(KINDS):
+        yield f"kind: {min(kinds - set(KINDS))!r} given, {' or '.join(KINDS)} allowed"

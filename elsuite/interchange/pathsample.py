@@ -1,7 +1,8 @@
-"""PATHSAMPLE databases: `min.data`, `ts.data`, `points.min`, `points.ts`.
+"""PATHSAMPLE databases: `min.data`, `ts.data`, `points.min`, `points.ts`, and `min.A`, `min.B`.
 
 The formats are those of the PATHSAMPLE manual: one stationary point a line, ids are line numbers from 1, and the
-points files are raw little-endian float64 without record marks, record k for line k.
+points files are raw little-endian float64 without record marks, record k for line k. `min.A` and `min.B` list the
+minima of two regions: their number, then the ids.
 """
 
 from pathlib import Path
@@ -10,20 +11,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.interchange.foreign import ForeignLandscape, FormatError
-from elsuite.interchange.text import read_rows, whole_numbers
+from elsuite.interchange.files import new_files, read_bytes
+from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError
+from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
 __all__ = ["read_pathsample", "write_pathsample"]
 
 _INERTIA = ("inertia_1", "inertia_2", "inertia_3")
+_LOWEST = ("lowest_eigenvalue", "lowest_mass_weighted_eigenvalue")
+_REGIONS = ("A", "B")
 
 
 def read_pathsample(folder: str | Path) -> ForeignLandscape:
-    """Return the database in `folder`; the points files may be missing.
+    """Return the database in `folder`; all files but `min.data` may be missing.
 
     Columns that are kept: ``log_product`` (sum of the logarithms of the positive Hessian eigenvalues),
-    ``point_group_order``, ``inertia_1`` to ``inertia_3``, and, where they are given, ``lowest_eigenvalue`` of minima
-    and ``negative_eigenvalue`` of transition states.
+    ``point_group_order``, ``inertia_1`` to ``inertia_3``, ``region`` ("A" or "B"), and, where they are given,
+    ``lowest_eigenvalue`` and ``lowest_mass_weighted_eigenvalue`` of minima and ``negative_eigenvalue`` of
+    transition states.
 
     Raises
     ------
@@ -31,95 +36,144 @@ def read_pathsample(folder: str | Path) -> ForeignLandscape:
         For a missing, malformed or truncated file; names file and line.
     """
     folder = Path(folder)
-    min_path, ts_path = folder / "min.data", folder / "ts.data"
-    minima = read_rows(min_path, (6, 8), "energy, log product, point-group order, 3 inertia eigenvalues")
-    if len(minima) and not np.isfinite(minima[:, 0]).all():
-        row = int(np.flatnonzero(~np.isfinite(minima[:, 0]))[0])
-        raise FormatError(f"{min_path}, row {row + 1}: no energy")
-    states = np.empty((0, 8))
-    if ts_path.exists():
-        states = read_rows(ts_path, (8, 9), "energy, log product, order, 2 minima, 3 inertia eigenvalues")
-    usable = np.isfinite(states[:, 0])
-    notes = (
-        (f"{int((~usable).sum())} transition states without an energy left out",) if not usable.all() else ()
-    )
-    ends = [whole_numbers(states[:, k], ts_path, "minimum", 1, len(minima)) - 1 for k in (3, 4)]
-    points = _read_points(folder / "points.min", len(minima))
-    state_points = _read_points(folder / "points.ts", len(states))
+    minima = read_table(folder / "min.data", (2, 6, 8), "energy, log product, order, 3 inertia eigenvalues")
+    if minima.values.shape[1] == 2:
+        raise FormatError(
+            f"{minima.path}: 2 columns, a dump of topsearch; a PATHSAMPLE database has 6 or 8 columns"
+        )
+    energies = minima.finite(0, "a minimum without an energy")
+    n = len(energies)
+    states = _read_states(folder / "ts.data")
+    usable = np.isfinite(states.values[:, 0])
+    n_unusable = int((~usable).sum())
+    notes = [f"{n_unusable} transition states without an energy left out"] if n_unusable else []
+    ends = [whole_numbers(states, k, "minimum", 1, n)[usable] - 1 for k in (3, 4)]
+    points = _read_points(folder / "points.min", n)
+    state_points = _read_points(folder / "points.ts", len(usable))
+    if points is None and state_points is not None:
+        notes.append("points.ts left out, because points.min is not there")
+        state_points = None
+    if points is not None and state_points is not None and points.shape[1] != state_points.shape[1]:
+        raise FormatError(
+            f"{folder / 'points.ts'}: {state_points.shape[1]} coordinates a record, points.min has {points.shape[1]}"
+        )
     return ForeignLandscape(
-        energies=minima[:, 0],
+        energies=energies,
         coordinates=points,
-        sources=ends[0][usable],
-        targets=ends[1][usable],
-        heights=states[usable, 0],
-        state_coordinates=None if state_points is None or points is None else state_points[usable],
-        minima_columns=_columns(minima, 3, "lowest_eigenvalue", 6),
-        state_columns=_columns(states[usable], 5, "negative_eigenvalue", 8),
-        notes=notes,
+        sources=ends[0],
+        targets=ends[1],
+        heights=states.values[usable, 0],
+        state_coordinates=None if state_points is None else state_points[usable],
+        minima_columns=_columns(minima.values, 3, _LOWEST) | _read_regions(folder, n),
+        state_columns=_columns(states.values[usable], 5, ("negative_eigenvalue",)),
+        notes=tuple(notes),
     )
 
 
 def write_pathsample(landscape: ForeignLandscape, folder: str | Path) -> None:
-    """Write `min.data`, `ts.data` and, with coordinates, the points files into `folder`.
+    """Write `min.data`, `ts.data` and, with coordinates, the points files into `folder`; nothing is overwritten.
 
     What is not known is written as the format's users write it: 1 for the log product, the point-group order and
-    the inertia eigenvalues.
+    the inertia eigenvalues. `points.ts` is written if the points of all transition states are known.
+
+    Raises
+    ------
+    FormatError
+        If one of the files is there already.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    extra = landscape.minima_columns
-    rows = [
-        [energy, *own[:1], int(own[1]), *own[2:]]
-        for energy, own in zip(landscape.energies, _known(extra, len(landscape.energies)), strict=True)
-    ]
-    _write(folder / "min.data", rows)
-    states = zip(
-        landscape.heights,
-        landscape.sources + 1,
-        landscape.targets + 1,
-        _known(landscape.state_columns, len(landscape.heights)),
-        strict=True,
-    )
-    _write(
-        folder / "ts.data", [[e, own[0], int(own[1]), int(a), int(b), *own[2:]] for e, a, b, own in states]
-    )
-    for name, points in [("points.min", landscape.coordinates), ("points.ts", landscape.state_coordinates)]:
+    contents = {"min.data": _minima_text(landscape), "ts.data": _states_text(landscape)}
+    for name, points in [("points.min", landscape.coordinates), ("points.ts", landscape.all_states)]:
         if points is not None:
-            (folder / name).write_bytes(np.ascontiguousarray(points, dtype="<f8").tobytes())
+            contents[name] = np.ascontiguousarray(points, dtype="<f8").tobytes()
+    regions = landscape.minima_columns.get("region")
+    for region in _REGIONS if regions is not None else ():
+        ids = 1 + np.flatnonzero(regions == region)
+        contents[f"min.{region}"] = "".join(f"{k}\n" for k in (len(ids), *ids.tolist())).encode()
+    with new_files(*(folder / name for name in contents)) as places:
+        for place, content in zip(places, contents.values(), strict=True):
+            place.write_bytes(content)
 
 
-def _columns(rows: NDArray[np.float64], first_inertia: int, last: str, at: int) -> dict[str, NDArray[Any]]:
+def _read_states(path: Path) -> NumberTable:
+    if not path.exists():
+        return NumberTable(path, np.empty((0, 8)), "")
+    return read_table(path, (8, 9), "energy, log product, order, 2 minima, 3 inertia eigenvalues")
+
+
+def _columns(rows: NDArray[np.float64], first_inertia: int, last: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    names = (*_INERTIA, *last)
     columns: dict[str, NDArray[Any]] = {"log_product": rows[:, 1], "point_group_order": rows[:, 2]}
-    columns |= {name: rows[:, first_inertia + k] for k, name in enumerate(_INERTIA)}
-    if rows.shape[1] > at:
-        columns[last] = rows[:, at]
-    return columns
+    return columns | {name: rows[:, k] for k, name in enumerate(names, first_inertia) if k < rows.shape[1]}
 
 
-def _known(columns: dict[str, NDArray[Any]], n: int) -> NDArray[np.float64]:
-    """Return log product, point-group order and inertia eigenvalues, shape (n, 5), 1 where not known."""
-    names = ("log_product", "point_group_order", *_INERTIA)
-    table = np.column_stack([np.asarray(columns.get(name, np.ones(n)), dtype=np.float64) for name in names])
-    return np.where(np.isfinite(table), table, 1.0).reshape(n, 5)
+def _read_regions(folder: Path, n_minima: int) -> dict[str, NDArray[Any]]:
+    """Return the column ``region``, if there is a list of either region's minima."""
+    regions = np.full(n_minima, "", dtype="U1")
+    found = [name for name in _REGIONS if (folder / f"min.{name}").exists()]
+    for name in found:
+        path = folder / f"min.{name}"
+        fields = read_bytes(path, "a list of minima").split()
+        numbers = [int(field) for field in fields if field.isdigit() and len(field) < 19]
+        ids = np.array(numbers[1:], dtype=np.int64)
+        if len(numbers) != len(fields) or not numbers or numbers[0] != len(ids):
+            raise FormatError(f"{path}: expected the number of minima and then so many ids")
+        if len(ids) and not (ids.min() >= 1 and ids.max() <= n_minima):
+            raise FormatError(f"{path}: ids {ids.min()} to {ids.max()}, but minima are 1 to {n_minima}")
+        if (regions[ids - 1] != "").any():
+            raise FormatError(f"{path}: a minimum is in both regions")
+        regions[ids - 1] = name
+    return {"region": regions} if found else {}
 
 
-def _write(path: Path, rows: list[list[Any]]) -> None:
-    lines = [" ".join(f"{v:10d}" if isinstance(v, int) else f"{v:24.16E}" for v in row) for row in rows]
-    path.write_text("".join(line + "\n" for line in lines), "ascii")
+def _minima_text(landscape: ForeignLandscape) -> bytes:
+    columns = landscape.minima_columns
+    known = _known(columns, len(landscape.energies))
+    lowest = [np.asarray(columns[name], dtype=np.float64) for name in _LOWEST if name in columns]
+    table = [landscape.energies, *known]
+    if len(lowest) == len(_LOWEST) and np.isfinite(lowest).all():
+        table += lowest
+    return _lines(table, whole={2})
+
+
+def _states_text(landscape: ForeignLandscape) -> bytes:
+    columns = landscape.state_columns
+    product, order, *inertia = _known(columns, len(landscape.heights))
+    table = [landscape.heights, product, order, landscape.sources + 1, landscape.targets + 1, *inertia]
+    negative = columns.get("negative_eigenvalue")
+    if negative is not None and np.isfinite(negative).all():
+        table.append(negative)
+    return _lines(table, whole={2, 3, 4})
+
+
+def _known(columns: Columns, n: int) -> list[NDArray[np.float64]]:
+    """Return log product, point-group order and inertia eigenvalues, 1 where not known."""
+    found = []
+    for name in ("log_product", "point_group_order", *_INERTIA):
+        values = np.asarray(columns.get(name, np.ones(n)), dtype=np.float64)
+        usable = np.isfinite(values) & ((values >= 1) if name == "point_group_order" else True)
+        found.append(np.where(usable, values, 1.0))
+    return found
+
+
+def _lines(table: list[NDArray[Any]], whole: set[int]) -> bytes:
+    line = " ".join("%10d" if k in whole else "%24.16E" for k in range(len(table))) + "\n"
+    rows = zip(*(column.tolist() for column in table), strict=True)
+    return "".join(line % row for row in rows).encode("ascii")
 
 
 def _read_points(path: Path, n_rows: int) -> NDArray[np.float64] | None:
     if not path.exists():
         return None
-    raw = path.read_bytes()
-    if n_rows == 0:
+    raw = read_bytes(path, "points")
+    if not raw and not n_rows:
         return None
-    if len(raw) == 0 or len(raw) % (8 * n_rows):
+    if not raw or not n_rows or len(raw) % (8 * n_rows):
         raise FormatError(
             f"{path}: {len(raw)} bytes, expected {n_rows} records of the same number of 8-byte values"
         )
     points = np.frombuffer(raw, dtype="<f8").reshape(n_rows, -1).astype(np.float64)
-    if not np.isfinite(points).all():
-        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
-        raise FormatError(f"{path}, record {row + 1}: a coordinate is not a finite number")
+    wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if len(wrong):
+        raise FormatError(f"{path}, record {wrong[0] + 1}: a coordinate is not a finite number")
     return points

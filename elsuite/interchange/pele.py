@@ -1,51 +1,47 @@
-"""pele's SQLite databases, schema version 2.
+"""pele's SQLite databases, schema versions 0 to 2.
 
-Its vectors are pickles of numpy arrays. A pickle can run any code, so they are read by an unpickler that admits the
-four names that an array's pickle needs and nothing else.
+Its vectors are pickles of numpy arrays. A pickle can run any code, so nothing is unpickled: `pickled_arrays` takes
+the numbers out. An SQLite file can make more data than it holds (views, computed columns): tables must be plain
+ones, and rows together no larger than the file.
 """
 
-import io
 import pickle
 import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.interchange.files import new_files, read_head
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.interchange.pickled_arrays import ArrayLayout, NotAnArrayError, read_again, read_array
 
 __all__ = ["read_pele", "write_pele"]
 
 _SCHEMA_VERSION = 2
-_LARGEST_BLOB = 2**28
-_MINIMA = (
-    "CREATE TABLE tbl_minima (_id INTEGER PRIMARY KEY, energy FLOAT, coords BLOB, fvib FLOAT, pgorder INTEGER, "
-    "invalid INTEGER, user_data BLOB)"
+_MINIMA = "tbl_minima"
+_STATES = "tbl_transition_states"
+_CREATE = (
+    f"CREATE TABLE {_MINIMA} (_id INTEGER NOT NULL, energy FLOAT, coords BLOB, fvib FLOAT, pgorder INTEGER, "
+    "invalid INTEGER, user_data BLOB, PRIMARY KEY (_id))",
+    f"CREATE TABLE {_STATES} (_id INTEGER NOT NULL, energy FLOAT, coords BLOB, _minimum1_id INTEGER, "
+    "_minimum2_id INTEGER, eigenval FLOAT, eigenvec BLOB, fvib FLOAT, pgorder INTEGER, invalid INTEGER, "
+    f"user_data BLOB, PRIMARY KEY (_id), FOREIGN KEY(_minimum1_id) REFERENCES {_MINIMA} (_id), "
+    f"FOREIGN KEY(_minimum2_id) REFERENCES {_MINIMA} (_id))",
+    f"CREATE INDEX idx_transition_states ON {_STATES} (_minimum1_id, _minimum2_id)",
+    f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
-_STATES = (
-    "CREATE TABLE tbl_transition_states (_id INTEGER PRIMARY KEY, energy FLOAT, coords BLOB, _minimum1_id INTEGER, "
-    "_minimum2_id INTEGER, eigenval FLOAT, eigenvec BLOB, fvib FLOAT, pgorder INTEGER, invalid INTEGER, user_data BLOB)"
-)
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Admits what numpy writes for an array: its rebuilding function, `ndarray`, `dtype`, and nothing else."""
-
-    _ALLOWED = frozenset(
-        (module, name)
-        for module in ("numpy.core.multiarray", "numpy._core.multiarray", "numpy")
-        for name in ("_reconstruct", "ndarray", "dtype", "_frombuffer")
-    ) | {("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer"), ("_codecs", "encode")}
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"{module}.{name} is no part of an array")
-        return super().find_class(module, name)
+Rows = list[tuple[Any, ...]]
 
 
 def read_pele(path: str | Path) -> ForeignLandscape:
     """Return the minima and transition states of the pele database at `path`, rows marked invalid left out.
+
+    Columns that are kept: ``log_product`` (pele's ``fvib``), ``point_group_order`` and, of transition states,
+    ``negative_eigenvalue``. Coordinates are kept if all minima have some of one length.
 
     Raises
     ------
@@ -53,151 +49,228 @@ def read_pele(path: str | Path) -> ForeignLandscape:
         For a file that is no such database, a row that is malformed, or a blob that is not a plain array.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FormatError(f"{path}: not there")
-    minima, states = _rows(path)
-    position = {row[0]: k for k, row in enumerate(minima)}
-    kept = [row for row in states if row[3] in position and row[4] in position and _finite(row[1])]
-    left_out = len(states) - len(kept)
-    points = [_array(row[2], f"{path}, minimum {row[0]}") for row in minima]
-    state_points = [_array(row[2], f"{path}, transition state {row[0]}") for row in kept]
-    for row in minima:
-        if not _finite(row[1]):
-            raise FormatError(f"{path}, minimum {row[0]}: no energy")
-    coordinates = _stacked(points, path, "minima")
+    n_bytes = read_head(path, b"SQLite format 3\0", "an SQLite database of pele")
+    try:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            minima, states, notes = _valid_rows(connection, path, n_bytes)
+    except sqlite3.Error as error:
+        raise FormatError(f"{path}: not a pele database ({error})") from None
+    numbers = _checked(minima, path, "minimum")
+    points = _coordinates(minima, path, "minimum")
+    if points is None and any(row[2] is not None for row in minima):
+        notes.append("coordinates left out: not all minima have some of the same length")
+    states = _usable(states, numbers, path, notes)
     return ForeignLandscape(
         energies=np.array([row[1] for row in minima], dtype=np.float64),
-        coordinates=coordinates,
-        sources=np.array([position[row[3]] for row in kept], dtype=np.int64),
-        targets=np.array([position[row[4]] for row in kept], dtype=np.int64),
-        heights=np.array([row[1] for row in kept], dtype=np.float64),
-        state_coordinates=None if coordinates is None else _stacked(state_points, path, "transition states"),
+        coordinates=points,
+        sources=np.array([numbers[row[5]] for row in states], dtype=np.int64),
+        targets=np.array([numbers[row[6]] for row in states], dtype=np.int64),
+        heights=np.array([row[1] for row in states], dtype=np.float64),
+        state_coordinates=None if points is None else _state_coordinates(states, path, points.shape[1]),
         minima_columns={"log_product": _numbers(minima, 3), "point_group_order": _numbers(minima, 4)},
         state_columns={
-            "negative_eigenvalue": _numbers(kept, 5),
-            "log_product": _numbers(kept, 6),
-            "point_group_order": _numbers(kept, 7),
+            "negative_eigenvalue": _numbers(states, 7),
+            "log_product": _numbers(states, 3),
+            "point_group_order": _numbers(states, 4),
         },
-        notes=(f"{left_out} transition states without an energy or with invalid minima left out",)
-        if left_out
-        else (),
+        notes=tuple(notes),
     )
 
 
 def write_pele(landscape: ForeignLandscape, path: str | Path) -> None:
-    """Write a database that pele opens to a new file at `path`.
+    """Write a database of schema version 2, which pele opens, to a new file at `path`.
 
     Raises
     ------
     FormatError
         If there is something at `path` already.
     """
-    path = Path(path)
-    if path.exists():
-        raise FormatError(f"{path}: exists already")
-    connection = sqlite3.connect(path)
-    try:
-        with connection:
-            connection.execute(_MINIMA)
-            connection.execute(_STATES)
-            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
-            columns = landscape.minima_columns
-            for i, energy in enumerate(landscape.energies):
-                blob = _blob(landscape.coordinates, i)
-                values = (
-                    i + 1,
-                    float(energy),
-                    blob,
-                    _value(columns, "log_product", i),
-                    _value(columns, "point_group_order", i),
+    ends = 1 + np.sort(np.column_stack([landscape.sources, landscape.targets]).reshape(-1, 2), axis=1)
+    columns, state_columns = landscape.minima_columns, landscape.state_columns
+    minima = zip(
+        range(1, len(landscape.energies) + 1),
+        landscape.energies.tolist(),
+        _blobs(landscape.coordinates, len(landscape.energies)),
+        _values(columns, "log_product", len(landscape.energies)),
+        _orders(columns, len(landscape.energies)),
+        strict=True,
+    )
+    m = len(landscape.heights)
+    states = zip(
+        range(1, m + 1),
+        landscape.heights.tolist(),
+        _blobs(landscape.state_coordinates, m),
+        *ends.T.tolist(),  # pele keeps the smaller id first
+        _values(state_columns, "negative_eigenvalue", m),
+        _values(state_columns, "log_product", m),
+        _orders(state_columns, m),
+        strict=True,
+    )
+    with new_files(Path(path)) as (place,), closing(sqlite3.connect(place)) as connection, connection:
+        for statement in _CREATE:
+            connection.execute(statement)
+        connection.executemany(f"INSERT INTO {_MINIMA} VALUES (?, ?, ?, ?, ?, 0, NULL)", minima)
+        connection.executemany(
+            f"INSERT INTO {_STATES} VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, NULL)", states
+        )
+
+
+def _valid_rows(connection: sqlite3.Connection, path: Path, n_bytes: int) -> tuple[Rows, Rows, list[str]]:
+    """Return the rows of both tables that are not marked invalid, and what to note of the others."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= _SCHEMA_VERSION:
+        raise FormatError(f"{path}: pele schema {version}, this reader knows up to {_SCHEMA_VERSION}")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(n_bytes, 2**30))
+    tables = []
+    for table, extra in [(_MINIMA, ()), (_STATES, ("_minimum1_id", "_minimum2_id", "eigenval"))]:
+        _check_table(connection, path, table)
+        tables.append(
+            list(
+                _rows(
+                    connection, path, table, ("_id", "energy", "coords", "fvib", "pgorder", *extra), n_bytes
                 )
-                connection.execute("INSERT INTO tbl_minima VALUES (?, ?, ?, ?, ?, 0, NULL)", values)
-            for i, height in enumerate(landscape.heights):
-                # pele keeps the smaller id first.
-                a, b = sorted((int(landscape.sources[i]) + 1, int(landscape.targets[i]) + 1))
-                known = [
-                    _value(landscape.state_columns, name, i)
-                    for name in ("negative_eigenvalue", "log_product", "point_group_order")
-                ]
-                state = (
-                    i + 1,
-                    float(height),
-                    _blob(landscape.state_coordinates, i),
-                    a,
-                    b,
-                    known[0],
-                    known[1],
-                    known[2],
-                )
-                connection.execute(
-                    "INSERT INTO tbl_transition_states VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, NULL)", state
-                )
-    finally:
-        connection.close()
+            )
+        )
+    valid = [[row[:-1] for row in rows if not row[-1]] for rows in tables]
+    notes = [
+        f"{len(rows) - len(kept)} {what} marked invalid left out"
+        for what, rows, kept in zip(("minima", "transition states"), tables, valid, strict=True)
+        if len(kept) < len(rows)
+    ]
+    return valid[0], valid[1], notes
 
 
-def _rows(path: Path) -> tuple[list[Any], list[Any]]:
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > _SCHEMA_VERSION:
-                raise FormatError(f"{path}: pele schema {version}, this reader knows up to {_SCHEMA_VERSION}")
-            valid = "WHERE invalid IS NULL OR invalid = 0 ORDER BY _id"
-            minima = connection.execute(
-                f"SELECT _id, energy, coords, fvib, pgorder FROM tbl_minima {valid}"
-            ).fetchall()
-            states = connection.execute(
-                "SELECT _id, energy, coords, _minimum1_id, _minimum2_id, eigenval, fvib, pgorder "
-                f"FROM tbl_transition_states {valid}"
-            ).fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise FormatError(f"{path}: not a pele database ({error})") from None
-    return minima, states
+def _check_table(connection: sqlite3.Connection, path: Path, table: str) -> None:
+    """Raise unless `table` is a plain table, with no column that is computed."""
+    found = connection.execute(
+        "SELECT type, rootpage FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)
+    ).fetchall()
+    if not found:
+        raise FormatError(f"{path}: not a pele database (no table {table})")
+    if [kind for kind, _ in found] != ["table"] or not found[0][1]:
+        raise FormatError(f"{path}: {table} is not a plain table")
+    if any(column[-1] for column in connection.execute(f"PRAGMA table_xinfo({table})")):
+        raise FormatError(f"{path}: {table} has columns that are computed")
 
 
-def _array(blob: Any, where: str) -> NDArray[np.float64] | None:
-    if blob is None:
+def _rows(
+    connection: sqlite3.Connection, path: Path, table: str, names: Sequence[str], n_bytes: int
+) -> Iterator[tuple[Any, ...]]:
+    """Yield some columns of a table and, last, ``invalid``; columns that older schemas lack are None."""
+    there = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
+    for name in ("_id", "energy", *names[5:7]):
+        if name not in there:
+            raise FormatError(f"{path}: {table} has no column {name}")
+    chosen = ", ".join(name if name in there else "NULL" for name in (*names, "invalid"))
+    total = 0
+    for row in connection.execute(f"SELECT {chosen} FROM {table} ORDER BY _id"):
+        total += 8 + sum(len(value) for value in row if isinstance(value, (bytes, str)))
+        if total > n_bytes:
+            raise FormatError(f"{path}: {table} has more data than the file")
+        yield row
+
+
+def _checked(minima: Rows, path: Path, what: str) -> dict[int, int]:
+    """Return the place of each id; every minimum must have one of its own and an energy."""
+    numbers: dict[int, int] = {}
+    for k, row in enumerate(minima):
+        if not isinstance(row[0], int) or row[0] in numbers:
+            raise FormatError(f"{path}, {what} in row {k + 1}: its id is no number of its own")
+        if not _finite(row[1]):
+            raise FormatError(f"{path}, {what} {row[0]}: no energy")
+        numbers[row[0]] = k
+    return numbers
+
+
+def _usable(states: Rows, numbers: dict[int, int], path: Path, notes: list[str]) -> Rows:
+    """Return the transition states with an energy and both minima, and note how many have not."""
+    kept = []
+    for k, row in enumerate(states):
+        if not all(end is None or isinstance(end, int) for end in row[5:7]):
+            raise FormatError(f"{path}, transition state in row {k + 1}: its minima are not given by number")
+        if _finite(row[1]) and row[5] in numbers and row[6] in numbers:
+            kept.append(row)
+    if len(kept) < len(states):
+        notes.append(f"{len(states) - len(kept)} transition states without an energy or a minimum left out")
+    return kept
+
+
+def _points(rows: Rows, path: Path, what: str) -> Iterator[NDArray[np.float64] | None]:
+    """Yield the coordinates of each row as a vector, None where there are none."""
+    layout: ArrayLayout | None = None
+    for row in rows:
+        blob, point = row[2], None
+        if blob is not None:
+            if not isinstance(blob, bytes):
+                raise FormatError(f"{path}, {what} {row[0]}: coordinates are not a pickled array")
+            try:
+                point = read_again(blob, layout)
+                if point is None:
+                    point, layout = read_array(blob)
+            except NotAnArrayError as error:
+                raise FormatError(
+                    f"{path}, {what} {row[0]}: coordinates are not a pickled array ({error})"
+                ) from None
+            if not np.isfinite(point).all():
+                raise FormatError(f"{path}, {what} {row[0]}: a coordinate is not a finite number")
+            point = point.ravel()
+        yield point
+
+
+def _coordinates(rows: Rows, path: Path, what: str) -> NDArray[np.float64] | None:
+    points = list(_points(rows, path, what))
+    known = [point for point in points if point is not None]
+    if (
+        not points
+        or len(known) < len(points)
+        or len({len(point) for point in known}) > 1
+        or not len(known[0])
+    ):
         return None
-    if not isinstance(blob, bytes) or len(blob) > _LARGEST_BLOB:
-        raise FormatError(f"{where}: coordinates are not a pickled array")
-    try:
-        value = _ArraysOnly(io.BytesIO(blob)).load()
-        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
-            raise pickle.UnpicklingError(f"a {type(value).__name__}")
-        array = np.asarray(value, dtype=np.float64).ravel()
-    except Exception as error:
-        # A hostile pickle can raise anything; whatever it is, the blob is no array.
-        reason = str(error).splitlines()[0][:80] if str(error) else type(error).__name__
-        raise FormatError(f"{where}: coordinates are not a pickled array ({reason})") from None
-    if not np.isfinite(array).all():
-        raise FormatError(f"{where}: a coordinate is not a finite number")
-    return array
+    return np.array(known)
 
 
-def _stacked(points: list[NDArray[np.float64] | None], path: Path, what: str) -> NDArray[np.float64] | None:
-    found = [point for point in points if point is not None]
-    if not points or len(found) != len(points):
-        return None
-    if len({len(point) for point in found}) != 1:
-        raise FormatError(f"{path}: coordinates of {what} differ in length")
-    return np.array(found)
+def _state_coordinates(rows: Rows, path: Path, width: int) -> NDArray[np.float64] | None:
+    points = np.full((len(rows), width), np.nan)
+    for k, point in enumerate(_points(rows, path, "transition state")):
+        if point is not None:
+            if len(point) != width:
+                raise FormatError(
+                    f"{path}, transition state {rows[k][0]}: {len(point)} coordinates, minima have {width}"
+                )
+            points[k] = point
+    return None if np.isnan(points).all() else points
 
 
 def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
-def _numbers(rows: list[Any], column: int) -> NDArray[np.float64]:
+def _numbers(rows: Rows, column: int) -> NDArray[np.float64]:
     return np.array([row[column] if _finite(row[column]) else np.nan for row in rows], dtype=np.float64)
 
 
-def _value(columns: dict[str, NDArray[Any]], name: str, row: int) -> float | None:
-    value = float(columns[name][row]) if name in columns else np.nan
-    return value if np.isfinite(value) else None
+def _values(columns: Any, name: str, n: int) -> list[float | None]:
+    if name not in columns:
+        return [None] * n
+    values = np.asarray(columns[name], dtype=np.float64).tolist()
+    return [value if np.isfinite(value) else None for value in values]
 
 
-def _blob(points: NDArray[np.float64] | None, row: int) -> bytes | None:
-    return None if points is None else pickle.dumps(np.array(points[row]), protocol=4)
+def _orders(columns: Any, n: int) -> list[int | None]:
+    orders = _values(columns, "point_group_order", n)
+    return [None if order is None or order < 1 else int(order) for order in orders]
+
+
+def _blobs(points: NDArray[np.float64] | None, n: int) -> Iterator[bytes | None]:
+    """Yield a pickle for each point that is known, in the words of numpy 1, which numpy 2 understands as well."""
+    if points is None or not n:
+        yield from [None] * n
+        return
+    template = pickle.dumps(np.zeros(points.shape[1]), protocol=3)
+    layout = read_array(template.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1))[1]
+    for point in np.ascontiguousarray(points, dtype=np.float64):
+        known = layout is not None and not np.isnan(point).any()
+        yield layout.prefix + point.tobytes() + layout.suffix if layout and known else None

@@ -1,73 +1,160 @@
 """Numbers in other programs' text files, with the file and the line in every complaint."""
 
+import io
+import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.interchange.files import read_bytes
 from elsuite.interchange.foreign import FormatError
 
-__all__ = ["read_rows", "whole_numbers"]
+__all__ = ["NumberTable", "read_table", "whole_numbers"]
 
 _LONGEST_LINE = 1_000_000
+# Fortran: 1.0D+05, 1.0-100 (an exponent of three digits takes the letter's place), and asterisks for what is too wide.
+_NUMBER = re.compile(
+    r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[EDQ]([+-]?[0-9]+)|([+-][0-9]+))?", re.IGNORECASE
+)
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)(?:\([^()]*\))?", re.IGNORECASE)
+_TOKEN = re.compile(r"\*+|[^*\s]+")
+_WIDEST_FIELD = 20
+_PLAIN = b"0123456789+-.eE \t\n"
 
 
-def read_rows(path: Path, widths: tuple[int, ...], meaning: str) -> NDArray[np.float64]:
+@dataclass(frozen=True, eq=False)
+class NumberTable:
+    """The rows of a text file of numbers.
+
+    Attributes
+    ----------
+    path : Path
+    values : ndarray (n_rows, n_columns)
+        NaN for what is not finite or was too wide to be written.
+    text : str
+        The file.
+    """
+
+    path: Path
+    values: NDArray[np.float64]
+    text: str
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """The line of each row; empty lines are no rows."""
+        return [number for number, line in enumerate(self.text.split("\n"), 1) if line.strip()]
+
+    def where(self, row: int) -> str:
+        """Return file and line of a row, for a message."""
+        return f"{self.path}, line {self.lines[row]}"
+
+    def finite(self, column: int, missing: str) -> NDArray[np.float64]:
+        """Return a column, all of it finite; else raise a FormatError that names the line and what is `missing`."""
+        values = self.values[:, column]
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise FormatError(f"{self.where(int(wrong[0]))}: {missing}")
+        return values
+
+
+def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> NumberTable:
     """Return the whitespace-separated numbers of a file, every line of one of the `widths`, all lines of the same.
 
-    Fortran's ``D`` exponents are read; a field of asterisks (a number too wide for its columns) becomes NaN. Empty
-    lines are passed over.
+    With None for the widths, that of the first line is the one.
+
+    Fortran's ``D`` exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
+    too wide for its columns) and one that is not finite become NaN. Empty lines are passed over.
 
     Raises
     ------
     FormatError
         For a file that cannot be read, a field that is no number, or a line of another width.
     """
-    try:
-        text = path.read_text("ascii")
-    except FileNotFoundError:
-        raise FormatError(f"{path}: not there") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path}: not a text file of numbers ({type(error).__name__})") from None
-    rows: list[list[float]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if len(line) > _LONGEST_LINE:
-            raise FormatError(
-                f"{path}, line {number}: {len(line)} characters, more than a line of numbers has"
-            )
-        fields = line.split()
-        if not fields:
-            continue
-        if len(fields) not in widths or (rows and len(fields) != len(rows[0])):
-            allowed = len(rows[0]) if rows else " or ".join(map(str, widths))
-            raise FormatError(f"{path}, line {number}: {len(fields)} columns, expected {allowed} ({meaning})")
-        rows.append([_number(field, path, number) for field in fields])
-    return np.array(rows, dtype=np.float64).reshape(len(rows), -1 if rows else widths[0])
+    raw = read_bytes(path, "a text file of numbers").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if not raw.isascii() or b"\0" in raw:
+        line = next(i for i, part in enumerate(raw.split(b"\n"), 1) if not part.isascii() or b"\0" in part)
+        raise FormatError(f"{path}, line {line}: not a text file of numbers")
+    text = raw.decode("ascii")
+    values = _plain_table(raw)
+    if values is None or (widths and values.shape[1] not in widths):
+        values = _mended_table(text, path, widths, meaning)
+    values[~np.isfinite(values)] = np.nan
+    return NumberTable(path, values, text)
 
 
 def whole_numbers(
-    column: NDArray[np.float64], path: Path, meaning: str, lowest: int, highest: int
+    table: NumberTable, column: int, meaning: str, lowest: int, highest: int
 ) -> NDArray[np.int64]:
     """Return a column as integers within [lowest, highest].
 
     Raises
     ------
     FormatError
-        Naming the first row that is none.
+        Naming the first line that has none.
     """
-    wrong = ~np.isfinite(column) | (column != np.round(column)) | (column < lowest) | (column > highest)
+    values = table.values[:, column]
+    with np.errstate(invalid="ignore"):
+        wrong = ~((values == np.round(values)) & (values >= lowest) & (values <= highest))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
+        allowed = f"a whole number {lowest} to {highest} is" if highest >= lowest else "there are none"
         raise FormatError(
-            f"{path}, row {row + 1}: {meaning} {column[row]:g}, expected a whole number {lowest} to {highest}"
+            f"{table.where(row)}: {meaning} {values[row]:g}, {allowed}{' expected' * (highest >= lowest)}"
         )
-    return column.astype(np.int64)
+    return values.astype(np.int64)
+
+
+def _plain_table(raw: bytes) -> NDArray[np.float64] | None:
+    """Return the numbers of a file without peculiarities, quickly; None for any other."""
+    plain = raw.translate(bytes.maketrans(b"Dd", b"Ee"))
+    if plain.translate(None, _PLAIN) or not plain.strip() or _longest_line(plain) > _LONGEST_LINE:
+        return None
+    try:
+        return np.loadtxt(io.BytesIO(plain), ndmin=2, comments=None, encoding="ascii")
+    except ValueError:
+        return None
+
+
+def _longest_line(raw: bytes) -> int:
+    return max(map(len, raw.split(b"\n")))
+
+
+def _mended_table(text: str, path: Path, widths: tuple[int, ...] | None, meaning: str) -> NDArray[np.float64]:
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if len(line) > _LONGEST_LINE:
+            raise FormatError(
+                f"{path}, line {number}: {len(line)} characters, more than a line of numbers has"
+            )
+        fields = _fields(line)
+        if not fields:
+            continue
+        widths = widths or (len(fields),)
+        if len(fields) not in widths or (rows and len(fields) != len(rows[0])):
+            allowed = len(rows[0]) if rows else " or ".join(map(str, widths))
+            raise FormatError(f"{path}, line {number}: {len(fields)} columns, expected {allowed} ({meaning})")
+        rows.append([_number(field, path, number) for field in fields])
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(rows[0]) if rows else (widths or (0,))[0])
+
+
+def _fields(line: str) -> list[str]:
+    """Return the fields of a line; asterisks fill their columns and so touch the field before."""
+    if "*" not in line:
+        return line.split()
+    fields: list[str] = []
+    for token in _TOKEN.findall(line):
+        fields += [token] if token[0] != "*" else ["*"] * -(-len(token) // _WIDEST_FIELD)
+    return fields
 
 
 def _number(field: str, path: Path, line: int) -> float:
-    if field.strip("*") == "":
+    if field[0] == "*" or _NOT_FINITE.fullmatch(field):
         return np.nan
-    try:
-        return float(field.replace("D", "E").replace("d", "e"))
-    except ValueError:
-        raise FormatError(f"{path}, line {line}: {field[:40]!r} is not a number") from None
+    found = _NUMBER.fullmatch(field)
+    if found is None:
+        raise FormatError(f"{path}, line {line}: {field[:40]!r} is not a number")
+    mantissa, exponent, bare = found.groups()
+    return float(f"{mantissa}e{exponent or bare or 0}")

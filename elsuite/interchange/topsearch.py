@@ -1,24 +1,29 @@
-"""Dumps of topsearch: `min.data`, `min.coords`, `ts.data`, `ts.coords`, with ids from 0.
+"""Dumps of topsearch: `min.data`, `min.coords`, `ts.data`, `ts.coords`, `pairlist`, with ids from 0.
 
 Its files have PATHSAMPLE's names with other columns: two in `min.data` (id, energy), three in `ts.data`
 (minimum, minimum, energy). `is_topsearch` tells them apart.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
-from elsuite.interchange.text import read_rows, whole_numbers
+from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
 __all__ = ["is_topsearch", "read_topsearch", "write_topsearch"]
 
 
-def is_topsearch(folder: str | Path) -> bool:
+def is_topsearch(folder: str | Path, *, suffix: str = "") -> bool:
     """Return whether `min.data` in `folder` has the two columns of a topsearch dump."""
+    path = Path(folder) / f"min.data{suffix}"
     try:
-        with (Path(folder) / "min.data").open("rb") as file:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
             line = next((line for line in file if line.strip()), b"")
     except OSError:
         return False
@@ -26,7 +31,7 @@ def is_topsearch(folder: str | Path) -> bool:
 
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
-    """Return the dump in `folder`, whose files end in `suffix`; the coordinate files may be missing.
+    """Return the dump in `folder`, whose files end in `suffix`; all but `min.data` may be missing.
 
     Raises
     ------
@@ -34,51 +39,85 @@ def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
         For a missing or malformed file; names file and line.
     """
     folder = Path(folder)
-    min_path, ts_path = folder / f"min.data{suffix}", folder / f"ts.data{suffix}"
-    minima = read_rows(min_path, (2,), "id, energy")
-    ids = whole_numbers(minima[:, 0], min_path, "id", 0, max(len(minima) - 1, 0))
-    if not np.array_equal(ids, np.arange(len(ids))):
-        raise FormatError(f"{min_path}: ids are not 0, 1, 2, ... in order")
-    if not np.isfinite(minima[:, 1]).all():
-        raise FormatError(f"{min_path}: a minimum has no energy")
-    states = read_rows(ts_path, (3,), "minimum, minimum, energy") if ts_path.exists() else np.empty((0, 3))
-    ends = [whole_numbers(states[:, k], ts_path, "minimum", 0, len(minima) - 1) for k in (0, 1)]
-    usable = np.isfinite(states[:, 2])
-    points = _read_coords(folder / f"min.coords{suffix}", len(minima))
-    state_points = _read_coords(folder / f"ts.coords{suffix}", len(states))
+    minima = read_table(folder / f"min.data{suffix}", (2, 6, 8), "id, energy")
+    if minima.values.shape[1] != 2:
+        raise FormatError(
+            f"{minima.path}: {minima.values.shape[1]} columns, a PATHSAMPLE database; a dump of topsearch has 2"
+        )
+    n = len(minima.values)
+    ids = whole_numbers(minima, 0, "id", 0, n - 1)
+    misplaced = np.flatnonzero(ids != np.arange(n))
+    if len(misplaced):
+        row = int(misplaced[0])
+        raise FormatError(
+            f"{minima.where(row)}: id {ids[row]}, expected {row}: ids are 0, 1, 2, ... in order"
+        )
+    states = _read_states(folder / f"ts.data{suffix}")
+    usable = np.isfinite(states.values[:, 2])
+    ends = [whole_numbers(states, k, "minimum", 0, n - 1)[usable] for k in (0, 1)]
+    points = _read_coords(folder / f"min.coords{suffix}", n, None)
+    state_points = None
+    if points is not None:
+        state_points = _read_coords(folder / f"ts.coords{suffix}", len(usable), points.shape[1])
+    n_unusable = int((~usable).sum())
     return ForeignLandscape(
-        energies=minima[:, 1],
+        energies=minima.finite(1, "a minimum without an energy"),
         coordinates=points,
-        sources=ends[0][usable],
-        targets=ends[1][usable],
-        heights=states[usable, 2],
-        state_coordinates=None if state_points is None or points is None else state_points[usable],
-        notes=()
-        if usable.all()
-        else (f"{int((~usable).sum())} transition states without an energy left out",),
+        sources=ends[0],
+        targets=ends[1],
+        heights=states.values[usable, 2],
+        state_coordinates=None if state_points is None else state_points[usable],
+        notes=(f"{n_unusable} transition states without an energy left out",) if n_unusable else (),
     )
 
 
 def write_topsearch(landscape: ForeignLandscape, folder: str | Path) -> None:
-    """Write a dump that topsearch reads into `folder`."""
+    """Write a dump that topsearch reads into `folder`; nothing is overwritten.
+
+    `pairlist`, the pairs that were tried, has the pairs that are joined.
+
+    Raises
+    ------
+    FormatError
+        If one of the files is there already.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    minima = [f"{i} {energy:.16e}\n" for i, energy in enumerate(landscape.energies)]
-    (folder / "min.data").write_text("".join(minima), "ascii")
-    states = zip(landscape.sources, landscape.targets, landscape.heights, strict=True)
-    (folder / "ts.data").write_text("".join(f"{a} {b} {height:.16e}\n" for a, b, height in states), "ascii")
-    for name, points in [("min.coords", landscape.coordinates), ("ts.coords", landscape.state_coordinates)]:
+    ends = np.column_stack([landscape.sources, landscape.targets]).reshape(-1, 2)
+    pairs = np.unique(np.sort(ends, axis=1), axis=0)
+    numbers = np.arange(len(landscape.energies))
+    contents = {
+        "min.data": _lines("%d %.16e\n", numbers, landscape.energies),
+        "ts.data": _lines("%d %d %.16e\n", landscape.sources, landscape.targets, landscape.heights),
+        "pairlist": _lines("%d %d\n", pairs[:, 0], pairs[:, 1]),
+    }
+    for name, points in [("min.coords", landscape.coordinates), ("ts.coords", landscape.all_states)]:
         if points is not None:
-            np.savetxt(folder / name, points, fmt="%.18e")
+            contents[name] = _lines(" ".join(["%.16e"] * points.shape[1]) + "\n", *points.T)
+    with new_files(*(folder / name for name in contents)) as places:
+        for place, content in zip(places, contents.values(), strict=True):
+            place.write_bytes(content)
 
 
-def _read_coords(path: Path, n_rows: int) -> NDArray[np.float64] | None:
-    if not path.exists() or n_rows == 0:
+def _read_states(path: Path) -> NumberTable:
+    if not path.exists():
+        return NumberTable(path, np.empty((0, 3)), "")
+    return read_table(path, (3,), "minimum, minimum, energy")
+
+
+def _lines(line: str, *columns: NDArray[Any]) -> bytes:
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return "".join(line % row for row in rows).encode("ascii")
+
+
+def _read_coords(path: Path, n_rows: int, width: int | None) -> NDArray[np.float64] | None:
+    if not path.exists():
         return None
-    first = next((line for line in path.read_bytes().split(b"\n") if line.strip()), b"")
-    rows = read_rows(path, (len(first.split()),), "one point a line")
-    if len(rows) != n_rows:
-        raise FormatError(f"{path}: {len(rows)} points, expected {n_rows}")
-    if not np.isfinite(rows).all():
-        raise FormatError(f"{path}: a coordinate is not a finite number")
-    return rows
+    table = read_table(path, None if width is None else (width,), "one point a line")
+    if not n_rows and not len(table.values):
+        return None
+    if len(table.values) != n_rows:
+        raise FormatError(f"{path}: {len(table.values)} points, expected {n_rows}")
+    wrong = np.flatnonzero(~np.isfinite(table.values).all(axis=1))
+    if len(wrong):
+        raise FormatError(f"{table.where(int(wrong[0]))}: a coordinate is not a finite number")
+    return table.values

@@ -1,0 +1,96 @@
+"""Files on their way in and out: whole or not at all, never a device, never over what is there."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from elsuite.interchange.foreign import FormatError
+
+__all__ = ["check_free", "check_readable", "new_files", "read_bytes", "read_head"]
+
+LARGEST = 2**33
+
+
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the content of a regular file; `what` says what should be in it.
+
+    Raises
+    ------
+    FormatError
+        For a file that is not there, cannot be read, is a folder or a device, or is larger than 8 GiB.
+    """
+    if (size := check_readable(path, what)) > LARGEST:
+        raise FormatError(f"{path}: {size} bytes, at most {LARGEST} are read")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def check_readable(path: Path, what: str) -> int:
+    """Return the size of a regular file; `what` says what should be in it.
+
+    Raises
+    ------
+    FormatError
+        For a file that is not there, or is a folder or a device.
+    """
+    try:
+        if not path.exists():
+            raise FormatError(f"{path}: not there")
+        if not path.is_file():
+            raise FormatError(
+                f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, expected {what}"
+            )
+        return path.stat().st_size
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def check_free(*paths: Path) -> None:
+    """Raise FormatError if there is something at one of the `paths` already."""
+    for path in paths:
+        if path.exists():
+            raise FormatError(f"{path}: is there already; remove it or choose another place")
+
+
+@contextmanager
+def new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """Yield places to write to, which become `paths` when all has gone well and are removed when not.
+
+    Raises
+    ------
+    FormatError
+        If there is something at one of the `paths` already.
+    """
+    check_free(*paths)
+    mark = f".{uuid.uuid4().hex[:8]}.partial"
+    partial = tuple(path.with_name(f".{path.name}{mark}") for path in paths)
+    try:
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        for source, target in zip(partial, paths, strict=True):
+            source.replace(target)
+    finally:
+        for path in partial:
+            path.unlink(missing_ok=True)
+
+
+def read_head(path: Path, head: bytes, what: str) -> int:
+    """Return the size of a regular file after checking how it begins.
+
+    Raises
+    ------
+    FormatError
+        For a file that cannot be read or begins otherwise.
+    """
+    check_readable(path, what)
+    try:
+        with path.open("rb") as file:
+            if file.read(len(head)) != head:
+                raise FormatError(f"{path}: not {what}")
+        return path.stat().st_size
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None

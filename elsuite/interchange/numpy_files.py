@@ -1,0 +1,103 @@
+"""numpy's `.npy` and `.npz` files, read so that a small file cannot ask for much memory, nor run anything."""
+
+import math
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from elsuite.interchange.files import check_readable
+from elsuite.interchange.foreign import FormatError
+
+__all__ = ["read_npy", "read_npz"]
+
+_KINDS = "fiubU"
+_UNPACKED_FREELY = 2**26
+_LARGEST_RATIO = 100
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Return the array in an `.npy` file.
+
+    Raises
+    ------
+    FormatError
+        For a file that is none, or an array of anything but numbers and text.
+    """
+    size = check_readable(path, "an .npy file")
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _array(file, size)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+    except Exception as error:
+        # numpy raises many kinds for files that are none of its own.
+        raise FormatError(f"{path}: not an array of numpy ({_first_line(error)})") from None
+
+
+def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays in an `.npz` file.
+
+    Raises
+    ------
+    FormatError
+        As `read_npy`, and for an archive that unpacks to more than 64 MiB and a hundred times its own size.
+    """
+    size = check_readable(path, "an .npz file")
+    try:
+        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > _UNPACKED_FREELY + _LARGEST_RATIO * size:
+                raise FormatError("unpacks to far more than its size")
+            arrays: dict[str, NDArray[Any]] = {}
+            for member in members:
+                name = member.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise FormatError(f"has two arrays {name[:40]!r}")
+                with archive.open(member) as file:
+                    arrays[name] = _member(file, member.file_size, name)
+            return arrays
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+    except Exception as error:
+        raise FormatError(f"{path}: not an archive of numpy arrays ({_first_line(error)})") from None
+
+
+def _member(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
+    try:
+        return _array(file, size)
+    except FormatError as error:
+        raise FormatError(f"array {name[:40]!r}: {error}") from None
+
+
+def _array(file: IO[bytes], size: int) -> NDArray[Any]:
+    """Return the array that begins here and has `size` bytes with its header."""
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, is_fortran, dtype = npy.read_array_header_2_0(file)
+    else:
+        raise FormatError(f"version {version[0]}.{version[1]} of the format, 1.0 and 2.0 are read")
+    if dtype.hasobject or dtype.kind not in _KINDS:
+        raise FormatError(f"{dtype} values, expected numbers")
+    wanted = math.prod(shape) * dtype.itemsize
+    header = file.tell()
+    if min(shape, default=0) < 0 or wanted != size - header:
+        raise FormatError(f"shape {shape} of {dtype} is {wanted} bytes, the file has {size - header}")
+    data = file.read(wanted)
+    if len(data) != wanted:
+        raise FormatError("truncated")
+    flat = np.frombuffer(data, dtype=dtype)
+    return flat.reshape(shape, order="F" if is_fortran else "C")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:100] or type(error).__name__

@@ -1,0 +1,211 @@
+"""Foreign landscapes into a database and out of one: `to_database`, `from_database`."""
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.database import LandscapeDatabase, open_database
+from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.network import path_heights
+from elsuite.schema import KINDS, TABLES, StoreAccessError, StoreExistsError
+
+__all__ = ["from_database", "to_database"]
+
+SURFACE = "energy"
+
+
+def to_database(
+    landscape: ForeignLandscape, path: str | Path | None, *, origin: str, label: str = "imported"
+) -> LandscapeDatabase:
+    """Write a foreign landscape into a new database at `path` (None: in memory) and return it, open for writing.
+
+    All transition states are kept, parallel and degenerate ones too, as rows of `paths`; one below an end's energy is
+    lifted to it. What was mended is said in the attribute ``notes``. The store is made beside `path` and moved there
+    when it is complete: whatever goes wrong, nothing is left at `path`.
+
+    Parameters
+    ----------
+    landscape : ForeignLandscape
+    path : str, Path or None
+    origin : str
+        The format, and what the column ``finder`` says.
+    label : str
+        The set of the minima, unless they bring the column ``set``.
+
+    Returns
+    -------
+    LandscapeDatabase
+        With the one surface ``"energy"``, and no parameters where no coordinates are known.
+
+    Raises
+    ------
+    StoreExistsError
+        If something is at `path`.
+    StoreAccessError
+        If it cannot be written there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ends = (np.array([0, 0]), np.array([1, 1]))
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), *ends, heights=np.array([0.5, -1.5]))
+    >>> database = to_database(landscape, None, origin="example")
+    >>> database.paths["height"].values, database.attributes["notes"]
+    (array([ 0.5, -1. ]), ['1 of 2 transition states lay below an end, by 0.5 at most, and were lifted to it'])
+    """
+    if path is None:
+        return _filled(None, landscape, origin, label)
+    target = _free_target(path)
+    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        _filled(partial, landscape, origin, label).close()
+        partial.rename(target)
+    except OSError as error:
+        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return open_database(target, mode="a")
+
+
+def _free_target(path: str | Path) -> Path:
+    """Return where the store goes if nothing is there: a rename replaces an empty folder at most."""
+    if "://" in str(path):
+        raise StoreAccessError(f"{path}: only folders on a file system are supported, no URLs")
+    target = Path(path).expanduser()
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise StoreExistsError(f"{target} is there already; choose another name")
+    except OSError as error:
+        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
+    return target
+
+
+def _filled(path: Path | None, landscape: ForeignLandscape, origin: str, label: str) -> LandscapeDatabase:
+    heights, lifted = _lifted(landscape)
+    database = LandscapeDatabase.create(
+        path,
+        n_parameters=landscape.n_parameters,
+        surfaces=(SURFACE,),
+        dtype="float64",
+        attributes={"origin": origin, "notes": [*landscape.notes, *lifted]},
+    )
+    try:
+        database.add(
+            minima=_minima_rows(landscape, label) if len(landscape.energies) else None,
+            paths=_path_rows(landscape, heights, origin) if len(heights) else None,
+        )
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _lifted(landscape: ForeignLandscape) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the heights, none below an end, and the note that says how many were."""
+    heights, energies = landscape.heights, landscape.energies
+    if not len(heights):
+        return heights, ()
+    floor = np.maximum(energies[landscape.sources], energies[landscape.targets])
+    low = heights < floor
+    if not low.any():
+        return heights, ()
+    depth = float((floor - heights)[low].max())
+    what = "transition states" if landscape.kind == KINDS[1] else "edges"
+    note = f"{int(low.sum())} of {len(heights)} {what} lay below an end, by {depth:.3g} at most, and were lifted to it"
+    return np.maximum(heights, floor), (note,)
+
+
+def _minima_rows(landscape: ForeignLandscape, label: str) -> dict[str, Any]:
+    rows: dict[str, Any] = {"energy": landscape.energies[:, None], "set": label, "stopping": SURFACE}
+    if landscape.coordinates is not None:
+        rows["coordinates"] = landscape.coordinates
+    return rows | _storable(landscape.minima_columns)
+
+
+def _path_rows(landscape: ForeignLandscape, heights: NDArray[np.float64], origin: str) -> dict[str, Any]:
+    rows: dict[str, Any] = {
+        "source": landscape.sources,
+        "target": landscape.targets,
+        "surface": SURFACE,
+        "kind": landscape.kind,
+        "finder": origin,
+        "height": heights,
+        "refined_height": heights,
+    }
+    points = landscape.state_coordinates
+    if points is not None:
+        known = np.asarray(np.isfinite(points).all(axis=1))
+        if known.all():
+            rows["coordinates"] = points
+        elif known.any():
+            rows["coordinates"] = [p if k else None for p, k in zip(points, known, strict=True)]
+    return rows | _storable(landscape.state_columns)
+
+
+def _storable(columns: Any) -> dict[str, Any]:
+    """Return columns with text as lists: the store takes no arrays of numpy's fixed width."""
+    return {name: c.tolist() if c.dtype.kind in "UTO" else c for name, c in columns.items()}
+
+
+def from_database(database: LandscapeDatabase, *, surface: str | None = None) -> ForeignLandscape:
+    """Return the minima and edges of one surface of a database; paths count at their refined height.
+
+    Kept are coordinates, sets, kinds, finders, and all columns that the format of the store does not name. Paths
+    without a finite height are left out.
+
+    Raises
+    ------
+    NotFoundError
+        For a surface that the database does not have.
+    FormatError
+        For a minimum without an energy on that surface.
+    """
+    surface = surface or database.surfaces[0]
+    found = path_heights(database, surface)
+    minima, paths = database.minima, database.paths
+    energies = minima["energy"].values[:, database.surfaces.index(surface)]
+    unknown = np.flatnonzero(~np.isfinite(energies))
+    if len(unknown):
+        raise FormatError(f"minimum {unknown[0]} has no energy on surface {surface}")
+    n_rows = int((paths["surface"].values == surface).sum())
+    notes = (
+        (f"{n_rows - len(found.paths)} paths without a height left out",) if n_rows > len(found.paths) else ()
+    )
+    points = None
+    if database.n_parameters:
+        points = database.coordinates(range(database.n_minima)).astype(np.float64)
+    return ForeignLandscape(
+        energies=energies,
+        sources=found.sources,
+        targets=found.targets,
+        heights=found.heights,
+        coordinates=points,
+        state_coordinates=_state_points(paths, found.paths),
+        minima_columns=_free_columns(minima, "minima", np.arange(len(energies)), ("set",)),
+        state_columns=_free_columns(paths, "paths", found.paths, ("kind", "finder")),
+        notes=notes,
+    )
+
+
+def _state_points(paths: Any, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    if "coordinates" not in paths or not len(rows):
+        return None
+    points = np.asarray(paths["coordinates"].values[rows], dtype=np.float64)
+    return None if np.isnan(points).all() else points
+
+
+def _free_columns(
+    table: Any, name: str, rows: NDArray[np.int64], named: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of one value a row that the format does not name, and those of `named`."""
+    own = set(TABLES[name].columns)
+    columns = {}
+    for column, values in table.data_vars.items():
+        if values.ndim == 1 and (column not in own or column in named):
+            array = values.values[rows]
+            columns[str(column)] = array if array.dtype.kind in "iuf" else array.astype(np.str_)
+    return columns
