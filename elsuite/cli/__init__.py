@@ -69,7 +69,10 @@ def commands() -> None:
 def main() -> None:
     """Run the command line; every expected error is one line on stderr and exit code 2.
 
-    With the environment variable ELSUITE_TRACEBACK set, an error shows where it came from.
+    Raises
+    ------
+    ValueError, OSError
+        Only with the environment variable ELSUITE_TRACEBACK set, to show where an error came from.
     """
     try:
         status = commands.main(standalone_mode=False)

@@ -9,8 +9,8 @@ Studies
 """
 
 from elsuite.exploration.connect import connect_minima
-from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.mapping import map_landscape
+from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.run import StudyRun, run_study
 from elsuite.exploration.sample import run_minimizer
 from elsuite.exploration.spanning import connect_spanning
