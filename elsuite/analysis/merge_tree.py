@@ -35,6 +35,8 @@ class MergeTree:
         Lowest minimum under each node (of two equally low ones the first).
     sizes : ndarray of int (n_nodes,)
         Number of minima under each node.
+    leaf_ranks : ndarray of int (n_leaves,)
+        Rank of each minimum in energy, from 0; of two equally low ones the first has the lower rank.
     """
 
     n_leaves: int
@@ -42,18 +44,12 @@ class MergeTree:
     heights: Floats
     lowest: Ints
     sizes: Ints
+    leaf_ranks: Ints
 
     @property
     def n_nodes(self) -> int:
         """Number of leaves and merges together."""
         return len(self.parents)
-
-    @cached_property
-    def leaf_ranks(self) -> Ints:
-        """Rank of each leaf in energy, from 0; of two equally low leaves the first has the lower rank."""
-        ranks = np.empty(self.n_leaves, dtype=np.int64)
-        ranks[np.argsort(self.heights[: self.n_leaves], kind="stable")] = np.arange(self.n_leaves)
-        return ranks
 
     @cached_property
     def roots(self) -> Ints:
@@ -79,17 +75,7 @@ class MergeTree:
     @cached_property
     def starts(self) -> Ints:
         """Position in `leaf_order` of each node's first leaf; the leaves of a node are contiguous there."""
-        # In this order every node begins with its lowest leaf, so the places of the leaves say all. A
-        # leaf's place is that of the lowest leaf of what its superbasin joins, and what stands between the
-        # two.
-        offsets = _sibling_offsets(self, self.leaf_ranks[self.lowest])
-        inner = np.flatnonzero(self.parents >= 0)
-        ended = inner[self.lowest[inner] != self.lowest[self.parents[inner]]]
-        places, elders = np.zeros(self.n_leaves, dtype=np.int64), np.full(self.n_leaves, -1)
-        places[self.lowest[self.roots]] = offsets[self.roots]
-        places[self.lowest[ended]] = offsets[ended]
-        elders[self.lowest[ended]] = self.lowest[self.parents[ended]]
-        return _sums_from_root(places, elders)[self.lowest]
+        return _starts_by_energy(self)
 
     @cached_property
     def leaf_order(self) -> Ints:
@@ -244,6 +230,7 @@ def _collapse(heights: Floats, by_energy: Ints, ranks: Ints, joins: Joins) -> Me
         heights=np.concatenate([heights[ranks], heights[kept]]),
         lowest=np.concatenate([np.arange(n), by_energy[joins.winners[kept - n]]]),
         sizes=np.concatenate([np.ones(n, dtype=np.int64), joins.sizes[kept - n]]),
+        leaf_ranks=ranks,
     )
 
 
@@ -259,6 +246,27 @@ def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
     """
     joined = np.flatnonzero(np.isfinite(gaps))
     return assemble_tree(energies, order[joined], order[joined + 1], gaps[joined])
+
+
+# The tree's own order, without sorting where two join: every node begins with its lowest leaf, so that the
+# places of the leaves say all, and a leaf's place is that of the lowest leaf of what its superbasin joins,
+# and what is between.
+def _starts_by_energy(tree: MergeTree) -> Ints:
+    inner = np.flatnonzero(tree.parents >= 0)
+    ended = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    above, sizes = tree.parents[ended], tree.sizes[ended]
+    before = tree.sizes[above] - sizes  # of two
+    crowded = np.flatnonzero(np.bincount(above, minlength=tree.n_nodes)[above] > 1)
+    if len(crowded):  # of more: all but what stands from here to the end
+        crowded = crowded[np.lexsort((tree.leaf_ranks[tree.lowest[ended[crowded]]], above[crowded]))]
+        before[crowded] = tree.sizes[above[crowded]] - sizes[crowded]
+        later = np.cumsum(sizes[crowded][::-1])[::-1] - sizes[crowded]
+        lasts = np.flatnonzero(np.diff(above[crowded], append=-1))
+        before[crowded] -= later - np.repeat(later[lasts], np.diff(lasts, prepend=-1))
+    places, elders = np.zeros(tree.n_leaves, dtype=np.int64), np.full(tree.n_leaves, -1)
+    places[tree.lowest[ended]], elders[tree.lowest[ended]] = before, tree.lowest[above]
+    places[tree.lowest[tree.roots]] = np.cumsum(tree.sizes[tree.roots]) - tree.sizes[tree.roots]
+    return _sums_from_root(places, elders)[tree.lowest]
 
 
 def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
