@@ -202,6 +202,13 @@ TABLES: Final[Mapping[str, Table]] = {
             ("parameter",),
             optional=True,
         ),
+        Column(
+            "permutation",
+            "int64",
+            "signed permutation, +-(index + 1), that makes the target the path's end; all -1: none",
+            ("parameter",),
+            optional=True,
+        ),
     ),
 }
 KINDS: Final = ("path", "transition_state")

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +13,12 @@ from elsuite.exploration.keys import content_key, work_seed
 from elsuite.exploration.settings import all_settings
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import PathFinder, PathSearch, measure
+from elsuite.paths import align as align_to
 
 __all__ = ["SearchTask", "connect_minima", "search_path", "search_tasks"]
+
+
+Align = Literal["weights", "activations"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class SearchTask:
         Hash of both minima, the surfaces and the finder's settings: the same search is never done twice by accident.
     keep_curve : bool
         Whether the coefficients of the path are stored.
+    align : "weights", "activations" or None
+        How the target is replaced by the nearest of its copies under the landscape's symmetries, before the search.
     """
 
     source: int
@@ -46,6 +52,7 @@ class SearchTask:
     label: str
     key: int
     keep_curve: bool = True
+    align: Align | None = None
 
 
 def search_tasks(
@@ -57,11 +64,12 @@ def search_tasks(
     measure_on: Sequence[str] = (),
     label: str | None = None,
     keep_curve: bool = True,
+    align: Align | None = None,
 ) -> list[SearchTask]:
     """Return the searches between `pairs` of ids that the database does not hold yet."""
     minimum_keys = database.minima["key"].values.tolist()
     known = set(database.paths["key"].values.tolist())
-    settings = [finder.name, all_settings(finder)]
+    settings = [finder.name, all_settings(finder), *([align] if align else [])]
     tasks = []
     for source, target in pairs:
         a, b = int(source), int(target)
@@ -69,13 +77,19 @@ def search_tasks(
         key = content_key("path", ends, surface, settings)
         if _row_key(key, surface) not in known:
             others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
-            tasks.append(SearchTask(a, b, surface, others, finder, label or finder.name, key, keep_curve))
+            tasks.append(
+                SearchTask(a, b, surface, others, finder, label or finder.name, key, keep_curve, align)
+            )
     return tasks
 
 
 def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) -> Batch:
     """Return the rows of one search: one for the surface searched on, one for each other surface measured."""
     shown = landscape.on(task.surface)
+    permutation = None
+    if task.align is not None:
+        aligned = align_to(shown, start, end, method=task.align, seed=work_seed(task.key))
+        end, permutation = aligned.coordinates, aligned.permutation
     search = task.finder.find(shown, start, end, seed=work_seed(task.key))
     rows = [_row(task, search, task.surface)]
     rows += [
@@ -86,6 +100,8 @@ def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) ->
     if task.keep_curve and len(search.path.coefficients):
         curve = search.path.coefficients.detach().cpu().numpy().astype(np.float32)
         columns["coefficients"] = np.array([curve] * len(rows))
+    if permutation is not None:
+        columns["permutation"] = np.array([np.asarray(permutation, dtype=np.int64)] * len(rows))
     return Batch(paths=columns)
 
 
@@ -99,17 +115,26 @@ def connect_minima(
     measure_on: Sequence[str] = (),
     label: str | None = None,
     keep_curve: bool = True,
+    align: Align | None = None,
     commit_seconds: float = 2.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
 
-    Returns the number of searches done. What is found is committed at least every `commit_seconds`; an interrupted
+    With `align`, the path leads to the copy of the target, under the landscape's symmetries, that is nearest to the
+    source; the permutation is stored with it. Returns the number of searches done. What is found is committed at least every `commit_seconds`; an interrupted
     call loses no more than that and, called again, does only what is missing.
     """
     surface = surface or landscape.surfaces[0]
     tasks = search_tasks(
-        database, finder, pairs, surface=surface, measure_on=measure_on, label=label, keep_curve=keep_curve
+        database,
+        finder,
+        pairs,
+        surface=surface,
+        measure_on=measure_on,
+        label=label,
+        keep_curve=keep_curve,
+        align=align,
     )
     waiting: list[Batch] = []
     last = time.monotonic()

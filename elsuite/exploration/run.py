@@ -118,6 +118,7 @@ def _search(
         "measure_on": section.measure,
         "label": section.label,
         "keep_curve": section.keep_curves,
+        "align": section.align,
         "progress": report,
     }
     finder = build_finder(section)

@@ -104,6 +104,7 @@ class PathsSection(pydantic.BaseModel):
     n_neighbors: Count = 3
     n_pairs: Count | None = None
     keep_curves: bool = True
+    align: Literal["weights", "activations"] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from elsuite import paths
 from elsuite.database import Finding, LandscapeDatabase, open_database
 from elsuite.exploration.build import stored_landscape
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.symmetry import permute
 from elsuite.paths import Basis, Path, measure
 
 __all__ = ["Recomputed", "basis_from_text", "recompute_sample", "stored_path"]
@@ -94,6 +95,9 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
     table = database.paths
     basis = basis_from_text(str(table["basis"].values[row]))
     start, end = database.coordinates([int(table["source"][row]), int(table["target"][row])])
+    if "permutation" in table:
+        permutation = table["permutation"][row].values
+        end = end if (permutation == -1).all() else permute(end, permutation)
     if basis.n_terms == 0:
         coefficients = np.zeros((0, len(start)), dtype=start.dtype)
     elif "coefficients" not in table:

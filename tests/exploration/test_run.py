@@ -55,6 +55,15 @@ n_neighbors = 1
 sets = ["sgd/test", "lbfgs-gss/test"]
 [[paths]]
 finder = "fourier"
+name = "aligned"
+setting = "published"
+n_steps = 4
+pairs = "random"
+sets = ["sgd/train"]
+n_pairs = 2
+align = "weights"
+[[paths]]
+finder = "fourier"
 setting = "published"
 n_steps = 4
 pairs = "spanning"
@@ -129,6 +138,18 @@ def test_a_sample_comes_out_again(finished):
     again = recompute_sample(finished, n=4)
     assert again.findings == ()
     assert (again.n_minima, again.n_paths) == (4, 4)
+
+
+def test_paths_to_aligned_copies_come_out_again_and_keep_their_permutation(finished):
+    with open_database(finished) as database:
+        table = database.paths
+        rows = np.flatnonzero(table["finder"].values == "aligned")
+        permutations = table["permutation"][rows].values
+        others = table["permutation"].values[table["finder"].values != "aligned"]
+    assert len(rows) == 2
+    assert (np.sort(np.abs(permutations), axis=1) == np.arange(1, permutations.shape[1] + 1)).all()
+    assert (others == -1).all()
+    assert recompute_sample(finished, n=100).findings == ()
 
 
 def test_a_changed_energy_is_found(tmp_path):
