@@ -95,8 +95,11 @@ def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) ->
     rows += [
         _row(task, _measured_on(search, landscape.on(name)), name, searched=False) for name in task.measure
     ]
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    columns["key"] = columns["key"].astype(np.uint64)
+    # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
+    columns = {
+        name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None)
+        for name in rows[0]
+    }
     if task.keep_curve and len(search.path.coefficients):
         curve = search.path.coefficients.detach().cpu().numpy().astype(np.float32)
         columns["coefficients"] = np.array([curve] * len(rows))
@@ -122,8 +125,9 @@ def connect_minima(
     """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
 
     With `align`, the path leads to the copy of the target, under the landscape's symmetries, that is nearest to the
-    source; the permutation is stored with it. Returns the number of searches done. What is found is committed at least every `commit_seconds`; an interrupted
-    call loses no more than that and, called again, does only what is missing.
+    source; the permutation is stored with it. Returns the number of searches done. What is found is committed at
+    least every `commit_seconds`; an interrupted call loses no more than that and, called again, does only what is
+    missing.
     """
     surface = surface or landscape.surfaces[0]
     tasks = search_tasks(
