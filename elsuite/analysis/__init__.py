@@ -3,7 +3,8 @@
 The tree
     `merge_tree` (arrays), `disconnectivity_tree` (any networkx graph)
 Superbasins
-    `superbasins` at an energy, `superbasin_curves` at all energies, `persistence` of each minimum
+    `superbasins` at an energy, `superbasin_curves` at all energies, `persistence` of each minimum,
+    `meeting_energies` of groups
 A tree made smaller, and what that hides
     `lowest_minima`, `minima_below`, `merged_branches`, `persistent_minima`, `components_from`, `component_of`
 Its drawing, as numbers
@@ -38,6 +39,7 @@ from elsuite.analysis.embedding import Embedding, kernel_pca
 from elsuite.analysis.energy_scale import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
 from elsuite.analysis.levels import with_levels
 from elsuite.analysis.loss_curves import LossCurves, curve_quantiles, loss_curves
+from elsuite.analysis.meeting import meeting_energies
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.analysis.node_groups import branches_between, node_groups, node_values
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
@@ -94,6 +96,7 @@ __all__ = [
     "loss_curves",
     "lowest_minima",
     "map_dissimilarity",
+    "meeting_energies",
     "merge_tree",
     "merged_branches",
     "minima_below",

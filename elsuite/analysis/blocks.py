@@ -56,12 +56,12 @@ def blocks(
     ------
     tuple of (slice, ndarray (n_block, n_parameters))
     """
-    done, size = 0, 1  # one row tells how many fit
-    while done < len(ids):
-        part = slice(done, min(done + size, len(ids)))
-        points = read(ids[part])
-        yield part, points
-        done, size = part.stop, max(1, block_bytes // max(1, 8 * points.shape[1]))
+    if not len(ids):
+        return
+    size = max(1, block_bytes // max(1, 8 * read(ids[:1]).shape[1]))
+    for start in range(0, len(ids), size):
+        part = slice(start, min(start + size, len(ids)))
+        yield part, read(ids[part])
 
 
 def mean_point(

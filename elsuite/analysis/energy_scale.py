@@ -2,6 +2,7 @@
 
 import abc
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -153,14 +154,20 @@ class GapScale(EnergyScale):
         ndarray
         """
         edges = [low, *(edge for edge in self.energies if low < edge < high), high]
-        drawn = self.forward(edges)
-        ticks: list[NDArray[np.float64]] = []
-        for start, stop in zip(range(len(edges) - 1), range(1, len(edges)), strict=True):
-            if (edges[start], edges[stop]) in self.gaps:
-                continue
-            share = (drawn[stop] - drawn[start]) / max(drawn[-1] - drawn[0], 1e-300)
-            ticks.append(round_numbers(edges[start], edges[stop], max(1, round(n * share))))
-        return np.unique(np.concatenate(ticks)) if ticks else round_numbers(low, high, n)
+        shown = [piece for piece in pairwise(edges) if piece not in self.gaps]
+        spans = [float(np.ptp(self.forward(piece))) for piece in shown]
+        if not sum(spans) > 0:
+            return round_numbers(low, high, n)
+        # One step for all pieces; a piece that it steps over, and that is not tiny, gets one number of its
+        # own.
+        step = round_step(sum(spans) / max(n, 1))
+        ticks = [multiples(*piece, step) for piece in shown]
+        for k, span in enumerate(spans):
+            finer = step
+            while not len(ticks[k]) and 20 * span > sum(spans):
+                finer = round_step(finer / 2.5)
+                ticks[k] = multiples(*shown[k], finer)[:1]
+        return np.unique(np.concatenate(ticks))
 
 
 def _piecewise(
@@ -260,11 +267,29 @@ def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
     span = high - low
     if not span > 0 or not np.isfinite(span):
         return np.array([low], dtype=np.float64)
-    rough = span / max(n, 1)
-    power = 10.0 ** np.floor(np.log10(rough))
-    step = power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - rough))
+    return multiples(low, high, round_step(span / max(n, 1)))
+
+
+def round_step(step: float) -> float:
+    """Return the nearest of 1, 2, 5 and 10 times the power of ten under a step.
+
+    Returns
+    -------
+    float
+    """
+    power = float(10.0 ** np.floor(np.log10(step)))
+    return power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - step))
+
+
+def multiples(low: float, high: float, step: float) -> NDArray[np.float64]:
+    """Return the multiples of a step from `low` to `high`, rounded to its digits.
+
+    Returns
+    -------
+    ndarray
+    """
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    ticks = np.arange(first, last + 1) * step
-    decimals = max(0, int(-np.floor(np.log10(step))))
-    rounded: NDArray[np.float64] = np.round(ticks, decimals)
-    return rounded
+    ticks: NDArray[np.float64] = np.round(
+        np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step))))
+    )
+    return ticks

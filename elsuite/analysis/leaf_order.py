@@ -71,20 +71,18 @@ def _means(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
 # From the root down the trunk of a minimum (all nodes whose lowest it is), each branch goes to the side that
 # has fewer leaves so far, to the right when equal. A trunk thus stands in the middle of what hangs on it.
 def _sides(tree: MergeTree) -> NDArray[np.int64]:
-    keys = [0] * tree.n_nodes
-    parents, lowest, sizes = tree.parents.tolist(), tree.lowest.tolist(), tree.sizes.tolist()
+    inner = np.flatnonzero(tree.parents >= 0)
+    branches = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    # From the top down, at one merge the largest first. An earlier branch stands further out than a later
+    # one.
+    branches = branches[np.lexsort((-tree.sizes[branches], -tree.parents[branches]))]
+    trunks, sizes = tree.lowest[tree.parents[branches]].tolist(), tree.sizes[branches].tolist()
     balance = [0] * tree.n_leaves  # leaves to the right of each trunk minus those to its left
-    by_width = np.lexsort((-tree.sizes, -tree.parents)).tolist()  # parents descending: from the top down
-    for step, node in enumerate(by_width, start=1):
-        parent = parents[node]
-        trunk = lowest[parent] if parent >= 0 else -1
-        if parent < 0 or trunk == lowest[node]:
-            continue
-        # Outer branches come first from the top, so that a later one stands nearer to the trunk.
-        if balance[trunk] > 0:
-            keys[node] = step - tree.n_nodes - 1
-            balance[trunk] -= sizes[node]
-        else:
-            keys[node] = tree.n_nodes + 1 - step
-            balance[trunk] += sizes[node]
-    return np.array(keys, dtype=np.int64)
+    sides = []
+    for trunk, size in zip(trunks, sizes, strict=True):
+        side = -1 if balance[trunk] > 0 else 1
+        balance[trunk] += side * size
+        sides.append(side)
+    keys = np.zeros(tree.n_nodes, dtype=np.int64)
+    keys[branches] = np.array(sides, dtype=np.int64) * np.arange(len(branches), 0, -1)
+    return keys

@@ -57,11 +57,11 @@ class TreeLayout:
 def tree_layout(
     tree: DisconnectivityTree | MergeTree,
     *,
-    order: OrderName | Sequence[Hashable] = "energy",
+    order: OrderName | Sequence[Hashable] = "centered",
     values: ArrayLike | None = None,
     axis: Literal["rank", "value"] = "rank",
     style: Style = "rectangular",
-    slope: float = 1.0,
+    slope: float = 0.05,
     levels: int | ArrayLike | None = None,
     scale: ScaleName | EnergyScale = "linear",
     component_gap: float = 1.0,
@@ -72,10 +72,10 @@ def tree_layout(
     Parameters
     ----------
     tree : DisconnectivityTree or MergeTree
-    order : {"energy", "size", "centered", "value"} or sequence
-        Order of siblings, and of components: by their lowest minimum; by their number of minima, largest
-        first; the lowest in the middle and the others to both sides of it (components: by their lowest
-        minimum); by the mean of `values`; or as near as lines that don't cross allow to the caller's order of
+    order : {"centered", "energy", "size", "value"} or sequence
+        Order of siblings, and of components: the lowest in the middle and the others to both sides of it
+        (components: by their lowest minimum); by their lowest minimum; by their number of minima, largest
+        first; by the mean of `values`; or as near as lines that don't cross allow to the caller's order of
         all labels (of a MergeTree: leaf numbers).
     values : array-like (n_leaves,), optional
         A number for each leaf, for ``order="value"`` and ``axis="value"``.
@@ -83,8 +83,9 @@ def tree_layout(
         Leaves one apart, or each at its value, its merges at the mean of their leaves (lines may then cross).
     style : {"rectangular", "sloped"}
     slope : float
-        Sloped lines: the share of the drawn range over which a line leaves the vertical under its merge; with
-        `levels` lines are sloped below their level only, as in the classical drawings.
+        Sloped lines: the share of the drawn range over which a line leaves the vertical under its merge, 1
+        for straight lines; with `levels` lines are sloped below their level only, as in the classical
+        drawings.
     levels : int or array-like, optional
         Energies that merges are raised to, or how many, equally spaced as drawn. None draws the exact tree.
     scale : {"linear", "log", "gaps"} or EnergyScale

@@ -80,7 +80,7 @@ def test_labels_give_the_order_of_a_labelled_tree():
 
 def test_components_stand_side_by_side():
     tree = merge_tree([0.0, 1.0, -1.0], [0], [1], [2.0])
-    layout = tree_layout(tree, component_gap=2.0, synthetic_root=True)
+    layout = tree_layout(tree, order="energy", component_gap=2.0, synthetic_root=True)
     assert layout.leaf_order.tolist() == [2, 0, 1]
     assert layout.x[:3].tolist() == [3.0, 4.0, 0.0]
     assert layout.root_segments.tolist() == [[[0.0, layout.top], [3.5, layout.top]]]
@@ -97,7 +97,7 @@ def test_rectangular_lines():
 
 def test_sloped_lines():
     tree = merge_tree([0.0, 1.0], [0], [1], [2.0])
-    layout = tree_layout(tree, style="sloped")
+    layout = tree_layout(tree, style="sloped", slope=1.0)
     assert layout.segments[:2].tolist() == [[[0, 0], [0.5, 2]], [[1, 1], [0.5, 2]]]
     layout = tree_layout(tree, style="sloped", slope=0.25)  # bends half a unit below the merge
     assert layout.segments[:2].tolist() == [[[0, 0], [0, 1.5]], [[1, 1], [1, 1.5]]]
