@@ -1,7 +1,7 @@
 """Runs of a minimizer into the database: block by block, resumable, the best kept."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def sample_into(
     blocks then wait as files in `folder` until all are there.
     """
     known = set(database.runs["key"].values.tolist())
-    missing = [block for block in blocks if not known.issuperset(block.keys)]
+    missing = [part for block in blocks if (part := _missing_part(block, known)).seeds]
     n_starts = sum(len(block.seeds) for block in blocks)
     done = n_starts - sum(len(block.seeds) for block in missing)
     waiting: list[Path] = []
@@ -167,6 +167,12 @@ def run_minimizer(
     blocks = blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity)
     where = None if folder is None else Path(folder)
     sample_into(database, landscape, blocks, keep=keep, folder=where, progress=progress)
+
+
+def _missing_part(block: Block, known: set[int]) -> Block:
+    """Return the starts of a block that are not known; a study that has grown can know some of them."""
+    rest = [(seed, key) for seed, key in zip(block.seeds, block.keys, strict=True) if key not in known]
+    return replace(block, seeds=tuple(seed for seed, _ in rest), keys=tuple(key for _, key in rest))
 
 
 def _finished_block(
