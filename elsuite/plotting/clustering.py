@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from elsuite.plotting.style import SetStyle, new_axes, set_styles
+from elsuite.plotting.style import SetStyle, new_axes, set_styles, shown
 
 __all__ = ["cluster_names", "plot_clustering"]
 
@@ -91,14 +91,14 @@ def plot_clustering(
             continue
         ax.barh(
             range(len(names)), counts, left=left, height=0.7, color=style.color, edgecolor="white", linewidth=0.6,
-            label=name,
+            label=shown(name),
         )  # fmt: skip
         left += counts
     for row, total in enumerate(left):
         ax.annotate(
             f"{total:.0f}", (total, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7
         )
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(range(len(names)), [shown(name) for name in names])
     ax.set_ylim(max(len(names), 4) - 0.4, -0.6)
     ax.set_xlim(0, 1.1 * left.max())
     ax.tick_params(axis="y", length=0)

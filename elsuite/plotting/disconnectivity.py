@@ -24,6 +24,7 @@ from elsuite.plotting.style import (
     legend_handles,
     new_axes,
     set_styles,
+    shown,
 )
 
 __all__ = ["plot_disconnectivity"]
@@ -351,7 +352,7 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     lines = _counted(categories, styles) if categories != sets else {}
     handles = legend_handles({name: styles[name] for name in marks}, marks) if len(marks) > 1 else []
     handles += [
-        Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{name} ({count})")
+        Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{shown(name)} ({count})")
         for name, count in lines.items()
     ]
     if not handles:

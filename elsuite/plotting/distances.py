@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from elsuite.plotting.heights import shared_bins
-from elsuite.plotting.style import INK, SetStyle, new_axes, set_styles
+from elsuite.plotting.style import INK, SetStyle, new_axes, set_styles, shown
 
 __all__ = ["plot_distances"]
 
@@ -65,7 +65,7 @@ def plot_distances(
         )  # fmt: skip
         ax.hist(
             given, bins=list(bins), histtype="step", color=styles[name].color, linewidth=1.1,
-            label=f"{name} (n = {len(given)})",
+            label=f"{shown(name)} (n = {len(given)})",
         )  # fmt: skip
     if mean_distance is not None and np.isfinite(mean_distance):
         ax.axvline(mean_distance, color=INK, linestyle=":", linewidth=1.3, label="mean of either set")

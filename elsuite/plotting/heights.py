@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import gaussian_kde
 
 from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles
+from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles, shown
 
 __all__ = ["plot_heights"]
 
@@ -110,7 +110,9 @@ def _draw_rows(
             ax.plot([low, high], [row + 0.02, row + 0.02], color=INK, linewidth=1.6, solid_capstyle="butt")
         ax.plot(middle, row + 0.02, marker="|", color=INK, markersize=7, markeredgewidth=1.6)
     ax.set_ylim(len(values) - 0.45, -0.6)
-    ax.set_yticks(range(len(values)), [f"{name}\nn = {len(given)}" for name, given in values.items()])
+    ax.set_yticks(
+        range(len(values)), [f"{shown(name, 40)}\nn = {len(given)}" for name, given in values.items()]
+    )
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
 
@@ -144,7 +146,7 @@ def _draw_histograms(
     for name, given in values.items():
         ax.hist(
             given, bins=list(bins), histtype="stepfilled", facecolor="none", edgecolor=_color(name, styles),
-            linewidth=1.2, label=f"{name} (n = {len(given)})",
+            linewidth=1.2, label=f"{shown(name)} (n = {len(given)})",
         )  # fmt: skip
     ax.set_ylabel("number of paths")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from elsuite.analysis import LossCurves, curve_quantiles
 from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import SetStyle, new_axes, set_styles
+from elsuite.plotting.style import SetStyle, new_axes, set_styles, shown
 
 __all__ = ["plot_losses"]
 
@@ -98,7 +98,7 @@ def _draw_stops(ax: Axes, group: LossCurves, name: str, style: SetStyle) -> Line
         return None
     (marks,) = ax.plot(
         group.stops[known], group.stop_values[known], linestyle="none", marker=style.marker, markersize=3.6,
-        markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face, label=f"taken as {name}",
+        markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face, label=f"taken as {shown(name)}",
         zorder=4,
     )  # fmt: skip
     return marks

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles
+from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles, shown
 
 __all__ = ["Profile", "plot_profile"]
 
@@ -129,7 +129,7 @@ def _draw_route(
             style = styles.get(name, SetStyle(INK, "o"))
             ax.plot(
                 place, energy, linestyle="none", marker=style.marker, markersize=5, markeredgecolor=style.color,
-                markerfacecolor=style.face, markeredgewidth=1.0, label=name or "_minimum", zorder=4,
+                markerfacecolor=style.face, markeredgewidth=1.0, label=shown(name) or "_minimum", zorder=4,
             )  # fmt: skip
             below = not _is_peak(value, place, energy)
             text = ax.annotate(

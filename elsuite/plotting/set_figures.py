@@ -6,7 +6,7 @@ from elsuite.analysis import LossCurves, distances_to_origin, heights_by_set, lo
 from elsuite.plotting.distances import plot_distances
 from elsuite.plotting.heights import plot_heights
 from elsuite.plotting.losses import plot_losses
-from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style, shown
 from elsuite.plotting.view import View, sized_figure, surface_name
 
 __all__ = ["distances_figure", "heights_figure", "losses_figure"]
@@ -143,7 +143,7 @@ def losses_figure(view: View) -> Figure:
             plot_losses(
                 value, ax=ax, styles=view.styles, step=step, label=f"{names} ({detail}" if detail else names
             )
-            ax.set_title(minimizer)
+            ax.set_title(shown(minimizer))
             ax.label_outer()
             ax.set_xlabel(step)
         for ax in axes[n:]:

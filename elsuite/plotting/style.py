@@ -23,6 +23,7 @@ __all__ = [
     "new_figure",
     "paper_style",
     "set_styles",
+    "shown",
 ]
 
 SINGLE_COLUMN = 3.4
@@ -193,6 +194,29 @@ def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     }
 
 
+def shown(name: str, longest: int = 32) -> str:
+    """Return a name from a database as a picture shows it: shortened, and without a meaning in mathematical text.
+
+    Parameters
+    ----------
+    name : str
+    longest : int
+        Letters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shown("sgd/train"), shown("a very long name", 8)
+    ('sgd/train', 'a very \N{HORIZONTAL ELLIPSIS}')
+    """
+    line = " ".join(str(name).split())
+    line = line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+    return line.replace("$", r"\$")
+
+
 def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | None = None) -> list[Line2D]:
     """Return a legend entry for each set: its marker, its name and, where given, the number of its minima.
 
@@ -211,7 +235,7 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
         Line2D(
             [], [], linestyle="none", marker=style.marker, markersize=4.5, markeredgewidth=0.9,
             markeredgecolor=style.color, markerfacecolor=style.face,
-            label=name if counts is None else f"{name} ({counts.get(name, 0)})",
+            label=shown(name) if counts is None else f"{shown(name)} ({counts.get(name, 0)})",
         )
         for name, style in styles.items()
     ]  # fmt: skip

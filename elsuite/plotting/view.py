@@ -34,7 +34,7 @@ from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.profile import Profile
-from elsuite.plotting.style import SetStyle, new_figure, set_styles
+from elsuite.plotting.style import SetStyle, new_figure, set_styles, shown
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def surface_name(surface: str) -> str:
     -------
     str
     """
-    return SURFACE_NAMES.get(surface, surface)
+    return SURFACE_NAMES.get(surface, shown(surface))
 
 
 def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
@@ -94,7 +94,7 @@ def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
     architecture = network.get("architecture") if isinstance(network, Mapping) else None
     detail = landscape.get("loss") or landscape.get("unit") or LOSSES.get(str(architecture))
     name = surface_name(surface)
-    return f"{name} ({detail})" if detail else name
+    return f"{name} ({shown(detail, 40)})" if detail else name
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ def findings(views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
 def _energies(view: View) -> list[str]:
     values, name = view.energies, surface_name(view.surface)
     if len(values) == 1:
-        return [f"The only minimum has a {name} of {number(values[0])}."]
+        return [f"The {name} of the only minimum is {number(values[0])}."]
     low, middle, high = (number(value) for value in np.quantile(values, [0, 0.5, 1]))
-    return [f"The {len(values):,} minima have a {name} from {low} to {high}, with median {middle}."]
+    return [f"The {name} of the {len(values):,} minima goes from {low} to {high}, with median {middle}."]
 
 
 def _tree(view: View) -> list[str]:

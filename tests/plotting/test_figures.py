@@ -124,26 +124,35 @@ def test_wrong_options_are_one_clear_line(database, kind, options, words):
     assert "\n" not in str(caught.value)
 
 
+def drawn_or_refused(kind, database):
+    """Return what refused the figure, a clear line, or None where it was drawn."""
+    try:
+        FIGURES[kind](database, FigureOptions()).canvas.draw()
+    except ValueError as error:
+        return error
+    return None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_minima", [0, 1, 2, 3])
 def test_little_makes_a_picture_or_a_clear_line(kind, n_minima):
-    try:
-        figure = FIGURES[kind](bare(n_minima), FigureOptions())
-    except ValueError as error:
-        assert type(error) in {ValueError, NotFoundError}
-        assert "\n" not in str(error)
-        assert kind != "disconnectivity" or n_minima == 0
-    else:
-        figure.canvas.draw()
+    refusal = drawn_or_refused(kind, bare(n_minima))
+    assert refusal is None or type(refusal) in {ValueError, NotFoundError}
+    assert "\n" not in str(refusal)
+    assert refusal is None or kind != "disconnectivity" or n_minima == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_set_without_paths(kind):
-    database = example_database(5, sets=SETS[:1], paths_each=0)
-    try:
-        FIGURES[kind](database, FigureOptions()).canvas.draw()
-    except ValueError as error:
-        assert kind in {"heights", "distances", "profile"}, error
+    refusal = drawn_or_refused(kind, example_database(5, sets=SETS[:1], paths_each=0))
+    assert (refusal is not None) == (kind in {"heights", "distances", "profile"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_name_of_a_set_draws(kind):
+    names = ["$\\nothing{$<b>/train", "_hidden/test", f"{'long' * 40}/train", "\n/test"]
+    database = example_database(4, sets=names, attributes={"landscape": {"loss": "$x^{ & <i>" * 20}})
+    assert drawn_or_refused(kind, database) is None
 
 
 def test_minima_without_an_energy_on_a_surface_are_left_out():

@@ -1,0 +1,275 @@
+"""The page as a file: complete, self-contained, safe with any text, and there for the smallest database too."""
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from example_databases import SETS, STUDY, example_database
+
+from elsuite.database import LandscapeDatabase
+from elsuite.network import minimax_matrix, transition_network
+from elsuite.plotting import FigureOptions, View
+from elsuite.report import write_report
+from elsuite.report.contrasts import contrasts, sentence
+from elsuite.report.data import page_data
+from elsuite.report.findings import findings
+from elsuite.report.page import render_report
+from elsuite.report.text import escape, number, script_json
+
+TYPES = {"u2": np.uint16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
+
+
+def decoded(array):
+    return np.frombuffer(base64.b64decode(array["data"]), dtype=TYPES[array["type"]])
+
+
+def views_of(database):
+    return [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
+
+
+class Page(HTMLParser):
+    """The text, the elements with their attributes, and the script data of a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.text, self.scripts, self.open = [], [], [], []
+        self.feed(html)
+        self.close()
+        self.data = json.loads(next(text for kind, text in self.scripts if kind == "application/json"))
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self.open.append((tag, dict(attributes)))
+        if tag == "script":
+            self.scripts.append((dict(attributes).get("type"), ""))
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, text):
+        if self.open and self.open[-1][0] == "script":
+            kind, before = self.scripts[-1]
+            self.scripts[-1] = (kind, before + text)
+        elif not self.open or self.open[-1][0] != "style":
+            self.text.append(text)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def database():
+    return example_database(8)
+
+
+@pytest.fixture(scope="module")
+def html(database):
+    return render_report(database)
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_it_says_what_there_is(page):
+    for words in (
+        "made up", "32 minima from 16 runs and 192 paths", "What was found", "The sets", "Pictures",
+        "How it was made", "Training loss: ", "join all 32 minima on the training loss", "lbfgs-gss/train",
+        "Seeds of the runs: 16 different ones from 1000 to 1015", "Path finders: fourier", 'name = "digits" # <script>',
+    ):  # fmt: skip
+        assert words in page.words, words
+
+
+def test_all_pictures_are_inside(page):
+    pictures = page.all("img")
+    assert len(pictures) == 7
+    assert all(picture["src"].startswith("data:image/svg+xml;base64,") for picture in pictures)
+    assert all(picture["alt"] for picture in pictures)
+    assert b"<svg" in base64.b64decode(pictures[0]["src"].partition(",")[2])
+
+
+def test_nothing_comes_from_elsewhere(page, html):
+    for tag, attributes in page.elements:
+        for name in ("src", "href", "action", "data", "poster", "srcset"):
+            assert attributes.get(name, "data:").startswith("data:"), (tag, attributes)
+    (policy,) = [meta["content"] for meta in page.all("meta") if "Content-Security-Policy" in meta.values()]
+    assert policy.startswith("default-src 'none'")
+    assert html.count("plotly.js v") == 1
+
+
+def test_it_is_well_formed_for_phones_and_dark_mode(page, html):
+    names = {meta.get("name"): meta.get("content") for meta in page.all("meta")}
+    assert names["viewport"] == "width=device-width, initial-scale=1"
+    assert names["color-scheme"] == "light dark"
+    assert "prefers-color-scheme: dark" in html
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert dict(page.elements)["html"] == {"lang": "en"}
+
+
+NASTY = "$\\nothing{$ <img src=x onerror=alert(1)>/</script><script>alert(2)</script>&amp;\"'`"
+
+
+def test_text_of_the_user_stays_text(tmp_path):
+    sets = [f"{NASTY}/train", "b</style>/test"]
+    database = example_database(
+        4, sets=sets, attributes={"study": f'name = "{NASTY}"', "landscape": {"loss": NASTY}}
+    )
+    html = write_report(database, tmp_path / "page.html").read_text(encoding="utf-8")
+    page, safe = Page(html), Page(render_report(example_database(4, sets=["a/train", "b/test"])))
+    assert [tag for tag, _ in page.elements].count("script") == [tag for tag, _ in safe.elements].count(
+        "script"
+    )
+    assert not [attributes for attributes in page.all("img") if "onerror" in attributes]
+    assert page.data["sets"][0]["name"] == sets[0]
+    assert sets[0] in page.words
+    assert page.words.startswith(NASTY)
+
+
+def test_trees_and_edges_in_the_page_are_those_of_the_database(database):
+    given = page_data(views_of(database))
+    for surface, entry in zip(database.surfaces, given["surfaces"], strict=True):
+        barriers = minimax_matrix(transition_network(database, surface=surface))
+        parents, heights = decoded(entry["parents"]), decoded(entry["heights"])
+        ids = decoded(entry["ids"])
+        for a, b in [(0, 1), (3, 30), (12, 25)]:
+            low, high = a, b
+            while low != high:
+                low, high = sorted((int(parents[low]), high))
+            assert heights[low] == barriers[ids[a], ids[b]]
+        edges = entry["edges"]
+        assert edges["n_forest"] == len(ids) - 1
+        assert edges["all"]
+        source, target, tops = (decoded(edges[name]) for name in ("source", "target", "height"))
+        assert (tops >= np.maximum(heights[source], heights[target])).all()
+
+
+def test_profiles_keep_their_shape(database):
+    view = views_of(database)[0]
+    edges = page_data([view])["surfaces"][0]["edges"]
+    stored = edges["profiles"]
+    codes = decoded(stored["codes"]).reshape(-1, stored["points"]).astype(float)
+    values = stored["low"] + (stored["high"] - stored["low"]) * codes / 65534
+    values = np.exp(values) if stored["log"] else values
+    source, target = decoded(edges["source"]), decoded(edges["target"])
+    energies = view.energies
+    for e in range(edges["n_forest"]):
+        np.testing.assert_allclose(values[e, [0, -1]], energies[[source[e], target[e]]], rtol=2e-3)
+        row = view.network.edges[int(view.ids[source[e]]), int(view.ids[target[e]])]["path"]
+        profile = database.paths["profile"].values[row]
+        backwards = database.paths["source"].values[row] != view.ids[source[e]]
+        np.testing.assert_allclose(values[e], profile[::-1] if backwards else profile, rtol=2e-3)
+
+
+def test_seeds_are_those_of_the_runs(database):
+    minima = page_data(views_of(database))["minima"]
+    expected = database.runs["seed"].values[database.minima["run"].values]
+    np.testing.assert_array_equal(decoded(minima["seed"]), expected)
+
+
+def test_differences_are_said_with_their_direction(database):
+    found = {(contrast.quantity, contrast.a): contrast for contrast in contrasts(views_of(database))}
+    train = found["Training loss", "sgd/train"]
+    assert (train.b, train.is_clear) == ("lbfgs-gss/train", True)
+    assert sentence(train).startswith("Training loss: higher for sgd/train (")
+    heights = found["Path height within the set, training loss", "sgd/train"]
+    assert "lower for sgd/train" in sentence(heights)
+    assert {quantity for quantity, _ in found} >= {
+        "Test loss",
+        "Distance to the common origin",
+        "Kernel component 1",
+    }
+
+
+def bare(n_minima, surfaces=("energy",)):
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=list(surfaces))
+    if n_minima:
+        energies = np.linspace(-1, 0, n_minima)[:, None] * np.ones(len(surfaces))
+        database.add(minima={"coordinates": np.eye(3)[np.arange(n_minima) % 3], "energy": energies})
+    return database
+
+
+@pytest.mark.parametrize("n_minima", [0, 1, 2, 5])
+def test_little_makes_a_page_too(n_minima, tmp_path):
+    page = Page(write_report(bare(n_minima), tmp_path / "deep" / "page.html").read_text(encoding="utf-8"))
+    assert len(page.data["surfaces"]) == min(n_minima, 1)
+    assert "How it was made" in page.words
+    if n_minima == 0:
+        assert "No minimum was found yet." in page.words
+    if n_minima == 1:
+        assert "The energy of the only minimum is \N{MINUS SIGN}1." in page.words
+    if n_minima > 1:
+        assert "No path joins two minima on the energy" in page.words
+
+
+def test_one_set_has_no_comparisons():
+    views = views_of(example_database(6, sets=SETS[:1]))
+    assert contrasts(views) == []
+    assert findings(views, [])[0].startswith("The training loss of the 6 minima goes from")
+
+
+def test_parts_that_are_not_joined_are_counted():
+    database = bare(5)
+    database.add(paths={"source": [0], "target": [1], "height": [3.0], "surface": ["energy"]})
+    words = " ".join(findings(views_of(database), []))
+    assert (
+        "leave 4 parts unjoined on the energy, the largest of 2 of 5 minima; the highest join is at 3."
+        in words
+    )
+
+
+def test_many_edges_leave_only_the_forest(database, monkeypatch):
+    monkeypatch.setattr("elsuite.report.data.MOST_EDGES", 10)
+    monkeypatch.setattr("elsuite.report.data.PROFILE_BYTES", 2000)
+    edges = page_data(views_of(database))["surfaces"][0]["edges"]
+    assert not edges["all"]
+    assert len(decoded(edges["source"])) == edges["n_forest"]
+    assert 9 <= edges["profiles"]["points"] < 51
+
+
+def test_large_pictures_are_png(database, monkeypatch):
+    monkeypatch.setattr("elsuite.report.pictures.LARGEST_SVG", 1000)
+    pictures = Page(render_report(database)).all("img")
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("elsuite.report.page.render_report", lambda _: "")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="cannot write"):
+        write_report(bare(0), tmp_path / "file" / "page.html")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1234.5, "1.23 \N{MULTIPLICATION SIGN} 10³"),
+        (-0.00012, "\N{MINUS SIGN}0.00012"),
+        (5e-12, "5 \N{MULTIPLICATION SIGN} 10⁻¹²"),
+        (float("nan"), "\N{EN DASH}"),
+        (float("inf"), "∞"),
+    ],
+)  # fmt: skip
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+def test_json_in_a_script_cannot_end_it():
+    text = script_json({"a": [NASTY, float("nan"), float("-inf"), 1.5], "b": {"c": (1, 2)}})
+    assert not re.search("[<>&]", text)
+    assert json.loads(text) == {"a": [NASTY, None, None, 1.5], "b": {"c": [1, 2]}}
+
+
+def test_escaping_covers_attributes():
+    assert escape(NASTY).count("<") == escape(NASTY).count('"') == escape(NASTY).count("'") == 0
+    assert "&lt;script&gt;alert(&quot;no&quot;)" in escape(STUDY)
