@@ -36,7 +36,7 @@ def read_pathsample(folder: str | Path) -> ForeignLandscape:
         For a missing, malformed or truncated file; names file and line.
     """
     folder = Path(folder)
-    minima = read_table(folder / "min.data", (2, 6, 8), "energy, log product, order, 3 inertia eigenvalues")
+    minima = read_table(folder / "min.data", (6, 8, 2), "energy, log product, order, 3 inertia eigenvalues")
     if minima.values.shape[1] == 2:
         raise FormatError(
             f"{minima.path}: 2 columns, a dump of topsearch; a PATHSAMPLE database has 6 or 8 columns"

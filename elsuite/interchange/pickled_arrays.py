@@ -31,7 +31,8 @@ _MODULES: Final = (
 _NAMES: Final = {
     (module, name) for module in _MODULES for name in ("_reconstruct", "_frombuffer", "ndarray", "dtype")
 }
-_CODEC: Final = ("_codecs", "encode")
+# How Python 3 writes bytes for Python 2.
+_BYTES: Final = {("_codecs", "encode"), ("__builtin__", "bytes")}
 
 
 class NotAnArrayError(ValueError):
@@ -174,7 +175,7 @@ def _literal(name: str, argument: Any, begin: int) -> Any:
 
 
 def _named(stack: list[Any], module: str, name: str) -> None:
-    if (module, name) not in _NAMES and (module, name) != _CODEC:
+    if (module, name) not in _NAMES | _BYTES:
         raise NotAnArrayError(f"{f'{module}.{name}'[:60]!r} is no part of an array")
     stack.append(_Name(module, name))
 
@@ -226,8 +227,10 @@ def _reduce(stack: list[Any], _: Any) -> None:
         if codec != "latin1":
             raise NotAnArrayError("malformed")
         stack.append(_Bytes(_text(text).encode("latin-1")))
+    elif name.name == "bytes" and arguments == ():
+        stack.append(_Bytes(b""))
     else:
-        raise NotAnArrayError(f"numpy.{name.name} is not called by an array's pickle")
+        raise NotAnArrayError(f"{name.name} is not called by an array's pickle")
 
 
 def _build(stack: list[Any], _: Any) -> None:
