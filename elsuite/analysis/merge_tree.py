@@ -146,16 +146,17 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     if len(bad):
         raise ValueError(f"the energy of minimum {bad[0]} is {minima[bad[0]]}: minima need finite energies")
     for positions in (starts, ends):
-        wrong = np.flatnonzero((positions < 0) | (positions >= len(minima)))
-        if len(wrong):
+        if len(positions) and not 0 <= positions.min() <= positions.max() < len(minima):
+            wrong = np.flatnonzero((positions < 0) | (positions >= len(minima)))[0]
             raise ValueError(
-                f"edge {wrong[0]} ends at {positions[wrong[0]]}: the {len(minima)} minima are numbered from 0"
+                f"edge {wrong} ends at {positions[wrong]}: the {len(minima)} minima are numbered from 0"
             )
     kept = np.isfinite(tops)
     if not kept.all():
         starts, ends, tops = starts[kept], ends[kept], tops[kept]
-    tops = np.maximum(tops, np.maximum(minima[starts], minima[ends]))
-    return assemble_tree(minima, starts, ends, tops)
+    lifted = np.maximum(tops, minima[starts])
+    np.maximum(lifted, minima[ends], out=lifted)
+    return assemble_tree(minima, starts, ends, lifted)
 
 
 def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[Ints, Ints, Floats]:
@@ -167,7 +168,7 @@ def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[
     for end in ends:
         if len(end) and not np.issubdtype(end.dtype, np.integer):
             raise ValueError(f"the ends of edges are positions of minima (integers), not {end.dtype}")
-    return ends[0].astype(np.int64), ends[1].astype(np.int64), tops
+    return ends[0].astype(np.int64, copy=False), ends[1].astype(np.int64, copy=False), tops
 
 
 def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Floats) -> MergeTree:
@@ -181,7 +182,8 @@ def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Float
     ranks = np.empty(len(energies), dtype=np.int64)
     ranks[by_energy] = np.arange(len(energies))
     # With leaves numbered by energy a component's smallest number is its lowest minimum.
-    joins = kruskal(len(ranks), ranks[sources], ranks[targets], heights)
+    short = ranks.astype(np.intc)
+    joins = kruskal(len(ranks), short[sources], short[targets], heights)
     tops = np.concatenate([energies[by_energy], heights[joins.edges]])
     return _collapse(tops, by_energy, ranks, joins)
 

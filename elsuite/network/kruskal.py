@@ -36,7 +36,9 @@ class Joins:
     sizes: Ints
 
 
-def kruskal(n_nodes: int, sources: Ints, targets: Ints, heights: NDArray[np.float64]) -> Joins:
+def kruskal(
+    n_nodes: int, sources: NDArray[np.integer], targets: NDArray[np.integer], heights: NDArray[np.float64]
+) -> Joins:
     """Return the joins of components when edges are added in ascending height.
 
     Parallel and self edges, and heights of any sign, are legal.
@@ -59,7 +61,7 @@ def kruskal(n_nodes: int, sources: Ints, targets: Ints, heights: NDArray[np.floa
     # 32-bit numbers in a row: those of a million nodes fit in a processor's cache.
     leaders, sizes = array("i", range(n_nodes)), array("i", [1]) * n_nodes
     view = np.frombuffer(leaders, dtype=np.intc) if n_nodes else np.zeros(0, dtype=np.intc)
-    ends = sources.astype(np.intc), targets.astype(np.intc)
+    ends = sources.astype(np.intc, copy=False), targets.astype(np.intc, copy=False)
     found: list[Ints] = [np.zeros((4, 0), dtype=np.int64)]
     n_found = 0
     for part in _chunks(n_nodes, heights):
