@@ -95,6 +95,15 @@ def read(name, changes, folder):
     return reader.read(folder / reader.source)
 
 
+def problem_with(name, changes, folder):
+    """Return what the FormatError says, nothing if there is none."""
+    try:
+        read(name, changes, folder)
+    except FormatError as error:
+        return str(error)
+    return ""
+
+
 def refusal(name, changes, folder):
     """Return the message of the error, one line, with the name of a file."""
     with pytest.raises(FormatError) as caught:
@@ -116,11 +125,9 @@ def test_damaged_files(name, file, data):
     """Whatever happens to a file: it is read, or there is one error that names it."""
     content = data.draw(damaged(READERS[name].files[file]))
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            read(name, {file: content}, Path(folder))
-        except FormatError as error:
-            assert "\n" not in str(error)
-            assert str(error).startswith(folder)
+        problem = problem_with(name, {file: content}, Path(folder))
+        assert "\n" not in problem
+        assert problem.startswith(folder) or not problem
 
 
 @pytest.mark.parametrize(("name", "file"), CASES)
@@ -128,10 +135,8 @@ def test_damaged_files(name, file, data):
 @settings(max_examples=20)
 def test_any_bytes(name, file, content):
     with tempfile.TemporaryDirectory() as folder:
-        try:
-            read(name, {file: content}, Path(folder))
-        except FormatError as error:
-            assert str(error).startswith(folder)
+        problem = problem_with(name, {file: content}, Path(folder))
+        assert problem.startswith(folder) or not problem
 
 
 @pytest.mark.parametrize(("name", "file"), CASES)
@@ -422,12 +427,12 @@ def test_arrays_with_more(tmp_path):
 
 def test_small_files_take_little_memory(tmp_path):
     """Each of these asks for gigabytes."""
-    huge = [
-        ("npy", {"x.npy": header("{'descr': '<f8', 'fortran_order': False, 'shape': (200000000,)}")}),
-        ("npz", {"x.npz": arrays(energies=np.zeros(2)) and archive(("energies.npy", header("{'descr': '<f8', 'fortran_order': False, 'shape': (200000000,)}")))}),
+    gigabytes = header("{'descr': '<f8', 'fortran_order': False, 'shape': (200000000,)}")
+    for name, changes in [
+        ("npy", {"x.npy": gigabytes}),
+        ("npz", {"x.npz": archive(("energies.npy", gigabytes))}),
         ("pathsample", {"ts.data": b"4.0 1.5 1 1 999999999999 1. 1. 1.\n"}),
-    ]  # fmt: skip
-    for name, changes in huge:
+    ]:
         tracemalloc.start()
         refusal(name, changes, tmp_path)
         peak = tracemalloc.get_traced_memory()[1]

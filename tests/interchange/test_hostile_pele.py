@@ -120,8 +120,12 @@ MALICIOUS = {
     "billion laughs": nested(30),
     "more laughs": nested(100_000),
     "laughs as a name": b"\x80\x04)" + b"\x94h\x00\x86" * 3 + b"\x86" * 3 + b"\x8c\x01x\x93.",
-    "laughs as a shape": instructions(b"\x80\x02", RECONSTRUCT, b"cnumpy\nndarray\n)", b"q\x05h\x05\x86" * 40, b"C\x01b\x87R."),
-    "hex of hex": b"\x80\x02" + b"c_codecs\nencode\n" * 9 + b"X\x02\x00\x00\x00ab" + b"X\x03\x00\x00\x00hex\x86R" * 9 + b".",
+    "laughs as a shape": instructions(
+        b"\x80\x02", RECONSTRUCT, b"cnumpy\nndarray\n)", b"q\x05h\x05\x86" * 40, b"C\x01b\x87R."
+    ),
+    "hex of hex": instructions(
+        b"\x80\x02", b"c_codecs\nencode\n" * 9, b"X\x02\x00\x00\x00ab", b"X\x03\x00\x00\x00hex\x86R" * 9, b"."
+    ),
     "list that holds itself": b"\x80\x02]q\x00h\x00a.",
     "deep tuple": b"\x80\x02)" + b"\x85" * 150 + b".",
     "persistent": b"\x80\x02X\x01\x00\x00\x00aQ.",
@@ -302,46 +306,57 @@ def test_what_is_left_out_is_noted(statement, n_minima, n_states, note, tmp_path
     assert any(n.startswith(note) for n in found.notes) if note else not found.notes
 
 
-LAUGHS = "WITH RECURSIVE more(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM more) SELECT"
+LAUGHS = (
+    "CREATE VIEW tbl_minima AS WITH RECURSIVE more(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM more) "
+    "SELECT i AS _id, 1.0 AS energy FROM more"
+)
+ZEROS = "CREATE VIEW tbl_minima AS SELECT _id, energy, zeroblob(900000000) AS coords, fvib, pgorder, invalid FROM other"
+COMPUTED = "ALTER TABLE tbl_minima ADD COLUMN big BLOB GENERATED ALWAYS AS (zeroblob(900000000))"
+DEFAULT = f"ALTER TABLE tbl_minima ADD COLUMN coords BLOB DEFAULT x'{'00' * 20_000}'"
+DROP = "DROP TABLE tbl_minima"
+
+
+def blobs(table, blob):
+    return (f"UPDATE tbl_{table} SET coords = ?", (blob,))
 
 
 @pytest.mark.parametrize(
     ("statements", "message"),
     [
-        (["DROP TABLE tbl_minima"], "not a pele database (no table tbl_minima)"),
+        ([DROP], "not a pele database (no table tbl_minima)"),
         (["ALTER TABLE tbl_minima DROP COLUMN energy"], "tbl_minima has no column energy"),
         (["ALTER TABLE tbl_transition_states RENAME COLUMN _minimum1_id TO a"], "has no column _minimum1_id"),
         (["PRAGMA user_version = 3"], "pele schema 3, this reader knows up to 2"),
         (["UPDATE tbl_minima SET energy = NULL WHERE _id = 2"], "minimum 2: no energy"),
         (["UPDATE tbl_minima SET energy = 'low' WHERE _id = 2"], "minimum 2: no energy"),
         (["UPDATE tbl_minima SET energy = 9e999 WHERE _id = 2"], "minimum 2: no energy"),
-        (["UPDATE tbl_minima SET coords = 'here' WHERE _id = 2"], "minimum 2: coordinates are not a pickled array"),
-        ([("UPDATE tbl_minima SET coords = ? WHERE _id = 2", (MALICIOUS["os.system"],))], "minimum 2: coordinates are not"),
-        ([("UPDATE tbl_transition_states SET coords = ?", (MALICIOUS["eval"],))], "transition state 1: coordinates are not"),
-        ([("UPDATE tbl_minima SET coords = ?", (pickle.dumps(np.array([np.nan, 0])),))], "minimum 1: a coordinate is not"),
-        ([("UPDATE tbl_transition_states SET coords = ?", (pickle.dumps(np.zeros(3)),))], "state 1: 3 coordinates, minima have 2"),
+        (
+            ["UPDATE tbl_minima SET coords = 'here' WHERE _id = 2"],
+            "minimum 2: coordinates are not a pickled array",
+        ),
+        ([blobs("minima", MALICIOUS["os.system"])], "minimum 1: coordinates are not a pickled array ("),
+        (
+            [blobs("transition_states", MALICIOUS["eval"])],
+            "transition state 1: coordinates are not a pickled array",
+        ),
+        (
+            [blobs("minima", pickle.dumps(np.array([np.nan, 0])))],
+            "minimum 1: a coordinate is not a finite number",
+        ),
+        ([blobs("transition_states", pickle.dumps(np.zeros(3)))], "state 1: 3 coordinates, minima have 2"),
         (["UPDATE tbl_transition_states SET _minimum1_id = 'x'"], "its minima are not given by number"),
-        (["DROP TABLE tbl_minima", "CREATE TABLE tbl_minima (_id, energy)", "INSERT INTO tbl_minima VALUES ('a', 1)"], "its id is no number"),
-        (["DROP TABLE tbl_minima", f"CREATE VIEW tbl_minima AS {LAUGHS} i AS _id, 1.0 AS energy FROM more"], "not a plain table"),
-        (["DROP TABLE tbl_minima", f"CREATE VIEW tbl_minima AS {LAUGHS} i AS _id, 1.0 AS energy FROM more WHERE 0"], "not a plain table"),
         (
-            [
-                "ALTER TABLE tbl_minima RENAME TO other",
-                "CREATE VIEW tbl_minima AS SELECT _id, energy, zeroblob(900000000) AS coords, fvib, pgorder, invalid FROM other",
-            ],
-            "not a plain table",
+            [DROP, "CREATE TABLE tbl_minima (_id, energy)", "INSERT INTO tbl_minima VALUES ('a', 1)"],
+            "its id is no",
         ),
-        (["ALTER TABLE tbl_minima ADD COLUMN big BLOB GENERATED ALWAYS AS (zeroblob(900000000))"], "columns that are computed"),
-        (
-            [
-                "ALTER TABLE tbl_minima DROP COLUMN coords",
-                f"ALTER TABLE tbl_minima ADD COLUMN coords BLOB DEFAULT x'{'00' * 20_000}'",
-            ],
-            "tbl_minima has more data than the file",
-        ),
+        ([DROP, LAUGHS], "not a plain table"),
+        ([DROP, f"{LAUGHS} WHERE 0"], "not a plain table"),
+        (["ALTER TABLE tbl_minima RENAME TO other", ZEROS], "not a plain table"),
+        ([COMPUTED], "columns that are computed"),
+        (["ALTER TABLE tbl_minima DROP COLUMN coords", DEFAULT], "tbl_minima has more data than the file"),
     ],
     ids=lambda value: str(value)[:50],
-)  # fmt: skip
+)
 def test_hostile_databases(statements, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     database(tmp_path / "x.db", *statements)

@@ -29,7 +29,7 @@ def _through(writer, reader, name):
     return there_and_back
 
 
-# format: there and back, columns of minima and of states that are kept, whether coordinates are, what stands for unknown
+# format: there and back, columns of minima and of states that are kept, and what stands there for unknown
 FORMATS = {
     "pathsample": (
         _through("write_pathsample", "read_pathsample", "x"),
