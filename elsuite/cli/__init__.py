@@ -71,8 +71,10 @@ def main() -> None:
 
     Raises
     ------
-    ValueError, OSError
+    ValueError
         Only with the environment variable ELSUITE_TRACEBACK set, to show where an error came from.
+    OSError
+        Likewise.
     """
     try:
         status = commands.main(standalone_mode=False)

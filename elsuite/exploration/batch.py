@@ -108,7 +108,7 @@ def save_batch(path: Path, batch: Batch) -> None:
         for name, column in getattr(batch, table).items()
     }
     with partial.open("wb") as file:
-        np.savez(file, **flat)  # type: ignore[arg-type]
+        np.savez(file, **flat)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

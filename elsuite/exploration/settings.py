@@ -22,7 +22,9 @@ class SettingsError(ValueError):
 def settings_model(algorithm: type) -> type[pydantic.BaseModel]:
     """Return a model that checks keyword settings for `algorithm`, a dataclass or a class with typed arguments."""
     fields: dict[str, Any] = {}
-    hints = typing.get_type_hints(algorithm if dataclasses.is_dataclass(algorithm) else vars(algorithm)["__init__"])
+    hints = typing.get_type_hints(
+        algorithm if dataclasses.is_dataclass(algorithm) else vars(algorithm)["__init__"]
+    )
     for name, parameter in inspect.signature(algorithm).parameters.items():
         default = ... if parameter.default is inspect.Parameter.empty else parameter.default
         if not isinstance(default, (type(...), int, float, str, bool, tuple, type(None), dict)):
