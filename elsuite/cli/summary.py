@@ -27,7 +27,7 @@ def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
     for surface in database.surfaces:
         network = transition_network(database, surface=surface)
         tree = disconnectivity_tree(network)
-        heights: list[float] = [energy for *_, energy in network.edges(data="energy")]
+        heights = [float(edge["energy"]) for _, _, edge in network.edges(data=True)]
         joined = max((sum(map(len, merge.members)) for merge in tree.merges), default=0)
         last = tree.merges[-1].height if len(tree.merges) else None
         median = float(np.median(heights)) if heights else None
