@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 from elsuite.analysis.dissimilarity import branch_lengths
 from elsuite.analysis.embedding import center, oriented, top_eigenvectors
@@ -63,6 +62,8 @@ def barrier_map(
     -------
     BarrierMap
     """
+    from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
+
     distances = branch_lengths(barriers)
     n = len(distances)
     names = np.arange(n) if ids is None else np.asarray(ids, dtype=np.int64)

@@ -7,7 +7,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
 
 from elsuite.network import PathHeights
 
@@ -232,6 +231,8 @@ def _mann_whitney(a: Floats, b: Floats) -> float:
 # minima: where the samples hardly overlap, the spread over draws, and with it the normal approximation,
 # would promise too much.
 def _pairs_p_value(a: _Sample, b: _Sample, delta: float, deltas: Floats) -> float:
+    from scipy.special import ndtr  # slow to load; reading commands start without it
+
     n_a, n_b = (0 if sample.ends is None else len(np.unique(sample.ends)) for sample in (a, b))
     least = min(1.0, 2 / math.comb(n_a + n_b, n_a))
     spread = float(deltas.std()) if len(deltas) else 0.0

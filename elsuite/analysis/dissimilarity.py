@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import cdist
 
 from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, squared_distances
 from elsuite.analysis.embedding import Embedding
@@ -128,4 +127,6 @@ def map_dissimilarity(embedding: Embedding) -> NDArray[np.float64]:
     -------
     ndarray (n, n)
     """
+    from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
+
     return cdist(embedding.coordinates, embedding.coordinates)

@@ -5,8 +5,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh, eigvalsh
-from scipy.sparse.linalg import eigsh
 
 from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, reader, squared_distances
 
@@ -93,6 +91,8 @@ def kernel_pca(
     >>> kernel_pca(points, kernel="linear").explained.round(3).tolist()
     [0.9, 0.1]
     """
+    from scipy.linalg import eigvalsh  # slow to load; reading commands start without it
+
     read, chosen = reader(coordinates, ids)
     if not len(chosen):
         raise ValueError("a map needs at least one minimum")
@@ -155,6 +155,9 @@ def top_eigenvectors(
     -------
     tuple of (ndarray (n_components,), ndarray (n, n_components))
     """
+    from scipy.linalg import eigh  # slow to load; reading commands start without it
+    from scipy.sparse.linalg import eigsh  # slow to load; reading commands start without it
+
     n = len(matrix)
     k = min(n_components, n)
     if n <= DENSE_LIMIT or k >= n - 1:
