@@ -1,7 +1,9 @@
 """Commands that bring in what was made elsewhere, and take out: import, export, quench, data."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,10 +18,13 @@ from elsuite.cli.common import (
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.schema import NotFoundError
 
+if TYPE_CHECKING:
+    from elsuite.interchange import ForeignLandscape
+
 __all__ = ["data", "export", "import_", "quench"]
 
 _data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
-_FORMATS = ("pathsample", "topsearch", "pele", "npz", "edges")
+_source_argument = click.argument("source", type=click.Path())
 
 
 @click.group(name="import", epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
@@ -28,9 +33,7 @@ def import_() -> None:
 
 
 @import_.command(
-    epilog=example(
-        "elsuite import arrays weights.npy lstm.elsuite --network lstm --data mnist --set lbfgs-gss/train"
-    )
+    epilog=example("elsuite import arrays w.npy s.elsuite --network lstm --data mnist --set sgd/train")
 )
 @click.argument("file", type=click.Path())
 @store_argument
@@ -47,83 +50,136 @@ def import_() -> None:
 def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, **options: Any) -> None:
     """Store the solutions in FILE, an array (solutions, parameters), with their energies on all surfaces.
 
-    STORE is made, or extended if it holds solutions of the same network on the same data.
+    STORE is made, or extended if it holds solutions of the same network on the same data. Interrupted, the same
+    command goes on.
     """
     from elsuite.exploration.build import landscape_identity, landscape_of
-    from elsuite.exploration.solutions import add_solutions
+    from elsuite.exploration.solutions import add_solutions, check_set_name
     from elsuite.interchange import read_solutions
 
     data, network = _sections(options)
+    check_set_name(set_, ("train", "test"))
     landscape = landscape_of(data, network, folder=data_dir)
     solutions = read_solutions(file, landscape.n_parameters)
-    with _store_for(Path(store), landscape, landscape_identity(data, network), network.dtype) as database:
-        ids = add_solutions(database, landscape, solutions, set_name=set_, origin=Path(file).name)
+    identity = landscape_identity(data, network)
+    with (
+        _store_for(Path(store), landscape, identity, network.dtype) as database,
+        _bar("energies") as progress,
+    ):
+        ids = add_solutions(
+            database, landscape, solutions, set_name=set_, origin=Path(file).name, progress=progress
+        )
         energy = database.minima["energy"].values[ids]
         surfaces = database.surfaces
     means = dict(zip(surfaces, energy.mean(axis=0).tolist(), strict=True)) if len(ids) else {}
     if json_:
         print_json({"added": ids.tolist(), "given": len(solutions), "mean_energy": means})
         return
-    click.echo(f"{len(ids)} of {len(solutions)} solutions stored as {set_} (the others were there)")
+    there = " (the others were there)" if len(ids) < len(solutions) else ""
+    click.echo(f"{len(ids)} of {len(solutions)} solutions stored as {set_}{there}")
     for name, mean in means.items():
         click.echo(f"mean {name} loss {mean:.6g}")
 
 
-def _landscape_command(name: str, what: str) -> None:
-    """Give `import` a command for one foreign format."""
+@import_.command(epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
+@_source_argument
+@store_argument
+@json_option
+def pathsample(source: str, store: str, json_: bool) -> None:
+    """Make a new STORE from the PATHSAMPLE database in the folder SOURCE (min.data, ts.data, points.min, points.ts)."""
+    from elsuite.interchange import read_pathsample
 
-    @import_.command(name=name, epilog=example(f"elsuite import {name} SOURCE store.elsuite"))
-    @click.argument("source", type=click.Path())
-    @store_argument
-    @click.option(
-        "--nodes", type=click.Path(), help="edges only: a CSV file of minima, with columns id and energy."
-    )
-    @json_option
-    def command(source: str, store: str, nodes: str | None, json_: bool) -> None:
-        from elsuite.interchange import to_database
-
-        foreign = _read(name, source, nodes)
-        with to_database(foreign, store, origin=name) as database:
-            found = {"n_minima": database.n_minima, "n_paths": database.n_paths, "notes": list(foreign.notes)}
-        if json_:
-            print_json(found)
-            return
-        click.echo(f"{found['n_minima']} minima and {found['n_paths']} transition states in {store}")
-        for note in foreign.notes:
-            click.echo(f"note: {note}")
-
-    command.help = f"Make a new STORE from {what}."
+    _store(read_pathsample(source), store, "pathsample", json_)
 
 
-_landscape_command(
-    "pathsample", "the PATHSAMPLE database in the folder SOURCE (min.data, ts.data, points.min)"
-)
-_landscape_command("topsearch", "the topsearch dump in the folder SOURCE (min.data, ts.data, min.coords)")
-_landscape_command("pele", "the pele database SOURCE, an SQLite file")
-_landscape_command("npz", "an .npz archive with energies, sources, targets and heights")
-_landscape_command("edges", "a CSV file of edges with columns source, target and energy")
+@import_.command(epilog=example("elsuite import topsearch dump schwefel.elsuite"))
+@_source_argument
+@store_argument
+@click.option("--suffix", default="", metavar="TEXT", help="What the names of the dump's files end in.")
+@json_option
+def topsearch(source: str, store: str, suffix: str, json_: bool) -> None:
+    """Make a new STORE from the topsearch dump in the folder SOURCE (min.data, ts.data, min.coords, ts.coords)."""
+    from elsuite.interchange import read_topsearch
+
+    _store(read_topsearch(source, suffix=suffix), store, "topsearch", json_)
+
+
+@import_.command(epilog=example("elsuite import pele lj38.sqlite lj38.elsuite"))
+@_source_argument
+@store_argument
+@json_option
+def pele(source: str, store: str, json_: bool) -> None:
+    """Make a new STORE from the pele database SOURCE, an SQLite file."""
+    from elsuite.interchange import read_pele
+
+    _store(read_pele(source), store, "pele", json_)
+
+
+@import_.command(epilog=example("elsuite import npz landscape.npz landscape.elsuite"))
+@_source_argument
+@store_argument
+@json_option
+def npz(source: str, store: str, json_: bool) -> None:
+    """Make a new STORE from SOURCE, an .npz archive with the arrays energies, sources, targets and heights."""
+    from elsuite.interchange import read_arrays
+
+    _store(read_arrays(source), store, "npz", json_)
+
+
+@import_.command(epilog=example("elsuite import edges edges.csv landscape.elsuite --nodes nodes.csv"))
+@_source_argument
+@store_argument
+@click.option("--nodes", type=click.Path(), help="A CSV file of the minima, with the columns id and energy.")
+@json_option
+def edges(source: str, store: str, nodes: str | None, json_: bool) -> None:
+    """Make a new STORE from SOURCE, a CSV file of edges with the columns source, target and energy."""
+    from elsuite.interchange import read_edges
+
+    _store(read_edges(source, nodes), store, "edges", json_)
+
+
+_FORMATS = ("pathsample", "topsearch", "pele", "npz", "edges", "graphml")
 
 
 @click.command(epilog=example("elsuite export pathsample lj7.elsuite LJ7"))
-@click.argument("format_", metavar="FORMAT", type=click.Choice([*_FORMATS, "graphml"]))
+@click.argument("format_", metavar="FORMAT", type=click.Choice(_FORMATS))
 @store_argument
 @click.argument("out", type=click.Path())
 @surface_option
-def export(format_: str, store: str, out: str, surface: str | None) -> None:
-    """Write minima and edges of a surface in another program's FORMAT to OUT."""
+@click.option("--nodes", type=click.Path(), help="edges only: a CSV file for the minima.")
+def export(format_: str, store: str, out: str, surface: str | None, nodes: str | None) -> None:
+    """Write minima and edges of a surface to OUT, in a FORMAT: pathsample, topsearch, pele, npz, edges, graphml.
+
+    Nothing that is there is written over.
+    """
     from elsuite import interchange
 
+    _check_nodes(nodes, format_)
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         if format_ == "graphml":
-            _write_graphml(database, surface, out)
-        else:
-            columns = ("log_product", "point_group_order", "inertia_1", "inertia_2", "inertia_3", "name",
-                       "lowest_eigenvalue", "negative_eigenvalue")  # fmt: skip
-            foreign = interchange.from_database(database, surface=surface, columns=columns)
-            writer = {"npz": "write_arrays"}.get(format_, f"write_{format_}")
-            getattr(interchange, writer)(foreign, out)
+            _write_graphml(database, surface, Path(out))
+            click.echo(out)
+            return
+        foreign = interchange.from_database(database, surface=surface)
+    if format_ == "edges":
+        interchange.write_edges(foreign, out, nodes)
+    else:
+        writers: dict[str, Callable[[ForeignLandscape, str], None]] = {
+            "pathsample": interchange.write_pathsample,
+            "topsearch": interchange.write_topsearch,
+            "pele": interchange.write_pele,
+            "npz": interchange.write_arrays,
+        }
+        writers[format_](foreign, out)
     click.echo(out)
+    n_paths = int((foreign.state_columns["kind"] == "path").sum())
+    notes = list(foreign.notes)
+    if n_paths and format_ in {"pathsample", "topsearch", "pele"}:
+        notes.append(
+            f"{n_paths} of {len(foreign.heights)} states are tops of paths, not verified transition states"
+        )
+    _say_notes(notes)
 
 
 @click.command(epilog=example("elsuite quench demo/landscape.elsuite --set sgd/train"))
@@ -135,40 +191,50 @@ def export(format_: str, store: str, out: str, surface: str | None) -> None:
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most."
 )
-@click.option("--tolerance", type=float, default=1e-6, show_default=True, help="Of the gradient norm.")
-@click.option("--distance", type=float, default=1e-3, show_default=True, help="Relative, of equal minima.")
+@click.option(
+    "--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Of the gradient norm."
+)
+@click.option(
+    "--distance",
+    type=click.FloatRange(min=0),
+    default=1e-3,
+    show_default=True,
+    help="Relative, of equal minima.",
+)
+@click.option("--permuted", is_flag=True, help="Minima equal but for a permutation of hidden units are one.")
 @_data_option
 @json_option
 def quench(
     store: str, surface: str | None, sets: tuple[str, ...], epochs: int, tolerance: float, distance: float,
-    data_dir: str | None, json_: bool,
+    permuted: bool, data_dir: str | None, json_: bool,
 ) -> None:  # fmt: skip
-    """Relax stored solutions to their minima on a surface, by L-BFGS; minima become the set quenched/SURFACE."""
+    """Relax stored solutions to their minima on a surface, by L-BFGS; minima become the set quenched/SURFACE.
+
+    What was relaxed before is passed over: interrupted, the same command goes on.
+    """
     import dataclasses
 
-    from elsuite.exploration.build import stored_landscape
     from elsuite.exploration.quench import quench as relax
+    from elsuite.exploration.stored import landscape_of_database
     from elsuite.minimizers import LBFGSGSS
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
-        names = [str(name) for name in database.minima["set"].values.tolist()]
-        for name in sets:
-            if name not in names:
-                raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names)))}")
-        ids = [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]
-        landscape = stored_landscape(database, folder=data_dir)
+        ids = _solutions(database, sets)
+        landscape = landscape_of_database(database, folder=data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
-        found = relax(
-            database, landscape, ids, surface=surface, minimizer=minimizer,
-            gradient_tolerance=tolerance, distance_tolerance=distance,
-        )  # fmt: skip
+        with _bar("solutions") as progress:
+            found = relax(
+                database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
+                distance_tolerance=distance, permuted=permuted, progress=progress,
+            )  # fmt: skip
     if json_:
-        print_json(dataclasses.asdict(found))
+        print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})
         return
     click.echo(
-        f"{found.n_solutions} solutions relaxed on {surface}: {found.n_minima} new minima, {found.n_known} led to "
-        f"known ones; {found.n_stationary} within the gradient tolerance {tolerance:g}"
+        f"{found.n_solutions} solutions relaxed on {surface} ({len(ids) - found.n_solutions} were before): "
+        f"{found.n_minima} new minima, {found.n_known} led to known ones, {found.n_failed} led nowhere; "
+        f"{found.n_stationary} within the gradient tolerance {tolerance:g}"
     )
 
 
@@ -187,17 +253,36 @@ def fetch(name: str, data_dir: str | None) -> None:
     click.echo(str(fetch_data(name, folder=data_dir)))
 
 
-def _read(name: str, source: str, nodes: str | None) -> Any:
-    from elsuite import interchange
+def _check_nodes(nodes: str | None, format_: str) -> None:
+    if nodes is not None and format_ != "edges":
+        raise click.UsageError(f"--nodes: given with {format_}, allowed with edges only")
 
-    if name == "edges":
-        return interchange.read_edges(source, nodes)
-    if name == "pathsample" and interchange.is_topsearch(source):
-        raise interchange.FormatError(
-            f"{source}: min.data has 2 columns, a topsearch dump: elsuite import topsearch"
-        )
-    reader = {"npz": interchange.read_arrays}.get(name) or getattr(interchange, f"read_{name}")
-    return reader(source)
+
+def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) -> None:
+    """Make the store of a landscape that was read, and say what is in it."""
+    from elsuite.interchange import to_database
+
+    with to_database(foreign, store, origin=origin) as database:
+        notes = database.attributes["notes"]
+        n_states = int((database.paths["kind"].values == "transition_state").sum())
+        found = {
+            "n_minima": database.n_minima,
+            "n_paths": database.n_paths,
+            "n_transition_states": n_states,
+            "n_parameters": database.n_parameters,
+            "notes": notes,
+        }
+    if json_:
+        print_json(found)
+        return
+    what = "transition states" if n_states == found["n_paths"] else "edges"
+    click.echo(f"{found['n_minima']} minima and {found['n_paths']} {what} in {store}")
+    _say_notes(notes)
+
+
+def _say_notes(notes: list[str]) -> None:
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
@@ -206,8 +291,8 @@ def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
 
     network: dict[str, Any] = {"architecture": options["network"], "dtype": options["dtype"]}
     if options["hidden"]:
-        parts = options["hidden"].split(",")
-        if not all(part.strip().isdigit() for part in parts):
+        parts = [part.strip() for part in options["hidden"].split(",")]
+        if not all(part.isdecimal() and part.isascii() for part in parts):
             raise click.UsageError(
                 f"--hidden: given {options['hidden']!r}, allowed: whole numbers, such as 50,50"
             )
@@ -218,30 +303,78 @@ def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
     return data, check_network(NetworkSection(**network))
 
 
-def _store_for(path: Path, landscape: Any, identity: dict[str, Any], dtype: str) -> LandscapeDatabase:
-    """Return the store at `path`, open for writing, made now or checked to hold the same landscape."""
-    if not path.exists():
-        return LandscapeDatabase.create(
-            path,
-            n_parameters=landscape.n_parameters,
-            surfaces=landscape.surfaces,
-            dtype=dtype,
-            attributes={"landscape": identity},
-        )
-    database = open_database(path, mode="a")
-    if database.attributes.get("landscape") != identity:
-        database.close()
-        raise NotFoundError(f"{path} holds another network or other data; give another store")
-    return database
+@contextmanager
+def _store_for(
+    path: Path, landscape: Any, identity: dict[str, Any], dtype: str
+) -> Iterator[LandscapeDatabase]:
+    """Yield the store at `path`, open for writing, made now or checked to hold the same landscape.
+
+    One that was made now, and into which nothing came because something failed, is removed again.
+
+    Raises
+    ------
+    NotFoundError
+        For a store of another landscape.
+    """
+    import shutil
+
+    if path.exists():
+        with open_database(path, mode="a") as database:
+            if database.attributes.get("landscape") != identity:
+                raise NotFoundError(f"{path} holds another network or other data; give another store")
+            yield database
+        return
+    database = LandscapeDatabase.create(
+        path,
+        n_parameters=landscape.n_parameters,
+        surfaces=landscape.surfaces,
+        dtype="float64" if dtype == "float64" else "float32",
+        attributes={"landscape": identity},
+    )
+    try:
+        with database:
+            yield database
+    except BaseException:
+        if not database.n_minima:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
-def _write_graphml(database: LandscapeDatabase, surface: str, out: str) -> None:
+def _solutions(database: LandscapeDatabase, sets: tuple[str, ...]) -> list[int]:
+    """Return the minima of some sets; of none given, all that are not quenched already."""
+    names = [str(name) for name in database.minima["set"].values.tolist()]
+    for name in sets:
+        if name not in names:
+            raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names))) or 'none'}")
+    return [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a callback that shows a bar with an estimate; nothing when stderr is no terminal."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield report
+
+
+def _write_graphml(database: LandscapeDatabase, surface: str, out: Path) -> None:
     import networkx as nx
 
+    from elsuite.interchange.files import new_files
     from elsuite.network import transition_network
 
     network = transition_network(database, surface=surface, parallel=True)
     for _, attributes in network.nodes(data=True):
         for key, value in list(attributes.items()):
             attributes[key] = value if isinstance(value, (int, float, str)) else str(value)
-    nx.write_graphml(network, out)
+    with new_files(out) as (place,):
+        nx.write_graphml(network, place)

@@ -6,20 +6,24 @@ equal within a tolerance of distance are stored once, so that several solutions 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.batch import minimization_batch
 from elsuite.exploration.keys import content_key
+from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.settings import all_settings
+from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers import LBFGSGSS, Minimization, Minimizer
+from elsuite.minimizers import LBFGSGSS, Minimization, Minimizer, Solution
 
-__all__ = ["Quench", "quench"]
+__all__ = ["Quench", "quench", "stored_minima_of"]
+
+LABEL = "quenched"
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,36 @@ class Quench:
         Solutions that led to a minimum which was there already.
     n_stationary : int
         Solutions whose minimum has a gradient norm within the tolerance.
+    n_failed : int
+        Solutions that led nowhere: their energies are not finite.
     """
 
-    n_solutions: int
-    n_minima: int
-    n_known: int
-    n_stationary: int
+    n_solutions: int = 0
+    n_minima: int = 0
+    n_known: int = 0
+    n_stationary: int = 0
+    n_failed: int = 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one call of `quench` does with every block."""
+
+    database: LandscapeDatabase
+    landscape: Landscape
+    surface: str
+    minimizer: Minimizer
+    gradient_tolerance: float
+    known: StoredMinima
+
+
+@dataclass
+class _Rows:
+    """The rows of one block: where each solution led, and the minima that are new."""
+
+    ends: list[int] = field(default_factory=list)
+    new: list[tuple[int, Solution]] = field(default_factory=list)
+    n_stationary: int = 0
 
 
 def quench(
@@ -53,115 +81,168 @@ def quench(
     minimizer: Minimizer | None = None,
     gradient_tolerance: float = 1e-6,
     distance_tolerance: float = 1e-3,
+    permuted: bool = False,
     block: int = 24,
     progress: Callable[[int, int], None] | None = None,
 ) -> Quench:
     """Relax the stored solutions `ids` on a surface and store their minima as the set ``"quenched/SURFACE"``.
 
-    Two minima are one when their distance is below `distance_tolerance` times the norm of their coordinates. Each
-    block of solutions is committed at once; what was relaxed before, with the same minimizer, is passed over.
+    A minimum that is there already is not stored again: one of that set, or, on the first surface, any stored point
+    whose gradient norm is within the tolerance; such a point is its own minimum. Each block of solutions is committed
+    at once, and what was relaxed before with the same minimizer is passed over: an interrupted call, made again,
+    goes on. Column `gradient_norm` has the norm on the first surface, ``gradient_norm_SURFACE`` that on another.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+        Open for writing.
+    landscape : Landscape
+        The one that the energies of the database are of.
+    ids : sequence of int
+    surface : str, optional
+        The first by default.
+    minimizer : Minimizer, optional
+        L-BFGS-GSS with 2,000 iterations by default.
+    gradient_tolerance : float
+        Of a stationary point.
+    distance_tolerance : float
+        Two minima are one when their distance is at most this, times their norm where that is above 1.
+    permuted : bool
+        Networks that differ by a permutation of hidden units are one minimum as well.
+    block : int
+        How many solutions are relaxed together.
+    progress : callable, optional
+        Called with how many solutions are done of how many.
+
+    Returns
+    -------
+    Quench
+
+    Raises
+    ------
+    ValueError
+        For a landscape with other parameters or surfaces than the database.
     """
     surface = surface or landscape.surfaces[0]
-    shown = landscape.on(surface)
+    _check(database, landscape, surface)
     minimizer = minimizer or LBFGSGSS(epochs=2000, gradient_tolerance=gradient_tolerance)
-    settings = [surface, minimizer.name, all_settings(minimizer)]
-    stored = database.minima["key"].values.tolist()
-    keys = {int(i): content_key("quench", stored[i] or ["id", int(i)], settings) for i in ids}
-    known = set(database.runs["key"].values.tolist())
-    todo = [i for i, key in keys.items() if key not in known]
-    total = Quench(0, 0, 0, 0)
+    known = StoredMinima(
+        database,
+        landscape,
+        stored_minima_of(database, surface, gradient_tolerance),
+        tolerance=distance_tolerance,
+        permuted=permuted,
+    )
+    plan = _Plan(database, landscape, surface, minimizer, gradient_tolerance, known)
+    keys = _keys(plan, ids)
+    done = set(database.runs["key"].values.tolist())
+    todo = [i for i, key in keys.items() if key not in done]
+    total = Quench()
     for begin in range(0, len(todo), block):
         part = todo[begin : begin + block]
-        starts = torch.as_tensor(database.coordinates(part)).to(landscape.device, landscape.dtype)
-        results = minimizer.minimize(shown, starts, seeds=[0] * len(part))
-        counts = _store(
-            database,
-            landscape,
-            results,
-            part,
-            [keys[i] for i in part],
-            surface,
-            gradient_tolerance,
-            distance_tolerance,
-        )
-        total = Quench(*(a + b for a, b in zip(_counts(total), counts, strict=True)))
+        found = _relax(plan, part, [keys[i] for i in part])
+        total = Quench(*(a + b for a, b in zip(astuple(total), astuple(found), strict=True)))
         if progress is not None:
             progress(begin + len(part), len(todo))
     return total
 
 
-def _store(
-    database: LandscapeDatabase,
-    landscape: Landscape,
-    results: Sequence[Minimization],
-    starts: Sequence[int],
-    keys: Sequence[int],
-    surface: str,
-    gradient_tolerance: float,
-    distance_tolerance: float,
-) -> tuple[int, int, int, int]:
-    label = f"quenched/{surface}"
-    names = database.minima["set"].values
-    known_ids = np.flatnonzero(names == label)
-    known = (
-        database.coordinates(known_ids.tolist()).astype(np.float64) if len(known_ids) else np.empty((0, 0))
-    )
-    rows: list[dict[str, Any]] = []
-    found: list[NDArray[np.float64]] = list(known)
-    ends, n_known, n_stationary = [], 0, 0
-    for result, key, run in zip(results, keys, range(len(results)), strict=True):
-        lowest = next((s for s in result.solutions if s.stopping == surface), None)
-        if lowest is None:
-            ends.append(-1)
-            continue
-        n_stationary += lowest.gradient_norm <= gradient_tolerance
-        point = np.asarray(lowest.coordinates, dtype=np.float64)
-        same = _same(point, found, distance_tolerance)
-        if same is not None:
-            n_known += 1
-            ends.append(
-                int(known_ids[same]) if same < len(known_ids) else database.n_minima + same - len(known_ids)
-            )
-            continue
-        ends.append(database.n_minima + len(rows))
-        found.append(point)
-        rows.append(
-            {
-                "coordinates": lowest.coordinates,
-                "energy": [lowest.energies[name] for name in landscape.surfaces],
-                "gradient_norm": lowest.gradient_norm,
-                "set": label,
-                "stopping": surface,
-                "run": database.n_runs + run,
-                "epoch": lowest.epoch,
-                "outcome": str(result.outcome),
-                "key": content_key("minimum", key, surface),
-            }
+def stored_minima_of(database: LandscapeDatabase, surface: str, gradient_tolerance: float) -> list[int]:
+    """Return the ids of the minima of a surface: the set ``"quenched/SURFACE"`` and all that is known to be stationary.
+
+    Of points on another surface than the first nothing is known but by that set.
+    """
+    minima = database.minima
+    chosen = minima["set"].values == f"{LABEL}/{surface}"
+    if surface == database.surfaces[0]:
+        chosen |= minima["gradient_norm"].values <= gradient_tolerance
+    return [int(i) for i in np.flatnonzero(chosen)]
+
+
+def _check(database: LandscapeDatabase, landscape: Landscape, surface: str) -> None:
+    if not database.n_parameters:
+        raise ValueError("the database has no coordinates to relax")
+    given = (landscape.n_parameters, landscape.surfaces)
+    if given != (database.n_parameters, database.surfaces):
+        raise ValueError(
+            f"the landscape has {given[0]} parameters and the surfaces {', '.join(given[1])}; the database has "
+            f"{database.n_parameters} and {', '.join(database.surfaces)}"
         )
-    database.add(runs=_runs(results, keys, starts, ends, landscape.surfaces), minima=rows or None, sync=True)
-    return len(results), len(rows), n_known, n_stationary
+    landscape.on(surface)
+
+
+def _keys(plan: _Plan, ids: Sequence[int]) -> dict[int, int]:
+    """Return the key of each solution's relaxation."""
+    settings = [plan.surface, plan.minimizer.name, all_settings(plan.minimizer)]
+    stored = plan.database.minima["key"].values.tolist()
+    return {int(i): content_key("quench", stored[i] or ["id", int(i)], settings) for i in ids}
+
+
+def _relax(plan: _Plan, ids: Sequence[int], keys: Sequence[int]) -> Quench:
+    """Relax one block and commit what came of it."""
+    database, landscape = plan.database, plan.landscape
+    starts = torch.as_tensor(database.coordinates(ids)).to(landscape.device, landscape.dtype)
+    results = plan.minimizer.minimize(landscape.on(plan.surface), starts, seeds=[0] * len(ids))
+    rows = _Rows()
+    for place, result in enumerate(results):
+        _settle(plan, rows, place, result)
+    database.add(
+        runs=_runs(plan, results, keys, ids, rows.ends), minima=_minima(plan, results, keys, rows), sync=True
+    )
+    plan.known.committed()
+    n_failed = rows.ends.count(-1)
+    return Quench(len(ids), len(rows.new), len(ids) - len(rows.new) - n_failed, rows.n_stationary, n_failed)
+
+
+def _settle(plan: _Plan, rows: _Rows, place: int, result: Minimization) -> None:
+    """Say where one relaxation led: to a known minimum, a new one, or nowhere."""
+    lowest = next((s for s in result.solutions if s.stopping == plan.surface), None)
+    if lowest is None:
+        rows.ends.append(-1)
+        return
+    rows.n_stationary += lowest.gradient_norm <= plan.gradient_tolerance
+    end = plan.known.find(lowest.coordinates)
+    if end is None:
+        end = plan.database.n_minima + len(rows.new)
+        plan.known.add(end, lowest.coordinates)
+        rows.new.append((place, lowest))
+    rows.ends.append(end)
 
 
 def _runs(
-    results: Sequence[Minimization],
-    keys: Sequence[int],
-    starts: Sequence[int],
-    ends: Sequence[int],
-    surfaces: Sequence[str],
+    plan: _Plan, results: Sequence[Minimization], keys: Sequence[int], starts: Sequence[int], ends: list[int]
 ) -> dict[str, Any]:
-    from elsuite.exploration.batch import minimization_batch
+    batch = minimization_batch(results, keys=keys, label=LABEL, surfaces=plan.landscape.surfaces)
+    return {
+        **batch.runs,
+        "message": [f"on {plan.surface}: {result.message}" for result in results],
+        "start": np.array(starts, dtype=np.int64),
+        "end": np.array(ends, dtype=np.int64),
+    }
 
-    runs = dict(minimization_batch(results, keys=keys, label="quenched", surfaces=surfaces).runs)
-    return {**runs, "start": np.array(starts, dtype=np.int64), "end": np.array(ends, dtype=np.int64)}
 
-
-def _same(point: NDArray[np.float64], found: Sequence[NDArray[np.float64]], tolerance: float) -> int | None:
-    if not found:
+def _minima(
+    plan: _Plan, results: Sequence[Minimization], keys: Sequence[int], rows: _Rows
+) -> dict[str, Any] | None:
+    if not rows.new:
         return None
-    distances = np.linalg.norm(np.array(found) - point, axis=1)
-    nearest = int(np.argmin(distances))
-    return nearest if distances[nearest] <= tolerance * np.linalg.norm(point) else None
-
-
-def _counts(value: Quench) -> tuple[int, int, int, int]:
-    return value.n_solutions, value.n_minima, value.n_known, value.n_stationary
+    places, found = [place for place, _ in rows.new], [solution for _, solution in rows.new]
+    points, norms = np.array([s.coordinates for s in found]), np.array([s.gradient_norm for s in found])
+    columns: dict[str, Any] = {"gradient_norm": norms}
+    if plan.surface != plan.landscape.surfaces[0]:
+        columns = {
+            "gradient_norm": evaluate(plan.landscape, points)[1],
+            f"gradient_norm_{plan.surface}": norms,
+        }
+    return columns | {
+        "coordinates": points,
+        "energy": [[s.energies[name] for name in plan.landscape.surfaces] for s in found],
+        "set": f"{LABEL}/{plan.surface}",
+        "stopping": plan.surface,
+        "run": [plan.database.n_runs + place for place in places],
+        "epoch": [s.epoch for s in found],
+        "outcome": [str(results[place].outcome) for place in places],
+        "key": np.array(
+            [content_key("minimum", keys[place], plan.surface) for place in places], dtype=np.uint64
+        ),
+    }

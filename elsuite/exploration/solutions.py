@@ -1,5 +1,6 @@
 """Solutions from elsewhere into a database: their energies and gradients computed here, their origin said."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,7 +12,29 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.keys import content_key
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["add_solutions", "evaluate"]
+__all__ = ["add_solutions", "check_set_name", "evaluate"]
+
+_PART = r"[^/\s\x00-\x1f]+"
+
+
+def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
+    """Return minimizer and stopping of a set's name.
+
+    Raises
+    ------
+    ValueError
+        Unless it is ``minimizer/stopping``, and the stopping one of the surfaces.
+
+    Examples
+    --------
+    >>> check_set_name("lbfgs-gss/train", ("train", "test"))
+    ('lbfgs-gss', 'train')
+    """
+    minimizer, _, stopping = name.partition("/")
+    if not re.fullmatch(_PART, minimizer) or stopping not in surfaces:
+        allowed = " or ".join(f"MINIMIZER/{surface}" for surface in surfaces)
+        raise ValueError(f"set: given {name!r}, allowed: {allowed}, such as sgd/{surfaces[0]}")
+    return minimizer, stopping
 
 
 def add_solutions(
@@ -21,64 +44,100 @@ def add_solutions(
     *,
     set_name: str,
     origin: str = "",
+    block: int = 16,
     progress: Callable[[int, int], None] | None = None,
 ) -> NDArray[np.int64]:
-    """Store solutions, shape (n, P), as the set `set_name` ("minimizer/stopping") and return their ids.
+    """Store solutions, shape (n, P), as the set `set_name` and return the ids of those that are new.
 
-    A solution that the set holds already, equal in every coordinate, is not stored again.
+    A solution that the set holds already, equal in every coordinate, is not stored again; each block is committed
+    at once, so that an interrupted call, made again, goes on.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+        Open for writing.
+    landscape : Landscape
+    solutions : ndarray (n, P)
+        Stored in the landscape's dtype.
+    set_name : str
+        ``minimizer/stopping``, the stopping being a surface.
+    origin : str
+        Where they are from, for the column ``origin``.
+    block : int
+        How many are committed together.
+    progress : callable, optional
+        Called with how many are done of how many.
+
+    Returns
+    -------
+    ndarray of int
 
     Raises
     ------
     ValueError
-        For solutions of another width than the landscape's; names both numbers.
+        For solutions of another width than the landscape's (names both numbers), values or energies that are not
+        finite, or a set name that is none.
     """
-    solutions = np.atleast_2d(solutions)
-    if solutions.shape[1] != landscape.n_parameters:
-        raise ValueError(
-            f"the solutions have {solutions.shape[1]} parameters, the network has {landscape.n_parameters}"
-        )
-    points = solutions.astype(np.float32 if landscape.dtype == torch.float32 else np.float64)
-    keys = np.array(
-        [content_key("solution", set_name, point.tobytes().hex()) for point in points], dtype=np.uint64
-    )
+    _, stopping = check_set_name(set_name, landscape.surfaces)
+    points = _points(landscape, solutions)
+    keys = [content_key("solution", set_name, point.tobytes().hex()) for point in points]
     known = set(database.minima["key"].values.tolist())
-    first_of_its_kind = np.unique(keys, return_index=True)[1]
-    new = np.array([k for k in np.sort(first_of_its_kind) if int(keys[k]) not in known], dtype=np.int64)
-    if not len(new):
-        return new
-    energies, norms = evaluate(landscape, points[new], progress=progress)
-    minimizer, _, stopping = set_name.partition("/")
-    added = database.add(
-        minima={
-            "coordinates": points[new],
-            "energy": energies,
-            "gradient_norm": norms,
-            "set": [set_name] * len(new),
-            "stopping": [stopping or minimizer] * len(new),
-            "outcome": ["imported"] * len(new),
-            "key": keys[new],
-            "origin": [origin] * len(new),
-        }
-    )
-    return np.asarray(added.minima)
+    first: dict[int, int] = {}
+    for k, key in enumerate(keys):
+        first.setdefault(key, k)
+    new = [k for key, k in first.items() if key not in known]
+    ids: list[int] = []
+    for begin in range(0, len(new), block):
+        part = new[begin : begin + block]
+        energies, norms = evaluate(landscape, points[part])
+        if not np.isfinite(energies).all():
+            row = part[int(np.flatnonzero(~np.isfinite(energies).all(axis=1))[0])]
+            raise ValueError(f"solution {row} has an energy that is not a finite number")
+        added = database.add(
+            minima={
+                "coordinates": points[part],
+                "energy": energies,
+                "gradient_norm": norms,
+                "set": set_name,
+                "stopping": stopping,
+                "outcome": "imported",
+                "key": np.array([keys[k] for k in part], dtype=np.uint64),
+                "origin": [origin] * len(part),
+            }
+        )
+        ids += added.minima.tolist()
+        if progress is not None:
+            progress(begin + len(part), len(new))
+    return np.array(ids, dtype=np.int64)
 
 
 def evaluate(
-    landscape: Landscape,
-    points: NDArray[Any],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-    at_once: int = 8,
+    landscape: Landscape, points: NDArray[Any], *, at_once: int = 8
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return energies on all surfaces, shape (n, n_surfaces), and gradient norms on the first, shape (n,)."""
     first, *others = (landscape.on(name) for name in landscape.surfaces)
-    energies, norms = [], []
+    energies = [np.empty((0, len(landscape.surfaces)))]
+    norms = [np.empty(0)]
     for begin in range(0, len(points), at_once):
         part = torch.as_tensor(points[begin : begin + at_once]).to(landscape.device, landscape.dtype)
         energy, gradient = first.energy_and_gradient(part)
-        columns: Sequence[torch.Tensor] = [energy, *(other.energy(part) for other in others)]
+        columns = [energy, *(other.energy(part) for other in others)]
         energies.append(torch.stack([c.double() for c in columns], dim=1).detach().cpu().numpy())
         norms.append(torch.linalg.vector_norm(gradient.double(), dim=1).cpu().numpy())
-        if progress is not None:
-            progress(min(begin + at_once, len(points)), len(points))
     return np.concatenate(energies), np.concatenate(norms)
+
+
+def _points(landscape: Landscape, solutions: NDArray[Any]) -> NDArray[Any]:
+    """Return solutions in the landscape's dtype, all of the right width and finite."""
+    solutions = np.atleast_2d(solutions)
+    if solutions.ndim != 2 or solutions.shape[1] != landscape.n_parameters:
+        raise ValueError(
+            f"the solutions have {solutions.shape[-1]} parameters, the landscape has {landscape.n_parameters}"
+        )
+    dtype = np.float32 if landscape.dtype == torch.float32 else np.float64
+    with np.errstate(over="ignore"):
+        points: NDArray[Any] = solutions.astype(dtype)
+    wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if len(wrong):
+        raise ValueError(f"solution {wrong[0]} has a value that is no finite {np.dtype(dtype)}")
+    return points
