@@ -1,0 +1,9 @@
+"""What holds for all tests: no deadlines (machines are shared), the same examples in every run of CI."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("elsuite", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "elsuite")
