@@ -1,0 +1,104 @@
+"""Conventions that matter are tests: what loads what, how public functions look, that every algorithm is tabled."""
+
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import elsuite
+
+READING = ("schema", "database", "network", "interchange", "analysis", "plotting", "report", "cli")
+MAKING = ("landscapes", "minimizers", "sampling", "paths", "stationary", "exploration")
+
+
+def loads(code, *forbidden):
+    """Return which of `forbidden` a fresh interpreter has loaded after `code`."""
+    check = f"{code}\nimport sys\nprint(*sorted({set(forbidden)!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", check], check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("name", READING)
+def test_the_reading_half_never_loads_torch(name):
+    assert loads(f"import elsuite.{name}", "torch") == []
+
+
+def test_a_database_is_read_without_torch_and_matplotlib():
+    assert loads("import elsuite; elsuite.open_database", "torch", "matplotlib", "sklearn") == []
+
+
+def test_the_package_itself_loads_nothing_heavy():
+    heavy = ("torch", "matplotlib", "zarr", "xarray", "scipy", "sklearn", "networkx", "pandas")
+    assert loads("import elsuite, elsuite.cli", *heavy) == []
+
+
+def public_objects(names):
+    """Yield the public objects of the sub-packages that `names` list, with their full names."""
+    for name in names:
+        module = importlib.import_module(f"elsuite.{name}")
+        for attribute in getattr(module, "__all__", ()):
+            yield f"elsuite.{name}.{attribute}", getattr(module, attribute)
+
+
+def check_signatures(names):
+    for name, value in public_objects(names):
+        if not inspect.isfunction(value):
+            continue
+        kinds = [p.kind for p in inspect.signature(value).parameters.values()]
+        assert sum(k is inspect.Parameter.POSITIONAL_OR_KEYWORD for k in kinds) <= 4, name
+        assert inspect.getdoc(value), name
+
+
+def test_public_functions_of_the_reading_half():
+    check_signatures(READING)
+
+
+@pytest.mark.making
+def test_public_functions_of_the_making_half():
+    check_signatures(MAKING)
+
+
+def test_every_module_says_what_it_is_for():
+    for info in pkgutil.walk_packages(elsuite.__path__, "elsuite."):
+        spec = importlib.util.find_spec(info.name)
+        with open(spec.origin, encoding="utf-8") as file:
+            first = file.readline()
+        assert first.startswith(('"""', 'r"""')), info.name
+
+
+@pytest.mark.making
+def test_every_algorithm_is_in_the_tables_of_cases():
+    import cases
+    import minimizer_cases
+
+    from elsuite import landscapes, minimizers, paths
+
+    tabled = {type(make()) for make in cases.LANDSCAPES.values()}
+    wrappers = {landscapes.MinibatchLandscape}
+    assert final_classes(landscapes, landscapes.Landscape) <= tabled | wrappers
+    assert final_classes(minimizers, minimizers.Minimizer) <= {type(m) for m in minimizer_cases.ROWS.values()}
+    assert final_classes(minimizers, minimizers.Minimizer) == set(minimizers.MINIMIZERS.values())
+    assert final_classes(paths, paths.PathFinder) == set(paths.PATH_FINDERS.values())
+    assert set(cases.PATH_FINDERS) >= set(paths.PATH_FINDERS)
+
+
+def final_classes(module, interface):
+    found = {getattr(module, name) for name in module.__all__ if inspect.isclass(getattr(module, name))}
+    return {c for c in found if issubclass(c, interface) and not inspect.isabstract(c)}
+
+
+@pytest.mark.making
+def test_settings_are_frozen():
+    import dataclasses
+
+    from elsuite.exploration.build import algorithm_tables
+
+    tables = algorithm_tables()
+    for algorithm in {*tables.minimizers.values(), *tables.finders.values()}:
+        value = algorithm()
+        field = dataclasses.fields(value)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, field, None)
