@@ -1,12 +1,13 @@
 """The landscape that the energies of a database are of: `landscape_of_database`."""
 
+import inspect
 from typing import Any
 
 from elsuite import landscapes
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.build import stored_landscape
 from elsuite.exploration.settings import frozen
-from elsuite.landscapes import AnalyticLandscape
+from elsuite.landscapes import AnalyticLandscape, FunctionLandscape
 from elsuite.landscapes.base import Landscape
 
 __all__ = ["landscape_of_database"]
@@ -48,12 +49,9 @@ def _known_surface(identity: dict[str, Any]) -> AnalyticLandscape:
     known: dict[str, type[AnalyticLandscape]] = {}
     for name in landscapes.__all__:
         value = getattr(landscapes, name)
-        if (
-            isinstance(value, type)
-            and issubclass(value, AnalyticLandscape)
-            and value is not AnalyticLandscape
-        ):
+        if isinstance(value, type) and issubclass(value, AnalyticLandscape) and not inspect.isabstract(value):
             known[name] = value
+    known.pop(FunctionLandscape.__name__)  # a function of the user's own is in no file
     name, settings = str(identity["type"]), identity.get("settings", {})
     if name not in known or not isinstance(settings, dict):
         raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")
