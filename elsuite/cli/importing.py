@@ -275,7 +275,7 @@ def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) ->
     if json_:
         print_json(found)
         return
-    what = "transition states" if n_states == found["n_paths"] else "edges"
+    what = "transition states" if n_states or origin not in {"npz", "edges"} else "edges"
     click.echo(f"{found['n_minima']} minima and {found['n_paths']} {what} in {store}")
     _say_notes(notes)
 

@@ -6,7 +6,7 @@ equal within a tolerance of distance are stored once, so that several solutions 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -180,18 +180,34 @@ def _keys(plan: _Plan, ids: Sequence[int]) -> dict[int, int]:
 
 def _relax(plan: _Plan, ids: Sequence[int], keys: Sequence[int]) -> Quench:
     """Relax one block and commit what came of it."""
-    database, landscape = plan.database, plan.landscape
-    starts = torch.as_tensor(database.coordinates(ids)).to(landscape.device, landscape.dtype)
-    results = plan.minimizer.minimize(landscape.on(plan.surface), starts, seeds=[0] * len(ids))
-    rows = _Rows()
+    results, rows = _relaxations(plan, ids), _Rows()
     for place, result in enumerate(results):
         _settle(plan, rows, place, result)
-    database.add(
+    plan.database.add(
         runs=_runs(plan, results, keys, ids, rows.ends), minima=_minima(plan, results, keys, rows), sync=True
     )
     plan.known.committed()
     n_failed = rows.ends.count(-1)
     return Quench(len(ids), len(rows.new), len(ids) - len(rows.new) - n_failed, rows.n_stationary, n_failed)
+
+
+def _relaxations(plan: _Plan, ids: Sequence[int]) -> list[Minimization]:
+    """Relax each point once: solutions that are one point, as train and test ones can be, lead to one minimum."""
+    points = plan.database.coordinates(ids)
+    first: dict[bytes, int] = {}
+    places = [first.setdefault(point.tobytes(), k) for k, point in enumerate(points)]
+    different = list(first.values())
+    starts = torch.as_tensor(points[different]).to(plan.landscape.device, plan.landscape.dtype)
+    found = plan.minimizer.minimize(plan.landscape.on(plan.surface), starts, seeds=[0] * len(starts))
+    result_of = dict(zip(different, found, strict=True))
+    return [
+        replace(result_of[place], message=f"on {plan.surface}: {result_of[place].message}")
+        if place == k
+        else replace(
+            result_of[place], message=f"the same point as {ids[place]}", n_evaluations=0.0, seconds=0.0
+        )
+        for k, place in enumerate(places)
+    ]
 
 
 def _settle(plan: _Plan, rows: _Rows, place: int, result: Minimization) -> None:
@@ -215,7 +231,6 @@ def _runs(
     batch = minimization_batch(results, keys=keys, label=LABEL, surfaces=plan.landscape.surfaces)
     return {
         **batch.runs,
-        "message": [f"on {plan.surface}: {result.message}" for result in results],
         "start": np.array(starts, dtype=np.int64),
         "end": np.array(ends, dtype=np.int64),
     }

@@ -95,6 +95,18 @@ def test_an_interrupted_quench_goes_on(solutions):
     assert sorted(links(solutions)) == list(range(12))
 
 
+def test_one_point_is_relaxed_once(network):
+    """Train and test solutions of a run can be one point; rounding must not lead them to two minima."""
+    start = network.initial_points([0, 1]).numpy()
+    with empty(network) as database:
+        for name in ("sgd/train", "sgd/test"):
+            add_solutions(database, network, start, set_name=name)
+        quench(database, network, range(4), minimizer=LBFGSGSS(epochs=3))
+        assert [links(database)[k] for k in range(4)] == [4, 5, 4, 5]
+        assert database.runs["message"].values[2:].tolist() == ["the same point as 0", "the same point as 1"]
+        assert database.runs["n_evaluations"].values[2:].tolist() == [0.0, 0.0]
+
+
 def test_a_stored_minimum_is_its_own(tmp_path):
     """On a mapped surface, solutions lead to the minima that the map has."""
     database = map_landscape(
