@@ -49,21 +49,32 @@ def _softplus_(values: Tensor) -> Tensor:
     return result
 
 
+def _softplus_backward(gradient: Tensor, before: Tensor, _after: Tensor) -> Tensor:
+    result: Tensor = _aten.softplus_backward(gradient, before, 1, 20)
+    return result
+
+
+def _relu_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
+    result: Tensor = _aten.threshold_backward(gradient, after, 0)
+    return result
+
+
+def _sigmoid_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
+    result: Tensor = _aten.sigmoid_backward(gradient, after)
+    return result
+
+
+def _tanh_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
+    result: Tensor = _aten.tanh_backward(gradient, after)
+    return result
+
+
+# Named functions, so that a landscape can be sent to other processes.
 _ACTIVATIONS: Final = {
-    nn.Softplus: _Activation(
-        functional.softplus,
-        _softplus_,
-        lambda gradient, before, _: _aten.softplus_backward(gradient, before, 1, 20),
-    ),
-    nn.ReLU: _Activation(
-        torch.relu, torch.relu_, lambda gradient, _, after: _aten.threshold_backward(gradient, after, 0)
-    ),
-    nn.Sigmoid: _Activation(
-        torch.sigmoid, torch.sigmoid_, lambda gradient, _, after: _aten.sigmoid_backward(gradient, after)
-    ),
-    nn.Tanh: _Activation(
-        torch.tanh, torch.tanh_, lambda gradient, _, after: _aten.tanh_backward(gradient, after)
-    ),
+    nn.Softplus: _Activation(functional.softplus, _softplus_, _softplus_backward),
+    nn.ReLU: _Activation(torch.relu, torch.relu_, _relu_backward),
+    nn.Sigmoid: _Activation(torch.sigmoid, torch.sigmoid_, _sigmoid_backward),
+    nn.Tanh: _Activation(torch.tanh, torch.tanh_, _tanh_backward),
 }
 
 
@@ -107,9 +118,9 @@ def dense_layers(module: nn.Module) -> tuple[_Layer, ...] | None:
     return tuple(layers) or None
 
 
-def _flat(module: nn.Module) -> Iterator[nn.Module | None]:
+def _flat(module: nn.Module | None) -> Iterator[nn.Module | None]:
     """Yield the linear layers and activations in order, None for anything that this file does not know."""
-    if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
+    if module is None or module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
         yield None
     elif type(module) is nn.Linear:
         yield module
@@ -118,7 +129,8 @@ def _flat(module: nn.Module) -> Iterator[nn.Module | None]:
     elif type(module) in _ACTIVATIONS:
         yield module
     elif type(module) is nn.Sequential or isinstance(module, DenseNetwork):
-        for child in module.children():
+        # Not `children()`, which shows a layer that is used twice only once.
+        for child in module._modules.values():
             yield from _flat(child)
     elif type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
         return

@@ -36,10 +36,10 @@ def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLo
             inputs, targets = samples.inputs[:_N_PROBED], samples.targets[:_N_PROBED]
             outputs = _outputs(module, name, inputs)
             _check_same(module, inputs, outputs)
-            _check_mean(module, network, inputs, targets)
             forms[name] = known_loss(network.loss, outputs, targets)
             if isinstance(forms[name], CrossEntropy):
                 _check_classes(name, samples.targets, outputs.shape[1])
+            _check_mean(module, network, inputs, targets)
     kinds = {type(form) for form in forms.values()}
     return forms.popitem()[1] if len(kinds) == 1 else None
 
@@ -86,7 +86,7 @@ def _check_mean(module: nn.Module, network: Network, inputs: Tensor, targets: Te
     whole = _loss(network, module(inputs), targets)
     rows = [slice(i, i + 1) for i in range(len(inputs))]
     mean = torch.stack([_loss(network, module(inputs[row]), targets[row]) for row in rows]).mean()
-    if bool(torch.isfinite(mean)) and not torch.allclose(whole, mean, rtol=1e-3, atol=1e-6):
+    if bool(torch.isfinite(whole)) and not torch.allclose(whole, mean, rtol=1e-3, atol=1e-6):
         raise ValueError(
             f"the loss of {len(inputs)} samples is {whole.item():.6g}, the mean of their losses {mean.item():.6g}: "
             "it must be a mean over samples (reduction='mean', no weights of classes, no layer that mixes samples)"

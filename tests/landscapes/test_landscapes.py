@@ -1,5 +1,7 @@
 """What every landscape must do, over the table of cases."""
 
+import pickle
+
 import cases
 import numpy as np
 import pytest
@@ -103,6 +105,13 @@ def test_start_depends_on_its_seed_only(landscape):
     assert torch.equal(many, landscape.initial_points([5, 2**40, 7]))
     assert not torch.equal(many[0], many[1])
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_can_be_sent_to_another_process(landscape):
+    points = landscape.initial_points([0])
+    again = pickle.loads(pickle.dumps(landscape))  # noqa: TID251 - what a worker process does
+    assert torch.equal(again.energy(points), landscape.energy(points))
+    assert torch.equal(again.initial_points([0]), points)
 
 
 def test_other_shapes_are_refused(landscape):
