@@ -169,6 +169,27 @@ class Browser:
             if kind == "mouseMoved":
                 time.sleep(0.15)  # hovering comes first: Plotly clicks on what is hovered
 
+    def drag(self, start, end, steps=6):
+        """Press at one place and release at another."""
+        points = [
+            [a + (b - a) * step / steps for a, b in zip(start, end, strict=True)] for step in range(steps + 1)
+        ]
+        self.send("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
+        self.send(
+            "Input.dispatchMouseEvent",
+            type="mousePressed",
+            x=start[0],
+            y=start[1],
+            button="left",
+            buttons=1,
+            clickCount=1,
+        )
+        for x, y in points:
+            self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
+        self.send(
+            "Input.dispatchMouseEvent", type="mouseReleased", x=end[0], y=end[1], button="left", clickCount=1
+        )
+
     def press(self, key):
         codes = {
             "Tab": 9,

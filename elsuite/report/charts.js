@@ -26,7 +26,7 @@ function baseLayout(extra) {
 }
 
 const CONFIG = {
-  responsive: true, displaylogo: false,
+  responsive: true, displaylogo: false, doubleClick: false, doubleClickDelay: 1, // two quick clicks are two picks
   modeBarButtons: [["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["figures_section", "picture"]
 
-LARGEST_SVG = 1_000_000
+LARGEST_SVG = 300_000
 CAPTIONS = {
     "disconnectivity": "Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest "
     "energy at which the minima are connected by the paths found. Lines are colored where all minima under them "

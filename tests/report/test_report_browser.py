@@ -1,0 +1,337 @@
+"""The page in Chromium: clicks, keys and the slider do what they say, in light and dark, on a phone, without an error."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from browser import CHROMIUM, Browser
+from example_databases import example_database
+
+from elsuite.analysis import disconnectivity_tree, superbasins
+from elsuite.database import LandscapeDatabase
+from elsuite.network import minimax_barrier, minimax_route, transition_network
+from elsuite.plotting import View
+from elsuite.report import write_report
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
+]
+READY = "document.body.dataset.ready"
+# Where a minimum is drawn, in pixels of the window.
+PLACE = """(() => {
+  const panel = document.getElementById('%s');
+  panel.scrollIntoView({ block: 'center', behavior: 'instant' });
+  const given = transforms(panel), box = panel.getBoundingClientRect();
+  const [x, y] = toPixel(given, %s, %s);
+  return [box.left + x, box.top + y];
+})()"""
+
+
+@pytest.fixture(scope="module")
+def database():
+    return example_database(8)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with Browser(width=1280, height=900) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def file(database, tmp_path_factory):
+    return write_report(database, tmp_path_factory.mktemp("page") / "page.html")
+
+
+@pytest.fixture
+def page(browser, file):
+    browser.messages.clear()
+    browser.open(file, until=READY)
+    yield browser
+    assert browser.errors == []
+
+
+def click_in_graph(page, minimum):
+    leaf = f"surface().leafOf[{minimum}]"
+    page.click(*page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().heights[{leaf}]")))
+
+
+def click_in_map(page, minimum):
+    row = f"map.rowOf[{minimum}]"
+    page.click(*page.run(PLACE % ("map", f"map.x[{row}]", f"map.y[{row}]")))
+
+
+def picked(page):
+    return page.run("state.picked")
+
+
+def said(page):
+    return page.run("document.getElementById('said').innerText")
+
+
+def rings(page, panel):
+    return page.run(
+        f"[...document.querySelectorAll('#{panel} .overlay circle.picked')].map((c) => Number(c.dataset.id))"
+    )
+
+
+def rows(page, selector="tr"):
+    return page.run(
+        f"[...document.querySelectorAll('#rows {selector}')].map((row) => Number(row.dataset.id))"
+    )
+
+
+def test_the_first_view_shows_everything(page):
+    assert page.run("document.querySelectorAll('#explore[hidden], #map-panel[hidden]').length") == 0
+    assert page.run("document.querySelectorAll('#graph .overlay, #map .overlay').length") == 2
+    assert rows(page) == list(range(12))
+    assert "Pick a minimum" in said(page)
+    # The branches are there: not all of the canvas is empty.
+    painted = "(() => { const c = document.querySelector('#graph canvas.lines'); const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; let n = 0; for (let k = 3; k < d.length; k += 4) n += d[k] > 0; return n; })()"
+    assert page.run(painted) > 1000
+
+
+def test_a_click_picks_everywhere_at_once(page):
+    click_in_graph(page, 20)
+    page.wait("state.picked.length === 1")
+    assert picked(page) == [20]
+    assert rings(page, "graph") == rings(page, "map") == [20]
+    assert rows(page, "[aria-selected=true]") == [20]
+    assert "Minimum 20: lbfgs-gss/train, training loss" in said(page)
+    click_in_graph(page, 20)
+    page.wait("state.picked.length === 0")
+    assert rings(page, "graph") == []
+
+
+def test_two_clicks_show_the_route_and_its_profile(page, database):
+    network = transition_network(database, surface="train")
+    click_in_graph(page, 0)
+    page.wait("state.picked.length === 1")
+    click_in_map(page, 18)
+    page.wait("state.picked.length === 2")
+    route = minimax_route(network, 0, 18)
+    assert " – ".join(map(str, route)) in said(page)
+    assert page.run("state.connection.barrier") == pytest.approx(minimax_barrier(network, 0, 18), rel=1e-12)
+    drawn = page.run("[...document.getElementById('profile').data[0].y]")
+    assert max(drawn) == pytest.approx(minimax_barrier(network, 0, 18), rel=1e-3)
+    stops = page.run("[...document.getElementById('profile').data[1].customdata]")
+    assert stops == route
+    expected = View(database, _options()).profile(route)
+    np.testing.assert_allclose(
+        page.run("[...document.getElementById('profile').data[1].x]"), expected.positions, rtol=1e-5
+    )
+    assert page.run("document.querySelector('#graph .overlay path.route').getAttribute('d').length") > 20
+    assert page.run("document.getElementById('profile').getBoundingClientRect().right <= innerWidth")
+    click_in_graph(page, 9)
+    page.wait("state.picked.length === 1")
+    assert picked(page) == [9]
+    assert page.run("document.getElementById('profile').classList.contains('empty')")
+
+
+def _options():
+    from elsuite.plotting import FigureOptions
+
+    return FigureOptions()
+
+
+def test_the_slider_recolors_graph_map_and_table_together(page, database):
+    tree = disconnectivity_tree(transition_network(database, surface="train"))
+    page.run(
+        "(() => { const s = document.getElementById('energy'); s.focus(); s.value = 880; s.dispatchEvent(new Event('input')); })()"
+    )
+    page.wait("state.color === 'superbasin'")
+    energy = page.run("state.energy")
+    basins = superbasins(tree, energy)
+    number = {minimum: k for k, basin in enumerate(basins) for minimum in basin}
+    assert page.run("[...state.basins.sizes]") == [len(basin) for basin in basins]
+    found = page.run("[...surface().ids].map((id, leaf) => [id, state.basins.numbers[leaf]])")
+    assert {minimum: basin for minimum, basin in found if basin >= 0} == number
+    assert page.run("document.querySelectorAll('#graph .overlay path.level').length") == 1
+    colors = "Object.fromEntries(document.getElementById('%s').data.flatMap((t) => [...t.customdata].map((id) => [id, t.marker.color])))"
+    assert page.run(colors % "graph") == page.run(colors % "map")
+    assert len(set(page.run(colors % "graph").values())) > 1
+    shown = page.run(
+        "[...document.querySelectorAll('#rows tr')].map((r) => [Number(r.dataset.id), r.children[4].textContent])"
+    )
+    assert {minimum: text for minimum, text in shown} == {
+        minimum: str(number[minimum] + 1) if minimum in number else "–" for minimum, _ in shown
+    }
+    page.press("ArrowRight")
+    page.wait(f"state.energy > {energy}")
+    page.run(
+        "(() => { const c = document.getElementById('color'); c.value = 'set'; c.dispatchEvent(new Event('change')); })()"
+    )
+    assert page.run("document.querySelectorAll('#graph .overlay path.level').length") == 0
+
+
+def test_all_surfaces_can_be_seen(page, database):
+    page.run(
+        "(() => { const s = document.getElementById('surface'); s.value = 1; s.dispatchEvent(new Event('change')); })()"
+    )
+    assert page.run("document.getElementById('graph').layout.yaxis.title.text") == "test loss (cross-entropy)"
+    click_in_graph(page, 3)
+    page.wait("state.picked.length === 1")
+    click_in_graph(page, 30)
+    page.wait("state.picked.length === 2")
+    network = transition_network(database, surface="test")
+    assert " – ".join(map(str, minimax_route(network, 3, 30))) in said(page)
+
+
+def test_the_table_works_by_keyboard(page):
+    page.run("document.querySelector('#head button').focus()")
+    for _ in range(len(page.run("[...document.querySelectorAll('#head button')].map((b) => b.textContent)"))):
+        page.press("Tab")
+    assert page.run("document.activeElement.dataset.id") == "0"
+    page.press("ArrowDown")
+    page.press("Enter")
+    assert picked(page) == [1]
+    assert page.run("document.activeElement.dataset.id") == "1"
+    page.press("ArrowDown")
+    page.press(" ")
+    assert picked(page) == [1, 2]
+    assert rings(page, "graph") == [1, 2]
+
+
+def test_the_table_is_sorted_and_turned(page, database):
+    page.run("document.querySelectorAll('#head button')[2].click()")
+    energies = database.minima["energy"].values[:, 0]
+    assert rows(page) == np.argsort(energies, kind="stable")[:12].tolist()
+    assert page.run("document.querySelectorAll('#head th')[2].ariaSort") == "ascending"
+    page.run("document.querySelectorAll('#head button')[2].click()")
+    assert rows(page) == np.argsort(-energies, kind="stable")[:12].tolist()
+    page.run("document.getElementById('after').click()")
+    assert rows(page) == np.argsort(-energies, kind="stable")[12:24].tolist()
+
+
+def test_numbers_typed_in_show_a_route(page):
+    page.run(
+        "(() => { document.getElementById('pick-a').value = 4; document.getElementById('pick-b').value = 29; document.getElementById('picks').requestSubmit(); })()"
+    )
+    assert picked(page) == [4, 29]
+    assert "minimax barrier" in said(page)
+    page.run("document.getElementById('unpick').click()")
+    assert picked(page) == []
+
+
+def test_a_box_in_the_map_marks_minima_in_graph_and_table(page):
+    page.run("Plotly.relayout('map', { dragmode: 'select' }).then(() => 0)")
+    page.run("document.getElementById('map').scrollIntoView({ block: 'center', behavior: 'instant' })")
+    left, top, width, height = page.run(
+        "(() => { const b = document.getElementById('map').getBoundingClientRect(), f = transforms(document.getElementById('map')).frame; return [b.left + f.left, b.top + f.top, f.width, f.height]; })()"
+    )
+    page.drag((left + 2, top + 2), (left + width - 2, top + height - 2))
+    page.wait("state.marked")
+    inside = page.run("state.marked")
+    assert len(inside) == 32
+    assert page.run("document.querySelectorAll('#graph .overlay circle.marked').length") == 32
+    page.run("document.getElementById('unmark').click()")
+    assert page.run("state.marked") is None
+
+
+def test_hovering_says_what_is_under_the_pointer(page):
+    leaf = "surface().leafOf[5]"
+    x, y = page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().heights[{leaf}]"))
+    page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    page.wait("!document.getElementById('tip').hidden")
+    assert re.match(
+        r"5 +sgd/train\ntraining loss .*\ntest loss .*\nseed 1005",
+        page.run("document.getElementById('tip').innerText"),
+    )
+
+
+def test_zooming_keeps_the_layers_in_step(page):
+    page.run("Plotly.relayout('graph', { 'xaxis.range': [2, 9] }).then(() => 0)")
+    inside = page.run(
+        "[...surface().ids].filter((id) => { const x = surface().x[surface().leafOf[id]]; return x > 3 && x < 8; })"
+    )
+    click_in_graph(page, inside[0])
+    page.wait("state.picked.length === 1")
+    assert picked(page) == [inside[0]]
+
+
+def test_dark_mode_turns_paper_and_ink(page):
+    light = page.run("getComputedStyle(document.body).backgroundColor")
+    page.dark()
+    page.wait(f"getComputedStyle(document.body).backgroundColor !== '{light}'")
+    page.wait("document.getElementById('graph').layout.paper_bgcolor === theme().paper")
+    page.dark(False)
+    page.wait("document.getElementById('graph').layout.paper_bgcolor === theme().paper")
+
+
+def test_nothing_is_wider_than_a_phone(page):
+    page.resize(390, 844, scale=2, mobile=True)
+    page.wait("innerWidth === 390 && document.getElementById('graph')._fullLayout.width < 390")
+    assert page.run("document.documentElement.scrollWidth") <= 390
+    click_in_graph(page, 20)
+    page.wait("state.picked.length === 1")
+    page.resize(1280, 900)
+    page.wait("document.getElementById('graph')._fullLayout.width > 800")
+
+
+def little(n_minima, joined):
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"])
+    energies = np.linspace(-1, 0, n_minima)[:, None]
+    database.add(minima={"coordinates": np.eye(3)[np.arange(n_minima) % 3], "energy": energies})
+    if joined:
+        database.add(paths={"source": [0], "target": [1], "height": [3.0], "surface": ["energy"]})
+    return database
+
+
+@pytest.mark.parametrize(("n_minima", "joined"), [(1, False), (2, False), (2, True), (4, True)])
+def test_little_makes_a_page_that_works(browser, n_minima, joined, tmp_path):
+    browser.messages.clear()
+    browser.open(write_report(little(n_minima, joined), tmp_path / "page.html"), until=READY)
+    click_in_graph(browser, 0)
+    browser.wait("state.picked.length === 1")
+    if n_minima > 1:
+        browser.run("pick(1)")
+        assert ("joined at energy 3" in said(browser)) == joined
+        assert ("No route" in said(browser)) != joined
+    browser.run("setEnergy(0)")
+    assert browser.errors == []
+
+
+def test_an_empty_database_makes_a_quiet_page(browser, tmp_path):
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"])
+    browser.messages.clear()
+    browser.open(write_report(database, tmp_path / "page.html"))
+    assert browser.run("document.getElementById('explore').hidden")
+    assert browser.errors == []
+
+
+def test_text_of_the_user_runs_nothing(browser, tmp_path):
+    nasty = "<img src=x onerror='window.ran=1'></script><script>window.ran=1</script><b>%{x}"
+    database = example_database(
+        3, sets=[f"{nasty}/train", "plain/train"], attributes={"study": f'name = "{nasty}"'}
+    )
+    browser.messages.clear()
+    browser.open(write_report(database, tmp_path / "page.html"), until=READY)
+    click_in_graph(browser, 0)
+    browser.wait("state.picked.length === 1")
+    browser.run("pick(4)")
+    assert nasty in said(browser)
+    assert nasty in browser.run("document.getElementById('rows').innerText")
+    assert browser.run("window.ran") is None
+    assert browser.errors == []
+
+
+@pytest.mark.slow
+def test_ten_thousand_minima_are_quick(browser, tmp_path, monkeypatch):
+    # The map of so many minima takes gigabytes to find; where they lie doesn't matter here.
+    from types import SimpleNamespace
+
+    places = np.random.default_rng(0).normal(size=(10_000, 2))
+    fake = property(
+        lambda view: SimpleNamespace(coordinates=places[view.ids], explained=np.array([0.2, 0.1]))
+    )
+    monkeypatch.setattr(View, "embedding", fake)
+    file = write_report(example_database(2500), tmp_path / "page.html")
+    assert file.stat().st_size < 10e6
+    start = time.monotonic()
+    browser.open(file, until=READY)
+    browser.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
+    assert time.monotonic() - start < 5
+    seconds = "new Promise((done) => { const t = performance.now(); pick(%d); requestAnimationFrame(() => requestAnimationFrame(() => done((performance.now() - t) / 1000))); })"
+    assert max(browser.run(seconds % minimum) for minimum in (0, 9000, 5, 7777)) < 0.3
