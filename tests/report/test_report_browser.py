@@ -112,7 +112,7 @@ def test_two_clicks_show_the_route_and_its_profile(page, database):
     click_in_map(page, 18)
     page.wait("state.picked.length === 2")
     route = minimax_route(network, 0, 18)
-    assert " – ".join(map(str, route)) in said(page)
+    assert " \N{EN DASH} ".join(map(str, route)) in said(page)
     assert page.run("state.connection.barrier") == pytest.approx(minimax_barrier(network, 0, 18), rel=1e-12)
     drawn = page.run("[...document.getElementById('profile').data[0].y]")
     assert max(drawn) == pytest.approx(minimax_barrier(network, 0, 18), rel=1e-3)
@@ -155,8 +155,8 @@ def test_the_slider_recolors_graph_map_and_table_together(page, database):
     shown = page.run(
         "[...document.querySelectorAll('#rows tr')].map((r) => [Number(r.dataset.id), r.children[4].textContent])"
     )
-    assert {minimum: text for minimum, text in shown} == {
-        minimum: str(number[minimum] + 1) if minimum in number else "–" for minimum, _ in shown
+    assert dict(shown) == {
+        minimum: str(number[minimum] + 1) if minimum in number else "\N{EN DASH}" for minimum, _ in shown
     }
     page.press("ArrowRight")
     page.wait(f"state.energy > {energy}")
@@ -176,7 +176,7 @@ def test_all_surfaces_can_be_seen(page, database):
     click_in_graph(page, 30)
     page.wait("state.picked.length === 2")
     network = transition_network(database, surface="test")
-    assert " – ".join(map(str, minimax_route(network, 3, 30))) in said(page)
+    assert " \N{EN DASH} ".join(map(str, minimax_route(network, 3, 30))) in said(page)
 
 
 def test_the_table_works_by_keyboard(page):
