@@ -106,7 +106,7 @@ def _map(
             "store": str(store),
             "n_minima": database.n_minima,
             "n_transition_states": database.n_paths,
-            "n_components": len(tree.leaves) - sum(len(m["joins"]) - 1 for m in merges),
+            "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
             "lowest_energy": min(tree.energies, default=None),
             "merges": merges,
         }

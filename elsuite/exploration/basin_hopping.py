@@ -116,12 +116,14 @@ def basin_hopping(
     box = None if bounds is None else np.asarray(bounds, dtype=np.float64)
     lengths = _lengths(landscape, step, box)
     if not temperature > 0 or n_hops < 0:
-        raise ValueError(f"temperature {temperature} and n_hops {n_hops} given; a positive and one from 0 are expected")
+        raise ValueError(
+            f"temperature {temperature} and n_hops {n_hops} given; a positive and one from 0 are expected"
+        )
     ends = descend(landscape, starts, limits=limits)
     record = _Record(landscape, tolerance)
     record.take(ends)
     walkers = _Walkers(
-        points=np.array([end.point for end in ends]).reshape(len(ends), -1),
+        points=np.array([end.point for end in ends]).reshape(len(ends), landscape.n_parameters),
         energies=np.array([end.energy if _is_minimum(end) else np.nan for end in ends]),
         steps=np.ones(len(ends)),
         taken=np.zeros(len(ends), dtype=np.int64),
@@ -129,10 +131,16 @@ def basin_hopping(
     traces, recent = [walkers.energies], walkers.taken
     for hop in range(n_hops if len(ends) else 0):
         trials = np.array(
-            [point + size * lengths * rng.uniform(-1, 1, len(point))
-             for point, size, rng in zip(walkers.points, walkers.steps, generators, strict=True)]
+            [
+                point + size * lengths * rng.uniform(-1, 1, len(point))
+                for point, size, rng in zip(walkers.points, walkers.steps, generators, strict=True)
+            ]
         )
-        ends = descend(landscape, trials if box is None or is_cluster(landscape) else np.clip(trials, *box), limits=limits)
+        ends = descend(
+            landscape,
+            trials if box is None or is_cluster(landscape) else np.clip(trials, *box),
+            limits=limits,
+        )
         record.take(ends)
         walkers = _hopped(walkers, ends, temperature, generators)
         traces.append(walkers.energies)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import networkx as nx
 import numpy as np
@@ -69,7 +69,7 @@ def map_landscape(
     landscape : Landscape
         On the surface that it shows.
     n_starts, seed : int
-        As in `MappingPlan`, for which they are short.
+        Short for a `MappingPlan` with these, and twice as many random points.
     bounds : array (2, P), optional
         Box of the random starts. A surface is mapped within it alone; by default its own bounds, if it has some.
     store : path, optional
@@ -103,8 +103,8 @@ def map_landscape(
     >>> database.n_minima, database.paths["height"].values.round(4)
     (3, array([-72.2489, -40.6648]))
     """
-    plan = plan or MappingPlan(n_starts=n_starts, seed=seed)
-    region = mapped_region(landscape, bounds, limits or Limits())
+    plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
+    region = mapped_region(landscape, bounds, limits or Limits(max_steps=200))
     database = _open(landscape, plan, store)
     mapping = _Mapping(landscape, plan, region, finder or FourierPathFinder(), database)
     try:
@@ -286,6 +286,13 @@ def _batches(n_points: int) -> range:
     return range(-(-n_points // POINTS_AT_ONCE))
 
 
+def _in_words(description: Any) -> str:
+    if not isinstance(description, dict):
+        return "something else"
+    settings = ", ".join(f"{name} {value}" for name, value in description.get("settings", {}).items())
+    return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
+
+
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
     description = describe_landscape(landscape)
     if store is not None and Path(store).exists():
@@ -293,7 +300,7 @@ def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> 
         there = database.attributes.get("landscape")
         if there != description:
             database.close()
-            raise ValueError(f"{store} is a database of {there}, not of {description}")
+            raise ValueError(f"{store} is a database of {_in_words(there)}, not of {_in_words(description)}")
         return database
     return LandscapeDatabase.create(
         store,

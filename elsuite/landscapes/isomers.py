@@ -4,6 +4,7 @@ A landscape with zero modes (`Landscape.n_zero_modes` above 0) is such a cluster
 (n_atoms, 3) in a row; every other landscape has no symmetry and plain distances.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,8 +122,8 @@ def align_clusters(
     Two atoms of `a` off one line through the center are laid over pairs of atoms of `b`, those first that agree
     best in their distances from the center and from each other. Each such rotation is improved by turns: relabel
     (the Hungarian method), rotate (Kabsch), until nothing changes. Equal clusters are recognized surely; of
-    different ones the distance is the shortest over `n_rotations` starting rotations, mirrored ones counted: an upper
-    bound.
+    different ones the distance is an upper bound, the shortest over `n_rotations` such rotations and as many random
+    ones, always the same, half of both mirrored.
 
     Parameters
     ----------
@@ -149,7 +150,8 @@ def align_clusters(
     moving = _centered(second.reshape(-1, 3))
     best = Alignment(np.inf, second, np.arange(len(fixed)), inverted=False)
     rotations, n_fitting = _starting_rotations(fixed, moving, tolerance)
-    for rotation in rotations[: max(n_rotations, n_fitting)]:
+    others = _random_rotations(n_rotations)
+    for rotation in np.concatenate([rotations[: max(n_rotations, n_fitting)], others]):
         found = _improve(fixed, moving, rotation)
         if found.distance < best.distance:
             best = found
@@ -234,6 +236,16 @@ def _starting_rotations(fixed: Array, moving: Array, tolerance: float) -> tuple[
     proper = frame.T @ frames
     improper = frame.T @ mirror @ frames
     return np.stack([proper, improper], axis=1).reshape(-1, 3, 3), n_fitting
+
+
+@functools.cache
+def _random_rotations(number: int) -> Array:
+    """Return rotations and reflections by turns, shape (number, 3, 3), from a generator of their own."""
+    gaussian = np.random.default_rng(0).standard_normal((number, 3, 3))
+    orthogonal, triangle = np.linalg.qr(gaussian)
+    orthogonal *= np.sign(np.diagonal(triangle, axis1=1, axis2=2))[:, None]
+    wanted = np.where(np.arange(number) % 2, -1.0, 1.0)
+    return np.asarray(orthogonal * (wanted * np.sign(np.linalg.det(orthogonal)))[:, None, None])
 
 
 def _reference_pair(fixed: Array, moving: Array) -> tuple[int, int] | None:

@@ -138,7 +138,8 @@ def _message(outcome: StationaryOutcome, values: Array, n_zero: int, n_steps: in
 
 def as_points(landscape: Landscape, points: ArrayLike | Tensor) -> Array:
     """Return points as an array (n, P), or raise ValueError."""
-    batch = np.array(points.detach().cpu() if isinstance(points, Tensor) else points, dtype=np.float64)
+    array = points.detach().cpu().numpy() if isinstance(points, Tensor) else points
+    batch = np.array(array, dtype=np.float64)
     if batch.ndim != 2 or batch.shape[1] != landscape.n_parameters:
         raise ValueError(
             f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected"

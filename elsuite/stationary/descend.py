@@ -11,7 +11,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
 from elsuite.stationary.model import LocalModel
 from elsuite.stationary.results import Refinement
-from elsuite.stationary.walk import Limits, Rule, walk, walk_limits
+from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
 
 __all__ = ["descend", "follow_down"]
 
@@ -43,15 +43,23 @@ class SteepestDescent(Rule):
         """Return the components of the steps; no direction is followed."""
         return _steepest(model.slopes, model.values, radii), np.zeros_like(guides)
 
-    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
-        """Return whether the energy fell, up to rounding, and the path was followed."""
-        rounding = 1e-13 * np.maximum(1.0, np.abs(old.energies))
-        return np.asarray((new.energies <= old.energies + rounding) & (ratio <= self.error))
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+        """Return the gradient not foretold, relative to the larger one at both ends; or the energy not foretold."""
+        if np.isfinite(self.error):
+            norms = [np.linalg.norm(model.gradients, axis=1) for model in (old, new)]
+            return np.asarray(surprise(old, new, parts) / np.maximum(np.maximum(*norms), 1e-9))
+        foretold = (old.slopes * parts + old.values * parts**2 / 2).sum(axis=1)
+        error = np.abs(new.energies - old.energies - foretold)
+        return np.asarray(error / (np.abs(foretold) + _rounding(old)))
 
-    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
-        """Return the larger of the gradients at both ends, or their rounding where that is more."""
-        norms = np.maximum(np.linalg.norm(old.gradients, axis=1), np.linalg.norm(new.gradients, axis=1))
-        return np.asarray(np.maximum(norms, 1e-9))
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+        """Return whether the energy fell, up to rounding, and the path was followed."""
+        fell = new.energies <= old.energies + _rounding(old)
+        return np.asarray(fell & ((misfit <= self.error) | np.isinf(self.error)))
+
+
+def _rounding(model: LocalModel) -> Array:
+    return 1e-13 * np.maximum(1.0, np.abs(model.energies))
 
 
 def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
@@ -71,7 +79,7 @@ def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
         with np.errstate(over="ignore"):
             return np.asarray(~(np.linalg.norm(parts, axis=1) <= radii))
 
-    scale = np.maximum(np.abs(values).max(axis=1), np.finfo(float).tiny)
+    scale = np.maximum(np.abs(values).max(axis=1), 1e-30)
     low, high = np.log(1e-12 / scale), np.log(1e18 / scale)
     whole = at(np.exp(high))
     if not too_far(whole).any():

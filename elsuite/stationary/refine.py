@@ -11,7 +11,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
 from elsuite.stationary.model import LocalModel, local_model
 from elsuite.stationary.results import Refinement
-from elsuite.stationary.walk import Limits, Rule, walk, walk_limits
+from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
 
 __all__ = ["refine_transition_state", "refine_transition_states", "search_from_minimum"]
 
@@ -49,17 +49,19 @@ class EigenvectorFollowing(Rule):
         parts *= np.minimum(1.0, radii / np.maximum(lengths, np.finfo(float).tiny))[:, None]
         return parts, model.vectors[rows, :, mode] * sense[:, None]
 
-    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
-        """Return whether the foretold change of gradient was right at all."""
-        return np.asarray(ratio < 1.0)
-
-    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
-        """Return the change of gradient that was foretold, or a tenth of the gradient where that is more.
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+        """Return the gradient not foretold, relative to its change, or to a tenth of the gradient if that is more.
 
         A mode that is about to turn over has no curvature, and foretells no change.
         """
-        change, gradient = (np.linalg.norm(rows, axis=1) for rows in (foretold, old.gradients))
-        return np.asarray(np.maximum(change, 0.1 * gradient))
+        change = np.linalg.norm(np.einsum("npm,nm->np", old.images, parts), axis=1)
+        gradient = np.linalg.norm(old.gradients, axis=1)
+        size = np.maximum(np.maximum(change, 0.1 * gradient), np.finfo(float).tiny)
+        return np.asarray(surprise(old, new, parts) / size)
+
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+        """Return whether the foretold change of gradient was right at all."""
+        return np.asarray(misfit < 1.0)
 
 
 def _bounded_newton(slopes: Array, values: Array) -> Array:

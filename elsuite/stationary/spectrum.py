@@ -80,15 +80,19 @@ def hessian_spectrum(
             landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance)
         )
     counter = [0]
-    operator = _deflated(hessian_operator(landscape, position), modes, counter)
+    operator = hessian_operator(landscape, position)
     start = np.random.default_rng(seed).standard_normal(size)
     start -= modes @ (modes.T @ start)
-    high, high_vectors = _lanczos(operator, "LA", n_highest, start, tolerance)
-    low, low_vectors = _lanczos(operator, "SA", n_lowest + extra, start, tolerance)
+    above = _size(_deflated(operator, modes, 0.0, counter), start) if modes.size else 0.0
+    high, high_vectors = _lanczos(
+        _deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance
+    )
+    lower = _deflated(operator, modes, above, counter)
+    low, low_vectors = _lanczos(lower, "SA", n_lowest + extra, start, tolerance)
     low, low_vectors = _without_smallest(low, low_vectors, extra)
     values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
     residuals = np.array(
-        [np.linalg.norm(operator.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)]
+        [np.linalg.norm(lower.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)]
     )
     return _spectrum(values, vectors, residuals, (len(low), tolerance, counter[0]))
 
@@ -122,16 +126,25 @@ def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
     return values[:, :-n_modes], vectors[:, :, :-n_modes]
 
 
-def _deflated(operator: LinearOperator, modes: Array, counter: list[int]) -> LinearOperator:
-    """Return the operator between projections that take the zero modes out; they get the eigenvalue 0."""
+def _deflated(operator: LinearOperator, modes: Array, value: float, counter: list[int]) -> LinearOperator:
+    """Return the operator between projections that take the zero modes out; they get the eigenvalue given."""
 
     def multiply(vector: Array) -> Array:
         counter[0] += 1
         vector = np.ravel(vector)
-        product = operator.matvec(vector - modes @ (modes.T @ vector))
-        return np.asarray(product - modes @ (modes.T @ product))
+        parts = modes.T @ vector
+        product = operator.matvec(vector - modes @ parts)
+        return np.asarray(product - modes @ (modes.T @ product - value * parts))
 
     return LinearOperator(operator.shape, matvec=multiply, dtype=np.float64)
+
+
+def _size(operator: LinearOperator, start: Array) -> float:
+    """Return a number above all eigenvalues in absolute value, by a few power iterations."""
+    vector = start
+    for _ in range(10):
+        vector = operator.matvec(vector / max(float(np.linalg.norm(vector)), np.finfo(float).tiny))
+    return 4.0 * float(np.linalg.norm(vector)) + 1.0
 
 
 def _lanczos(

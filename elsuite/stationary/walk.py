@@ -6,6 +6,7 @@ needs to be known.
 """
 
 import abc
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
 from elsuite.stationary.results import StationaryOutcome
 
-__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "walk", "walk_limits"]
+__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "surprise", "walk", "walk_limits"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -70,7 +71,7 @@ class Limits:
 
     max_steps: int = 300
     first_radius: float = 0.05
-    largest_radius: float = 1.0
+    largest_radius: float = math.inf
     step_tolerance: float = 1e-10
     gradient_tolerance: float = 1e-11
     zero_tolerance: float = 1e-8
@@ -112,12 +113,18 @@ class Rule(abc.ABC):
         """Return the components of the steps along the model's vectors, (n, m), and the directions followed, (n, P)."""
 
     @abc.abstractmethod
-    def accepts(self, old: LocalModel, new: LocalModel, ratio: Array) -> Flags:
-        """Return which steps are taken, (n,); `ratio` is the error of the foretold gradient by `relative`."""
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+        """Return how wrong the model was about a step, (n,): the radius grows under 0.3 and shrinks over 0.5."""
 
     @abc.abstractmethod
-    def relative(self, old: LocalModel, new: LocalModel, foretold: Array) -> Array:
-        """Return the norm, (n,), that the error is compared with; `foretold` is the change of gradient, (n, P)."""
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+        """Return which steps are taken, (n,)."""
+
+
+def surprise(old: LocalModel, new: LocalModel, parts: Array) -> Array:
+    """Return the norm of the gradient that the model did not foretell, shape (n,)."""
+    foretold = np.einsum("npm,nm->np", old.images, parts)
+    return np.asarray(np.linalg.norm(new.gradients - old.gradients - foretold, axis=1))
 
 
 def walk_limits(landscape: Landscape, limits: Limits) -> Limits:
@@ -169,14 +176,13 @@ def _advanced(
     old, radii = chosen(state.model, going), state.radii[going]
     parts, guides = rule.steps(old, radii, state.guides[going])
     steps = np.einsum("npm,nm->np", old.vectors, parts)
-    foretold = np.einsum("npm,nm->np", old.images, parts)
     trials = state.points[going] + steps
     new = local_model(landscape, trials, guides)
-    error = np.linalg.norm(new.gradients - old.gradients - foretold, axis=1)
-    ratio = error / np.maximum(rule.relative(old, new, foretold), np.finfo(float).tiny)
-    taken = new.finite & rule.accepts(old, new, ratio)
+    with np.errstate(invalid="ignore", over="ignore"):  # a step into the infinite is refused
+        misfit = rule.misfit(old, new, parts)
+        taken = new.finite & rule.accepts(old, new, misfit)
     lengths = np.linalg.norm(steps, axis=1)
-    radii = np.where(ratio < 0.3, np.maximum(radii, 2 * lengths), np.where(ratio > 0.5, lengths / 2, radii))
+    radii = np.where(misfit < 0.3, np.maximum(radii, 2 * lengths), np.where(misfit > 0.5, lengths / 2, radii))
     radii = np.where(taken, np.minimum(radii, limits.largest_radius), lengths / 4)
     points, follow, all_radii = state.points.copy(), state.guides.copy(), state.radii.copy()
     points[going[taken]], follow[going[taken]], all_radii[going] = trials[taken], guides[taken], radii
@@ -198,7 +204,8 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
     """Return the state with an outcome for every search that has ended."""
     model = state.model
     size = np.maximum(1.0, np.abs(state.points).max(axis=1, initial=0.0))
-    newton = np.linalg.norm(model.slopes / np.maximum(np.abs(model.values), np.finfo(float).tiny), axis=1)
+    with np.errstate(over="ignore"):  # without curvature Newton's step has no end
+        newton = np.linalg.norm(model.slopes / np.maximum(np.abs(model.values), np.finfo(float).tiny), axis=1)
     arrived = (newton <= limits.step_tolerance * size) | (
         np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance
     )
