@@ -61,7 +61,9 @@ def figures(path, n, rng):
     with open_database(path, mode="a") as database:
         for size, rounds in ((1, 15), (50, 7)):
             batches = [minima(size, 10**7 + database.n_minima + k * size, rng) for k in range(rounds)]
-            found[f"append {size}"] = seconds(lambda queue=batches, db=database: db.add(minima=queue.pop()), rounds)
+            found[f"append {size}"] = seconds(
+                lambda queue=batches, db=database: db.add(minima=queue.pop()), rounds
+            )
     found["open"] = seconds(lambda: open_database(path).close(), 5)
     with open_database(path) as database:
         ids = iter(rng.permutation(n)[:20].tolist())
@@ -69,7 +71,9 @@ def figures(path, n, rng):
 
     def scalars():
         with open_database(path) as fresh:
-            return [fresh.minima[name].values for name in ("energy", "set", "run", "outcome", "gradient_norm")]
+            return [
+                fresh.minima[name].values for name in ("energy", "set", "run", "outcome", "gradient_norm")
+            ]
 
     found["scalars"] = seconds(scalars, 3)
     return found
@@ -110,6 +114,8 @@ def test_scalars_of_many_paths(full, benchmark, tmp_path):
 
 def test_kills(full, benchmark, tmp_path):
     found = kill_rounds(tmp_path / "killed.elsuite", 100 if full else 2, seed=0)
-    print(f"\nwriter killed: rounds {found.rounds}, commits {found.commits}, lost {found.lost}, torn {found.torn}")
+    print(
+        f"\nwriter killed: rounds {found.rounds}, commits {found.commits}, lost {found.lost}, torn {found.torn}"
+    )
     benchmark.pedantic(lambda: None)
     assert (found.lost, found.torn) == (0, 0), found.problem
