@@ -27,10 +27,10 @@ BYTES_AT_ONCE = 2**28
 """Points of a path and their gradients are made in chunks of this size."""
 
 SMALLEST_SPREAD = 1e-300
-"""In place of a range of energies that is zero."""
+"""In place of a range of energies, or a length, that is zero."""
 
-ADAM_DECAYS = (0.9, 0.999)
-ADAM_FLOOR = 1e-8
+LENGTH_STEPS = 200
+"""Steps in which the length of a path is taken while it is searched."""
 
 
 class Objective(abc.ABC):
@@ -113,16 +113,21 @@ class Descent:
     n_steps : int
     learning_rate : float
         Step of a coefficient's components.
-    schedule : str
-        ``"constant"``, or ``"cosine"``: down to zero along half a cosine.
-    optimizer : str
-        ``"adam"``, or ``"momentum"``: gradient steps with momentum 0.9.
+    schedule : {"constant", "cosine"}
+        Of the learning rate: as it is, or down to zero along half a cosine.
+    optimizer : {"adam", "momentum"}
+        Adam, or gradient steps with momentum 0.9.
+    second_decay : float
+        Of Adam's mean squared gradients; that of its mean gradients is 0.9.
     n_points : int
         Points of the fixed grid from 0 to 1.
     points_per_step : int, optional
         Random points of a step, one in each of as many equal parts of [0, 1], in place of the grid.
     images_per_step : int, optional
-        Random samples of a step, on landscapes over data; all by default.
+        Random samples at each of a step's points, on landscapes over data; all by default.
+    by_length : bool
+        Random points in equal parts of the path's current length in place of equal parts of t, so that a path
+        gains nothing by rushing over a ridge.
     """
 
     objective: Objective
@@ -130,9 +135,11 @@ class Descent:
     learning_rate: float
     schedule: Literal["constant", "cosine"] = "constant"
     optimizer: Literal["adam", "momentum"] = "adam"
+    second_decay: float = 0.999
     n_points: int = 51
     points_per_step: int | None = None
     images_per_step: int | None = None
+    by_length: bool = False
 
 
 @dataclass(frozen=True)
@@ -157,20 +164,21 @@ class Descended:
 
 def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch.Generator) -> Descended:
     """Lower the objective over the coefficients of `path`; the generator draws points and samples."""
-    coefficients = path.coefficients.clone()
-    step = _OPTIMIZERS[descent.optimizer]()
+    spanning = torch.vstack([path.start, path.end, path.coefficients])
+    coefficients = spanning[2:]
+    chord = _chord(path)
+    step = _OPTIMIZERS[descent.optimizer](descent)
     spent = 0.0
+    next_weights = _sampler(path, descent, generator)
     for done in range(descent.n_steps):
-        t = _step_points(descent, generator)
+        weights = next_weights(spanning)
         shown, share = _step_landscape(landscape, descent, generator)
-        current = replace(path, coefficients=coefficients)
-        energies, gradient = path_gradient(current, shown, t.to(landscape.device), descent.objective)
-        spent += share * len(t)
+        energies, gradient = _gradient(shown, weights, spanning, (descent.objective, chord))
+        spent += share * len(weights)
         # One check for both: a sum over all is not finite if any is not.
         if not math.isfinite(float(energies.sum() + gradient.sum())):
-            return Descended(current, False, done, spent)
-        rate = descent.learning_rate * _schedule(descent.schedule, done / descent.n_steps)
-        coefficients = coefficients - rate * step(gradient)
+            return Descended(replace(path, coefficients=coefficients), False, done, spent)
+        coefficients -= step(gradient, descent.learning_rate * _schedule(descent, done))
     return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
 
 
@@ -184,25 +192,40 @@ def path_gradient(path: Path, landscape: Landscape, t: Tensor, objective: Object
     with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
     spanning points S (both ends and the coefficients): two matrix products, whatever n and K are.
     """
-    bows = path.basis.values(t).to(path.start)
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    weights = torch.column_stack([(1 - t).to(bows), t.to(bows), bows])
-    # The basis vanishes at the ends: their energies count, their gradients do not.
-    energies, gradient = _accumulate(landscape, weights, spanning, objective)
-    smoothness = objective.smoothness_at(energies, float(torch.linalg.vector_norm(path.end - path.start)))
-    if smoothness:
-        steps = torch.diff(weights, dim=0)
-        gradient = gradient + 2 * smoothness * (steps[:, 2:].T @ steps) @ spanning
-    return energies, gradient
+    return _gradient(landscape, _weights(path, t), spanning, (objective, _chord(path)))
 
 
-def stratified(n_points: int, generator: torch.Generator) -> Tensor:
-    """Return ascending random t, one uniform in each of `n_points` equal parts of [0, 1]."""
-    jitter = torch.rand(n_points, generator=generator, dtype=torch.float64)
+def stratified(n_points: int, n_steps: int, generator: torch.Generator) -> Tensor:
+    """Return ascending random t, shape (n_steps, n_points), uniform in each of `n_points` equal parts."""
+    jitter = torch.rand(n_steps, n_points, generator=generator, dtype=torch.float64)
     return (torch.arange(n_points, dtype=torch.float64) + jitter) / n_points
 
 
-def _accumulate(
+def _chord(path: Path) -> float:
+    return float(torch.linalg.vector_norm(path.end - path.start))
+
+
+def _weights(path: Path, t: Tensor) -> Tensor:
+    """Return the weights of the spanning points in the path's points at `t`."""
+    t = t.to(path.start.device)
+    return torch.column_stack([1 - t, t, path.basis.values(t)]).to(path.start)
+
+
+def _gradient(
+    landscape: Landscape, weights: Tensor, spanning: Tensor, terms: tuple[Objective, float]
+) -> tuple[Tensor, Tensor]:
+    """Return energies and the gradient; `terms` are the objective and the chord that its smoothness refers to."""
+    objective, chord = terms
+    energies, gradient = _energy_term(landscape, weights, spanning, objective)
+    smoothness = objective.smoothness_at(energies, chord)
+    if smoothness:
+        steps = torch.diff(weights, dim=0)
+        gradient += 2 * smoothness * (steps[:, 2:].T @ steps) @ spanning
+    return energies, gradient
+
+
+def _energy_term(
     landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective
 ) -> tuple[Tensor, Tensor]:
     bows = weights[:, 2:]
@@ -210,64 +233,97 @@ def _accumulate(
     if len(weights) <= size:
         energies, gradients = landscape.energy_and_gradient(weights @ spanning)
         return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
-    chunks = [weights[i : i + size] for i in range(0, len(weights), size)]
+    chunks = torch.split(weights, size)
     # Two passes: the slopes of some objectives need all energies first.
     energies = torch.cat([landscape.energy(chunk @ spanning) for chunk in chunks])
-    factors = (bows * objective.slopes(energies).to(bows)[:, None]).split(size)
+    factors = torch.split(bows * objective.slopes(energies).to(bows)[:, None], size)
     gradient = torch.zeros_like(spanning[2:])
     for chunk, factor in zip(chunks, factors, strict=True):
         gradient += factor.T @ landscape.energy_and_gradient(chunk @ spanning)[1]
     return energies, gradient
 
 
-def _step_points(descent: Descent, generator: torch.Generator) -> Tensor:
-    if descent.points_per_step is None:
-        return torch.linspace(0, 1, descent.n_points, dtype=torch.float64)
-    return stratified(descent.points_per_step, generator)
+def _sampler(path: Path, descent: Descent, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return what makes, step by step, the weights of the spanning points in the step's points."""
+    n_points, n_steps = descent.points_per_step, descent.n_steps
+    if n_points is None:
+        grid = _weights(path, torch.linspace(0, 1, descent.n_points, dtype=torch.float64))
+        return lambda spanning: grid
+    parts = stratified(n_points, n_steps, generator)
+    if descent.by_length:
+        fine = torch.linspace(0, 1, LENGTH_STEPS + 1, dtype=torch.float64, device=path.start.device)
+        steps = torch.diff(_weights(path, fine).double(), dim=0)
+        rows = iter(parts.to(fine))
+        return lambda spanning: _weights(path, _at_shares(next(rows), fine, steps, spanning))
+    # All steps in one go: for small landscapes, what a step does besides its gradient is half of its time.
+    every = iter(torch.split(_weights(path, parts.flatten()), n_points))
+    return lambda spanning: next(every)
+
+
+def _at_shares(shares: Tensor, fine: Tensor, steps: Tensor, spanning: Tensor) -> Tensor:
+    """Return the t at which the path has gone the given shares of its length."""
+    gram = (spanning @ spanning.T).double()
+    lengths = ((steps @ gram) * steps).sum(1).clamp(min=0).sqrt()
+    gone = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    if not gone[-1] > 0:
+        return shares
+    wanted = shares * gone[-1]
+    k = torch.searchsorted(gone, wanted).clamp(1, LENGTH_STEPS) - 1
+    return fine[k] + (wanted - gone[k]) / lengths[k].clamp(min=SMALLEST_SPREAD) * (fine[1] - fine[0])
 
 
 def _step_landscape(
     landscape: Landscape, descent: Descent, generator: torch.Generator
 ) -> tuple[Landscape, float]:
-    """Return the landscape of one step, and the share of the data that it looks at."""
+    """Return the landscape of one step, and the share of the data that each of its points looks at."""
     n_images = descent.images_per_step
     if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
         return landscape, 1.0
-    indices = torch.randint(landscape.n_samples, (n_images,), generator=generator)
+    # Each point has samples of its own: their noise averages out over the points.
+    shape = (descent.points_per_step or descent.n_points, n_images)
+    indices = torch.randint(landscape.n_samples, shape, generator=generator)
     return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
 
 
-def _schedule(name: str, progress: float) -> float:
-    return 0.5 + 0.5 * math.cos(math.pi * progress) if name == "cosine" else 1.0
+def _schedule(descent: Descent, step: int) -> float:
+    return 0.5 + 0.5 * math.cos(math.pi * step / descent.n_steps) if descent.schedule == "cosine" else 1.0
 
 
-def _adam() -> Callable[[Tensor], Tensor]:
-    """Return a function from gradients, in the order of the steps, to Adam's directions."""
-    first: Tensor | float = 0.0
-    second: Tensor | float = 0.0
-    count = 0
-    a, b = ADAM_DECAYS
+class _Adam:
+    """Adam (Kingma and Ba 2015): called with the gradients in turn, returns what to subtract."""
 
-    def direction(gradient: Tensor) -> Tensor:
-        nonlocal first, second, count
-        count += 1
-        first = a * first + (1 - a) * gradient
-        second = b * second + (1 - b) * gradient**2
-        return (first / (1 - a**count)) / ((second / (1 - b**count)).sqrt() + ADAM_FLOOR)
+    decay = 0.9
+    floor = 1e-8
 
-    return direction
+    def __init__(self, descent: Descent) -> None:
+        self.second_decay = descent.second_decay
+        self.count = 0
 
-
-def _momentum(decay: float = 0.9) -> Callable[[Tensor], Tensor]:
-    """Return a function from gradients, in the order of the steps, to their decaying sums."""
-    total: Tensor | float = 0.0
-
-    def direction(gradient: Tensor) -> Tensor:
-        nonlocal total
-        total = decay * total + gradient
-        return total
-
-    return direction
+    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
+        if not self.count:
+            self.first, self.second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+        self.count += 1
+        self.first.lerp_(gradient, 1 - self.decay)
+        self.second.mul_(self.second_decay).addcmul_(gradient, gradient, value=1 - self.second_decay)
+        scale = math.sqrt(1 - self.second_decay**self.count)
+        denominator = self.second.sqrt().div_(scale).add_(self.floor)
+        return self.first.div(denominator).mul_(rate / (1 - self.decay**self.count))
 
 
-_OPTIMIZERS = {"adam": _adam, "momentum": _momentum}
+class _Momentum:
+    """Gradient steps with momentum."""
+
+    decay = 0.9
+
+    def __init__(self, descent: Descent) -> None:
+        self.total: Tensor | None = None
+
+    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
+        self.total = gradient if self.total is None else self.total.mul_(self.decay).add_(gradient)
+        return rate * self.total
+
+
+_OPTIMIZERS: dict[str, Callable[[Descent], Callable[[Tensor, float], Tensor]]] = {
+    "adam": _Adam,
+    "momentum": _Momentum,
+}

@@ -1,19 +1,27 @@
 """Heights of a path on a surface: the maximum over points, and refined over continuous t (`measure`)."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path
 
-__all__ = ["Heights", "measure", "path_length"]
+__all__ = ["Heights", "arc_lengths", "measure", "path_length"]
 
 Vector = NDArray[np.float64]
 SMALLEST_INTERVAL = 1e-6
 """Intervals of t shorter than this are not divided: float32 ends there."""
+
+LONGEST_STEP = 1.5
+"""Of the path between points of the first look, in units of its length over their number."""
+
+FINE_STEPS = 20
+"""Steps of a point's interval in which lengths are taken."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,9 @@ def measure(
 ) -> Heights:
     r"""Return the heights of `path` on the surface that `landscape` shows.
 
-    Between neighboring points the energy is bounded by the lines through the points next to them, which is
-    exact where the curve of energies is concave, as it is around a maximum:
+    Where the path goes further between two points of the profile than 1.5 times the mean, points are added at
+    equal steps of its length. Between neighboring points the energy is bounded by the lines through the points
+    next to them, which is exact where the curve of energies is concave, as it is around a maximum:
 
     .. math:: E(t) \le \min[E_i + s_{i-1} (t - t_i),\; E_{i+1} - s_{i+1} (t_{i+1} - t)]
 
@@ -96,9 +105,11 @@ def measure(
         raise ValueError(f"n_points is {n_points}, but a profile needs at least 3 points")
     t = np.linspace(0.0, 1.0, n_points)
     profile = _energies(path, landscape, t)
-    relative = tolerance if tolerance is not None else (1e-8 if path.start.dtype == torch.float64 else 1e-5)
-    allowed = max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))
-    t, energies, resolution = _refine(path, landscape, (t, profile, allowed, max_evaluations))
+    more = _long_steps(path, t)
+    t, energies = _merged((t, profile), (more, _energies(path, landscape, more)))
+    t, energies, resolution = _refine(
+        path, landscape, (t, energies, _allowed(profile, tolerance, path), max_evaluations)
+    )
     top = int(np.argmax(energies))  # the first NaN, if there is one
     return Heights(
         height=float(profile.max()),
@@ -110,17 +121,44 @@ def measure(
     )
 
 
-def path_length(path: Path, n_points: int = 101) -> float:
-    """Return the Euclidean length of `path`, as the polygon through `n_points` equally spaced t."""
-    weights = torch.linspace(0, 1, n_points, dtype=torch.float64, device=path.start.device)
-    bows = torch.diff(path.basis.values(weights), dim=0)
-    steps = torch.column_stack([torch.full((n_points - 1, 1), 1 / (n_points - 1), dtype=bows.dtype), bows])
-    spanning = torch.vstack([path.end - path.start, path.coefficients]).double()
-    gram = spanning @ spanning.T
-    return float(((steps @ gram) * steps).sum(dim=1).clamp(min=0).sqrt().sum())
+def path_length(path: Path) -> float:
+    """Return the Euclidean length of `path`, as a polygon of a thousand sides."""
+    return float(arc_lengths(path, torch.linspace(0, 1, 1001, dtype=torch.float64))[-1])
+
+
+def arc_lengths(path: Path, t: Tensor) -> Tensor:
+    """Return the lengths of `path` from the first of `t`, ascending, to each, as a polygon through all of them."""
+    t = t.to(path.start.device, torch.float64)
+    steps = torch.diff(torch.column_stack([t, path.basis.values(t)]), dim=0)
+    spanning = torch.vstack([(path.end - path.start)[None], path.coefficients]).double()
+    squares = ((steps @ (spanning @ spanning.T)) * steps).sum(1)
+    return torch.cat([squares.new_zeros(1), squares.clamp(min=0).sqrt().cumsum(0)])
+
+
+def _long_steps(path: Path, t: Vector) -> Vector:
+    """Return t that divide the intervals in which the path goes far: there it may pass a narrow ridge unseen."""
+    fine = np.linspace(0.0, 1.0, FINE_STEPS * (len(t) - 1) + 1)
+    lengths = arc_lengths(path, torch.as_tensor(fine)).cpu().numpy()
+    at = lengths[::FINE_STEPS]
+    longest = LONGEST_STEP * at[-1] / (len(t) - 1)
+    n_parts = np.ceil(np.diff(at) / longest).clip(1) if longest > 0 else np.ones(len(t) - 1)
+    new = [
+        np.linspace(a, b, int(n) + 1)[1:-1] for a, b, n in zip(at[:-1], at[1:], n_parts, strict=True) if n > 1
+    ]
+    return _representable(np.interp(np.concatenate(new), lengths, fine)) if new else t[:0]
+
+
+def _allowed(profile: Vector, tolerance: float | None, path: Path) -> float:
+    """Return the tolerance as an energy, not under the rounding of the energies."""
+    if not np.isfinite(profile).all():
+        return math.nan
+    relative = tolerance if tolerance is not None else (1e-8 if path.start.dtype == torch.float64 else 1e-5)
+    return max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))
 
 
 def _energies(path: Path, landscape: Landscape, t: Vector) -> Vector:
+    if not t.size:
+        return t
     points = path.points(torch.as_tensor(t, device=path.start.device))
     return landscape.energy(points).detach().cpu().numpy().astype(np.float64)
 
@@ -136,15 +174,24 @@ def _refine(
         divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL)
         if not divide.any() or len(t) >= limit:
             return t, energies, max(0.0, float(hidden.max()))
-        new = np.unique(np.append(meeting[divide], _parabola_top(t, energies)).astype(np.float32)).astype(
-            np.float64
-        )
+        new = _representable(np.append(meeting[divide], _parabola_top(t, energies)))
         new = new[~np.isin(new, t)]
         if not new.size:
             return t, energies, max(0.0, float(hidden.max()))
-        order = np.argsort(np.append(t, new), kind="stable")
-        t, energies = np.append(t, new)[order], np.append(energies, _energies(path, landscape, new))[order]
-    return t, energies, float("nan")
+        t, energies = _merged((t, energies), (new, _energies(path, landscape, new)))
+    return t, energies, math.nan
+
+
+def _representable(t: Vector) -> Vector:
+    """Return `t` rounded to float32, so that a network's path has a point at exactly each, ascending and once."""
+    return np.unique(t.astype(np.float32)).astype(np.float64)
+
+
+def _merged(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
+    """Return two curves of t and energies as one, in ascending t."""
+    t, energies = np.append(one[0], other[0]), np.append(one[1], other[1])
+    order = np.argsort(t, kind="stable")
+    return t[order], energies[order]
 
 
 def _concave_bounds(t: Vector, energies: Vector) -> tuple[Vector, Vector]:

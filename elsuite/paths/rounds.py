@@ -1,0 +1,130 @@
+"""Searches in rounds, each with twice the steps of the one before, until the height stops falling (`converge`)."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.minimizers.base import Outcome
+from elsuite.paths.base import Basis, Path, PathSearch
+from elsuite.paths.engine import Descended, Descent, SoftMaximum, descend
+from elsuite.paths.heights import Heights
+from elsuite.paths.search import Ledger, conclude
+
+__all__ = ["Plan", "converge"]
+
+RATE_DECAY = 0.5
+"""Learning rates of the rounds fall by this, as the noise that is left has to."""
+
+SHARPNESSES = (10.0, 50.0, 250.0)
+"""Of the soft maximum, one after the other, in a round on a surface without data."""
+
+STIFFNESS = 1e-3
+"""Of the soft maximum: measured on Muller-Brown and the four Gaussians, 0 lets paths wind, 0.1 cuts corners."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search in rounds goes.
+
+    Attributes
+    ----------
+    descent : Descent
+        The first round.
+    basis : callable
+        The basis of a round by its number from 0, which begins with that of the round before; None: the whole.
+    tolerance : float
+        Of the straight line's height above the higher end.
+    max_rounds : int
+    n_points : int
+        Points of the profile.
+    """
+
+    descent: Descent
+    basis: Callable[[int | None], Basis]
+    tolerance: float
+    max_rounds: int
+    n_points: int
+
+
+def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Generator) -> PathSearch:
+    """Play rounds until one ends the search, and return the lowest path seen.
+
+    It is ``converged`` when the refined height is no further above the higher end than the tolerance, or when a
+    round after the first lowered it by less than that; ``budget spent`` when the rounds are used up;
+    ``not a number`` when an energy or gradient is not finite.
+    """
+    ledger = Ledger()
+    heights = ledger.look(path, landscape, plan.n_points)
+    end = float(max(heights.profile[0], heights.profile[-1]))
+    if not math.isfinite(end):
+        return conclude(path, heights, ledger, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
+    best = (path, heights)
+    allowed = plan.tolerance * (heights.refined_height - end)
+    for number in range(plan.max_rounds):
+        if best[1].refined_height - end <= allowed:
+            message = f"at the higher end after {_rounds(number)}"
+            return conclude(*best, ledger, Outcome.CONVERGED, message)
+        descents = _play(path, landscape, plan, number, generator)
+        ledger.n_point_gradients += sum(d.n_point_gradients for d in descents)
+        path = descents[-1].path
+        if not descents[-1].finite:
+            message = f"an energy or gradient in round {number + 1} is not finite"
+            return conclude(*best, ledger, Outcome.NOT_A_NUMBER, message)
+        heights = ledger.look(path, landscape, plan.n_points)
+        fall = best[1].refined_height - heights.refined_height
+        best = _lower(best, (path, heights))
+        if number and fall <= allowed:
+            message = f"round {number + 1} lowered the height by {max(fall, 0.0):.2g}; the tolerance is {allowed:.2g}"
+            return conclude(*best, ledger, Outcome.CONVERGED, message)
+    if best[1].refined_height - end <= allowed:
+        return conclude(
+            *best, ledger, Outcome.CONVERGED, f"at the higher end after {_rounds(plan.max_rounds)}"
+        )
+    message = f"the height still fell in the last of {_rounds(plan.max_rounds)}"
+    return conclude(*best, ledger, Outcome.BUDGET_SPENT, message)
+
+
+def _rounds(number: int) -> str:
+    return f"{number} round{'' if number == 1 else 's'}"
+
+
+def _lower(one: tuple[Path, Heights], other: tuple[Path, Heights]) -> tuple[Path, Heights]:
+    return other if other[1].refined_height < one[1].refined_height else one
+
+
+def _play(
+    path: Path, landscape: Landscape, plan: Plan, number: int, generator: torch.Generator
+) -> list[Descended]:
+    """Return the descents of one round.
+
+    Noisy energies are lowered as a mean: going for their maximum was worse at equal cost. Where every energy is
+    exact there is no noise to average out, and the soft maximum is lowered instead, from blunt to sharp.
+    """
+    descent = replace(plan.descent, n_steps=plan.descent.n_steps * 2**number)
+    if isinstance(landscape, DataLandscape):
+        rate = descent.learning_rate * RATE_DECAY**number
+        path = _widened(path, plan.basis(number))
+        return [descend(path, landscape, replace(descent, learning_rate=rate), generator)]
+    path = _widened(path, plan.basis(None))
+    descents: list[Descended] = []
+    for sharpness in SHARPNESSES:
+        sharp = replace(
+            descent,
+            objective=SoftMaximum(sharpness, STIFFNESS),
+            points_per_step=plan.n_points,
+            by_length=True,
+        )
+        descents.append(descend(path, landscape, sharp, generator))
+        path = descents[-1].path
+        if not descents[-1].finite:
+            break
+    return descents
+
+
+def _widened(path: Path, basis: Basis) -> Path:
+    """Return the same curve in a basis that goes on where the path's own ends."""
+    new = path.coefficients.new_zeros(basis.n_terms - len(path.coefficients), len(path.start))
+    return replace(path, basis=basis, coefficients=torch.cat([path.coefficients, new]))
