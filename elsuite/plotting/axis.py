@@ -14,6 +14,7 @@ from matplotlib.ticker import (
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import EnergyScale, GapScale, LogScale
+from elsuite.plotting.log_gaps import LogGapScale
 
 __all__ = ["energy_axis", "scaled_axis", "value_norm", "wants_log"]
 
@@ -99,9 +100,18 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
     low, high : float
         Limits of the axis, energies.
     """
-    if isinstance(scale, LogScale):
+    if isinstance(scale, LogScale) or (isinstance(scale, LogGapScale) and not scale.gaps):
         _set(axis, "log", low, high)
         _log_ticks(axis, float(np.log10(high / low)))
+    elif isinstance(scale, LogGapScale):
+        # Without the floor: the axis goes on below the lowest energy.
+        unbounded = LogGapScale(LogScale(), scale.compressed)
+        _set(axis, "function", low, high, functions=(unbounded.forward, unbounded.inverse))
+        axis.set_major_locator(FixedLocator(_apart(scale, low, high)))
+        axis.set_minor_locator(FixedLocator([float(tick) for tick in scale.minor_ticks(low, high)]))
+        axis.set_major_formatter(FuncFormatter(_power_of_ten))
+        axis.set_minor_formatter(NullFormatter())
+        _mark_breaks(axis, unbounded, low, high)
     elif isinstance(scale, GapScale) and scale.gaps:
         _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
         axis.set_major_locator(FixedLocator(_apart(scale, low, high)))
@@ -123,7 +133,7 @@ def _apart(scale: EnergyScale, low: float, high: float) -> list[float]:
     return kept
 
 
-def _mark_breaks(axis: Axis, scale: GapScale, low: float, high: float) -> None:
+def _mark_breaks(axis: Axis, scale: GapScale | LogGapScale, low: float, high: float) -> None:
     """Put a break mark on the axis in the middle of each compressed gap."""
     bottom, top = scale.forward([low, high])
     for gap in scale.gaps:
@@ -153,6 +163,11 @@ def _log_ticks(axis: Axis, decades: float) -> None:
         axis.set_minor_formatter(FuncFormatter(_short_number))
         subs = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8) if decades < 0.6 else (0.2, 0.3, 0.5, 0.7)
         axis.set_minor_locator(LogLocator(subs=subs if decades < 1 else (0.2, 0.5), numticks=30))
+
+
+def _power_of_ten(value: float, _position: int | None = None) -> str:
+    power = round(float(np.log10(value)))
+    return f"$10^{{{power}}}$" if np.isclose(value, 10.0**power, rtol=1e-6) else _short_number(value)
 
 
 def _short_number(value: float, _position: int | None = None) -> str:

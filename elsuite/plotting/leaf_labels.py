@@ -30,9 +30,8 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
     """
     if not names and not ringed:
         return
-    figure_of(
-        ax
-    ).draw_without_rendering()  # the layout engine moves the axes: room is known only after it ran
+    # The layout engine moves the axes: room is known only after it ran.
+    figure_of(ax).draw_without_rendering()
     energies = layout.scale.inverse(layout.y)
     if ringed:
         rows = list(ringed)
@@ -40,6 +39,7 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
             layout.x[rows], energies[rows], s=46, facecolor="none", edgecolor=INK, linewidth=1.0, zorder=5,
             label="_highlight",
         )  # fmt: skip
+    _make_room(ax, energies, {**names, **ringed})
     boxes = _free_boxes(ax, layout, energies, names, ringed)
     for leaf in boxes:
         text = ax.annotate(
@@ -49,7 +49,6 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
         )  # fmt: skip
         if leaf in ringed:
             text.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
-    _make_room(ax, layout, energies, [ringed.get(leaf, names.get(leaf, "")) for leaf in boxes], boxes)
 
 
 def _free_boxes(
@@ -70,7 +69,7 @@ def _free_boxes(
         text = ringed.get(leaf, names.get(leaf, ""))
         x, y = ends[leaf]
         box = np.array(
-            [x - 0.5 * FONT_SIZE, x + 0.5 * FONT_SIZE, y - 4 - 0.62 * FONT_SIZE * len(text), y - 4]
+            [x - 0.6 * FONT_SIZE, x + 0.6 * FONT_SIZE, y - 4 - 0.65 * FONT_SIZE * len(text), y - 3]
         )
         near = (np.abs(ends[:, 0] - x) < 0.5 * FONT_SIZE) & (ends[:, 1] < box[3])
         near[leaf] = False
@@ -83,18 +82,15 @@ def _free_boxes(
     return placed
 
 
-def _make_room(
-    ax: Axes, layout: TreeLayout, energies: NDArray[np.float64], texts: list[str], leaves: list[int]
-) -> None:
+def _make_room(ax: Axes, energies: NDArray[np.float64], texts: Mapping[int, str]) -> None:
     """Lower the axis' lower limit until the lowest text lies inside."""
-    if not leaves:
-        return
     height = ax.get_window_extent().height * 72 / ax.figure.dpi
-    low, high = layout.scale.forward(list(ax.get_ylim()))
-    lengths = np.array([6 + 0.62 * FONT_SIZE * len(text) for text in texts])
-    drawn = layout.scale.forward(energies[leaves])
+    scale = ax.yaxis.get_transform()
+    low, high = scale.transform(np.array(ax.get_ylim()))
+    lengths = np.array([6 + 0.65 * FONT_SIZE * len(text) for text in texts.values()])
+    drawn = scale.transform(energies[list(texts)])
     # Find the lower limit b with (drawn - b) * height / (high - b) >= length for every text.
     share = np.minimum(lengths / height, 0.6)
     lowest = float(((drawn - share * high) / (1 - share)).min())
     if lowest < low:
-        ax.set_ylim(bottom=float(layout.scale.inverse([lowest])[0]))
+        ax.set_ylim(bottom=float(scale.inverted().transform(np.array([lowest]))[0]))

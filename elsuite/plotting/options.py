@@ -23,8 +23,8 @@ class FigureOptions:
     order : str
         Order of the leaves: "centered", "energy", "size", or a column of the minima whose numbers order them.
     scale : str
-        Energy axis: "auto" (logarithmic where positive energies span more than a factor of 30), "linear", "log",
-        "compressed" (empty gaps are shrunk).
+        Energy axis: "auto" (logarithmic where positive energies span more than a factor of 30, and compressed
+        where one gap takes 0.4 of it), "linear", "log", "compressed" (empty gaps are shrunk, with break marks).
     shape : str
         Lines of a disconnectivity graph: "rectangular" or "sloped".
     levels : int or None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,10 +14,12 @@ from elsuite.analysis import (
     Clustering,
     DisconnectivityTree,
     Embedding,
+    EnergyScale,
     Trimmed,
     barrier_dissimilarity,
     cluster_minima,
     disconnectivity_tree,
+    energy_scale,
     euclidean_dissimilarity,
     kernel_pca,
     lowest_minima,
@@ -32,6 +34,7 @@ from elsuite.analysis.energy_scale import ScaleName
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
+from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.profile import Profile
 from elsuite.plotting.style import SetStyle, new_figure, set_styles, shown
@@ -47,6 +50,8 @@ DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
 # Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
 MOST_MAPPED = 20_000
 MOST_COMPARED = 4_000
+WIDE_GAP = 0.4
+"""An empty range that takes more of a logarithmic axis is compressed."""
 LOSSES = {
     "autoencoder": "mean squared error",
     "fcp": "cross-entropy",
@@ -205,19 +210,18 @@ class View:
             raise ValueError("nothing is left to draw: the trims hide all minima")
         return tree, "; ".join(note for note in notes if note)
 
-    def scale(self, tree: DisconnectivityTree) -> ScaleName:
-        """Return the energy scale that the options ask for, as `tree_layout` calls it."""
-        allowed: dict[str, ScaleName] = {
-            "linear": "linear",
-            "log": "log",
-            "compressed": "gaps",
-            "gaps": "gaps",
-        }
-        if self.options.scale == "auto":
-            return "log" if wants_log(tree.tree.heights) else "linear"
-        if self.options.scale not in allowed:
-            raise ValueError(f"no scale '{self.options.scale}'; there are auto, linear, log, compressed")
-        return allowed[self.options.scale]
+    def scale(self, tree: DisconnectivityTree) -> EnergyScale:
+        """Return the energy scale that the options ask for, of all energies of the tree."""
+        name, energies = self.options.scale, tree.tree.heights
+        if name == "auto":
+            name = "linear"
+            if wants_log(energies):
+                name = "compressed" if largest_empty_share(energies) > WIDE_GAP else "log"
+        if name == "compressed":
+            return log_gap_scale(energies) if wants_log(energies) else energy_scale("gaps", energies)
+        if name not in {"linear", "log"}:
+            raise ValueError(f"no scale '{name}'; there are auto, linear, log, compressed")
+        return energy_scale(cast(ScaleName, name), energies)
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column of the chosen minima, one value each; "energy" is that of the chosen surface."""

@@ -31,13 +31,27 @@ const CONFIG = {
 };
 
 // A log axis of several decades has a tick for each power of ten, and no figures between.
-function energyAxis(s, log, low, high) {
-  const title = { text: plain(s.label) };
-  if (!(high > low)) return { type: log ? "log" : "linear", title };
-  if (!log) return { type: "linear", title, range: [low, high] };
-  const decades = Math.log10(high / low);
-  return { type: "log", title, range: [Math.log10(low), Math.log10(high)], dtick: decades > 2 ? Math.ceil(decades / 8) : undefined };
+function energyAxis(s, log, range) {
+  const decades = range[1] - range[0];
+  return { type: log ? "log" : "linear", title: { text: plain(s.label) }, range, dtick: log && decades > 2 ? Math.ceil(decades / 8) : undefined };
 }
+
+// An axis whose empty decades are left out has its ticks where the powers of ten are drawn.
+function compressedAxis(s) {
+  const { from } = s.compressed;
+  const powers = [];
+  for (let power = Math.floor(Math.log10(s.low)) - 1; power <= Math.log10(s.high) + 1; power++) {
+    const inGap = from.some((edge, k) => k % 2 === 0 && power > edge && power < from[k + 1]);
+    if (!inGap && (!powers.length || s.lift(10 ** power) - s.lift(10 ** powers[powers.length - 1]) > 0.05 * (s.range[1] - s.range[0]))) powers.push(power);
+  }
+  return {
+    type: "linear", title: { text: plain(s.label) }, range: s.range, tickvals: powers.map((power) => s.lift(10 ** power)),
+    ticktext: powers.map((power) => (power === 0 ? "1" : power === 1 ? "10" : `10<sup>${String(power).replace("-", "−")}</sup>`)),
+  };
+}
+
+// The middles of what the axis leaves out, as drawn.
+const breaks = (s) => (s.compressed ? s.compressed.to.filter((_, k) => k % 2 === 0).map((low, k) => (low + s.compressed.to[2 * k + 1]) / 2) : []);
 
 // Markers at the places of some minima, a trace for each set and group: symbols say the set, colors the group.
 function markerTraces(ids, x, y, groupOf, colors) {
@@ -70,10 +84,10 @@ function drawGraph() {
   const margin = Math.max(0.6, 0.02 * last);
   const layout = baseLayout({
     xaxis: { range: [-margin, last + margin], showticklabels: false, showline: false, ticks: "", title: { standoff: 6, text: words + parts } },
-    yaxis: energyAxis(s, s.log, s.bottom, s.top), uirevision: `graph ${state.surface}`,
+    yaxis: s.compressed ? compressedAxis(s) : energyAxis(s, s.log, s.range), uirevision: `graph ${state.surface}`,
   });
   const { groups, colors } = state.grouping;
-  const shown = markerTraces(s.ids, s.x, s.heights, (id) => groups[s.leafOf[id]], colors);
+  const shown = markerTraces(s.ids, s.x, s.compressed ? s.drawn : s.heights, (id) => groups[s.leafOf[id]], colors);
   Plotly.react("graph", shown, layout, CONFIG);
   if (!layers.graph) layers.graph = addLayers(byId("graph"), graphLines, graphSelection);
   layers.graph("all");
@@ -81,19 +95,19 @@ function drawGraph() {
 
 function graphLines(context, given) {
   const { common, colors } = state.grouping;
-  drawBranches(context, given, surface(), common, colors, NEUTRAL, surface().top);
+  drawBranches(context, given, surface(), common, colors, NEUTRAL);
 }
 
 function graphSelection(given, inside) {
   const s = surface();
-  const at = (id) => [s.x[s.leafOf[id]], s.heights[s.leafOf[id]], String(id)];
+  const at = (id) => [s.x[s.leafOf[id]], s.drawn[s.leafOf[id]], String(id)];
   const known = (id) => s.leafOf[id] >= 0;
   const line = (state.connection ? state.connection.nodes : []).map((node) => {
     const above = s.parents[node];
-    return [[s.x[node], s.heights[node]], [s.x[node], s.heights[above]], [s.x[above], s.heights[above]]];
+    return [[s.x[node], s.drawn[node]], [s.x[node], s.drawn[above]], [s.x[above], s.drawn[above]]];
   });
   return selectionShapes(given, inside, {
-    line, dashed: state.color === "superbasin" ? state.energy : undefined,
+    line, dashed: state.color === "superbasin" ? s.lift(state.energy) : undefined, breaks: breaks(s),
     marked: (state.marked || []).filter(known).map(at), picked: state.picked.filter(known).map(at),
   });
 }
@@ -147,13 +161,12 @@ function drawProfile() {
   const values = [...y, ...leaves.map((leaf) => s.heights[leaf])];
   const low = Math.min(...values), high = Math.max(...values);
   const log = s.log && low > 0;
-  const reach = log ? Math.log(high / low) : high - low;
-  const below = log ? low * Math.exp(-0.14 * reach) : low - 0.14 * reach;
-  const above = log ? high * Math.exp(0.06 * reach) : high + 0.06 * reach;
+  const ends = log ? [Math.log10(low), Math.log10(high)] : [low, high];
+  const reach = ends[1] - ends[0] || 1;
   const first = !panel._fullLayout; // made when it is seen: a hidden panel has no size
   Plotly.react(panel, traces, baseLayout({
     xaxis: { title: { text: measured ? "distance walked in parameter space" : "place along the route" } },
-    yaxis: energyAxis(s, log, below, above),
+    yaxis: energyAxis(s, log, [ends[0] - 0.14 * reach, ends[1] + 0.06 * reach]),
   }), CONFIG);
   if (first) listenTo(panel);
 }

@@ -8,8 +8,10 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis import tree_layout
+from elsuite.analysis import EnergyScale, tree_layout
 from elsuite.network import AnyGraph, network_arrays, spanning_forest
+from elsuite.plotting.axis import wants_log
+from elsuite.plotting.log_gaps import LogGapScale
 from elsuite.plotting.style import SetStyle
 from elsuite.plotting.view import View, split_energy, surface_name
 from elsuite.report.text import number
@@ -120,12 +122,13 @@ def _map(view: View) -> dict[str, Any] | None:
 
 def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
     tree = view.whole_tree
-    scale = view.scale(tree)
-    layout = tree_layout(tree, order="centered", scale=scale)
+    layout = tree_layout(tree, order="centered")
     return {
         "name": view.surface,
         "label": view.energy_label,
-        "log": scale == "log",
+        "title": surface_name(view.surface),
+        "log": wants_log(tree.tree.heights),
+        "compressed": _compression(view.scale(tree)),
         "ids": encoded(np.array(tree.leaves, dtype=np.int64), "i4"),
         "parents": encoded(tree.tree.parents, "i4"),
         "heights": encoded(tree.tree.heights, "f8"),
@@ -135,6 +138,13 @@ def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
         "split": split_energy(tree),
         "edges": _edges(view, view.network, PROFILE_BYTES // n_surfaces),
     }
+
+
+def _compression(scale: EnergyScale) -> dict[str, list[float]] | None:
+    """Return where the page's energy axis bends, in log10 of energies, where its scale leaves out empty decades."""
+    if not isinstance(scale, LogGapScale) or not scale.gaps:
+        return None
+    return {"from": list(scale.compressed.energies), "to": list(scale.compressed.heights)}
 
 
 def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:

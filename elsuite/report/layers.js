@@ -11,7 +11,7 @@ function svgElement(name, attributes, text = "") {
   return element;
 }
 
-// Pixels of the panel from data coordinates, drawn straight: [factor, shift] of each axis; log axes take log10.
+// Pixels of the panel from coordinates on its axes (log10 on a log axis): [factor, shift] of each axis.
 function transforms(panel) {
   const straight = (axis) => {
     const shift = axis._offset + axis.l2p(0);
@@ -19,7 +19,7 @@ function transforms(panel) {
   };
   const { xaxis, yaxis } = panel._fullLayout;
   const frame = { left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length };
-  return { x: straight(xaxis), y: straight(yaxis), logY: yaxis.type === "log", frame };
+  return { x: straight(xaxis), y: straight(yaxis), frame };
 }
 
 // Keep `drawLines(canvas context, transforms)` and `overlayShapes(transforms)` drawn whenever the panel is.
@@ -59,11 +59,11 @@ function addLayers(panel, drawLines, overlayShapes) {
   return draw;
 }
 
-const toPixel = ({ x, y, logY }, px, py) => [x[0] * px + x[1], y[0] * (logY ? Math.log10(py) : py) + y[1]];
+const toPixel = ({ x, y }, px, py) => [x[0] * px + x[1], y[0] * py + y[1]];
 
 // The branches of a tree, in the color of each node, neutral ones first: upright and level bars, as crisp rectangles.
-function drawBranches(context, given, tree, common, colors, neutral, top) {
-  const { x: [ax, bx], y: [ay, by], logY, frame } = given;
+function drawBranches(context, given, tree, common, colors, neutral) {
+  const { x: [ax, bx], y: [ay, by], frame } = given;
   const n = tree.parents.length;
   const ratio = window.devicePixelRatio || 1;
   const spacing = Math.abs(ax);
@@ -71,9 +71,9 @@ function drawBranches(context, given, tree, common, colors, neutral, top) {
   for (let node = 0; node < n; node++) {
     const x = ax * tree.x[node] + bx;
     px[node] = spacing > 4 ? Math.round(x * ratio) / ratio : x;
-    py[node] = ay * (logY ? Math.log10(tree.heights[node]) : tree.heights[node]) + by;
+    py[node] = ay * tree.drawn[node] + by;
   }
-  const end = ay * (logY ? Math.log10(top) : top) + by;
+  const end = ay * tree.range[1] + by;
   const wide = spacing > 4 ? 1.5 : spacing > 1 ? 1 : 0.6;
   const right = frame.left + frame.width;
   const several = tree.parents.reduce((count, above) => count + (above < 0), 0) > 1;
@@ -101,13 +101,17 @@ function drawBranches(context, given, tree, common, colors, neutral, top) {
 }
 
 // Rings with names around picked minima, thin rings around marked ones, and a line.
-function selectionShapes(given, inside, { line, dashed, marked, picked }) {
+function selectionShapes(given, inside, { line, dashed, marked, picked, breaks = [] }) {
   const path = (points) => points.map((part) => `M${part.map(([x, y]) => toPixel(given, x, y).map((v) => v.toFixed(1)).join(" ")).join("L")}`).join("");
   const { left, top, width, height } = given.frame;
   const clip = svgElement("clipPath", { id: `clip-${(selectionShapes.count = (selectionShapes.count || 0) + 1)}` });
   clip.append(svgElement("rect", { x: left, y: top, width, height }));
   const cut = `url(#${clip.id})`;
   const shapes = [clip];
+  for (const middle of breaks) {
+    const [, y] = toPixel(given, 0, middle);
+    if (y > top && y < top + height) shapes.push(svgElement("text", { class: "break", x: left, y: y + 4 }, "≈"));
+  }
   if (dashed !== undefined) {
     const [, y] = toPixel(given, 0, dashed);
     shapes.push(svgElement("path", { class: "level", d: `M${left} ${y}H${left + width}`, "clip-path": cut }));

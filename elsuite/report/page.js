@@ -40,9 +40,11 @@ function unpack() {
     surface.adjacent = adjacency(surface.ids.length, surface.edges);
     surface.low = surface.heights.reduce((a, b) => Math.min(a, b), Infinity);
     surface.high = surface.heights.reduce((a, b) => Math.max(a, b), -Infinity);
-    const span = surface.log ? Math.log(surface.high / surface.low) : surface.high - surface.low;
-    surface.top = surface.log ? surface.high * Math.exp(0.05 * span || 0.1) : surface.high + (0.05 * span || 0.1);
-    surface.bottom = surface.log ? surface.low / Math.exp(0.05 * span || 0.1) : surface.low - (0.05 * span || 0.1);
+    Object.assign(surface, energyScale(surface));
+    const [least, most] = [surface.lift(surface.low), surface.lift(surface.high)];
+    const margin = 0.05 * (most - least) || 0.1;
+    surface.range = [least - margin, most + margin]; // drawn
+    surface.drawn = Float64Array.from(surface.heights, surface.lift);
     return surface;
   });
   map = data.map && { ids: decoded(data.map.ids), x: decoded(data.map.x), y: decoded(data.map.y), labels: data.map.labels };
@@ -56,13 +58,12 @@ const surface = () => surfaces[state.surface];
 
 // ---- energies of superbasins: a slider on the drawn scale --------------------------------------------------------
 const sliderEnergy = (share) => {
-  const { log, low, high } = surface();
-  return log ? low * Math.pow(high / low, share) : low + share * (high - low);
+  const { low, high, lift, lower } = surface();
+  return share >= 1 ? high : lower(lift(low) + share * (lift(high) - lift(low)));
 };
 const sliderShare = (energy) => {
-  const { log, low, high } = surface();
-  if (high === low) return 1;
-  return log ? Math.log(energy / low) / Math.log(high / low) : (energy - low) / (high - low);
+  const { low, high, lift } = surface();
+  return high === low ? 1 : (lift(energy) - lift(low)) / (lift(high) - lift(low));
 };
 
 // The group of each minimum of the surface (by leaf) and of each node of its tree, with names and colors.
@@ -111,11 +112,11 @@ function say() {
   const lines = state.picked.map(about);
   if (!state.picked.length) lines.push("Pick a minimum in the graph, the map or the table; pick a second one for the route between the two.");
   if (b !== undefined) {
-    if (!found) lines.push(`One of the two has no ${s.label}.`);
+    if (!found) lines.push(`One of the two has no ${s.title}.`);
     else if (found.join < 0) lines.push(`No route of paths joins ${a} and ${b}.`);
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
-      lines.push(`They are joined at ${s.label} ${short(found.barrier)}, the minimax barrier, by the route ${steps.join(" – ")}.`);
+      lines.push(`They are joined at ${short(found.barrier)} on the ${s.title} (minimax barrier), by the route ${steps.join(" – ")}.`);
       if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct)}.`);
     }
   }

@@ -9,6 +9,25 @@ function decoded(array) {
   return new TYPES[array.type](bytes.buffer);
 }
 
+// Straight between kinks, of slope 1 outside them.
+function bent(value, from, to) {
+  const last = from.length - 1;
+  if (value <= from[0]) return value - from[0] + to[0];
+  if (value >= from[last]) return value - from[last] + to[last];
+  let k = 0;
+  while (value > from[k + 1]) k++;
+  return to[k] + (to[k + 1] - to[k]) * (value - from[k]) / (from[k + 1] - from[k]);
+}
+
+// The drawn scale of a surface: `lift` from energies to where they are drawn, `lower` back.
+function energyScale({ log, compressed }) {
+  if (compressed) {
+    const { from, to } = compressed;
+    return { lift: (energy) => bent(Math.log10(energy), from, to), lower: (height) => 10 ** bent(height, to, from) };
+  }
+  return log ? { lift: Math.log10, lower: (height) => 10 ** height } : { lift: (energy) => energy, lower: (height) => height };
+}
+
 // Number of each leaf's superbasin at an energy: 0 the largest, then of equally large ones that with the lowest
 // minimum; -1 for minima above the energy. Neighbors in `order` are in one superbasin unless a gap is higher.
 function superbasins(tree, energy) {

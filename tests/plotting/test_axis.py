@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from elsuite.analysis import energy_scale
 from elsuite.plotting.axis import energy_axis, scaled_axis, value_norm, wants_log
+from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
 from elsuite.plotting.style import new_figure
 
 
@@ -69,3 +72,34 @@ def test_compressed_gaps_keep_order_and_true_ticks(ax):
     assert any(text.get_text() == "//" for text in ax.texts)
     back = ax.transData.inverted().transform(np.column_stack([np.zeros(7), drawn]))[:, 1]
     np.testing.assert_allclose(back, energies, atol=1e-9)
+
+
+LOSSES = np.array([1e-12, 3e-12, 1e-11, 2e-3, 5e-3, 1e-2, 0.2])
+
+
+def test_empty_decades_are_left_out_with_a_break_mark(ax):
+    scale = log_gap_scale(LOSSES)
+    assert largest_empty_share(LOSSES) > 0.7
+    scaled_axis(ax.yaxis, scale, 5e-13, 0.5)
+    ax.figure.canvas.draw()
+    drawn = ax.transData.transform(np.column_stack([np.zeros(7), LOSSES]))[:, 1]
+    assert (np.diff(drawn) > 0).all()
+    assert drawn[3] - drawn[2] < 0.25 * (drawn[-1] - drawn[0])
+    assert [text.get_text() for text in ax.texts] == ["//"]
+    np.testing.assert_allclose(ax.get_yticks(), [1e-12, 1e-11, 1e-2, 1e-1])
+    # Below the lowest energy there is room for its marker.
+    assert drawn[0] > ax.get_window_extent().y0 + 2
+
+
+@given(st.lists(st.floats(1e-14, 1e3), min_size=1, max_size=30))
+def test_scales_without_empty_decades_are_exact_and_ordered(energies):
+    scale = log_gap_scale(energies)
+    values = np.unique(energies)
+    np.testing.assert_allclose(scale.inverse(scale.forward(values)), values, rtol=1e-9)
+    assert (np.diff(scale.forward(values)) >= 0).all()
+    assert 0 <= largest_empty_share(values) <= 1
+
+
+def test_without_an_empty_range_the_axis_is_logarithmic(ax):
+    scaled_axis(ax.yaxis, log_gap_scale(np.geomspace(1e-4, 1, 40)), 1e-4, 1)
+    assert ax.get_yscale() == "log"

@@ -260,3 +260,24 @@ def test_neither_torch_nor_pyplot_is_loaded():
         "assert not {'torch', 'matplotlib.pyplot', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_wide_gaps_of_a_loss_are_compressed_by_default():
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
+    database.add(
+        minima={"coordinates": np.eye(2)[[0, 1, 0, 1]], "energy": [[1e-12], [3e-12], [1e-3], [2e-3]]},
+        paths={
+            "source": [0, 1, 2],
+            "target": [1, 2, 3],
+            "surface": ["train"] * 3,
+            "height": [2e-3, 3e-3, 4e-3],
+        },
+    )
+    for scale, kind in (
+        ("auto", "function"),
+        ("log", "log"),
+        ("linear", "linear"),
+        ("compressed", "function"),
+    ):
+        (ax,) = FIGURES["disconnectivity"](database, FigureOptions(scale=scale)).axes
+        assert ax.get_yscale() == kind

@@ -55,7 +55,7 @@ def page(browser, file):
 
 def click_in_graph(page, minimum):
     leaf = f"surface().leafOf[{minimum}]"
-    page.click(*page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().heights[{leaf}]")))
+    page.click(*page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().drawn[{leaf}]")))
 
 
 def click_in_map(page, minimum):
@@ -232,7 +232,7 @@ def test_a_box_in_the_map_marks_minima_in_graph_and_table(page):
 
 def test_hovering_says_what_is_under_the_pointer(page):
     leaf = "surface().leafOf[5]"
-    x, y = page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().heights[{leaf}]"))
+    x, y = page.run(PLACE % ("graph", f"surface().x[{leaf}]", f"surface().drawn[{leaf}]"))
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     page.wait("!document.getElementById('tip').hidden")
     assert re.match(
@@ -287,7 +287,7 @@ def test_little_makes_a_page_that_works(browser, n_minima, joined, tmp_path):
     browser.wait("state.picked.length === 1")
     if n_minima > 1:
         browser.run("pick(1)")
-        assert ("joined at energy 3" in said(browser)) == joined
+        assert ("joined at 3 on the energy" in said(browser)) == joined
         assert ("No route" in said(browser)) != joined
     browser.run("setEnergy(0)")
     assert browser.errors == []
