@@ -27,6 +27,8 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         ),
         "superbasins": ("elsuite.cli.reading", "superbasins", "Which minima are joined below an energy."),
         "tree": ("elsuite.cli.reading", "tree", "The disconnectivity tree: leaves and merges."),
+        "neighbors": ("elsuite.cli.querying", "neighbors", "The minima nearest to one."),
+        "matrix": ("elsuite.cli.querying", "matrix", "Write all minimax barriers."),
         "plot": ("elsuite.cli.drawing", "plot", "Draw a picture into a PNG, SVG or PDF file."),
         "report": ("elsuite.cli.drawing", "report", "Write a self-contained page."),
         "quench": ("elsuite.cli.importing", "quench", "Relax stored solutions to their minima."),

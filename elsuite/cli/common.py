@@ -12,6 +12,7 @@ from elsuite.schema import NotFoundError
 
 __all__ = [
     "as_json",
+    "check_ids",
     "choose_surface",
     "example",
     "json_option",
@@ -44,6 +45,20 @@ def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
     if surface not in database.surfaces:
         raise NotFoundError(f"no surface {surface!r}; there are: {', '.join(database.surfaces)}")
     return surface
+
+
+def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
+    """Refuse ids of minima that the database does not have.
+
+    Raises
+    ------
+    NotFoundError
+        Says which ids there are.
+    """
+    for i in ids:
+        if not 0 <= i < database.n_minima:
+            there = f"there are ids 0 to {database.n_minima - 1}" if database.n_minima else "there are none"
+            raise NotFoundError(f"no minimum {i}; {there}")
 
 
 def as_json(value: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from elsuite.cli.common import (
+    check_ids,
     choose_surface,
     example,
     json_option,
@@ -39,18 +40,25 @@ def info(store: str, json_: bool) -> None:
 @store_argument
 @click.option("--set", "set_", metavar="NAME", help="Only this set, such as sgd/test.")
 @click.option("--sort", metavar="SURFACE", help="Lowest energy on this surface first.")
+@click.option("--where", metavar="CONDITION", help="Such as: energy.train < 0.01 and set == 'sgd/test'.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option
-def minima(store: str, set_: str | None, sort: str | None, limit: int | None, json_: bool) -> None:
+def minima(
+    store: str, set_: str | None, sort: str | None, where: str | None, limit: int | None, json_: bool
+) -> None:
     """List the minima with their energies."""
     with open_database(store) as database:
         rows = _minima_rows(database)
+        if where is not None:
+            from elsuite.analysis.query import select_minima
+
+            rows = [rows[i] for i in select_minima(database, where).tolist()]
         surfaces = database.surfaces
+        sets = sorted({str(name) for name in database.minima["set"].values.tolist()})
         if sort is not None:
             key = choose_surface(database, sort)
             rows.sort(key=lambda row: row["energy"][key])
     if set_ is not None:
-        sets = sorted({row["set"] for row in rows})
         if set_ not in sets:
             raise NotFoundError(f"no set {set_!r}; there are: {', '.join(sets) or 'none'}")
         rows = [row for row in rows if row["set"] == set_]
@@ -76,7 +84,7 @@ def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> Non
 
     with open_database(store) as database:
         surface = choose_surface(database, surface)
-        _check_ids(database, (a, b))
+        check_ids(database, (a, b))
         network = transition_network(database, surface=surface)
     found: dict[str, Any] = {
         "source": a,
@@ -144,13 +152,6 @@ def _tree(store: str, surface: str | None) -> Any:
 
     with open_database(store) as database:
         return disconnectivity_tree(transition_network(database, surface=choose_surface(database, surface)))
-
-
-def _check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
-    for i in ids:
-        if not 0 <= i < database.n_minima:
-            there = f"there are ids 0 to {database.n_minima - 1}" if database.n_minima else "there are none"
-            raise NotFoundError(f"no minimum {i}; {there}")
 
 
 def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:

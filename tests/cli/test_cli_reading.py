@@ -64,6 +64,31 @@ def test_minima(elsuite, store):
     assert [row["id"] for row in read(elsuite, "minima", store, "--set", "sgd/test")] == [1]
 
 
+def test_minima_by_a_condition(elsuite, store):
+    rows = read(elsuite, "minima", store, "--where", "energy.train < 0.1 and set == 'lbfgs-gss/train'")
+    assert [row["id"] for row in rows] == [3, 5]
+
+
+def test_neighbors(elsuite, store):
+    found = read(elsuite, "neighbors", store, 0, "--by", "barrier", "--surface", "train", "--n", 2)
+    assert found == [{"id": 1, "minimax_barrier": 0.25}, {"id": 2, "minimax_barrier": 0.6}]
+    assert [row["distance"] for row in read(elsuite, "neighbors", store, 0)] == sorted(
+        row["distance"] for row in read(elsuite, "neighbors", store, 0)
+    )
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv"])
+def test_the_matrix_of_minimax_barriers(elsuite, store, tmp_path, ending):
+    import numpy as np
+
+    out = tmp_path / f"barriers.{ending}"
+    assert elsuite("matrix", store, "--surface", "train", "--out", out)[0] == 0
+    values = np.load(out) if ending == "npy" else np.loadtxt(out, delimiter=",", skiprows=1)[:, 1:]
+    assert values[0, 2] == values[2, 0] == 0.6
+    assert np.isinf(values[0, 4])
+    assert values[3, 3] == 0.01
+
+
 @pytest.mark.parametrize(
     ("a", "b", "surface", "expected", "route", "direct"),
     [
@@ -153,6 +178,9 @@ ERRORS = [
     (("plot", "disconnectivity", "{store}", "--surface", "no", "--out", "{tmp}/h.png"), ["no", "train"]),
     (("report", "{nowhere}", "--out", "{tmp}/page.html"), ["nowhere.elsuite"]),
     (("verify", "{nowhere}"), ["nowhere.elsuite"]),
+    (("minima", "{store}", "--where", "energy.val < 1"), ["energy.val", "energy.train"]),
+    (("neighbors", "{store}", 9), ["9", "0 to 5"]),
+    (("matrix", "{store}", "--out", "{tmp}/m.txt"), ["m.txt", ".npy", ".csv"]),
     (("trees", "{store}"), ["trees"]),
 ]
 

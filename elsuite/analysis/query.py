@@ -1,0 +1,194 @@
+"""Minima by a condition in words: `select_minima(database, "energy.train < 0.01 and set == 'sgd/test'")`.
+
+The condition is parsed into a tree and interpreted; nothing of it is ever run as code.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from elsuite.database import LandscapeDatabase
+
+__all__ = ["QueryError", "lowest", "nearest", "select", "select_minima", "to_dataframe"]
+
+_COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_LONGEST = 2_000
+_DEEPEST = 50
+
+
+class QueryError(ValueError):
+    """A condition that cannot be read; the message says what was given and what is allowed."""
+
+
+def select(condition: str, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return for each row whether it meets a condition on named columns, all of the same length.
+
+    Allowed are comparisons (``<  <=  >  >=  ==  !=``, also in chains), ``in`` with a list, ``and``, ``or``, ``not``,
+    parentheses, numbers, texts in quotes, and the names of columns.
+
+    Raises
+    ------
+    QueryError
+        For anything else; names the columns there are.
+
+    Examples
+    --------
+    >>> columns = {"energy.train": np.array([0.1, 0.3]), "set": np.array(["a", "b"])}
+    >>> select("energy.train < 0.2 or set in ['b']", columns).tolist()
+    [True, True]
+    """
+    if len(condition) > _LONGEST:
+        raise QueryError(f"the condition has {len(condition)} characters, allowed are {_LONGEST}")
+    try:
+        tree = ast.parse(condition.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise QueryError(
+            f"not a condition: {condition!r}; such as: energy.train < 0.01 and set == 'sgd/test'"
+        ) from None
+    found = _truth(tree, columns, condition, 0)
+    length = len(next(iter(columns.values()), ()))
+    return np.broadcast_to(np.asarray(found, dtype=bool), (length,)).copy()
+
+
+def select_minima(database: LandscapeDatabase, condition: str) -> NDArray[np.int64]:
+    """Return the ids of the minima that meet a condition, ascending.
+
+    Columns are ``id``, ``energy.SURFACE``, ``set``, ``stopping``, ``outcome``, ``run``, ``epoch``, ``seed``,
+    ``gradient_norm``, and whatever else the store holds with one value a minimum.
+
+    Raises
+    ------
+    QueryError
+        As `select`.
+    """
+    return np.flatnonzero(select(condition, minima_columns(database)))
+
+
+def minima_columns(database: LandscapeDatabase) -> dict[str, NDArray[Any]]:
+    """Return the columns of the minima that have one value each, energies by surface, and the seeds of their runs."""
+    table = database.minima
+    columns: dict[str, NDArray[Any]] = {"id": np.arange(database.n_minima)}
+    energy = table["energy"].values
+    columns |= {f"energy.{name}": energy[:, k] for k, name in enumerate(database.surfaces)}
+    columns |= {str(n): v.values for n, v in table.data_vars.items() if v.dims == ("minimum",) and n != "key"}
+    seeds, runs = database.runs["seed"].values, columns["run"]
+    columns["seed"] = np.where(runs >= 0, seeds[runs] if len(seeds) else -1, -1)
+    return columns
+
+
+def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -> NDArray[np.int64]:
+    """Return the ids of the `k` minima of lowest energy on a surface (default: the first), lowest first."""
+    column = database.surfaces.index(surface) if surface else 0
+    energy = database.minima["energy"].values[:, column]
+    order = np.argsort(energy, kind="stable")
+    return order[np.isfinite(energy[order])][:k]
+
+
+def nearest(
+    database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512
+) -> list[tuple[int, float]]:
+    """Return the `k` minima nearest in Euclidean distance to one minimum, with their distances, nearest first."""
+    center = database.coordinates([minimum])[0].astype(np.float64)
+    distances = np.empty(database.n_minima)
+    for begin in range(0, database.n_minima, block):
+        ids = np.arange(begin, min(begin + block, database.n_minima))
+        distances[ids] = np.linalg.norm(database.coordinates(ids.tolist()) - center, axis=1)
+    distances[minimum] = np.inf
+    order = np.argsort(distances, kind="stable")[: min(k, max(database.n_minima - 1, 0))]
+    return [(int(i), float(distances[i])) for i in order]
+
+
+def to_dataframe(database: LandscapeDatabase, table: str = "minima") -> pd.DataFrame:
+    """Return one table as a pandas DataFrame, its columns of one value a row only.
+
+    Raises
+    ------
+    QueryError
+        For another name than minima, paths or runs.
+    """
+    if table == "minima":
+        return pd.DataFrame(minima_columns(database)).set_index("id")
+    if table not in {"paths", "runs"}:
+        raise QueryError(f"table {table!r} given, allowed: minima, paths, runs")
+    dataset = database.paths if table == "paths" else database.runs
+    columns = {str(n): v.values for n, v in dataset.data_vars.items() if v.dims == (table[:-1],)}
+    return pd.DataFrame(columns).rename_axis("id")
+
+
+def _truth(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str, depth: int) -> Any:
+    """Return the truth values of a part of the condition, one a row or one for all."""
+    if depth > _DEEPEST:
+        raise QueryError(f"the condition is nested deeper than {_DEEPEST}")
+    if isinstance(node, ast.BoolOp):
+        parts = [_truth(part, columns, text, depth + 1) for part in node.values]
+        combine = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return combine.reduce(np.broadcast_arrays(*parts))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return np.logical_not(_truth(node.operand, columns, text, depth + 1))
+    if isinstance(node, ast.Compare):
+        sides = [_value(side, columns, text) for side in (node.left, *node.comparators)]
+        parts = [_compared(op, a, b, text) for op, a, b in zip(node.ops, sides, sides[1:], strict=False)]
+        return np.logical_and.reduce(np.broadcast_arrays(*parts))
+    raise QueryError(f"{_source(node, text)!r} is not a comparison; such as: energy.train < 0.01")
+
+
+def _compared(op: ast.cmpop, a: Any, b: Any, text: str) -> Any:
+    if isinstance(op, (ast.In, ast.NotIn)):
+        if not isinstance(b, list):
+            raise QueryError(f"`in` needs a list, such as ['a', 'b'], in: {text!r}")
+        inside = np.logical_or.reduce(
+            np.broadcast_arrays(*[_compared(ast.Eq(), a, item, text) for item in b] or [False])
+        )
+        return ~inside if isinstance(op, ast.NotIn) else inside
+    if type(op) not in _COMPARISONS:
+        raise QueryError(f"allowed are < <= > >= == != in, not what is in: {text!r}")
+    if isinstance(a, list) or isinstance(b, list):
+        raise QueryError(f"a list can only follow `in`, in: {text!r}")
+    if _is_text(a) != _is_text(b):
+        raise QueryError(f"a text is compared with a number in: {text!r}")
+    return _COMPARISONS[type(op)](a, b)
+
+
+def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
+        return node.value
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+    ):
+        number = node.operand.value
+        if isinstance(number, (int, float)):
+            return -number
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return [_value(item, columns, text) for item in node.elts]
+    name = _source(node, text) if isinstance(node, (ast.Name, ast.Attribute)) else None
+    if name in columns:
+        return columns[name]
+    if name is None:
+        raise QueryError(
+            f"{_source(node, text)!r} is not allowed; numbers, texts in quotes and names of columns are"
+        )
+    raise QueryError(f"no column {name!r}; there are: {', '.join(sorted(columns))}")
+
+
+def _source(node: ast.AST, text: str) -> str:
+    return (ast.get_source_segment(text.strip(), node) or text)[:80]  # type: ignore[arg-type]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (
+        getattr(getattr(value, "dtype", None), "kind", "") in "UTOS" and not isinstance(value, (int, float))
+    )

@@ -1,0 +1,72 @@
+"""Commands that ask for more than a database's lists: neighbors, matrix."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from elsuite.cli.common import (
+    check_ids,
+    choose_surface,
+    example,
+    json_option,
+    print_json,
+    print_table,
+    store_argument,
+    surface_option,
+)
+from elsuite.database import open_database
+
+__all__ = ["matrix", "neighbors"]
+
+
+@click.command(epilog=example("elsuite neighbors demo/landscape.elsuite 3 --by barrier --n 5"))
+@store_argument
+@click.argument("minimum", type=int)
+@click.option("--by", type=click.Choice(["distance", "barrier"]), default="distance", show_default=True)
+@click.option("--n", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
+@surface_option
+@json_option
+def neighbors(store: str, minimum: int, by: str, n: int, surface: str | None, json_: bool) -> None:
+    """List the minima nearest to MINIMUM, in distance or by the minimax barrier to them."""
+    from elsuite.analysis.query import nearest
+    from elsuite.network import neighbors_by_barrier, transition_network
+
+    with open_database(store) as database:
+        surface = choose_surface(database, surface)
+        check_ids(database, (minimum,))
+        if by == "distance":
+            found: list[tuple[Any, float]] = list(nearest(database, minimum, n))
+        else:
+            network = transition_network(database, surface=surface)
+            found = list(neighbors_by_barrier(network, minimum, n))
+    key = "distance" if by == "distance" else "minimax_barrier"
+    if json_:
+        print_json([{"id": i, key: value} for i, value in found])
+    else:
+        print_table(["id", key.replace("_", " ")], found)
+
+
+@click.command(epilog=example("elsuite matrix demo/landscape.elsuite --surface train --out barriers.csv"))
+@store_argument
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .npy or .csv file.")
+@surface_option
+def matrix(store: str, out: str, surface: str | None) -> None:
+    """Write the minimax barriers of all pairs; inf where no route is known, the diagonal holds the energies."""
+    from elsuite.network import minimax_matrix, transition_network
+
+    path = Path(out)
+    if path.suffix not in {".npy", ".csv"}:
+        raise click.UsageError(f"--out: given {out!r}, allowed: a name that ends in .npy or .csv")
+    with open_database(store) as database:
+        values = minimax_matrix(transition_network(database, surface=choose_surface(database, surface)))
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(
+                [["id", *range(len(values))], *([i, *row] for i, row in enumerate(values.tolist()))]
+            )
+    click.echo(out)
