@@ -54,9 +54,8 @@ def select(condition: str, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bo
     try:
         tree = ast.parse(condition.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise QueryError(
-            f"not a condition: {condition!r}; such as: energy.train < 0.01 and set == 'sgd/test'"
-        ) from None
+        such = "energy.train < 0.01 and set == 'sgd/test'"
+        raise QueryError(f"not a condition: {condition!r}; such as: {such}") from None
     found = _truth(tree, columns, condition, 0)
     length = len(next(iter(columns.values()), ()))
     return np.broadcast_to(np.asarray(found, dtype=bool), (length,)).copy()
@@ -93,7 +92,8 @@ def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -
     column = database.surfaces.index(surface) if surface else 0
     energy = database.minima["energy"].values[:, column]
     order = np.argsort(energy, kind="stable")
-    return order[np.isfinite(energy[order])][:k]
+    found: NDArray[np.int64] = order[np.isfinite(energy[order])][:k]
+    return found
 
 
 def nearest(
@@ -148,9 +148,8 @@ def _compared(op: ast.cmpop, a: Any, b: Any, text: str) -> Any:
     if isinstance(op, (ast.In, ast.NotIn)):
         if not isinstance(b, list):
             raise QueryError(f"`in` needs a list, such as ['a', 'b'], in: {text!r}")
-        inside = np.logical_or.reduce(
-            np.broadcast_arrays(*[_compared(ast.Eq(), a, item, text) for item in b] or [False])
-        )
+        equal = [_compared(ast.Eq(), a, item, text) for item in b] or [False]
+        inside = np.logical_or.reduce(np.broadcast_arrays(*equal))
         return ~inside if isinstance(op, ast.NotIn) else inside
     if type(op) not in _COMPARISONS:
         raise QueryError(f"allowed are < <= > >= == != in, not what is in: {text!r}")
@@ -175,7 +174,7 @@ def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any
     if isinstance(node, (ast.List, ast.Tuple)):
         return [_value(item, columns, text) for item in node.elts]
     name = _source(node, text) if isinstance(node, (ast.Name, ast.Attribute)) else None
-    if name in columns:
+    if name is not None and name in columns:
         return columns[name]
     if name is None:
         raise QueryError(
@@ -185,10 +184,9 @@ def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any
 
 
 def _source(node: ast.AST, text: str) -> str:
-    return (ast.get_source_segment(text.strip(), node) or text)[:80]  # type: ignore[arg-type]
+    return (ast.get_source_segment(text.strip(), node) or text)[:80]
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) or (
-        getattr(getattr(value, "dtype", None), "kind", "") in "UTOS" and not isinstance(value, (int, float))
-    )
+    # Texts are stored as numpy's variable-length strings (T), or come as fixed ones (U) or objects (O).
+    return isinstance(value, str) or (isinstance(value, np.ndarray) and value.dtype.kind in "TUO")

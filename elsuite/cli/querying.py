@@ -66,7 +66,7 @@ def matrix(store: str, out: str, surface: str | None) -> None:
         np.save(path, values)
     else:
         with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(
-                [["id", *range(len(values))], *([i, *row] for i, row in enumerate(values.tolist()))]
-            )
+            writer = csv.writer(file)
+            writer.writerow(["id", *range(len(values))])
+            writer.writerows([i, *row] for i, row in enumerate(values.tolist()))
     click.echo(out)
