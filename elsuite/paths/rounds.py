@@ -13,7 +13,7 @@ from elsuite.paths.engine import Descended, Descent, SoftMaximum, descend
 from elsuite.paths.heights import Heights
 from elsuite.paths.search import Ledger, conclude
 
-__all__ = ["Plan", "converge"]
+__all__ = ["Plan", "converge", "nothing_above"]
 
 RATE_DECAY = 0.5
 """Learning rates of the rounds fall by this, as the noise that is left has to."""
@@ -23,6 +23,10 @@ SHARPNESSES = (10.0, 50.0, 250.0)
 
 STIFFNESS = 1e-3
 """Of the soft maximum: measured on Muller-Brown and the four Gaussians, 0 lets paths wind, 0.1 cuts corners."""
+
+
+LEAST_LOSS, LEAST_SHARE, LEAST_OF_STRAIGHT = 1e-5, 1e-3, 1e-4
+"""Heights above the higher end that count as none: see `nothing_above`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class Plan:
     basis : callable
         The basis of a round by its number from 0, which begins with that of the round before; None: the whole.
     tolerance : float
-        Of the straight line's height above the higher end.
+        A round after the first that lowers the excess by no more than this share of it is the last.
+    negligible : float, optional
+        An excess that counts as none; by default the rule of `nothing_above`.
     max_rounds : int
     n_points : int
         Points of the profile.
@@ -45,16 +51,29 @@ class Plan:
     descent: Descent
     basis: Callable[[int | None], Basis]
     tolerance: float
+    negligible: float | None
     max_rounds: int
     n_points: int
+
+
+def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
+    """Return the height above the higher end that counts as none.
+
+    Over data, 1e-5 and a thousandth of that end's energy, which is far under any loss between two solutions that do
+    not join; else a ten-thousandth of the straight line's, since the energies' unit and zero mean nothing there.
+    """
+    if isinstance(landscape, DataLandscape):
+        return LEAST_LOSS + LEAST_SHARE * abs(end)
+    return LEAST_OF_STRAIGHT * straight
 
 
 def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Generator) -> PathSearch:
     """Play rounds until one ends the search, and return the lowest path seen.
 
-    It is ``converged`` when the refined height is no further above the higher end than the tolerance, or when a
-    round after the first lowered it by less than that; ``budget spent`` when the rounds are used up;
-    ``not a number`` when an energy or gradient is not finite.
+    With the excess, which is the refined height above the higher end, the search is ``converged`` when the excess is
+    negligible (`nothing_above`), or when a round after the first, of twice the steps of the one before, lowered it
+    by no more than the tolerance times what is left; ``budget spent`` when the rounds are used up; ``not a number``
+    when an energy or gradient is not finite.
     """
     ledger = Ledger()
     heights = ledger.look(path, landscape, plan.n_points)
@@ -62,11 +81,20 @@ def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Gene
     if not math.isfinite(end):
         return conclude(path, heights, ledger, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
     best = (path, heights)
-    allowed = plan.tolerance * (heights.refined_height - end)
-    for number in range(plan.max_rounds):
-        if best[1].refined_height - end <= allowed:
-            message = f"at the higher end after {_rounds(number)}"
+    straight = heights.refined_height - end
+    negligible = nothing_above(landscape, end, straight) if plan.negligible is None else plan.negligible
+    fall = math.inf
+    for number in range(plan.max_rounds + 1):
+        excess = best[1].refined_height - end
+        reached = f"{excess:.2g} above the higher end after {number} round{'' if number == 1 else 's'}"
+        if excess <= negligible:
+            message = f"{reached}; up to {negligible:.2g} counts as none"
             return conclude(*best, ledger, Outcome.CONVERGED, message)
+        if number > 1 and fall <= plan.tolerance * excess:
+            message = f"{reached}; the last, with twice the steps, lowered it by {max(fall, 0.0):.2g}"
+            return conclude(*best, ledger, Outcome.CONVERGED, message)
+        if number == plan.max_rounds:
+            break
         descents = _play(path, landscape, plan, number, generator)
         ledger.n_point_gradients += sum(d.n_point_gradients for d in descents)
         path = descents[-1].path
@@ -76,19 +104,8 @@ def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Gene
         heights = ledger.look(path, landscape, plan.n_points)
         fall = best[1].refined_height - heights.refined_height
         best = _lower(best, (path, heights))
-        if number and fall <= allowed:
-            message = f"round {number + 1} lowered the height by {max(fall, 0.0):.2g}; the tolerance is {allowed:.2g}"
-            return conclude(*best, ledger, Outcome.CONVERGED, message)
-    if best[1].refined_height - end <= allowed:
-        return conclude(
-            *best, ledger, Outcome.CONVERGED, f"at the higher end after {_rounds(plan.max_rounds)}"
-        )
-    message = f"the height still fell in the last of {_rounds(plan.max_rounds)}"
+    message = f"{reached}; the last lowered it by {max(fall, 0.0):.2g}, so that more may do so as well"
     return conclude(*best, ledger, Outcome.BUDGET_SPENT, message)
-
-
-def _rounds(number: int) -> str:
-    return f"{number} round{'' if number == 1 else 's'}"
 
 
 def _lower(one: tuple[Path, Heights], other: tuple[Path, Heights]) -> tuple[Path, Heights]:

@@ -56,8 +56,11 @@ class SeriesPathFinder(PathFinder):
         Of the first round. By default, over data as many as cost what measuring the path costs, between 400 and
         1000, and on other surfaces 50 for each of three sharpnesses; without rounds 100 and 300.
     tolerance : float, optional
-        Of the straight line's height above the higher end: the search ends when the path is no further above that
-        end, or a round lowered it by no more. None: one round, whose outcome is ``budget spent``.
+        The search ends when a round after the first lowers the height above the higher end by no more than this
+        share of it. None: one round, whose outcome is ``budget spent``.
+    negligible : float, optional
+        The search ends when the path is no further above the higher end, in the landscape's energy. By default over
+        data 1e-5 plus a thousandth of that end's energy, on other surfaces a ten-thousandth of the straight line's.
     max_rounds : int
     """
 
@@ -72,8 +75,9 @@ class SeriesPathFinder(PathFinder):
     optimizer: Literal["adam", "momentum"] = "adam"
     second_decay: float = 0.9
     n_steps: int | None = None
-    tolerance: float | None = 1e-4
-    max_rounds: int = 5
+    tolerance: float | None = 0.01
+    negligible: float | None = None
+    max_rounds: int = 4
 
     def __post_init__(self) -> None:
         """Check the settings.
@@ -108,7 +112,7 @@ class SeriesPathFinder(PathFinder):
             return self._once(path, landscape, generator)
         path = straight_path(landscape, start, end, self.basis(0))
         descent = self._descent(path, landscape)
-        plan = Plan(descent, self.basis, self.tolerance, self.max_rounds, self.n_points)
+        plan = Plan(descent, self.basis, self.tolerance, self.negligible, self.max_rounds, self.n_points)
         return converge(path, landscape, plan, generator)
 
     def _once(self, path: Path, landscape: Landscape, generator: torch.Generator) -> PathSearch:
@@ -159,6 +163,7 @@ _LEAST: dict[str, float] = {
     "second_decay": 0,
     "n_steps": 1,
     "tolerance": 0,
+    "negligible": 0,
     "max_rounds": 1,
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
