@@ -35,13 +35,16 @@ class _Activation:
     ----------
     forward, forward_ : callable
         The function; `forward_` writes into what it is given.
-    backward : callable
-        The gradient behind it from the gradient before it, its input and its output.
+    backward_ : callable
+        Turns the gradient with respect to the output, in place, into that with respect to the input, from the
+        input if `needs_input`, else from the output.
+    needs_input : bool
     """
 
     forward: Callable[[Tensor], Tensor]
     forward_: Callable[[Tensor], Tensor]
-    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
+    backward_: Callable[[Tensor, Tensor], object]
+    needs_input: bool = False
 
 
 def _softplus_(values: Tensor) -> Tensor:
@@ -49,33 +52,33 @@ def _softplus_(values: Tensor) -> Tensor:
     return result
 
 
-def _softplus_backward(gradient: Tensor, before: Tensor, _after: Tensor) -> Tensor:
-    result: Tensor = _aten.softplus_backward(gradient, before, 1, 20)
-    return result
+def _softplus_backward_(gradient: Tensor, before: Tensor) -> None:
+    _aten.softplus_backward.grad_input(gradient, before, 1, 20, grad_input=gradient)
 
 
-def _relu_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
-    result: Tensor = _aten.threshold_backward(gradient, after, 0)
-    return result
+def _relu_backward_(gradient: Tensor, after: Tensor) -> None:
+    _aten.threshold_backward.grad_input(gradient, after, 0, grad_input=gradient)
 
 
-def _sigmoid_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
-    result: Tensor = _aten.sigmoid_backward(gradient, after)
-    return result
+def _sigmoid_backward_(gradient: Tensor, after: Tensor) -> None:
+    _aten.sigmoid_backward.grad_input(gradient, after, grad_input=gradient)
 
 
-def _tanh_backward(gradient: Tensor, _before: Tensor, after: Tensor) -> Tensor:
-    result: Tensor = _aten.tanh_backward(gradient, after)
-    return result
+def _tanh_backward_(gradient: Tensor, after: Tensor) -> None:
+    _aten.tanh_backward.grad_input(gradient, after, grad_input=gradient)
 
 
 # Named functions, so that a landscape can be sent to other processes.
 _ACTIVATIONS: Final = {
-    nn.Softplus: _Activation(functional.softplus, _softplus_, _softplus_backward),
-    nn.ReLU: _Activation(torch.relu, torch.relu_, _relu_backward),
-    nn.Sigmoid: _Activation(torch.sigmoid, torch.sigmoid_, _sigmoid_backward),
-    nn.Tanh: _Activation(torch.tanh, torch.tanh_, _tanh_backward),
+    nn.Softplus: _Activation(functional.softplus, _softplus_, _softplus_backward_, needs_input=True),
+    nn.ReLU: _Activation(torch.relu, torch.relu_, _relu_backward_),
+    nn.Sigmoid: _Activation(torch.sigmoid, torch.sigmoid_, _sigmoid_backward_),
+    nn.Tanh: _Activation(torch.tanh, torch.tanh_, _tanh_backward_),
 }
+
+
+_Tensors = tuple[Tensor, Tensor | None]
+"""Weights (n_points, n_out, n_in) and, if there are any, biases (n_points, n_out, 1) of a layer."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +158,13 @@ class DenseEvaluator(Evaluator):
         """Return the mean losses."""
         energies = [points.new_empty(0, dtype=torch.float64)]
         for chunk, size in self._chunks(points, samples):
-            part, own = points[chunk], samples.of_points(chunk)
-            energies.append(torch.stack([self._sums(part, batch) for batch in own.batches(size)]).sum(0))
+            tensors, own = self._tensors(points[chunk], samples), samples.of_points(chunk)
+            sums = [self._sums(tensors, batch) for batch in own.batches(size)]
+            energies.append(torch.stack(sums).sum(0))
         return torch.cat(energies) / samples.n_samples
 
-    def _sums(self, points: Tensor, batch: Samples) -> Tensor:
-        outputs = self._outputs(points, batch)
+    def _sums(self, tensors: list[_Tensors], batch: Samples) -> Tensor:
+        outputs = self._outputs(tensors, batch)
         if outputs.requires_grad:
             return self.loss.sums(outputs, self._targets(batch))
         return self.loss.sums_(outputs, self._targets(batch))
@@ -191,12 +195,19 @@ class DenseEvaluator(Evaluator):
     def _targets(self, batch: Samples) -> Tensor:
         return self.loss.targets_last(batch.targets)
 
-    def _outputs(self, points: Tensor, batch: Samples) -> Tensor:
+    def _tensors(self, points: Tensor, samples: Samples) -> list[_Tensors]:
+        tensors = [(layer.weights(points), layer.biases(points)) for layer in self.layers]
+        if not samples.own:
+            # For one product of all points; made here, once for all micro-batches.
+            tensors[0] = (tensors[0][0].contiguous(), tensors[0][1])
+        return tensors
+
+    def _outputs(self, tensors: list[_Tensors], batch: Samples) -> Tensor:
         """Return the outputs, shape (n_points, n_outputs, batch), differentiable by autograd."""
-        values = _first(self.layers[0], points, batch)
+        values = _first(*tensors[0], batch)
         for i, layer in enumerate(self.layers):
             if i:
-                values = _product(layer.weights(points), values, layer.biases(points))
+                values = _product(*tensors[i], values)
             if layer.activation:
                 needed = values.requires_grad
                 values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
@@ -204,52 +215,54 @@ class DenseEvaluator(Evaluator):
 
     def _chunk(self, points: Tensor, samples: Samples, size: int) -> tuple[Tensor, list[Tensor]]:
         """Return the sums of the losses and the gradient's parts, in the order of the parameters."""
-        weights = [layer.weights(points) for layer in self.layers]
+        tensors = self._tensors(points, samples)
         sums = torch.zeros(len(points), dtype=torch.float64, device=points.device)
         parts: list[Tensor] = []
+        keep = self.layers[-1].activation is not None
         for batch in samples.batches(size):
-            befores, afters = self._forward(points, weights, batch)
-            # The loss writes its gradient into what it is given; an activation still needs its own output.
-            outputs = afters[-1].clone() if self.layers[-1].activation else afters[-1]
-            part, gradient = self.loss.sums_and_gradient(outputs, self._targets(batch))
-            more = self._backward(gradient.div_(samples.n_samples), weights, befores, afters, batch)
+            inputs, outputs = self._forward(tensors, batch)
+            part, gradient = self.loss.sums_and_gradient(
+                outputs[-1], self._targets(batch), weight=1 / samples.n_samples, keep=keep
+            )
+            more = self._backward_(gradient, tensors, inputs, outputs, batch)
             sums += part
             parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
         return sums, parts
 
-    def _forward(
-        self, points: Tensor, weights: list[Tensor], batch: Samples
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the values before and after each layer's activation."""
-        befores, afters = [], []
-        values = _first(self.layers[0], points, batch)
+    def _forward(self, tensors: list[_Tensors], batch: Samples) -> tuple[list[Tensor], list[Tensor]]:
+        """Return for each layer what its activation's gradient is computed from, and its outputs."""
+        kept, outputs = [], []
+        values = _first(*tensors[0], batch)
         for i, layer in enumerate(self.layers):
             if i:
-                values = _product(weights[i], values, layer.biases(points))
-            befores.append(values)
-            values = layer.activation.forward(values) if layer.activation else values
-            afters.append(values)
-        return befores, afters
+                values = _product(*tensors[i], values)
+            before = values
+            if layer.activation:
+                needed = layer.activation.needs_input
+                values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
+            kept.append(before)
+            outputs.append(values)
+        return kept, outputs
 
-    def _backward(
+    def _backward_(
         self,
         gradient: Tensor,
-        weights: list[Tensor],
-        befores: list[Tensor],
-        afters: list[Tensor],
+        tensors: list[_Tensors],
+        kept: list[Tensor],
+        outputs: list[Tensor],
         batch: Samples,
     ) -> list[Tensor]:
-        """Return the gradient's parts from the gradient with respect to the outputs."""
+        """Return the gradient's parts from the gradient with respect to the outputs, which is used up."""
         parts: list[Tensor] = []
         for i in reversed(range(len(self.layers))):
             layer = self.layers[i]
             if layer.activation:
-                gradient = layer.activation.backward(gradient, befores[i], afters[i])
+                layer.activation.backward_(gradient, kept[i])
             if layer.bias:
                 parts.append(gradient.sum(-1))
             if i:
-                parts.append(torch.bmm(gradient, afters[i - 1].transpose(1, 2)).flatten(1))
-                gradient = torch.bmm(weights[i].transpose(1, 2), gradient)
+                parts.append(torch.bmm(gradient, outputs[i - 1].transpose(1, 2)).flatten(1))
+                gradient = torch.bmm(tensors[i][0].transpose(1, 2), gradient)
             elif batch.own:
                 parts.append(torch.bmm(gradient, batch.inputs.flatten(2)).flatten(1))
             else:
@@ -258,15 +271,13 @@ class DenseEvaluator(Evaluator):
         return parts[::-1]
 
 
-def _first(layer: _Layer, points: Tensor, batch: Samples) -> Tensor:
+def _first(weights: Tensor, biases: Tensor | None, batch: Samples) -> Tensor:
     """Return the values of the first layer before its activation, (n_points, n_out, batch)."""
-    weights = layer.weights(points)
     if batch.own:
-        return _product(weights, batch.inputs.flatten(2).transpose(1, 2), layer.biases(points))
-    values = (weights.reshape(-1, layer.n_in) @ batch.inputs.flatten(1).T).view(len(points), layer.n_out, -1)
-    biases = layer.biases(points)
+        return _product(weights, biases, batch.inputs.flatten(2).transpose(1, 2))
+    values = (weights.flatten(0, 1) @ batch.inputs.flatten(1).T).view(*weights.shape[:2], -1)
     return values if biases is None else values.add_(biases)
 
 
-def _product(weights: Tensor, values: Tensor, biases: Tensor | None) -> Tensor:
+def _product(weights: Tensor, biases: Tensor | None, values: Tensor) -> Tensor:
     return torch.bmm(weights, values) if biases is None else torch.baddbmm(biases, weights, values)

@@ -28,8 +28,22 @@ class KnownLoss(abc.ABC):
         """Return the same sums for outputs whose memory may be used."""
 
     @abc.abstractmethod
-    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the sums and their gradient with respect to `outputs`, whose memory may be used for it."""
+    def sums_and_gradient(
+        self, outputs: Tensor, targets: Tensor, *, weight: float, keep: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the sums, and `weight` times their gradient with respect to `outputs`.
+
+        Parameters
+        ----------
+        outputs, targets : Tensor
+        weight : float
+        keep : bool
+            Whether `outputs` must stay as they are; else their memory is used.
+
+        Returns
+        -------
+        (Tensor, Tensor)
+        """
 
     @abc.abstractmethod
     def targets_last(self, targets: Tensor) -> Tensor:
@@ -64,10 +78,12 @@ class CrossEntropy(KnownLoss):
         """Return the sums of the losses."""
         return self._parts_(outputs, targets)[0]
 
-    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def sums_and_gradient(
+        self, outputs: Tensor, targets: Tensor, *, weight: float, keep: bool
+    ) -> tuple[Tensor, Tensor]:
         """Return the sums, and the softmax less the indicator of the target."""
-        sums, gradient, rest, total, index = self._parts_(outputs, targets)
-        return sums, gradient.scatter_(-2, index, rest.neg_()).div_(total)
+        sums, terms, rest, total, index = self._parts_(outputs.clone() if keep else outputs, targets)
+        return sums, terms.scatter_(-2, index, rest.neg_()).mul_(total.reciprocal_().mul_(weight))
 
     def _parts_(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         index = targets.unsqueeze(-2).expand(*outputs.shape[:-2], 1, -1)
@@ -96,14 +112,16 @@ class MeanSquaredError(KnownLoss):
         """Return the sums of the squared differences, divided by the number of outputs."""
         return _mean_square(outputs.sub_(targets))
 
-    def sums_and_gradient(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def sums_and_gradient(
+        self, outputs: Tensor, targets: Tensor, *, weight: float, keep: bool
+    ) -> tuple[Tensor, Tensor]:
         """Return the sums, and twice the difference divided by the number of outputs."""
-        difference = outputs.sub_(targets)
-        return _mean_square(difference), difference.mul_(2 / outputs.shape[-2])
+        difference = outputs - targets if keep else outputs.sub_(targets)
+        return _mean_square(difference), difference.mul_(2 * weight / outputs.shape[-2])
 
     def targets_last(self, targets: Tensor) -> Tensor:
         """Return the targets transposed."""
-        return targets.transpose(-1, -2)
+        return targets.transpose(-1, -2).contiguous()
 
 
 def _mean_square(difference: Tensor) -> Tensor:
