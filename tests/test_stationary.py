@@ -136,6 +136,16 @@ def test_products_over_parts_of_the_data_equal_products_over_all(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("n_atoms", [2, 3, 7])
+def test_written_down_derivatives_equal_those_of_autograd(n_atoms):
+    cluster = LennardJones(n_atoms)
+    points = cluster.initial_points([0, 1, 2])
+    for known, found in zip(
+        local_expansions(cluster, points, method="autograd"), local_expansions(cluster, points), strict=True
+    ):
+        np.testing.assert_allclose(found, known, rtol=1e-9, atol=1e-9 * np.abs(known).max())
+
+
 def test_trace_by_probes_is_near_the_exact_one():
     landscape = chain(200)
     point = np.ones(200)

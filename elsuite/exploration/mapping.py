@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, final
 
-import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
 
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.keys import content_key, work_seed
@@ -196,24 +198,29 @@ class _Mapping:
 
     def pairs(self) -> Iterator[Task]:
         """Yield the next pair of minima to be joined: the nearest in different parts that was not tried."""
-        graph: nx.Graph[int] = nx.Graph()
-        graph.add_nodes_from(range(len(self.known[0])))
-        paths = self.database.paths
-        graph.add_edges_from(
-            zip(paths["source"].values.tolist(), paths["target"].values.tolist(), strict=True)
+        n, paths = len(self.known[0]), self.database.paths
+        ends = (paths["source"].values, paths["target"].values)
+        n_parts, part = connected_components(
+            coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False
         )
-        parts = list(nx.connected_components(graph))
-        tried = sum(name == "paths" for name in self.database.runs["minimizer"].values.tolist())
-        if len(parts) < 2 or tried >= self.plan.n_pairs:
+        if n_parts < 2 or self.n_tried >= self.plan.n_pairs:
             return
-        part = {i: k for k, members in enumerate(parts) for i in members}
         marks = fingerprints(self.landscape, self.known[0].points)
-        n = len(marks)
-        pairs = [(i, j) for i in range(n) for j in range(i + 1, n) if part[i] != part[j]]
-        for i, j in sorted(pairs, key=lambda pair: float(np.linalg.norm(marks[pair[0]] - marks[pair[1]]))):
-            if self.key(Task("paths", i, 0, j)) not in self.done:
-                yield Task("paths", i, 0, j)
+        distances = cdist(marks, marks)
+        distances[part[:, None] == part] = np.inf
+        order = np.argsort(distances, axis=None, kind="stable")
+        for i, j in zip(*np.unravel_index(order, distances.shape), strict=True):
+            task = Task("paths", int(min(i, j)), 0, int(max(i, j)))
+            if not np.isfinite(distances[i, j]):
                 return
+            if self.key(task) not in self.done:
+                yield task
+                return
+
+    @property
+    def n_tried(self) -> int:
+        """Number of paths searched so far, by this call and those before."""
+        return sum(name == "paths" for name in self.database.runs["minimizer"].values.tolist())
 
     def perform(self, task: Task) -> tuple[Discovery, float]:
         """Return what a piece of work finds, and the seconds it took."""
@@ -276,8 +283,7 @@ class _Mapping:
     def counts(self, task: Task) -> tuple[int, int]:
         """Return how many pieces of the task's stage are done, and how many there are at present."""
         if task.stage == "paths":
-            n_tried = sum(name == "paths" for name in self.database.runs["minimizer"].values.tolist())
-            return n_tried, max(n_tried, self.plan.n_pairs)
+            return self.n_tried, max(self.n_tried, self.plan.n_pairs)
         stage = [other for other in self.tasks() if other.stage == task.stage and other.round == task.round]
         return sum(self.key(other) in self.done for other in stage), len(stage)
 
