@@ -1,13 +1,18 @@
 """How two points are joined by a low path.
 
 Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
-`LinearPathFinder` (the straight line). Heights of any path on any surface: `measure`. Networks with their hidden units
-renamed so that they are near to each other: `align`, `align_all`, `aligned_distances`.
+`BezierPathFinder` (one control point), `ChainPathFinder` (a polygon), `AutoNEBPathFinder` (a growing band of pivots),
+`LinearPathFinder` (the straight line). All return a `PathSearch`. Heights of any path on any surface: `measure`.
+Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`,
+`aligned_distances`.
 """
 
 from elsuite.paths.alignment import Alignment, align, align_all, aligned_distances, renamed
+from elsuite.paths.autoneb import AutoNEBPathFinder
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.basis import BezierBasis, EmptyBasis, HatBasis, SineBasis
+from elsuite.paths.bezier import BezierPathFinder
+from elsuite.paths.chain import ChainPathFinder
 from elsuite.paths.finders import PATH_FINDERS
 from elsuite.paths.fourier import FourierPathFinder
 from elsuite.paths.heights import Heights, measure, path_length
@@ -16,8 +21,11 @@ from elsuite.paths.linear import LinearPathFinder
 __all__ = [
     "PATH_FINDERS",
     "Alignment",
+    "AutoNEBPathFinder",
     "Basis",
     "BezierBasis",
+    "BezierPathFinder",
+    "ChainPathFinder",
     "EmptyBasis",
     "FourierPathFinder",
     "HatBasis",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths.base import Path
+from elsuite.paths.optimizers import optimizer
 
 __all__ = [
     "Descended",
@@ -167,7 +168,7 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     coefficients = spanning[2:]
     chord = _chord(path)
-    step = _OPTIMIZERS[descent.optimizer](descent)
+    step = optimizer(descent.optimizer, descent.second_decay)
     spent = 0.0
     next_weights = _sampler(path, descent, generator)
     for done in range(descent.n_steps):
@@ -287,43 +288,3 @@ def _step_landscape(
 
 def _schedule(descent: Descent, step: int) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * step / descent.n_steps) if descent.schedule == "cosine" else 1.0
-
-
-class _Adam:
-    """Adam (Kingma and Ba 2015): called with the gradients in turn, returns what to subtract."""
-
-    decay = 0.9
-    floor = 1e-8
-
-    def __init__(self, descent: Descent) -> None:
-        self.second_decay = descent.second_decay
-        self.count = 0
-
-    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
-        if not self.count:
-            self.first, self.second = torch.zeros_like(gradient), torch.zeros_like(gradient)
-        self.count += 1
-        self.first.lerp_(gradient, 1 - self.decay)
-        self.second.mul_(self.second_decay).addcmul_(gradient, gradient, value=1 - self.second_decay)
-        scale = math.sqrt(1 - self.second_decay**self.count)
-        denominator = self.second.sqrt().div_(scale).add_(self.floor)
-        return self.first.div(denominator).mul_(rate / (1 - self.decay**self.count))
-
-
-class _Momentum:
-    """Gradient steps with momentum."""
-
-    decay = 0.9
-
-    def __init__(self, descent: Descent) -> None:
-        self.total: Tensor | None = None
-
-    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
-        self.total = gradient if self.total is None else self.total.mul_(self.decay).add_(gradient)
-        return rate * self.total
-
-
-_OPTIMIZERS: dict[str, Callable[[Descent], Callable[[Tensor, float], Tensor]]] = {
-    "adam": _Adam,
-    "momentum": _Momentum,
-}

@@ -13,7 +13,10 @@ from elsuite.paths.engine import Descended, Descent, SoftMaximum, descend
 from elsuite.paths.heights import Heights
 from elsuite.paths.search import Ledger, conclude
 
-__all__ = ["Plan", "converge", "nothing_above"]
+__all__ = ["Measured", "Plan", "converge", "lower", "nothing_above", "unfinished"]
+
+Measured = tuple[Path, Heights]
+"""A path and what was measured on it."""
 
 RATE_DECAY = 0.5
 """Learning rates of the rounds fall by this, as the noise that is left has to."""
@@ -27,6 +30,8 @@ STIFFNESS = 1e-3
 
 LEAST_LOSS, LEAST_SHARE, LEAST_OF_STRAIGHT = 1e-5, 1e-3, 1e-4
 """Heights above the higher end that count as none: see `nothing_above`."""
+
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -60,11 +65,12 @@ def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
     """Return the height above the higher end that counts as none.
 
     Over data, 1e-5 and a thousandth of that end's energy, which is far under any loss between two solutions that do
-    not join; else a ten-thousandth of the straight line's, since the energies' unit and zero mean nothing there.
+    not join; else a ten-thousandth of the straight line's (and rounding), since units and zeros of
+    energy are arbitrary there.
     """
     if isinstance(landscape, DataLandscape):
         return LEAST_LOSS + LEAST_SHARE * abs(end)
-    return LEAST_OF_STRAIGHT * straight
+    return LEAST_OF_STRAIGHT * straight + ROUNDING * abs(end)
 
 
 def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Generator) -> PathSearch:
@@ -103,13 +109,24 @@ def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Gene
             return conclude(*best, ledger, Outcome.NOT_A_NUMBER, message)
         heights = ledger.look(path, landscape, plan.n_points)
         fall = best[1].refined_height - heights.refined_height
-        best = _lower(best, (path, heights))
-    message = f"{reached}; the last lowered it by {max(fall, 0.0):.2g}, so that more may do so as well"
-    return conclude(*best, ledger, Outcome.BUDGET_SPENT, message)
+        best = lower(best, (path, heights))
+    return conclude(*best, ledger, *unfinished(reached, fall))
 
 
-def _lower(one: tuple[Path, Heights], other: tuple[Path, Heights]) -> tuple[Path, Heights]:
-    return other if other[1].refined_height < one[1].refined_height else one
+def lower(one: Measured, other: Measured) -> Measured:
+    """Return which of two measured paths is lower; a height that is no number is higher than all."""
+    heights = one[1].refined_height, other[1].refined_height
+    return other if heights[1] < heights[0] or math.isnan(heights[0]) else one
+
+
+def unfinished(reached: str, fall: float) -> tuple[Outcome, str]:
+    """Return the outcome and message of a search that had `reached` something when its budget was spent."""
+    if math.isnan(fall):
+        return Outcome.NOT_A_NUMBER, f"an energy on the path is not finite; {reached}"
+    return (
+        Outcome.BUDGET_SPENT,
+        f"{reached}; the last lowered it by {max(fall, 0.0):.2g}, and more may do so as well",
+    )
 
 
 def _play(

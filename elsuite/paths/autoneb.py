@@ -1,0 +1,233 @@
+"""Nudged elastic bands that grow pivots where they need them (`AutoNEBPathFinder`)."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.minimizers.base import Outcome
+from elsuite.paths.base import Path, PathFinder, PathSearch
+from elsuite.paths.basis import HatBasis
+from elsuite.paths.heights import Heights
+from elsuite.paths.optimizers import optimizer
+from elsuite.paths.rounds import lower, nothing_above, unfinished
+from elsuite.paths.search import Ledger, conclude, straight_path
+
+__all__ = ["AutoNEBPathFinder", "band_tangents", "spread_evenly"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class AutoNEBPathFinder(PathFinder):
+    r"""Moves the pivots of a chain, each down its energy across the band, and inserts more where the band sags.
+
+    Each cycle takes steps of Adam along :math:`-[g - (g \cdot \tau) \tau]` with the improved tangents
+    :math:`\tau` of Henkelman and Jonsson (2000), and after each step puts the pivots back to their shares of the
+    band's length (springs of infinite strength). Then the band is measured; where it exceeds the straight line
+    between the energies of two pivots by more than `sag` of its range, a pivot is inserted at the highest excess.
+    The learning rate falls by half with each cycle. After Draxler et al. (2018).
+
+    Attributes
+    ----------
+    n_pivots, most_pivots : int
+        Inner pivots at first and at most.
+    sag : float
+    n_steps : int
+        Of a cycle.
+    max_cycles : int
+    learning_rate : float
+        Of the first cycle, in units of the root mean square difference of the ends in a coordinate.
+    images_per_step : int, optional
+        Random samples at each pivot, on landscapes over data; None: all.
+    tolerance : float
+        The search ends when no pivot is wanted and a cycle changes the height above the higher end by no more than
+        this share of it.
+    negligible : float, optional
+        The search ends when the band is no further above the higher end: `SeriesPathFinder` has the default.
+    n_points : int
+        Points of the profile.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> surface = FourGaussians()
+    >>> search = AutoNEBPathFinder().find(surface, *surface.minima)
+    >>> print(search.outcome, round(search.refined_height, 2))
+    converged 0.62
+    """
+
+    n_pivots: int = 3
+    most_pivots: int = 31
+    sag: float = 0.1
+    n_steps: int = 60
+    max_cycles: int = 12
+    learning_rate: float = 0.1
+    images_per_step: int | None = 512
+    tolerance: float = 0.01
+    negligible: float | None = None
+    n_points: int = 51
+
+    name: ClassVar[str] = "autoneb"
+
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises
+        ------
+        ValueError
+            In one line: the setting, what was given, what is allowed.
+        """
+        least = {"n_pivots": 1, "n_steps": 1, "max_cycles": 1, "images_per_step": 1, "n_points": 3}
+        for name, limit in (least | {"sag": 0, "learning_rate": 0, "tolerance": 0, "negligible": 0}).items():
+            value = getattr(self, name)
+            if value is not None and not value >= limit:
+                raise ValueError(f"AutoNEBPathFinder.{name}: given {value!r}, allowed: at least {limit}")
+
+    def find(
+        self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0
+    ) -> PathSearch:
+        """Return the lowest band found from `start` to `end`; `seed` draws the samples."""
+        generator = torch.Generator().manual_seed(seed)
+        path = straight_path(landscape, start, end, HatBasis(self.n_pivots))
+        ledger = Ledger()
+        heights = ledger.look(path, landscape, self.n_points)
+        ends = (float(heights.profile[0]), float(heights.profile[-1]))
+        if not math.isfinite(sum(ends)):
+            return conclude(path, heights, ledger, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
+        best = (path, heights)
+        straight = heights.refined_height - max(ends)
+        negligible = (
+            nothing_above(landscape, max(ends), straight) if self.negligible is None else self.negligible
+        )
+        fall, grown = math.inf, True
+        for cycle in range(self.max_cycles + 1):
+            excess = best[1].refined_height - max(ends)
+            reached = f"{excess:.2g} above the higher end after {cycle} cycles"
+            if excess <= negligible:
+                message = f"{reached}; up to {negligible:.2g} counts as none"
+                return conclude(*best, ledger, Outcome.CONVERGED, message)
+            # Over random samples a cycle may raise the band: that it moved at all says that more may help.
+            if not grown and cycle > 1 and abs(fall) <= self.tolerance * excess:
+                message = f"{reached}; no pivot is wanted, and the last changed it by {-fall:.2g}"
+                return conclude(*best, ledger, Outcome.CONVERGED, message)
+            if cycle == self.max_cycles:
+                break
+            moved = self._cycle(path, landscape, cycle, (ends, generator, ledger))
+            if moved is None:
+                message = f"an energy or gradient in cycle {cycle + 1} is not finite"
+                return conclude(*best, ledger, Outcome.NOT_A_NUMBER, message)
+            heights = ledger.look(moved, landscape, self.n_points)
+            fall = best[1].refined_height - heights.refined_height
+            best = lower(best, (moved, heights))
+            path = self._inserted(moved, landscape, heights, ledger)
+            grown = path is not moved
+        return conclude(*best, ledger, *unfinished(reached, fall))
+
+    def _cycle(
+        self,
+        path: Path,
+        landscape: Landscape,
+        cycle: int,
+        state: tuple[tuple[float, float], torch.Generator, Ledger],
+    ) -> Path | None:
+        """Return the path after the steps of one cycle, None if a number is not finite."""
+        ends, generator, ledger = state
+        positions = _positions(path)
+        band = path.points(torch.as_tensor(positions))
+        step = optimizer("adam", 0.999)
+        rate = self.learning_rate / 2**cycle
+        rate *= float((path.end - path.start).double().square().mean().sqrt())
+        for _ in range(self.n_steps):
+            shown, share = self._step_landscape(landscape, len(band) - 2, generator)
+            inner, gradients = shown.energy_and_gradient(band[1:-1])
+            ledger.n_point_gradients += share * len(inner)
+            if not math.isfinite(float(inner.sum() + gradients.sum())):
+                return None
+            energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
+            tangents = band_tangents(band, energies)
+            across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
+            band[1:-1] -= step(across, rate)
+            band = spread_evenly(band, positions)
+        return _path_through(band, positions)
+
+    def _step_landscape(
+        self, landscape: Landscape, n_pivots: int, generator: torch.Generator
+    ) -> tuple[Landscape, float]:
+        n_images = self.images_per_step
+        if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
+            return landscape, 1.0
+        indices = torch.randint(landscape.n_samples, (n_pivots, n_images), generator=generator)
+        return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
+
+    def _inserted(self, path: Path, landscape: Landscape, heights: Heights, ledger: Ledger) -> Path:
+        """Return the same curve with more pivots, or the path itself if none is wanted."""
+        positions = _positions(path)
+        at_pivots = landscape.energy(path.points(torch.as_tensor(positions))).cpu().numpy()
+        ledger.n_evaluations += len(positions)
+        t = np.linspace(0.0, 1.0, len(heights.profile))
+        t, energies = np.append(t, heights.refined_t), np.append(heights.profile, heights.refined_height)
+        excess = energies - np.interp(t, positions, at_pivots)
+        gap = np.searchsorted(positions, t, side="right")
+        new: list[float] = []
+        for k in range(1, len(positions)):
+            inside = np.flatnonzero((gap == k) & (t > positions[k - 1]) & (t < positions[k]))
+            if inside.size and excess[inside].max() > self.sag * np.ptp(energies):
+                new.append(float(t[inside[excess[inside].argmax()]]))
+        new = new[: max(0, self.most_pivots - (len(positions) - 2))]
+        if not new:
+            return path
+        positions = np.unique(np.append(positions, new))
+        return _path_through(path.points(torch.as_tensor(positions)), positions)
+
+
+def band_tangents(band: Tensor, energies: Tensor) -> Tensor:
+    r"""Return the unit tangents at the inner pivots of a `band`, shape (n, P), by the improved rule.
+
+    Towards the higher neighbor where energies rise or fall along the band; at an extremum the mean of both
+    directions, weighted so that it turns over smoothly: Henkelman and Jonsson, J. Chem. Phys. 113, 9978 (2000).
+    """
+    steps = torch.diff(band, dim=0)
+    back, ahead = steps[:-1], steps[1:]
+    before, here, after = energies[:-2], energies[1:-1], energies[2:]
+    to_before, to_after = (before - here).abs(), (after - here).abs()
+    most, least = torch.maximum(to_before, to_after), torch.minimum(to_before, to_after)
+    weight_ahead = torch.where(after > before, most, least)
+    weight_back = torch.where(after > before, least, most)
+    rising, falling = (after > here) & (here > before), (after < here) & (here < before)
+    weight_ahead = torch.where(rising, 1.0, torch.where(falling, 0.0, weight_ahead))
+    weight_back = torch.where(rising, 0.0, torch.where(falling, 1.0, weight_back))
+    tangents = weight_ahead.to(band)[:, None] * ahead + weight_back.to(band)[:, None] * back
+    return torch.nn.functional.normalize(tangents, dim=1)
+
+
+def spread_evenly(band: Tensor, positions: NDArray[np.float64]) -> Tensor:
+    """Return the `band` with its pivots moved along it to the given shares of its length; the ends stay."""
+    lengths = torch.linalg.vector_norm(torch.diff(band, dim=0), dim=1).double()
+    gone = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    if not gone[-1] > 0:
+        return band
+    wanted = torch.as_tensor(positions[1:-1], device=band.device) * gone[-1]
+    k = torch.searchsorted(gone, wanted).clamp(1, len(lengths)) - 1
+    share = ((wanted - gone[k]) / lengths[k].clamp(min=torch.finfo(torch.float64).tiny)).to(band)
+    inner = torch.lerp(band[k], band[k + 1], share[:, None])
+    return torch.cat([band[:1], inner, band[-1:]])
+
+
+def _positions(path: Path) -> NDArray[np.float64]:
+    basis = path.basis
+    if not isinstance(basis, HatBasis):
+        raise TypeError(f"a band has a HatBasis, not {basis}")
+    return np.array([0.0, *basis.pivots, 1.0])
+
+
+def _path_through(band: Tensor, positions: NDArray[np.float64]) -> Path:
+    """Return the path that passes the points of a `band` at the given t."""
+    inner = tuple(float(position) for position in positions[1:-1])
+    straight = Path(band[0], band[-1], HatBasis(len(inner), inner), torch.zeros_like(band[1:-1]))
+    line = straight.points(torch.tensor(inner, dtype=torch.float64))
+    return replace(straight, coefficients=band[1:-1] - line)

@@ -1,0 +1,37 @@
+"""Polygonal chains between two points (`ChainPathFinder`)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from elsuite.paths.basis import HatBasis
+from elsuite.paths.series import SeriesPathFinder
+
+__all__ = ["ChainPathFinder"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ChainPathFinder(SeriesPathFinder):
+    """Searches a polygonal chain over its inner pivots, which lie at equally spaced t.
+
+    The chains of Garipov et al. (2018), searched by the same steps and rounds as all series: the mean energy over the
+    whole polygon is lowered, not that of the pivots alone.
+
+    Attributes
+    ----------
+    n_pivots : int
+        Inner pivots.
+
+    See Also
+    --------
+    elsuite.paths.series.SeriesPathFinder : All other settings.
+    elsuite.paths.autoneb.AutoNEBPathFinder : Chains whose pivots are moved each by itself.
+    """
+
+    n_pivots: int = 9
+
+    name: ClassVar[str] = "chain"
+
+    def basis(self, number: int | None) -> HatBasis:
+        """Return a hat for each pivot."""
+        return HatBasis(self.n_pivots)
