@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files
-from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.numpy_files import read_npy, read_npz
 
 __all__ = ["read_arrays", "read_solutions", "write_arrays"]
@@ -57,7 +57,7 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
     arrays = read_npz(path)
     missing = [name for name in ("energies", "sources", "targets", "heights") if name not in arrays]
     if missing:
-        there = ", ".join(sorted(arrays))[:200] or "none"
+        there = printable(", ".join(sorted(arrays)), 200) or "none"
         raise FormatError(f"{path}: no array {missing[0]!r}; there are: {there}")
     energies, heights = (_floats(arrays[name], path, name, 1) for name in ("energies", "heights"))
     points = {
@@ -78,7 +78,7 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
             minima_columns=_columns(arrays, "minima."),
             state_columns=_columns(arrays, "states."),
             kind="path",
-            notes=(f"arrays left out: {', '.join(unused)[:200]}",) if unused else (),
+            notes=(f"arrays left out: {printable(', '.join(unused), 200)}",) if unused else (),
             **points,
         )
     except FormatError as error:

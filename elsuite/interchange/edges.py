@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_bytes
-from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, column_problem
+from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, column_problem, printable
 
 __all__ = ["read_edges", "write_edges"]
 
@@ -44,7 +44,7 @@ class _Table:
         for name in names:
             if name in self.columns:
                 return name
-        there = ", ".join(self.columns)[:200] or "none"
+        there = printable(", ".join(self.columns), 200) or "none"
         raise FormatError(f"{self.path}, line 1: no column {' or '.join(names)}; there are: {there}")
 
 

@@ -9,17 +9,30 @@ from numpy.typing import NDArray
 
 from elsuite.schema import KINDS, TABLES, extra_column
 
-__all__ = ["ForeignLandscape", "FormatError", "column_problem"]
+__all__ = ["ForeignLandscape", "FormatError", "column_problem", "printable"]
 
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
 
 _GIVEN = {"minima": {"set"}, "paths": {"kind", "finder"}}
 """Columns of the format that another program may fill as well."""
+_LONGEST_NAME = 100
 
 
 class FormatError(ValueError):
     """A file that is not of the format it should be; the message names file and line, or row."""
+
+
+def printable(text: object, length: int = 100) -> str:
+    r"""Return text out of a file, or an error about it, fit for a message of one line.
+
+    Examples
+    --------
+    >>> printable("a\nb" + "c" * 9, 6)
+    'a bccc'
+    """
+    line = " ".join(str(text).split())[:length]
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,12 +100,14 @@ def column_problem(table: str, name: str) -> str:
     """
     if name in _GIVEN[table]:
         return ""
+    if len(name) > _LONGEST_NAME:
+        return f"column {printable(name, 40)!r}... has a name of {len(name)} characters"
     if name in TABLES[table].columns:
         return f"{name!r} is a column that the database writes itself"
     try:
         extra_column(name, "float64")
     except ValueError as error:
-        return str(error)
+        return printable(error, 400)
     return ""
 
 
@@ -123,4 +138,4 @@ def _problems(landscape: ForeignLandscape) -> Iterator[str]:
         yield from filter(None, (column_problem(table, name) for name in given))
     kinds = {landscape.kind, *map(str, landscape.state_columns.get("kind", ()))}
     if not kinds <= set(KINDS):
-        yield f"kind: {min(kinds - set(KINDS))!r} given, {' or '.join(KINDS)} allowed"
+        yield f"kind: {min(kinds - set(KINDS))[:40]!r} given, {' or '.join(KINDS)} allowed"

@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from elsuite.interchange.files import check_readable
-from elsuite.interchange.foreign import FormatError
+from elsuite.interchange.foreign import FormatError, printable
 
 __all__ = ["read_npy", "read_npz"]
 
@@ -38,7 +38,9 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise FormatError(f"{path}: {error}") from None
     except Exception as error:
         # numpy raises many kinds for files that are none of its own.
-        raise FormatError(f"{path}: not an array of numpy ({_first_line(error)})") from None
+        raise FormatError(
+            f"{path}: not an array of numpy ({printable(error) or type(error).__name__})"
+        ) from None
 
 
 def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -67,7 +69,9 @@ def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     except Exception as error:
-        raise FormatError(f"{path}: not an archive of numpy arrays ({_first_line(error)})") from None
+        raise FormatError(
+            f"{path}: not an archive of numpy arrays ({printable(error) or type(error).__name__})"
+        ) from None
 
 
 def _member(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
@@ -87,17 +91,15 @@ def _array(file: IO[bytes], size: int) -> NDArray[Any]:
     else:
         raise FormatError(f"version {version[0]}.{version[1]} of the format, 1.0 and 2.0 are read")
     if dtype.hasobject or dtype.kind not in _KINDS:
-        raise FormatError(f"{dtype} values, expected numbers")
+        raise FormatError(f"{printable(dtype)} values, expected numbers")
     wanted = math.prod(shape) * dtype.itemsize
     header = file.tell()
     if min(shape, default=0) < 0 or wanted != size - header:
-        raise FormatError(f"shape {shape} of {dtype} is {wanted} bytes, the file has {size - header}")
+        raise FormatError(
+            f"shape {printable(shape)} of {dtype} is {wanted} bytes, the file has {size - header}"
+        )
     data = file.read(wanted)
     if len(data) != wanted:
         raise FormatError("truncated")
     flat = np.frombuffer(data, dtype=dtype)
     return flat.reshape(shape, order="F" if is_fortran else "C")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:100] or type(error).__name__

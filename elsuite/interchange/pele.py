@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_head
-from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.pickled_arrays import ArrayLayout, NotAnArrayError, read_again, read_array
 
 __all__ = ["read_pele", "write_pele"]
@@ -54,8 +54,11 @@ def read_pele(path: str | Path) -> ForeignLandscape:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             minima, states, notes = _valid_rows(connection, path, n_bytes)
-    except sqlite3.Error as error:
-        raise FormatError(f"{path}: not a pele database ({error})") from None
+    except FormatError:
+        raise
+    except Exception as error:
+        # Besides its own kinds sqlite3 raises what decoding raises, also of its own messages.
+        raise FormatError(f"{path}: not a pele database ({printable(error)})") from None
     numbers = _checked(minima, path, "minimum")
     points = _coordinates(minima, path, "minimum")
     if points is None and any(row[2] is not None for row in minima):

@@ -137,12 +137,8 @@ def _path_rows(landscape: ForeignLandscape, heights: NDArray[np.float64], origin
         "refined_height": heights,
     }
     points = landscape.state_coordinates
-    if points is not None:
-        known = np.asarray(np.isfinite(points).all(axis=1))
-        if known.all():
-            rows["coordinates"] = points
-        elif known.any():
-            rows["coordinates"] = [p if k else None for p, k in zip(points, known, strict=True)]
+    if points is not None and not np.isnan(points).all():
+        rows["coordinates"] = points
     return rows | _storable(landscape.state_columns)
 
 
