@@ -239,7 +239,7 @@ def extra_column(name: str, dtype: str) -> Column:
         For a name that cannot be a column.
     """
     taken = {table.dim for table in TABLES.values()} | {"surface", "parameter", "epoch", "point", "term"}
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in taken:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in taken:
         raise ValueError(
             f"column name {name!r}: letters, digits and underscores are allowed, and none of {', '.join(sorted(taken))}"
         )

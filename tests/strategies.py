@@ -55,6 +55,7 @@ def path_rows(draw, n_minima):
         "profile": st.one_of(st.none(), st.lists(energies, max_size=5)),
         "coefficients": st.one_of(st.none(), st.lists(vectors(N_PARAMETERS), min_size=1, max_size=2)),
         "coordinates": st.one_of(st.none(), vectors(N_PARAMETERS)),
+        "permutation": st.one_of(st.none(), st.permutations([1, -2, 3])),
         "kind": st.sampled_from(["path", "transition_state"]),
         "finder": labels,
         "order": st.one_of(st.none(), st.integers(-5, 5)),

@@ -27,7 +27,7 @@ __all__ = [
     "as_objects",
     "chunk_keys",
     "chunk_sizes",
-    "clear_past",
+    "clear_chunks",
     "create_arrays",
     "create_groups",
     "dims_of",
@@ -213,8 +213,8 @@ async def _create(store: Store, array: NewArray) -> Array:
     )
 
 
-def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> None:
-    """Set the shapes of arrays; the chunks stay as they are."""
+def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> bool:
+    """Set the shapes of arrays and return whether any changed; the chunks stay as they are."""
     changed = [(array, shape) for array, shape in shapes if array.shape != shape]
 
     async def work() -> None:
@@ -222,6 +222,7 @@ def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> Non
 
     if changed:
         run(work(), f"resize arrays in {store}")
+    return bool(changed)
 
 
 def write(writes: Iterable[Write], store: Store) -> None:
@@ -267,19 +268,17 @@ def read_rows(array: Array, rows: Values) -> Values:
     return found[inverse]
 
 
-def clear_past(arrays: Iterable[Array], store: Store, n_rows: int) -> None:
-    """Remove everything past row `n_rows` and set the arrays to that length.
+def clear_chunks(arrays: Iterable[Array], store: Store, n_rows: int) -> list[str]:
+    """Remove everything past row `n_rows`, the lengths of the arrays apart; return the keys of what changed."""
 
-    In this order: an array that has the length is then known to hold no leftovers.
-    """
+    async def work() -> list[str]:
+        cleared = await asyncio.gather(*[_clear(array, store, n_rows) for array in arrays])
+        return list(itertools.chain.from_iterable(cleared))
 
-    async def work() -> None:
-        await asyncio.gather(*[_clear(array, store, n_rows) for array in arrays])
-
-    run(work(), f"clear leftovers in {store}")
+    return run(work(), f"clear leftovers in {store}")
 
 
-async def _clear(array: Array, store: Store, n_rows: int) -> None:
+async def _clear(array: Array, store: Store, n_rows: int) -> list[str]:
     rows, chunk, prefix = array.shape[0], array.chunks[0], array.path
     stop = min(rows, -(-n_rows // chunk) * chunk)
     if n_rows < stop and 0 not in array.shape:
@@ -287,8 +286,8 @@ async def _clear(array: Array, store: Store, n_rows: int) -> None:
     keys = [key async for key in store.list_dir(prefix)]
     past = [key for key in keys if key.endswith(".partial") or _row_of(key, chunk) >= n_rows]
     await asyncio.gather(*[store.delete(f"{prefix}/{key}") for key in past])
-    if rows != n_rows:
-        await array.resize((n_rows, *array.shape[1:]), delete_outside_chunks=False)
+    last = [key for key in keys if n_rows - chunk <= _row_of(key, chunk) < n_rows]
+    return [f"{prefix}/zarr.json", *(f"{prefix}/{key}" for key in last)]
 
 
 def _row_of(key: str, chunk: int) -> int:

@@ -105,7 +105,7 @@ def _check_new_folder(folder: Path) -> None:
 def _is_bare(root: Path) -> bool:
     """Whether a root has no attributes: zarr makes it so with the first array, the database's come last."""
     try:
-        return json.loads(root.read_bytes()).get("attributes", {}) == {}
+        return bool(json.loads(root.read_bytes()).get("attributes", {}) == {})
     except (ValueError, AttributeError):
         return False
 

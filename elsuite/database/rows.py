@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -82,7 +83,7 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
         if column is None:
             column = extra[name] = extra_column(name, _inferred(table, name, values))
         if column.optional:
-            pieces[name] = _pieces(table, column, _rowwise(values), n_rows, context)
+            pieces[name] = _pieces(table, column, values, n_rows, context)
         else:
             columns[name] = _column(table, column, values, n_rows, context)
     if table.name == "paths":
@@ -119,6 +120,8 @@ def _length(values: Any) -> int | None:
 
 def _inferred(table: Table, name: str, values: Any) -> str:
     """Return the dtype of a column that the format does not name."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        return "float64" if values.dtype.kind == "f" else "int64"
     known = [value for value in np.asarray(values, dtype=object).ravel() if value is not None]
     if known and all(isinstance(value, str) for value in known):
         return "str"
@@ -130,11 +133,6 @@ def _inferred(table: Table, name: str, values: Any) -> str:
     raise ValueError(
         f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are"
     )
-
-
-def _rowwise(values: Any) -> Any:
-    """Return values as something that can be asked row by row for None."""
-    return values if isinstance(values, np.ndarray) else list(values)
 
 
 def _expected(column: Column, n_rows: int, context: Context) -> tuple[int | str, ...]:
@@ -155,7 +153,7 @@ def _column(table: Table, column: Column, values: Any, n_rows: int, context: Con
     if "surface" in column.dims:
         values = _by_surface(table, column, values, n_rows, context)
     if column.dims and column.dims[-1] in {"epoch", "point"}:
-        values = _padded(table, column, values)
+        values = _padded(table, column, values, len(context.surfaces))
     dtype = context.dtype if column.dtype == "parameter" else column.dtype
     if column.dims == ("surface",) and isinstance(values, list | tuple):
         hole = np.full(
@@ -178,14 +176,14 @@ def _by_surface(table: Table, column: Column, values: Any, n_rows: int, context:
     """Turn mappings of surface to values into arrays with a dim for the surface; a missing surface is NaN."""
     if isinstance(values, Mapping):
         _known_surfaces(table, column, values, context)
-        rows = [{name: of_surface[row] for name, of_surface in values.items()} for row in range(n_rows)]
         for name, of_surface in values.items():
-            if len(of_surface) != n_rows:
+            if _length(of_surface) != n_rows or not isinstance(of_surface, Sequence | np.ndarray):
+                given = _summary(of_surface)
                 raise ValueError(
-                    f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {len(of_surface)}"
+                    f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {given}"
                 )
-        return _by_surface(table, column, rows, n_rows, context)
-    if isinstance(values, np.ndarray) or not any(isinstance(value, Mapping) for value in values):
+        values = [{name: of_surface[row] for name, of_surface in values.items()} for row in range(n_rows)]
+    if not isinstance(values, list | tuple) or not any(isinstance(value, Mapping) for value in values):
         return values
     hole: Any = np.nan if len(column.dims) == 1 else []
     result = []
@@ -205,7 +203,7 @@ def _known_surfaces(table: Table, column: Column, values: Mapping[str, Any], con
             )
 
 
-def _padded(table: Table, column: Column, values: Any) -> Any:
+def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
     """Pad ragged curves or profiles with NaN to one length; `values` is (rows, [surface,] points)."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values
@@ -214,18 +212,23 @@ def _padded(table: Table, column: Column, values: Any) -> Any:
         if inner == 0:
             rows = [np.asarray([] if row is None else row, dtype=np.float64) for row in values]
             return _pad(rows)
-        nested = [
-            [] if row is None else [np.asarray(curve, dtype=np.float64) for curve in row] for row in values
-        ]
-        longest = max((curve.size for row in nested for curve in row), default=0)
-        width = max((len(row) for row in nested), default=0)
-        result = np.full((len(nested), width, longest), np.nan)
-        for i, row in enumerate(nested):
-            for j, curve in enumerate(row):
-                result[i, j, : curve.size] = curve
+        rows = [_pad([np.empty(0)] * n_surfaces if row is None else _curves(row)) for row in values]
+        if any(len(row) != n_surfaces for row in rows):
+            raise ValueError(
+                f"{min(len(row) for row in rows)} curves in a row, there are {n_surfaces} surfaces"
+            )
+        result = np.full((len(rows), n_surfaces, max(row.shape[1] for row in rows)), np.nan)
+        for i, row in enumerate(rows):
+            result[i, :, : row.shape[1]] = row
         return result
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{table.name}.{column.name}: expected numbers, one list a row: {error}") from error
+        raise ValueError(
+            f"{table.name}.{column.name}: expected numbers, one list a row: {_one_line(error)}"
+        ) from error
+
+
+def _curves(row: Any) -> list[Values]:
+    return [np.asarray([] if curve is None else curve, dtype=np.float64) for curve in row]
 
 
 def _pad(rows: list[Values]) -> Values:
@@ -244,23 +247,39 @@ def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
         return _strings(where, values)
     try:
         if dtype in {"int64", "uint64"}:
-            return _integers(where, values, dtype)
+            return _integers(values, dtype)
+        raw = np.asarray(values)
+        if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and not all(map(_is_real, raw.ravel()))):
+            raise TypeError("no real numbers")
         return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
         shapes = "" if not column.dims else " (rows of different shapes?)"
-        raise ValueError(f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {error}") from error
+        raise ValueError(
+            f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}"
+        ) from error
 
 
-def _integers(where: str, values: Any, dtype: str) -> Values:
+def _is_real(value: object) -> bool:
+    """Whether numpy can turn an object into a float without loss; None becomes NaN."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "biuf"
+    return value is None or isinstance(value, Real)
+
+
+def _integers(values: Any, dtype: str) -> Values:
     raw = np.asarray(values)
+    if raw.dtype.kind in "Of" and isinstance(values, list | tuple):
+        # Of None and of integers beyond int64 numpy makes objects or floats; as objects they lose no digit.
+        raw = np.asarray(values, dtype=object)
     if raw.dtype.kind == "O" and raw.ndim == 1:
-        raw = np.asarray([FILL[dtype] if value is None else value for value in raw])
+        raw = np.array([FILL[dtype] if value is None else value for value in raw] + [0], dtype=object)[:-1]
+    if raw.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in raw.ravel()):
+        return raw.astype(dtype)  # raises OverflowError for integers that do not fit
     if raw.size == 0:
         return raw.astype(dtype)
-    if raw.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in raw.ravel()):
-        return raw.astype(dtype)  # integers of more than 64 bits raise OverflowError here
     if raw.dtype.kind not in "biu" or (dtype == "uint64" and raw.dtype.kind == "i" and raw.min() < 0):
-        raise ValueError(f"{raw.dtype} values such as {raw.ravel()[0]!r} are no {dtype}")
+        wrong = [value for value in raw.ravel().tolist() if not isinstance(value, int) or value < 0]
+        raise ValueError(f"{_summary([*wrong, raw.dtype][0])} is no {dtype}")
     if dtype == "int64" and raw.dtype.kind == "u" and raw.max() > np.iinfo(np.int64).max:
         raise ValueError("a value is over the largest int64")
     return raw.astype(dtype)
@@ -273,7 +292,7 @@ def _strings(where: str, values: Any) -> Values:
     known = ["" if value is None else value for value in raw.ravel()]
     wrong = next((value for value in known if not isinstance(value, str)), None)
     if wrong is not None:
-        raise ValueError(f"{where}: expected strings, got {wrong!r}")
+        raise ValueError(f"{where}: expected strings, got {_summary(wrong)}")
     result = np.empty(len(known), dtype=object)
     result[:] = [str(value) for value in known]
     return result.reshape(raw.shape)
@@ -282,15 +301,21 @@ def _strings(where: str, values: Any) -> Values:
 def _summary(values: Any) -> str:
     if isinstance(values, np.ndarray):
         return f"{values.dtype} of shape {values.shape}"
-    return f"{values!r:.60}"
+    return _one_line(repr(values), 60)
+
+
+def _one_line(text: object, length: int = 200) -> str:
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
 def _pieces(
     table: Table, column: Column, values: Any, n_rows: int, context: Context
 ) -> list[tuple[int, Values]]:
     """Return the runs of consecutive rows that have a value."""
-    if len(values) != n_rows:
-        raise _wrong_shape(table, column, np.shape(values)[:1], n_rows, context)
+    if _length(values) != n_rows or isinstance(values, str | bytes | Mapping):
+        given = () if _length(values) is None else (len(values),)
+        raise _wrong_shape(table, column, given, n_rows, context)
     dtype = context.dtype if column.dtype == "parameter" else column.dtype
     pieces: list[tuple[int, list[Values]]] = []
     for row, value in enumerate(values):
@@ -299,6 +324,8 @@ def _pieces(
         array = _cast(table, column, value, dtype)
         if array.ndim != len(column.dims) or array.shape[-1] != context.n_parameters:
             raise _wrong_shape(table, column, (n_rows, *array.shape), n_rows, context)
+        if array.dtype.kind == "f" and np.isnan(array).all():
+            continue  # no value, in an array that has one for other rows
         last = pieces[-1] if pieces else None
         if last and last[0] + len(last[1]) == row and last[1][0].shape == array.shape:
             last[1].append(array)

@@ -31,6 +31,17 @@ class Syncer:
             self._changed.update(keys)
             self._everything = len(self._changed) > MANY_FILES
 
+    def sync_now(self, keys: Iterable[str]) -> None:
+        """Return when some files are on the disk, by their names in the store.
+
+        Raises
+        ------
+        StoreAccessError
+            When the disk refuses.
+        """
+        if self._folder is not None:
+            self._sync_files(self._folder, [self._folder / key for key in keys])
+
     def sync(self) -> None:
         """Return when all that was noted is on the disk.
 
@@ -41,26 +52,24 @@ class Syncer:
         """
         if self._folder is None:
             return
-        try:
-            if self._everything and os.name == "posix":
-                os.sync()
-            else:
-                self._sync_files(self._folder)
-        except OSError as error:
-            raise StoreAccessError(f"cannot sync {self._folder}: {error.strerror or error}") from error
+        if not self._everything:
+            self._sync_files(self._folder, [self._folder / key for key in self._changed])
+        elif os.name == "posix":
+            os.sync()
+        else:
+            self._sync_files(self._folder, list(self._folder.rglob("*")))
         self._changed.clear()
         self._everything = False
 
-    def _sync_files(self, folder: Path) -> None:
-        if self._everything:
-            files = [item for item in folder.rglob("*") if item.is_file()]
-        else:
-            # A chunk of nothing but fill values is no file.
-            files = [folder / key for key in self._changed if (folder / key).exists()]
-        folders = {file.parent for file in files} if os.name == "posix" else set()
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(_sync_one, files))
-            list(threads.map(_sync_one, folders))
+    def _sync_files(self, folder: Path, paths: list[Path]) -> None:
+        files = [path for path in paths if path.is_file()]  # a chunk of nothing but fill values is none
+        folders = {path.parent for path in paths} if os.name == "posix" else set()
+        try:
+            with ThreadPoolExecutor(8) as threads:
+                list(threads.map(_sync_one, files))
+                list(threads.map(_sync_one, folders))
+        except OSError as error:
+            raise StoreAccessError(f"cannot sync {folder}: {error.strerror or error}") from error
 
 
 def _sync_one(path: Path) -> None:

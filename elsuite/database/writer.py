@@ -70,7 +70,7 @@ class Writer:
         self._leftovers = True
         try:
             for name, batch in batches.items():
-                self._syncer.note(self._write(TABLES[name], batch))
+                self._syncer.note(self._write(TABLES[name], batch, sync))
             if sync:
                 self._syncer.sync()
             self._check_alone()
@@ -96,7 +96,7 @@ class Writer:
             if self._lock is not None:
                 self._lock.release()
 
-    def _write(self, table: Table, batch: Batch) -> list[str]:
+    def _write(self, table: Table, batch: Batch, sync: bool) -> list[str]:
         """Write a batch past the pointer and return the keys of the files that changed."""
         opened, arrays = self._opened, self._opened.arrays[table.name]
         start = opened.counts[table.name]
@@ -114,7 +114,10 @@ class Writer:
         for name, array in arrays.items():
             inner = [array.shape[1:], *(values.shape[1:] for _, values in given.get(name, []))]
             shapes.append((array, (rows, *(max(sizes) for sizes in zip(*inner, strict=True)))))
-        za.resize(shapes, opened.store)
+        metadata = [f"{array.path}/zarr.json" for array in arrays.values()]
+        if za.resize(shapes, opened.store) and sync:
+            # Or a power loss might keep rows in an array that seems to end at the pointer.
+            self._syncer.sync_now(metadata)
         writes = [
             za.Write(arrays[name], start + offset, values)
             for name, pieces in given.items()
@@ -122,7 +125,6 @@ class Writer:
             if not _all_fill(values)
         ]
         za.write(writes, opened.store)
-        metadata = [f"{array.path}/zarr.json" for array in arrays.values()]
         return metadata + [key for item in writes for key in za.chunk_keys(item)]
 
     def _check_alone(self) -> None:
@@ -152,7 +154,10 @@ class Writer:
         if not self._leftovers:
             return
         for table, n_rows in self._opened.counts.items():
-            za.clear_past(self._opened.arrays[table].values(), self._opened.store, n_rows)
+            arrays = self._opened.arrays[table].values()
+            # In this order, also on the disk: an array that ends at the pointer is known to hold no leftovers.
+            self._syncer.sync_now(za.clear_chunks(arrays, self._opened.store, n_rows))
+            za.resize([(array, (n_rows, *array.shape[1:])) for array in arrays], self._opened.store)
         self._leftovers = False
 
     def _trim(self) -> None:
