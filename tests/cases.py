@@ -74,3 +74,27 @@ NETWORKS = {
 }
 
 LANDSCAPES = ANALYTIC | NETWORKS
+
+
+def finder(name, **settings):
+    """Return a row for a finder by its name in elsuite.paths.PATH_FINDERS."""
+
+    def make():
+        from elsuite.paths import PATH_FINDERS
+
+        return PATH_FINDERS[name](**settings)
+
+    return make
+
+
+# Finders of paths, quick enough for every surface.
+PATH_FINDERS = {
+    "fourier": finder("fourier", n_points=21, n_steps=8, max_rounds=2),
+    "fourier, momentum": finder(
+        "fourier", n_points=21, n_steps=8, max_rounds=2, optimizer="momentum", learning_rate=1e-4
+    ),
+    "bezier": finder("bezier", n_points=21, n_steps=8, max_rounds=2),
+    "chain": finder("chain", n_points=21, n_steps=8, max_rounds=2, n_pivots=4),
+    "autoneb": finder("autoneb", n_points=21, n_steps=8, max_cycles=3),
+    "linear": finder("linear", n_points=21),
+}

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import to_tensor
 from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
@@ -53,7 +54,7 @@ def straight_path(
     """
     ends = []
     for name, value in (("start", start), ("end", end)):
-        point = torch.as_tensor(value).detach().to(device=landscape.device, dtype=landscape.dtype)
+        point = to_tensor(value, dtype=landscape.dtype, device=landscape.device).detach()
         if point.shape != (landscape.n_parameters,):
             raise ValueError(
                 f"{name} has shape {tuple(point.shape)}, but a point here has ({landscape.n_parameters},)"
