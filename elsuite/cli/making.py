@@ -38,7 +38,7 @@ def demo(out: str, seed: int | None) -> None:
 
     started = time.monotonic()
     text = _with_seed(shipped_study("demo"), seed)
-    store = _run(parse_study(text, "demo"), text, Path(out), None)
+    store = _run(parse_study(text, "demo"), text, Path(out))
     pictures = _draw(store, Path(out) / "figures")
     page = _report(store, Path(out) / "report.html")
     _say_found(store)
@@ -53,9 +53,19 @@ def demo(out: str, seed: int | None) -> None:
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the database.")
 @_seed_option
 @_data_option
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes on this machine that share the work.",
+)
+@click.option("--scheduler", metavar="URL", help="A running Dask cluster, such as tcp://node1:8786.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would cost.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON (what was made, or the dry run).")
-def run(study: str, out: str, seed: int | None, data_dir: str | None, dry_run: bool, json_: bool) -> None:
+def run(
+    study: str, out: str, seed: int | None, data_dir: str | None, workers: int | None, scheduler: str | None,
+    dry_run: bool, json_: bool,
+) -> None:  # fmt: skip
     """Build the database that the file STUDY describes; do nothing twice.
 
     Killed or interrupted, the same command goes on from what is committed.
@@ -69,7 +79,8 @@ def run(study: str, out: str, seed: int | None, data_dir: str | None, dry_run: b
     if dry_run:
         _say_cost(value, data_dir, json_)
         return
-    store = _run(value, text, Path(out), data_dir)
+    _check_cluster(workers, scheduler)
+    store = _run(value, text, Path(out), data_folder=data_dir, n_workers=workers, scheduler=scheduler)
     if json_:
         from elsuite.database import describe, open_database
 
@@ -80,22 +91,26 @@ def run(study: str, out: str, seed: int | None, data_dir: str | None, dry_run: b
     click.echo(f"\ndatabase {store}")
 
 
-def _run(study: Any, text: str, out: Path, data_dir: str | None) -> Path:
+def _check_cluster(workers: int | None, scheduler: str | None) -> None:
+    if workers is not None and scheduler is not None:
+        raise click.UsageError("--workers and --scheduler: given both, allowed: one of them")
+
+
+def _run(study: Any, text: str, out: Path, **options: Any) -> Path:
     from elsuite.exploration.run import StudyRun, run_study
 
     with _progress() as progress:
-        return run_study(StudyRun(study, text, out), data_folder=data_dir, progress=progress)
+        return run_study(StudyRun(study, text, out), progress=progress, **options)
 
 
 def _with_seed(text: str, seed: int | None) -> str:
     """Return the study text with its seed replaced, so that the stored text is the study that ran."""
     if seed is None:
         return text
-    lines = [
-        line for line in text.splitlines() if not line.replace(" ", "").startswith("seed=") or "[" in line
-    ]
-    head = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
-    return "\n".join([*lines[:head], f"seed = {seed}", "", *lines[head:]]) + "\n"
+    lines = text.splitlines()
+    first_table = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    head = [line for line in lines[:first_table] if line.split("=")[0].strip() != "seed"]
+    return "\n".join([*head, f"seed = {seed}", "", *lines[first_table:]]) + "\n"
 
 
 @contextmanager

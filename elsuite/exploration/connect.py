@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.batch import Batch, add_batch
 from elsuite.exploration.keys import content_key, work_seed
 from elsuite.exploration.settings import all_settings
+from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Outcome
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
 
@@ -108,6 +111,41 @@ def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) ->
     return Batch(paths=columns)
 
 
+@dataclass(frozen=True)
+class PathTask:
+    """A search as a task for `Workers`: with the coordinates of both ends."""
+
+    search: SearchTask
+    start: NDArray[Any]
+    end: NDArray[Any]
+
+    @property
+    def key(self) -> int:
+        """The key of the search."""
+        return self.search.key
+
+    def perform(self, landscape: Landscape) -> Batch:
+        """Return the rows of the search."""
+        return search_path(landscape, self.search, self.start, self.end)
+
+    def failed(self, reason: str) -> Batch:
+        """Return a path without heights that says why."""
+        search = self.search
+        row: dict[str, Any] = {
+            "key": np.array([_row_key(search.key, search.surface)], dtype=np.uint64),
+            "source": np.array([search.source]),
+            "target": np.array([search.target]),
+            "surface": np.array([search.surface]),
+            "kind": np.array(["path"]),
+            "finder": np.array([search.label]),
+            "height": np.array([np.nan]),
+            "refined_height": np.array([np.nan]),
+            "outcome": np.array([str(Outcome.FAILED)]),
+            "message": np.array([reason]),
+        }
+        return Batch(paths=row)
+
+
 def connect_minima(
     database: LandscapeDatabase,
     landscape: Landscape,
@@ -121,13 +159,14 @@ def connect_minima(
     align: Align | None = None,
     commit_seconds: float = 2.0,
     progress: Callable[[int, int], None] | None = None,
+    workers: Workers | None = None,
 ) -> int:
     """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
 
     With `align`, the path leads to the copy of the target, under the landscape's symmetries, that is nearest to the
     source; the permutation is stored with it. Returns the number of searches done. What is found is committed at
     least every `commit_seconds`; an interrupted call loses no more than that and, called again, does only what is
-    missing.
+    missing. With `workers`, searches run in other processes, at the same time, and are stored in the same order.
     """
     surface = surface or landscape.surfaces[0]
     tasks = search_tasks(
@@ -140,23 +179,36 @@ def connect_minima(
         keep_curve=keep_curve,
         align=align,
     )
-    waiting: list[Batch] = []
+    todo = (PathTask(task, *database.coordinates([task.source, task.target])) for task in tasks)
+    if workers is None:
+        pairs_done = ((task, task.perform(landscape)) for task in todo)
+    else:
+        ready = list(todo)
+        pairs_done = zip(ready, workers.results(ready), strict=True)
+    waiting: list[tuple[PathTask, Batch]] = []
     last = time.monotonic()
     try:
-        for done, task in enumerate(tasks):
-            start, end = database.coordinates([task.source, task.target])
-            waiting.append(search_path(landscape, task, start, end))
+        for done, found in enumerate(pairs_done, start=1):
+            waiting.append(found)
             if time.monotonic() - last > commit_seconds:
-                store_paths(database, waiting)
+                _commit(database, waiting, workers)
                 waiting, last = [], time.monotonic()
             if progress is not None:
-                progress(done + 1, len(tasks))
+                progress(done, len(tasks))
     finally:
-        store_paths(database, waiting)
+        _commit(database, waiting, workers)
     return len(tasks)
 
 
-def store_paths(database: LandscapeDatabase, batches: Sequence[Batch]) -> None:
+def _commit(
+    database: LandscapeDatabase, found: Sequence[tuple[PathTask, Batch]], workers: Workers | None
+) -> None:
+    store_paths(database, [batch for _, batch in found], sync=workers is not None)
+    if workers is not None:
+        workers.forget([task for task, _ in found])
+
+
+def store_paths(database: LandscapeDatabase, batches: Sequence[Batch], *, sync: bool = False) -> None:
     """Commit the paths of some batches together, none lower than the stored energies of its ends."""
     from elsuite.exploration.batch import joined
 
@@ -170,7 +222,7 @@ def store_paths(database: LandscapeDatabase, batches: Sequence[Batch]) -> None:
     for group in groups.values():
         paths = joined(group).paths
         _lift(database, paths)
-        add_batch(database, Batch(paths=paths))
+        add_batch(database, Batch(paths=paths), sync=sync)
 
 
 def _lift(database: LandscapeDatabase, paths: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,6 +25,7 @@ from elsuite.exploration.sample import Progress, blocks_of, sample_into, starts_
 from elsuite.exploration.settings import all_settings
 from elsuite.exploration.spanning import connect_spanning
 from elsuite.exploration.study import PathsSection, Study, StudyError
+from elsuite.exploration.workers import Recipe, Workers, threads_each
 from elsuite.landscapes import Landscape, NeuralLandscape
 
 __all__ = ["STORE_NAME", "StudyRun", "run_study", "study_pairs"]
@@ -61,8 +63,18 @@ class StudyRun:
         return self.folder / "work"
 
 
-def run_study(run: StudyRun, *, data_folder: str | None = None, progress: Progress | None = None) -> Path:
+def run_study(
+    run: StudyRun,
+    *,
+    data_folder: str | None = None,
+    progress: Progress | None = None,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Path:
     """Do all that the study asks for and is not in the store yet; return the path of the store.
+
+    With `n_workers`, that many processes of this machine work for it; with `scheduler`, the address of a running Dask
+    cluster, that cluster. The database is the same as without them, up to rounding.
 
     Raises
     ------
@@ -70,24 +82,52 @@ def run_study(run: StudyRun, *, data_folder: str | None = None, progress: Progre
         When the store holds another study: other data, another network, or other settings under the same name.
     """
     landscape = build_landscape(run.study, folder=data_folder)
-    torch.set_num_threads(_threads(landscape))
-    with _opened(run, landscape) as database:
-        for position, section in enumerate(run.study.minimizers):
-            minimizer = build_minimizer(section)
-            blocks = blocks_of(
-                minimizer,
-                label=section.label,
-                seeds=list(starts_of(run.study.seed, position, section.starts)),
-                identity=landscape_identity(run.study.data, run.study.network),
-                starts_per_block=section.starts_per_block,
-                checkpoint_every=section.checkpoint_every,
-            )
-            sample_into(database, landscape, blocks, keep=section.keep, folder=run.work, progress=progress)
+    threads = _threads(landscape)
+    torch.set_num_threads(threads)
+    with ExitStack() as stack:
+        database = stack.enter_context(_opened(run, landscape))
+        workers = None
+        if n_workers is not None or scheduler is not None:
+            each = threads_each(n_workers, threads) if n_workers else threads
+            recipe = Recipe.of(run.study.data, run.study.network, folder=data_folder, threads=each)
+            inbox = run.work / "inbox"
+            workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
+        for position in range(len(run.study.minimizers)):
+            _minimize(database, landscape, run, position, progress, workers)
         for position, paths in enumerate(run.study.paths):
-            _search(database, landscape, run.study, position, paths, progress)
-    if run.work.is_dir() and not any(run.work.iterdir()):
-        run.work.rmdir()
+            _search(database, landscape, run.study, position, paths, progress, workers)
+    for folder in (run.work / "inbox", run.work):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     return run.store
+
+
+def _minimize(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    run: StudyRun,
+    position: int,
+    progress: Progress | None,
+    workers: Workers | None,
+) -> None:
+    section = run.study.minimizers[position]
+    blocks = blocks_of(
+        build_minimizer(section),
+        label=section.label,
+        seeds=list(starts_of(run.study.seed, position, section.starts)),
+        identity=landscape_identity(run.study.data, run.study.network),
+        starts_per_block=section.starts_per_block,
+        checkpoint_every=section.checkpoint_every,
+    )
+    sample_into(
+        database,
+        landscape,
+        blocks,
+        keep=section.keep,
+        folder=run.work,
+        progress=progress,
+        workers=workers,
+    )
 
 
 def _threads(landscape: NeuralLandscape) -> int:
@@ -107,6 +147,7 @@ def _search(
     position: int,
     section: PathsSection,
     progress: Progress | None,
+    workers: Workers | None = None,
 ) -> None:
     def report(done: int, total: int) -> None:
         if progress is not None:
@@ -127,7 +168,7 @@ def _search(
         connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
     else:
         pairs = study_pairs(database, section, seed=study.seed + 7919 * position)
-        connect_minima(database, landscape, finder, pairs, **options)
+        connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
 
 def study_pairs(database: LandscapeDatabase, section: PathsSection, *, seed: int) -> np.ndarray[Any, Any]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.batch import (
     Batch,
@@ -17,8 +19,9 @@ from elsuite.exploration.batch import (
 )
 from elsuite.exploration.keys import content_key
 from elsuite.exploration.settings import all_settings
+from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, Outcome
 
 __all__ = ["Block", "Progress", "blocks_of", "minimize_block", "run_minimizer", "sample_into"]
 
@@ -50,6 +53,39 @@ class Block:
     def key(self) -> int:
         """The key of the block as a whole."""
         return content_key("block", *self.keys)
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """A block as a task for `Workers`; `folder` is for checkpoints."""
+
+    block: Block
+    folder: Path | None
+
+    @property
+    def key(self) -> int:
+        """The key of the block."""
+        return self.block.key
+
+    def perform(self, landscape: Landscape) -> Batch:
+        """Return the rows of the block's runs and their solutions."""
+        shared = self.folder if self.folder is not None and self.folder.is_dir() else None
+        batch = minimize_block(landscape, self.block, folder=shared)
+        _drop_checkpoint(shared, self.block)
+        return batch
+
+    def failed(self, reason: str) -> Batch:
+        """Return runs without solutions that say why."""
+        n = len(self.block.keys)
+        return Batch(
+            runs={
+                "key": np.array(self.block.keys, dtype=np.uint64),
+                "seed": np.array(self.block.seeds, dtype=np.int64),
+                "minimizer": np.array([self.block.label] * n),
+                "outcome": np.array([str(Outcome.FAILED)] * n),
+                "message": np.array([reason] * n),
+            }
+        )
 
 
 def blocks_of(
@@ -107,16 +143,21 @@ def sample_into(
     keep: int | None = None,
     folder: Path | None = None,
     progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> None:
     """Run the blocks that `database` does not hold yet and commit them, each at once.
 
     With `keep`, the solutions of only the `keep` runs of lowest energy on the first surface become minima; finished
-    blocks then wait as files in `folder` until all are there.
+    blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes, at the
+    same time, and are committed in the same order.
     """
     known = set(database.runs["key"].values.tolist())
     missing = [part for block in blocks if (part := _missing_part(block, known)).seeds]
     n_starts = sum(len(block.seeds) for block in blocks)
     done = n_starts - sum(len(block.seeds) for block in missing)
+    if workers is not None:
+        _sample_with(workers, database, missing, keep, folder, (progress, done, n_starts))
+        return
     waiting: list[Path] = []
     batches: list[Batch] = []
     for block in missing:
@@ -167,6 +208,34 @@ def run_minimizer(
     blocks = blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity)
     where = None if folder is None else Path(folder)
     sample_into(database, landscape, blocks, keep=keep, folder=where, progress=progress)
+
+
+def _sample_with(
+    workers: Workers,
+    database: LandscapeDatabase,
+    blocks: Sequence[Block],
+    keep: int | None,
+    folder: Path | None,
+    account: tuple[Progress | None, int, int],
+) -> None:
+    progress, done, n_starts = account
+    tasks = [BlockTask(block, folder) for block in blocks]
+    batches: list[Batch] = []
+    for task, batch in zip(tasks, workers.results(tasks), strict=True):
+        batches.append(batch)
+        done += len(task.block.seeds)
+        if progress is not None:
+            progress(f"minimizing: {task.block.label}", done, n_starts)
+        if keep is None:
+            add_batch(database, batch, sync=True)
+            workers.forget([task])
+    if keep is not None and batches:
+        whole = [batch for batch in batches if batch.minima]
+        for batch in batches:
+            if not batch.minima:
+                add_batch(database, batch)
+        add_batch(database, select_lowest(joined(whole), keep), sync=True)
+        workers.forget(tasks)
 
 
 def _missing_part(block: Block, known: set[int]) -> Block:
