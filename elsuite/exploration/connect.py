@@ -181,7 +181,7 @@ def connect_minima(
     )
     todo = (PathTask(task, *database.coordinates([task.source, task.target])) for task in tasks)
     if workers is None:
-        pairs_done = ((task, task.perform(landscape)) for task in todo)
+        pairs_done: Iterable[tuple[PathTask, Batch]] = ((task, task.perform(landscape)) for task in todo)
     else:
         ready = list(todo)
         pairs_done = zip(ready, workers.results(ready), strict=True)

@@ -78,16 +78,18 @@ class Workers:
         self, recipe: Recipe, inbox: Path, *, n_workers: int | None = None, scheduler: str | None = None
     ) -> None:
         import dask
-        from distributed import Client, LocalCluster
+        import distributed
+
+        engine: Any = distributed  # has no types
 
         self._recipe, self._inbox = recipe, inbox
         inbox.mkdir(parents=True, exist_ok=True)
         for leftover in inbox.glob(".*.tmp"):
             leftover.unlink()
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
-        self._cluster = None
+        self._cluster: Any = None
         if scheduler is None:
-            self._cluster = LocalCluster(
+            self._cluster = engine.LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 processes=True,
@@ -95,7 +97,7 @@ class Workers:
                 dashboard_address=None,
                 silence_logs=50,
             )
-        self._client = Client(scheduler or self._cluster)
+        self._client = engine.Client(scheduler or self._cluster)
 
     def __enter__(self) -> Self:
         return self
