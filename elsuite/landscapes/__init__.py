@@ -1,4 +1,14 @@
-"""What is explored: surfaces given by a formula, atomic clusters, the loss of a neural network on data."""
+"""What is explored: everything that has an energy at many points at once.
+
+- `Landscape`, `DataLandscape`: the interface; a new one is one file here and one row in tests/cases.py.
+- `FourGaussians`, `MullerBrown`, `SixHumpCamel`, `SeparableWells`: surfaces that know their own minima and transition
+  states; `FunctionLandscape`: any differentiable torch function.
+- `LennardJones`: free clusters of atoms.
+- `NeuralLandscape`: the loss of any `torch.nn.Module` on data; `network_landscape`: that of a named network in
+  `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
+- `load_data`, `fetch_data`: the data sets in `DATA_SETS`, and arrays of one's own.
+- `symmetry_of`, `same_up_to_symmetry`: which units of a network are interchangeable.
+"""
 
 from elsuite.landscapes.analytic import (
     AnalyticLandscape,

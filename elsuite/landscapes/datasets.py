@@ -40,6 +40,8 @@ class DataSet:
         Images have grey levels in [0, 1]; a user's own inputs may have any shape (n_samples, ...).
     train_targets, test_targets : ndarray (n_samples,) int64
         Class indices from 0.
+    n_classes : int
+        Of the whole data set, however small a subset this is; by default one more than the highest label here.
     """
 
     name: str
@@ -47,11 +49,12 @@ class DataSet:
     train_targets: Labels
     test_inputs: Floats
     test_targets: Labels
+    n_classes: int = 0
 
-    @property
-    def n_classes(self) -> int:
-        """Number of classes: one more than the highest label."""
-        return 1 + int(max(self.train_targets.max(), self.test_targets.max()))
+    def __post_init__(self) -> None:
+        if not self.n_classes:
+            highest = max(int(self.train_targets.max()), int(self.test_targets.max()))
+            object.__setattr__(self, "n_classes", highest + 1)
 
 
 def load_data(
@@ -104,7 +107,12 @@ def load_data(
     rows = [chosen[0], chosen[0], chosen[1], chosen[1]]
     train, train_labels, test, test_labels = (part[row] for part, row in zip(parts, rows, strict=True))
     return DataSet(
-        name, _scaled(train), train_labels.astype(np.int64), _scaled(test), test_labels.astype(np.int64)
+        name,
+        _scaled(train),
+        train_labels.astype(np.int64),
+        _scaled(test),
+        test_labels.astype(np.int64),
+        n_classes=1 + int(max(parts[1].max(), parts[3].max())),
     )
 
 

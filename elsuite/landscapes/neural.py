@@ -43,7 +43,8 @@ class NeuralLandscape(DataLandscape):
     loss : callable
         ``loss(outputs, targets)``, the mean over samples, such as ``torch.nn.CrossEntropyLoss()``.
     inputs, targets : array_like (n_samples, ...)
-        The training data; whole numbers stay whole, others take the landscape's dtype.
+        The training data; whole numbers stay whole, others take the landscape's dtype. They are not copied
+        where their type fits.
     test : (array_like, array_like), optional
         Inputs and targets of the surface ``"test"``.
     byte_budget : int

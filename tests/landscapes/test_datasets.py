@@ -433,6 +433,7 @@ def test_subsets():
     data = load_data("digits", n_train=100, n_test=50, seed=2)
     assert np.all(np.bincount(data.train_targets) >= 9)
     assert len(data.test_targets) == 50
+    assert load_data("digits", n_train=3, n_test=2).n_classes == 10
     whole = load_data("digits", n_train=1437, n_test=360, seed=2)
     assert len(whole.train_inputs) == 1437
     rows = {row.tobytes() for row in whole.train_inputs}
