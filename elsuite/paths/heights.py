@@ -67,8 +67,9 @@ def measure(
 
     .. math:: E(t) \le \min[E_i + s_{i-1} (t - t_i),\; E_{i+1} - s_{i+1} (t_{i+1} - t)]
 
-    with s the slopes of the adjacent intervals. All intervals whose bound exceeds the highest energy seen by
-    more than the tolerance are divided, together, and again, until none is left.
+    with s the slopes of the adjacent intervals; and by the parabolas through each maximum and its neighbors, with
+    their gain over it doubled, for ridges hardly wider than the points' distance. All intervals whose bound exceeds
+    the highest energy seen by more than the tolerance are divided, together, and again, until none is left.
 
     Parameters
     ----------
@@ -169,7 +170,7 @@ def _refine(
     """Divide all intervals that may hide a higher energy; return t, energies and what could still hide."""
     t, energies, allowed, limit = state
     while np.isfinite(energies).all():
-        bounds, meeting = _concave_bounds(t, energies)
+        bounds, meeting = _parabolas(t, energies, *_concave_bounds(t, energies))
         hidden = bounds - energies.max()
         divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL)
         if not divide.any() or len(t) >= limit:
@@ -210,6 +211,30 @@ def _concave_bounds(t: Vector, energies: Vector) -> tuple[Vector, Vector]:
     bounds = np.where(last, energies[:-1] + rise * width, bounds)
     bounds = np.where(inner, bounds, np.maximum(energies[:-1], energies[1:]))
     return bounds, t[:-1] + np.clip(x, 0.1 * width, 0.9 * width)
+
+
+def _parabolas(t: Vector, energies: Vector, bounds: Vector, meeting: Vector) -> tuple[Vector, Vector]:
+    """Return bounds, and where to divide, that also let each maximum rise over the parabola through it.
+
+    A ridge hardly wider than the step is not concave over the points next to its top, so that the lines cut it off:
+    twice the parabola's gain is allowed for.
+    """
+    m = 1 + np.flatnonzero((energies[1:-1] >= energies[:-2]) & (energies[1:-1] >= energies[2:]))
+    left, right = t[m] - t[m - 1], t[m + 1] - t[m]
+    down_left, down_right = energies[m] - energies[m - 1], energies[m] - energies[m + 1]
+    curvature = (down_left / left + down_right / right) / (left + right)
+    bent = curvature > 0
+    m, left, curvature, down_left = m[bent], left[bent], curvature[bent], down_left[bent]
+    slope = down_left / left - curvature * left
+    shift = slope / (2 * curvature)
+    gap = np.where(shift < 0, m - 1, m)
+    higher = energies[m] + slope * shift
+    better = higher > bounds[gap]
+    bounds, meeting = bounds.copy(), meeting.copy()
+    bounds[gap[better]] = higher[better]
+    width = np.diff(t)[gap]
+    meeting[gap[better]] = np.clip(t[m] + shift, t[gap] + 0.1 * width, t[gap + 1] - 0.1 * width)[better]
+    return bounds, meeting
 
 
 def _parabola_top(t: Vector, energies: Vector) -> Vector:
