@@ -57,7 +57,8 @@ def coloring(view: View) -> Coloring:
     what = view.options.color_by
     ids = view.ids.tolist()
     if what in {"set", "none"}:
-        names = view.sets if what == "set" else [""] * len(ids)
+        # One set alone says nothing: its graph is drawn dark, as all of them once were.
+        names = view.sets if what == "set" and len(view.styles) > 1 else [""] * len(ids)
         return Coloring(dict(zip(ids, names, strict=True)), view.styles, is_sets=True)
     if what == "superbasin":
         return _groups(ids, _superbasin_names(view))

@@ -108,6 +108,8 @@ def plot_disconnectivity(
     given = _by_leaf(tree, color_by, "color_by")
     numbers = _numbers(given)
     categories = [str(value) for value in given] if given is not None and numbers is None else None
+    if categories is not None and not any(categories):
+        categories = None
     marks = _by_leaf(tree, mark_by, "mark_by")
     sets = categories if marks is None else [str(value) for value in marks]
     styles = _all_styles(styles, categories, sets)
@@ -139,7 +141,7 @@ def _by_leaf(
     tree: DisconnectivityTree,
     given: Mapping[Any, object] | Sequence[object] | ArrayLike | None,
     name: str,
-) -> list[object] | None:
+) -> list[Any] | None:
     if given is None:
         return None
     if isinstance(given, Mapping):
@@ -150,10 +152,12 @@ def _by_leaf(
     return values
 
 
-def _numbers(given: list[object] | None) -> NDArray[np.float64] | None:
-    if given is None or any(isinstance(value, str) and value for value in given):
+def _numbers(given: list[Any] | None) -> NDArray[np.float64] | None:
+    """Return the values as numbers, NaN where there is none; None where some are words, or all are empty."""
+    words = [value for value in given or [] if isinstance(value, str)]
+    if given is None or any(words) or len(words) == len(given):
         return None
-    return np.array([np.nan if isinstance(value, str) else float(value) for value in given])  # type: ignore[arg-type]
+    return np.array([np.nan if isinstance(value, str) else float(value) for value in given])
 
 
 def _all_styles(

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
+import networkx as nx
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -182,6 +183,7 @@ class View:
     def network(self) -> AnyGraph:
         """The transition network of the chosen minima on the chosen surface."""
         whole = transition_network(self.database, surface=self.surface)
+        nx.set_node_attributes(whole, dict(enumerate(self.all_sets)), "set")
         return whole if len(self.ids) == len(whole) else whole.subgraph(self.ids.tolist()).copy()
 
     @cached_property

@@ -174,7 +174,7 @@ function drawProfile() {
 // What is known of the minimum under the pointer, beside it.
 function showTip(id, event) {
   const tip = byId("tip");
-  const lines = [`${id}  ${setNames[minima.set[id]]}`, ...minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`)];
+  const lines = [data.sets.length > 1 ? `${id}  ${setNames[minima.set[id]]}` : String(id), ...minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`)];
   if (minima.seed[id] >= 0) lines.push(`seed ${minima.seed[id]}`);
   tip.replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
   tip.hidden = false;

@@ -42,19 +42,24 @@ def _energies(view: View) -> list[str]:
     return [f"The {name} of the {len(values):,} minima goes from {low} to {high}, with median {middle}."]
 
 
+def _where(view: View) -> str:
+    """Return on which surface something holds, where there are several."""
+    return f" on the {surface_name(view.surface)}" if len(view.database.surfaces) > 1 else ""
+
+
 def _tree(view: View) -> list[str]:
-    tree, name = view.whole_tree, surface_name(view.surface)
+    tree, where = view.whole_tree, _where(view)
     n, roots = len(tree.leaves), tree.tree.roots
     if n == 1:
         return []
     if not len(tree.merges):
-        return [f"No path joins two minima on the {name}."]
+        return [f"No path joins two minima{where}."]
     top = number(tree.merges[-1].height)
     if len(roots) == 1:
-        return [f"The paths join all {n:,} minima on the {name}; the last join is at {top}."]
+        return [f"The paths join all {n:,} minima{where}; the last join is at {top}."]
     largest = int(tree.tree.sizes[roots].max())
     return [
-        f"The paths leave {len(roots):,} parts unjoined on the {name}, the largest of {largest:,} of {n:,} minima; "
+        f"The paths leave {len(roots):,} parts unjoined{where}, the largest of {largest:,} of {n:,} minima; "
         f"the highest join is at {top}."
     ]
 

@@ -13,7 +13,7 @@ const scatter = document.createElement("canvas").getContext("webgl") ? "scatterg
 
 function short(value) {
   if (!Number.isFinite(value)) return "–";
-  const text = Number(value.toPrecision(4)).toString();
+  const text = Number(value.toPrecision(Math.abs(value) >= 1 ? 6 : 4)).toString();
   const [mantissa, power] = text.includes("e") || Math.abs(value) >= 1e-4 || value === 0 ? text.split("e") : value.toExponential(3).split("e");
   return (power === undefined ? mantissa : `${mantissa}e${Number(power)}`).replace(/-/g, "−");
 }
@@ -107,7 +107,7 @@ function say() {
   const [a, b] = state.picked;
   const about = (id) => {
     const energies = minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`).join(", ");
-    return `Minimum ${id}: ${setNames[minima.set[id]]}, ${energies}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
+    return `Minimum ${id}: ${data.sets.length > 1 ? `${setNames[minima.set[id]]}, ` : ""}${energies}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
   };
   const lines = state.picked.map(about);
   if (!state.picked.length) lines.push("Pick a minimum in the graph, the map or the table; pick a second one for the route between the two.");
@@ -116,7 +116,7 @@ function say() {
     else if (found.join < 0) lines.push(`No route of paths joins ${a} and ${b}.`);
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
-      lines.push(`They are joined at ${short(found.barrier)} on the ${s.title} (minimax barrier), by the route ${steps.join(" – ")}.`);
+      lines.push(`They are joined at ${short(found.barrier)} (${s.title}, minimax barrier), by the route ${steps.join(" – ")}.`);
       if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct)}.`);
     }
   }
@@ -144,7 +144,7 @@ function columns() {
   };
   return [
     { key: "id", name: "Minimum", of: (id) => id, show: String },
-    { key: "set", name: "Set", of: (id) => setNames[minima.set[id]], show: String },
+    ...(data.sets.length > 1 ? [{ key: "set", name: "Set", of: (id) => setNames[minima.set[id]], show: String }] : []),
     ...energies,
     { key: "basin", name: "Superbasin", of: basin, show: (value) => (value === Infinity ? "–" : String(value)) },
     { key: "seed", name: "Seed", of: (id) => minima.seed[id], show: (value) => (value < 0 ? "–" : String(value)) },
@@ -169,6 +169,7 @@ function drawTable() {
   byId("head").replaceChildren(...all.map(({ key, name }) => {
     const th = document.createElement("th");
     th.scope = "col";
+    if (key === "set") th.className = "words";
     if (state.sort.key === key) th.ariaSort = state.sort.up ? "ascending" : "descending";
     const button = cell("button", name);
     button.type = "button";
@@ -189,7 +190,7 @@ function drawTable() {
     row.tabIndex = 0;
     row.dataset.id = id;
     row.ariaSelected = String(state.picked.includes(id));
-    row.append(...all.map(({ of, show }) => cell("td", show(of(id)))));
+    row.append(...all.map(({ key, of, show }) => Object.assign(cell("td", show(of(id))), { className: key === "set" ? "words" : "" })));
     return row;
   }));
   byId("where").textContent = `${state.marked ? "marked: " : ""}${sorted.length ? state.page * ROWS + 1 : 0}–${Math.min((state.page + 1) * ROWS, sorted.length)} of ${sorted.length.toLocaleString("en")}`;

@@ -49,8 +49,9 @@ def lead(database: "LandscapeDatabase") -> str:
     str
     """
     names = " and ".join(surface_name(surface) for surface in database.surfaces)
+    runs = f" from {_count(database.n_runs, 'run')}" if database.n_runs else ""
     return (
-        f"{_count(database.n_minima, 'minimum', 'minima')} from {_count(database.n_runs, 'run')} and "
+        f"{_count(database.n_minima, 'minimum', 'minima')}{runs} and "
         f"{_count(database.n_paths, 'path')} between them, in a landscape of "
         f"{_count(database.n_parameters, 'parameter')} ({names})."
     )
@@ -137,6 +138,8 @@ def sets_key(database: "LandscapeDatabase") -> str:
         HTML.
     """
     styles = set_styles(minima_by_set(database))
+    if len(styles) < 2:
+        return ""
     return "".join(f"<span>{marker_svg(style)} {escape(name)}</span>" for name, style in styles.items())
 
 

@@ -107,8 +107,9 @@ def test_one_set_is_plain(tree):
     assert not [artist for artist in ax.collections if isinstance(artist, PathCollection)]
 
 
-def test_without_colors_all_lines_are_dark(tree):
-    (color,) = lines(plot_disconnectivity(tree))
+@pytest.mark.parametrize("nothing", [None, {}, ["", "", "", ""]])
+def test_without_colors_all_lines_are_dark(tree, nothing):
+    (color,) = lines(plot_disconnectivity(tree, color_by=nothing))
     assert color == "#404040"
 
 

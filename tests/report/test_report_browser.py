@@ -286,7 +286,7 @@ def test_little_makes_a_page_that_works(browser, n_minima, joined, tmp_path):
     browser.wait("state.picked.length === 1")
     if n_minima > 1:
         browser.run("pick(1)")
-        assert ("joined at 3 on the energy" in said(browser)) == joined
+        assert ("joined at 3 (energy, minimax barrier)" in said(browser)) == joined
         assert ("No route" in said(browser)) != joined
     browser.run("setEnergy(0)")
     assert browser.errors == []
