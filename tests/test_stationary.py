@@ -234,14 +234,15 @@ def test_descents_reach_known_minima(surface):
 def test_each_search_depends_on_its_own_start_only():
     surface = SixHumpCamel()
     starts = surface.initial_points(list(range(6))).numpy()
-    together = refine_transition_states(surface, starts)
+    limits = Limits(max_steps=60)
+    together = refine_transition_states(surface, starts, limits=limits)
     for start, found in zip(starts, together, strict=True):
-        alone = refine_transition_state(surface, start)
+        alone = refine_transition_state(surface, start, limits=limits)
         np.testing.assert_allclose(alone.point, found.point, atol=1e-9)
         assert alone.outcome is found.outcome
 
 
-def steepest_descent_end(surface, point, step=2e-5):
+def steepest_descent_end(surface, point, step=1e-4):
     """Where a very small step down the gradient, again and again, ends."""
     for _ in range(40_000):
         gradient = surface.energy_and_gradient(torch.as_tensor(point)[None])[1][0].numpy()

@@ -258,7 +258,7 @@ def _(landscape: LennardJones, points: Tensor) -> tuple[Array, Array, Array] | N
 def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Array, Array, Array]:
     if method == "auto" and (known := _written_down(landscape, points)) is not None:
         return known
-    if method != "differences" and not isinstance(landscape, DataLandscape):
+    if method != "differences" and _fits_one_graph(landscape, len(points)):
         try:
             return _dense_graph(landscape, points)
         except (RuntimeError, NotImplementedError):
@@ -271,6 +271,11 @@ def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Ar
     identity = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
     rows = [_products(landscape, point, method)(identity) for point in points]
     return _numpy(energies), _numpy(gradients), _numpy(torch.stack(rows))
+
+
+def _fits_one_graph(landscape: Landscape, n_points: int) -> bool:
+    """Return whether all points and samples may be kept in one graph, P times over."""
+    return not isinstance(landscape, DataLandscape) or landscape.n_samples * n_points <= 2 * SAMPLES_AT_ONCE
 
 
 def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Array]:
