@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "report": ("elsuite.cli.drawing", "report", "Write a self-contained page."),
         "quench": ("elsuite.cli.importing", "quench", "Relax stored solutions to their minima."),
         "import": ("elsuite.cli.importing", "import_", "Bring in what was made elsewhere."),
+        "merge": ("elsuite.cli.merging", "merge", "Make one database of several."),
         "export": ("elsuite.cli.importing", "export", "Write another program's format."),
         "data": ("elsuite.cli.importing", "data", "Get data sets."),
         "verify": ("elsuite.cli.checking", "verify", "Check a database against its specification."),

@@ -7,6 +7,7 @@ committed. What lies in the inbox at the next start counts as done.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,28 +111,38 @@ class Workers:
             self._cluster.close()
 
     def results(self, tasks: Sequence[Task]) -> Iterator[Batch]:
-        """Yield the result of each task, in the order given; all that are not in the inbox run at the same time."""
+        """Yield the result of each task, in the order given; what lies in the inbox is not done again."""
+        queue = deque(task for task in tasks if not self._file(task).exists())
+        running: dict[Any, Task] = {}
+        for task in tasks:
+            while not self._file(task).exists():
+                self._fill(queue, running)
+                self._collect(running)
+            self._fill(queue, running)
+            yield load_batch(self._file(task))
+
+    def _fill(self, queue: deque[Task], running: dict[Any, Task]) -> None:
+        """Start tasks, no more than there are threads: one that waits at a dying worker would share the blame."""
+        inbox = str(self._inbox.absolute())
+        while queue and len(running) < max(1, sum(self._client.nthreads().values())):
+            task = queue.popleft()
+            key = f"elsuite-{task.key:016x}"
+            running[self._client.submit(_perform, self._recipe, task, inbox, key=key, pure=False)] = task
+
+    def _collect(self, running: dict[Any, Task]) -> None:
+        """Wait until one of the running tasks is done, and see that its result lies in the inbox."""
+        from distributed import wait
         from distributed.scheduler import KilledWorker
 
-        inbox = str(self._inbox.absolute())
-        futures = {
-            task.key: self._client.submit(
-                _perform, self._recipe, task, inbox, key=f"elsuite-{task.key:016x}", pure=False
-            )
-            for task in tasks
-            if not self._file(task).exists()
-        }
-        for task in tasks:
-            future = futures.pop(task.key, None)
-            if future is not None:
-                try:
-                    returned = future.result()
-                except KilledWorker:
-                    returned = task.failed(f"it killed its worker {DEATHS} times")
-                if returned is not None:  # a worker that does not share our folders sends its result
-                    save_batch(self._file(task), returned)
-                future.release()
-            yield load_batch(self._file(task))
+        for future in wait(list(running), return_when="FIRST_COMPLETED").done:
+            task = running.pop(future)
+            try:
+                returned = future.result()
+            except KilledWorker:
+                returned = task.failed(f"it killed its worker {DEATHS} times")
+            if returned is not None:  # a worker that does not share our folders sends its result
+                save_batch(self._file(task), returned)
+            future.release()
 
     def forget(self, tasks: Sequence[Task]) -> None:
         """Delete the results of tasks whose rows are committed and synced."""
