@@ -53,7 +53,7 @@ class KnownPoints:
         marks = fingerprints(self._landscape, point[None])[0]
         near = np.abs(self._prints[: self._n] - marks).max(axis=1, initial=0.0) <= 1.5 * self._tolerance
         for number in np.flatnonzero(near).tolist():
-            if same_point(self._landscape, self._points[number], point, self._tolerance):
+            if same_point(self._landscape, self._points[number], point, tolerance=self._tolerance):
                 return int(number)
         return None
 

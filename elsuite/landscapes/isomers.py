@@ -95,7 +95,7 @@ def nearest_image(landscape: Landscape, a: ArrayLike, b: ArrayLike) -> Array:
     return align_clusters(a, b).coordinates if is_cluster(landscape) else np.array(b, dtype=np.float64)
 
 
-def same_point(landscape: Landscape, a: ArrayLike, b: ArrayLike, tolerance: float = 1e-5) -> bool:
+def same_point(landscape: Landscape, a: ArrayLike, b: ArrayLike, *, tolerance: float = 1e-5) -> bool:
     """Return whether two points are one: the same but for symmetry, up to a distance of `tolerance`.
 
     Examples

@@ -82,7 +82,7 @@ def _zero(values: Array, tolerance: float) -> float:
     return tolerance * max(1.0, float(np.abs(values).max(initial=0.0)))
 
 
-def ended(landscape: Landscape, state: State, index: int, limits: Limits) -> tuple[Refinement, ...]:
+def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> tuple[Refinement, ...]:
     """Return the searches for points of an index as results; above `DENSE_LIMIT` parameters their index is checked.
 
     A Krylov space holds the lowest eigenvectors only nearly.

@@ -129,8 +129,8 @@ def descend(
     if not len(starts):
         return ()
     allowed = walk_limits(landscape, limits or Limits())
-    state = walk(landscape, starts, np.zeros_like(starts), SteepestDescent(error), allowed)
-    return ended(landscape, state, SteepestDescent.index, allowed)
+    state = walk(landscape, starts, SteepestDescent(error), guides=np.zeros_like(starts), limits=allowed)
+    return ended(landscape, state, SteepestDescent.index, limits=allowed)
 
 
 def follow_down(

@@ -134,8 +134,8 @@ def refine_transition_states(
     if not len(starts):
         return ()
     allowed = walk_limits(landscape, limits or Limits())
-    state = walk(landscape, starts, guides, EigenvectorFollowing(), allowed)
-    return ended(landscape, state, EigenvectorFollowing.index, allowed)
+    state = walk(landscape, starts, EigenvectorFollowing(), guides=guides, limits=allowed)
+    return ended(landscape, state, EigenvectorFollowing.index, limits=allowed)
 
 
 def search_from_minimum(

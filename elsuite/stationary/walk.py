@@ -139,7 +139,7 @@ def walk_limits(landscape: Landscape, limits: Limits) -> Limits:
     )
 
 
-def walk(landscape: Landscape, starts: Array, guides: Array, rule: Rule, limits: Limits) -> State:
+def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limits: Limits) -> State:
     """Return the searches from `starts`, shape (n, P), when all have ended."""
     n = len(starts)
     model = local_model(landscape, starts, guides)
