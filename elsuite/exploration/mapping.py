@@ -229,14 +229,16 @@ class _Mapping:
         minima = self.known[0].points
         match task.stage:
             case "starts":
-                found = settle(*where, random_points(*where, self.numbers(task), plan.seed))
+                found = settle(*where, random_points(*where, self.numbers(task), seed=plan.seed))
             case "hops":
                 lowest = np.argsort(self.energies(), kind="stable")[:WALKERS]
                 found = hops(
                     *where, minima[lowest], n_hops=plan.n_hops, temperature=plan.temperature, seed=seed
                 )
             case "random points":
-                found = from_random_points(*where, random_points(*where, self.numbers(task), plan.seed + 1))
+                found = from_random_points(
+                    *where, random_points(*where, self.numbers(task), seed=plan.seed + 1)
+                )
             case "modes":
                 found = leave_along_modes(*where, minima[task.number], n_modes=plan.n_modes)
             case "directions":

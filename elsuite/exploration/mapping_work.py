@@ -63,7 +63,7 @@ class Region:
         return Box(*self.bounds).holds(point[None]).item()
 
 
-def random_points(landscape: Landscape, region: Region, numbers: Sequence[int], seed: int) -> Array:
+def random_points(landscape: Landscape, region: Region, numbers: Sequence[int], *, seed: int) -> Array:
     """Return the random starts of some numbers, shape (n, P): each depends on its number and the seed only."""
     seeds = start_seeds(seed, max(numbers) + 1)[numbers[0] : numbers[-1] + 1]
     if region.bounds is None or is_cluster(landscape):
