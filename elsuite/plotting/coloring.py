@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from elsuite.analysis import cluster_agreement, superbasins
 from elsuite.plotting.clustering import cluster_names
-from elsuite.plotting.style import SetStyle, category_styles
+from elsuite.plotting.style import SetStyle, category_styles, shown
 from elsuite.plotting.view import View, split_energy
 
-__all__ = ["Coloring", "clusters_of", "coloring", "superbasin_energy"]
+__all__ = ["Coloring", "clusters_of", "coloring", "column_label", "superbasin_energy"]
 
 MOST_GROUPS = 7
 """More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
@@ -67,9 +67,28 @@ def coloring(view: View) -> Coloring:
     column = view.column(what)
     if column.dtype.kind in "fiu":
         numbers = column.astype(float)
-        label = view.energy_label if what == "energy" else COLUMN_LABELS.get(what, what.replace("_", " "))
+        label = column_label(view, what)
         return Coloring(dict(zip(ids, numbers.tolist(), strict=True)), label=label, numbers=numbers)
     return _groups(ids, [str(value) for value in column])
+
+
+def column_label(view: View, column: str) -> str:
+    """Return the name of an axis or a scale bar of a column.
+
+    Parameters
+    ----------
+    view : View
+    column : str
+
+    Returns
+    -------
+    str
+    """
+    return (
+        view.energy_label
+        if column == "energy"
+        else COLUMN_LABELS.get(column, shown(column.replace("_", " ")))
+    )
 
 
 def superbasin_energy(view: View) -> float:

@@ -46,6 +46,7 @@ def plot_disconnectivity(
     route: Sequence[Hashable] = (),
     energy: float | None = None,
     energy_label: str = "energy",
+    value_label: str = "",
     note: str = "",
     legend: bool = True,
 ) -> Axes:
@@ -79,6 +80,8 @@ def plot_disconnectivity(
         Draws a dashed line at this energy.
     energy_label : str
         Name of the energy axis, with its unit.
+    value_label : str
+        Where the layout's leaves stand at values: what they are. The x axis then has ticks.
     note : str
         A text under the graph, such as what a trim hid.
     legend : bool
@@ -90,7 +93,7 @@ def plot_disconnectivity(
     Raises
     ------
     ValueError
-        `color_by` or `mark_by` of another length than the minima, or an unknown label.
+        No minimum; `color_by` or `mark_by` of another length than the minima; an unknown label.
 
     Examples
     --------
@@ -103,6 +106,8 @@ def plot_disconnectivity(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['cold (1)', 'hot (1)']
     """
+    if not tree.leaves:
+        raise ValueError("the tree has no minimum to draw")
     ax = new_axes(ax)
     layout = tree_layout(tree) if layout is None else layout
     given = _by_leaf(tree, color_by, "color_by")
@@ -115,7 +120,7 @@ def plot_disconnectivity(
     styles = _all_styles(styles, categories, sets)
     node_colors = _node_colors(layout, categories, numbers, styles)
     _draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
-    _set_axes(ax, layout, energy_label, len(tree.leaves))
+    _set_axes(ax, layout, energy_label, value_label)
     if numbers is not None:
         _scale_bar(ax, numbers, values_label)
     if sets is not None and len(set(sets)) > 1:
@@ -279,18 +284,23 @@ def line_width(ax: Axes, n_leaves: int) -> float:
     return float(np.clip(0.4 * leaf_spacing(ax, n_leaves), 0.25, 0.9))
 
 
-def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, n_minima: int) -> None:
-    low = layout.y.min() if len(layout.y) else 0.0
+def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, value_label: str) -> None:
+    low = float(layout.y.min())
     bottom = low - 0.07 * (layout.top - low)
     limits = layout.scale.inverse([bottom, layout.top])
     scaled_axis(ax.yaxis, layout.scale, float(limits[0]), float(limits[1]))
     left, right = float(layout.x.min()), float(layout.x.max())
-    margin = max(0.6, 0.015 * (right - left)) if right - left > 0 else 0.6
-    ax.set_xlim(left - margin, right + margin)
-    ax.set_xticks([])
-    ax.spines["bottom"].set_visible(False)
     ax.set_ylabel(energy_label)
-    ax.set_xlabel("1 minimum" if n_minima == 1 else f"{n_minima:,} minima")
+    if value_label:
+        margin = 0.03 * (right - left) or 0.6
+        ax.set_xlabel(value_label)
+    else:
+        margin = max(0.6, 0.015 * (right - left))
+        ax.set_xticks([])
+        ax.spines["bottom"].set_visible(False)
+        n_minima = layout.tree.n_leaves
+        ax.set_xlabel("1 minimum" if n_minima == 1 else f"{n_minima:,} minima")
+    ax.set_xlim(left - margin, right + margin)
 
 
 def _draw_marks(ax: Axes, layout: TreeLayout, sets: list[str], styles: Mapping[str, SetStyle]) -> None:

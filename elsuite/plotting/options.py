@@ -22,6 +22,8 @@ class FigureOptions:
         Energy of the superbasins; None: where the largest one first holds half of the minima.
     order : str
         Order of the leaves: "centered", "energy", "size", or a column of the minima whose numbers order them.
+    axis : str
+        "rank": leaves stand one apart; "value": each at its number, where `order` is a column.
     scale : str
         Energy axis: "auto" (logarithmic where positive energies span more than a factor of 30, and compressed
         where one gap takes 0.4 of it), "linear", "log", "compressed" (empty gaps are shrunk, with break marks).
@@ -35,6 +37,8 @@ class FigureOptions:
         Minima to ring and name.
     route : pair of int, or None
         Draw the lowest route between two minima; the profile figure shows the energies along it.
+    component : int or None
+        Only what is joined with this minimum.
     lowest : int or None
         Only that many of the lowest minima.
     below : float or None
@@ -54,6 +58,25 @@ class FigureOptions:
         What minima are clustered on: their places on the "map", their "distances", or the "barriers" between them.
     width, height : float or None
         Size in inches; None: what suits the figure (one column of print is 3.4, two are 7).
+
+    Notes
+    -----
+    Keywords of disconnectionDPS, and arguments of pele's DisconnectivityGraph, with what serves here:
+
+    ============================================  ==========================================================
+    CENTREGMIN; center_gmin                       ``order="centered"``
+    ORDER_BY_ENERGY, ORDER_BY_SIZE                ``order="energy"``, ``order="size"``
+    METRIC, WEIGHTS; order_by_value               ``order="column"``, and ``axis="value"`` to place leaves at it
+    LEVELS, DELTA, FIRST; nlevels                 ``levels=n`` (None: merges at their exact heights)
+    LOWEST n                                      ``lowest=n``
+    MAXTSENERGY, TSTHRESH; Emax                   ``below=E``
+    NCONNMIN, CONNECTMIN; subgraph_size, include  ``component=id``, ``smallest=n``
+    TRMIN; color_by_group                         ``color_by="set"``, "superbasin", "cluster" or a column
+    TRVAL, TRVALSCALE; color_by_value             ``color_by="column"`` of numbers, with a scale bar
+    IDMIN, IDENTIFY; label_minima                 ``highlight=(id, ...)``, ``labels=True``
+    draw_minima                                   markers of the sets, always; `plot_disconnectivity` for your own
+    LABELSIZE, LETTER, HALFPAGE                   ``width``, ``height``
+    ============================================  ==========================================================
     """
 
     surface: str | None = None
@@ -61,12 +84,14 @@ class FigureOptions:
     color_by: str = "set"
     energy: float | None = None
     order: str = "centered"
+    axis: str = "rank"
     scale: str = "auto"
     shape: str = "rectangular"
     levels: int | None = None
     labels: bool = False
     highlight: tuple[int, ...] = ()
     route: tuple[int, int] | None = None
+    component: int | None = None
     lowest: int | None = None
     below: float | None = None
     smallest: int | None = None

@@ -6,8 +6,9 @@ from elsuite.analysis import LossCurves, distances_to_origin, heights_by_set, lo
 from elsuite.plotting.distances import plot_distances
 from elsuite.plotting.heights import plot_heights
 from elsuite.plotting.losses import plot_losses
+from elsuite.plotting.names import surface_name
 from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style, shown
-from elsuite.plotting.view import View, sized_figure, surface_name
+from elsuite.plotting.view import View, sized_figure
 
 __all__ = ["distances_figure", "heights_figure", "losses_figure"]
 

@@ -1,6 +1,6 @@
 """Figures of the tree and the network of a database: disconnectivity graph, profile of a route, network."""
 
-from typing import cast
+from typing import Literal, cast
 
 from matplotlib.figure import Figure
 
@@ -8,7 +8,7 @@ from elsuite.analysis import DisconnectivityTree, TreeLayout, tree_layout
 from elsuite.analysis.leaf_order import OrderName
 from elsuite.analysis.tree_layout import Style
 from elsuite.network import minimax_route
-from elsuite.plotting.coloring import coloring, superbasin_energy
+from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
 from elsuite.plotting.disconnectivity import plot_disconnectivity
 from elsuite.plotting.network import plot_network
 from elsuite.plotting.profile import plot_profile
@@ -53,6 +53,7 @@ def disconnectivity_figure(view: View) -> Figure:
             route=[minimum for minimum in route if minimum in set(tree.leaves)],
             energy=superbasin_energy(view) if shows_energy else None,
             energy_label=view.energy_label,
+            value_label=column_label(view, options.order) if options.axis == "value" else "",
             note=note,
         )
     return figure
@@ -67,6 +68,7 @@ def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
         tree,
         order=cast(OrderName, order),
         values=values,
+        axis=cast(Literal["rank", "value"], view.options.axis),
         style=cast(Style, view.options.shape),
         slope=0.12,
         levels=view.options.levels,

@@ -1,6 +1,5 @@
 """What the figures need of a database: the chosen minima, their tree, colors, names of axes; nothing is drawn here."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -19,6 +18,7 @@ from elsuite.analysis import (
     Trimmed,
     barrier_dissimilarity,
     cluster_minima,
+    component_of,
     disconnectivity_tree,
     energy_scale,
     euclidean_dissimilarity,
@@ -36,15 +36,16 @@ from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
+from elsuite.plotting.names import energy_name
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.profile import Profile
-from elsuite.plotting.style import SetStyle, new_figure, set_styles, shown
+from elsuite.plotting.style import SetStyle, new_figure, set_styles
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["View", "energy_name", "sized_figure", "split_energy", "surface_name"]
+__all__ = ["View", "sized_figure", "split_energy"]
 
 METHODS = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
 DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
@@ -53,54 +54,6 @@ MOST_MAPPED = 20_000
 MOST_COMPARED = 4_000
 WIDE_GAP = 0.4
 """An empty range that takes more of a logarithmic axis is compressed."""
-LOSSES = {
-    "autoencoder": "mean squared error",
-    "fcp": "cross-entropy",
-    "lenet": "cross-entropy",
-    "lstm": "cross-entropy",
-}
-SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
-
-
-def surface_name(surface: str) -> str:
-    """Return what the values of a surface are called: "train" is the training loss.
-
-    Parameters
-    ----------
-    surface : str
-
-    Returns
-    -------
-    str
-    """
-    return SURFACE_NAMES.get(surface, shown(surface))
-
-
-def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
-    """Return the name of an energy axis, with the loss or the unit where the database knows it.
-
-    Parameters
-    ----------
-    surface : str
-    attributes : mapping
-        Of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> energy_name("train", {"landscape": {"network": {"architecture": "fcp"}}})
-    'training loss (cross-entropy)'
-    """
-    landscape = attributes.get("landscape")
-    landscape = landscape if isinstance(landscape, Mapping) else {}
-    network = landscape.get("network")
-    architecture = network.get("architecture") if isinstance(network, Mapping) else None
-    detail = landscape.get("loss") or landscape.get("unit") or LOSSES.get(str(architecture))
-    name = surface_name(surface)
-    return f"{name} ({shown(detail, 40)})" if detail else name
 
 
 @dataclass(frozen=True)
@@ -196,6 +149,7 @@ class View:
         """The tree after the trims that the options ask for, and what they hid."""
         options = self.options
         trims: list[tuple[Any, Any]] = [
+            (component_of, options.component),
             (minima_below, options.below),
             (persistent_minima, options.persistence),
             (merged_branches, options.smallest),

@@ -12,8 +12,9 @@ from elsuite.analysis import EnergyScale, tree_layout
 from elsuite.network import AnyGraph, network_arrays, spanning_forest
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.log_gaps import LogGapScale
+from elsuite.plotting.names import surface_name
 from elsuite.plotting.style import SetStyle
-from elsuite.plotting.view import View, split_energy, surface_name
+from elsuite.plotting.view import View, split_energy
 from elsuite.report.text import number
 
 __all__ = ["encoded", "page_data"]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from elsuite import __version__
 from elsuite.analysis import minima_by_set, set_table
+from elsuite.plotting.names import surface_name
 from elsuite.plotting.style import SetStyle, set_styles
-from elsuite.plotting.view import surface_name
 from elsuite.report.text import escape, number
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from elsuite.database import LandscapeDatabase
 from elsuite.plotting import FIGURES, FigureOptions, View, check_format, save_figure
 from elsuite.plotting.coloring import coloring
-from elsuite.plotting.view import energy_name, split_energy
+from elsuite.plotting.names import energy_name
+from elsuite.plotting.view import split_energy
 from elsuite.schema import NotFoundError
 
 KINDS = ["disconnectivity", "heights", "kpca", "distances", "losses", "profile", "network", "clustering"]
@@ -63,6 +64,8 @@ OPTIONS = [
     ("disconnectivity", {"order": "gradient_norm", "levels": 12, "scale": "linear"}, "32 minima"),
     ("disconnectivity", {"lowest": 5, "labels": True, "scale": "compressed"}, "27 of 32 minima hidden"),
     ("disconnectivity", {"below": 0.3}, "below 0.3"),
+    ("disconnectivity", {"component": 3}, "32 minima"),
+    ("disconnectivity", {"order": "gradient_norm", "axis": "value"}, "gradient norm"),
     ("disconnectivity", {"smallest": 3}, "fewer than 3 minima"),
     ("disconnectivity", {"persistence": 0.2}, "persistence of at least 0.2"),
     ("disconnectivity", {"highlight": (3,), "route": (0, 20)}, "20"),

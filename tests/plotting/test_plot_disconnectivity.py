@@ -212,7 +212,20 @@ def test_levels_and_shapes_draw(tree, shape):
     )
 
 
+def test_leaves_can_stand_at_values(tree):
+    layout = tree_layout(tree, order="value", axis="value", values=[0.0, 5.0, 20.0, -3.0])
+    ax = plot_disconnectivity(
+        tree, layout=layout, value_label="kernel component 1", mark_by=["cold", "hot"] * 2
+    )
+    assert ax.get_xlabel() == "kernel component 1"
+    assert len(ax.get_xticks()) > 2
+    marks = [artist.get_offsets()[:, 0] for artist in ax.collections if isinstance(artist, PathCollection)]
+    assert sorted(np.concatenate(marks)) == [-3.0, 0.0, 5.0, 20.0]
+
+
 def test_what_does_not_fit_is_refused(tree):
+    with pytest.raises(ValueError, match="no minimum to draw"):
+        plot_disconnectivity(disconnectivity_tree(nx.Graph()))
     with pytest.raises(ValueError, match="color_by has 2 entries, the tree has 4"):
         plot_disconnectivity(tree, color_by=["a", "b"])
     with pytest.raises(NotFoundError, match="99"):

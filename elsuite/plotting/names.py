@@ -1,0 +1,57 @@
+"""What energies are called: the names of surfaces, with the loss or the unit where it is known."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from elsuite.plotting.style import shown
+
+__all__ = ["energy_name", "surface_name"]
+
+LOSSES = {
+    "autoencoder": "mean squared error",
+    "fcp": "cross-entropy",
+    "lenet": "cross-entropy",
+    "lstm": "cross-entropy",
+}
+SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
+
+
+def surface_name(surface: str) -> str:
+    """Return what the values of a surface are called: "train" is the training loss.
+
+    Parameters
+    ----------
+    surface : str
+
+    Returns
+    -------
+    str
+    """
+    return SURFACE_NAMES.get(surface, shown(surface))
+
+
+def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
+    """Return the name of an energy axis, with the loss or the unit where the database knows it.
+
+    Parameters
+    ----------
+    surface : str
+    attributes : mapping
+        Of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> energy_name("train", {"landscape": {"network": {"architecture": "fcp"}}})
+    'training loss (cross-entropy)'
+    """
+    landscape = attributes.get("landscape")
+    landscape = landscape if isinstance(landscape, Mapping) else {}
+    network = landscape.get("network")
+    architecture = network.get("architecture") if isinstance(network, Mapping) else None
+    detail = landscape.get("loss") or landscape.get("unit") or LOSSES.get(str(architecture))
+    name = surface_name(surface)
+    return f"{name} ({shown(detail, 40)})" if detail else name
