@@ -1,6 +1,7 @@
 """One row a minimizer, and what the tests of minimizers share."""
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -53,3 +54,38 @@ def same(a: Minimization, b: Minimization):
         np.testing.assert_array_equal(one.coordinates, other.coordinates)
         assert dataclasses.replace(one, coordinates=None) == dataclasses.replace(other, coordinates=None)
     return True
+
+
+GOLDEN = (1 + math.sqrt(5)) / 2
+
+
+def reference_search(value, start_value, step, n_values):
+    """Bracket by growing or shrinking, then golden sections; returns the best step and its value."""
+    a, b, c = 0.0, step, None
+    spent, lowest = 1, value(b)
+    if lowest < start_value:
+        while spent < n_values and c is None:
+            new = b + GOLDEN * (b - a)
+            energy, spent = value(new), spent + 1
+            if energy < lowest:
+                a, b, lowest = b, new, energy
+            else:
+                c = new
+    else:
+        c, b, lowest = b, 0.0, start_value
+        while spent < n_values and b == 0:
+            new = c / GOLDEN**2
+            energy, spent = value(new), spent + 1
+            if energy < start_value:
+                b, lowest = new, energy
+            else:
+                c = new
+    while spent < n_values:
+        new = a + c - b  # the mirror image: b and it are the two golden sections of (a, c)
+        energy, spent = value(new), spent + 1
+        if energy < lowest:
+            a, c = (b, c) if new > b else (a, b)
+            b, lowest = new, energy
+        else:
+            a, c = (a, new) if new > b else (new, c)
+    return b, lowest

@@ -7,46 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from minimizer_cases import GOLDEN, reference_search
 
 from elsuite.landscapes import FunctionLandscape, MullerBrown, load_data, network_landscape
 from elsuite.minimizers import LBFGSGSS, Outcome
 from elsuite.minimizers.golden_section import golden_section_search
 
 pytestmark = pytest.mark.making
-
-GOLDEN = (1 + math.sqrt(5)) / 2
-
-
-def reference_search(value, start_value, step, n_values):
-    """Bracket by growing or shrinking, then golden sections; returns the best step and its value."""
-    a, b, c = 0.0, step, None
-    spent, lowest = 1, value(b)
-    if lowest < start_value:
-        while spent < n_values and c is None:
-            new = b + GOLDEN * (b - a)
-            energy, spent = value(new), spent + 1
-            if energy < lowest:
-                a, b, lowest = b, new, energy
-            else:
-                c = new
-    else:
-        c, b, lowest = b, 0.0, start_value
-        while spent < n_values and b == 0:
-            new = c / GOLDEN**2
-            energy, spent = value(new), spent + 1
-            if energy < start_value:
-                b, lowest = new, energy
-            else:
-                c = new
-    while spent < n_values:
-        new = a + c - b  # the mirror image: b and it are the two golden sections of (a, c)
-        energy, spent = value(new), spent + 1
-        if energy < lowest:
-            a, c = (b, c) if new > b else (a, b)
-            b, lowest = new, energy
-        else:
-            a, c = (a, new) if new > b else (new, c)
-    return b, lowest
 
 
 def reference_minimize(energy, gradient, w, n_iterations, *, m=10, n_values=6):
