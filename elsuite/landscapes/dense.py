@@ -220,19 +220,73 @@ class DenseEvaluator(Evaluator):
         parts: list[Tensor] = []
         keep = self.layers[-1].activation is not None
         for batch in samples.batches(size):
-            inputs, outputs = self._forward(tensors, batch)
+            kept, outputs = self._forward(tensors, _first(*tensors[0], batch))
             part, gradient = self.loss.sums_and_gradient(
                 outputs[-1], self._targets(batch), weight=1 / samples.n_samples, keep=keep
             )
-            more = self._backward_(gradient, tensors, inputs, outputs, batch)
+            signal, more = self._backward_(gradient, tensors, kept, outputs)
+            more = [_first_gradient(signal, batch), *more]
             sums += part
             parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
         return sums, parts
 
-    def _forward(self, tensors: list[_Tensors], batch: Samples) -> tuple[list[Tensor], list[Tensor]]:
-        """Return for each layer what its activation's gradient is computed from, and its outputs."""
+    def combined_gradients(
+        self, weights: Tensor, spanning: Tensor, combination: Tensor, samples: Samples
+    ) -> tuple[Tensor, Tensor]:
+        r"""Return the mean losses at the points W S, and C^T G for their gradients G.
+
+        The first layer's products with the data are linear in its weights: for points :math:`\sum_k W_{mk} s_k` they
+        are :math:`\sum_k W_{mk} (X s_k)`, and backwards the signals are combined before they meet the data. So they
+        are made for the few spanning points only, however many points there are.
+
+        Parameters
+        ----------
+        weights : Tensor (n_points, n_spanning)
+            W.
+        spanning : Tensor (n_spanning, P)
+            S.
+        combination : Tensor (n_points, n_combined)
+            C.
+        samples : Samples
+            Common to all points.
+        """
+        with torch.no_grad():
+            tensors = self._tensors(weights @ spanning, samples)
+            few = self.layers[0].weights(spanning).flatten(0, 1)
+            sums = torch.zeros(len(weights), dtype=torch.float64, device=weights.device)
+            parts: list[Tensor] = []
+            for batch in samples.batches(self._batch_of_all(len(weights), len(spanning))):
+                values = (weights @ (few @ batch.inputs.flatten(1).T).view(len(spanning), -1)).view(
+                    len(weights), self.layers[0].n_out, -1
+                )
+                if tensors[0][1] is not None:
+                    values += tensors[0][1]
+                kept, outputs = self._forward(tensors, values)
+                part, gradient = self.loss.sums_and_gradient(
+                    outputs[-1],
+                    self._targets(batch),
+                    weight=1 / samples.n_samples,
+                    keep=self.layers[-1].activation is not None,
+                )
+                signal, more = self._backward_(gradient, tensors, kept, outputs)
+                combined = (combination.T @ signal.flatten(1)).view(-1, *signal.shape[1:])
+                more = [_first_gradient(combined, batch), *more]
+                sums += part
+                parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
+            gradients = torch.cat([parts[0], *(combination.T @ part for part in parts[1:])], 1)
+        return sums / samples.n_samples, gradients
+
+    def _batch_of_all(self, n_points: int, n_spanning: int) -> int:
+        """Return the size of micro-batches for all points at once."""
+        values = n_points * self.bytes_per_sample + 2 * n_spanning * self.layers[0].n_out * 4
+        return max(_SMALLEST_BATCH // 4, _WORKING_SET // values)
+
+    def _forward(self, tensors: list[_Tensors], values: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return for each layer what its activation's gradient is computed from, and its outputs.
+
+        `values` are the first layer's before its activation.
+        """
         kept, outputs = [], []
-        values = _first(*tensors[0], batch)
         for i, layer in enumerate(self.layers):
             if i:
                 values = _product(*tensors[i], values)
@@ -250,9 +304,11 @@ class DenseEvaluator(Evaluator):
         tensors: list[_Tensors],
         kept: list[Tensor],
         outputs: list[Tensor],
-        batch: Samples,
-    ) -> list[Tensor]:
-        """Return the gradient's parts from the gradient with respect to the outputs, which is used up."""
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return the gradient of the first layer's values, and the gradient's parts but for that layer's weights.
+
+        They come from the gradient with respect to the outputs, which is used up.
+        """
         parts: list[Tensor] = []
         for i in reversed(range(len(self.layers))):
             layer = self.layers[i]
@@ -263,12 +319,7 @@ class DenseEvaluator(Evaluator):
             if i:
                 parts.append(torch.bmm(gradient, outputs[i - 1].transpose(1, 2)).flatten(1))
                 gradient = torch.bmm(tensors[i][0].transpose(1, 2), gradient)
-            elif batch.own:
-                parts.append(torch.bmm(gradient, batch.inputs.flatten(2)).flatten(1))
-            else:
-                shared = gradient.flatten(0, 1) @ batch.inputs.flatten(1)
-                parts.append(shared.view(len(gradient), -1))
-        return parts[::-1]
+        return gradient, parts[::-1]
 
 
 def _first(weights: Tensor, biases: Tensor | None, batch: Samples) -> Tensor:
@@ -277,6 +328,13 @@ def _first(weights: Tensor, biases: Tensor | None, batch: Samples) -> Tensor:
         return _product(weights, biases, batch.inputs.flatten(2).transpose(1, 2))
     values = (weights.flatten(0, 1) @ batch.inputs.flatten(1).T).view(*weights.shape[:2], -1)
     return values if biases is None else values.add_(biases)
+
+
+def _first_gradient(signal: Tensor, batch: Samples) -> Tensor:
+    """Return the gradient of the first layer's weights, (n_points, n_out * n_in), from that of its values."""
+    if batch.own:
+        return torch.bmm(signal, batch.inputs.flatten(2)).flatten(1)
+    return (signal.flatten(0, 1) @ batch.inputs.flatten(1)).view(len(signal), -1)
 
 
 def _product(weights: Tensor, biases: Tensor | None, values: Tensor) -> Tensor:

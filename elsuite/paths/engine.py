@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.neural import NeuralLandscape
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 
@@ -231,6 +232,9 @@ def _energy_term(
 ) -> tuple[Tensor, Tensor]:
     bows = weights[:, 2:]
     size = max(1, BYTES_AT_ONCE // (2 * spanning.shape[1] * spanning.element_size()))
+    plain_sum = isinstance(objective, PowerSum) and objective.power == 1
+    if plain_sum and len(weights) <= size and isinstance(landscape, NeuralLandscape):
+        return landscape.combined_gradients(weights, spanning, bows)
     if len(weights) <= size:
         energies, gradients = landscape.energy_and_gradient(weights @ spanning)
         return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients

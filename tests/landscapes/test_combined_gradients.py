@@ -1,0 +1,79 @@
+"""Gradients of many points that are combinations of few, against the product of all gradients."""
+
+import cases
+import pytest
+import torch
+from torch import nn
+
+from elsuite.landscapes import NeuralLandscape
+from elsuite.landscapes.dense import DenseEvaluator
+
+pytestmark = pytest.mark.making
+
+
+def a_stack(biases, activation=nn.Softplus, n_samples=70, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    module = nn.Sequential(
+        nn.Linear(5, 7, bias=biases),
+        activation(),
+        nn.Linear(7, 6, bias=biases),
+        activation(),
+        nn.Linear(6, 3),
+    )
+    inputs = torch.randn(n_samples, 5, generator=generator)
+    targets = torch.randint(3, (n_samples,), generator=generator)
+    return NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets, dtype=dtype, device="cpu")
+
+
+def combinations(landscape, n_points, n_spanning=4, n_combined=2):
+    generator = torch.Generator().manual_seed(1)
+    weights = torch.rand(n_points, n_spanning, generator=generator, dtype=torch.float64).to(landscape.dtype)
+    combination = torch.randn(n_points, n_combined, generator=generator, dtype=torch.float64)
+    return weights, landscape.initial_points(range(n_spanning)), combination.to(landscape.dtype)
+
+
+@pytest.mark.parametrize("n_points", [1, 8, 9, 30])
+@pytest.mark.parametrize("activation", [nn.Softplus, nn.ReLU, nn.Tanh])
+@pytest.mark.parametrize("biases", [False, True])
+def test_is_the_product_of_all_gradients(biases, activation, n_points, monkeypatch):
+    landscape = a_stack(biases, activation)
+    # Several micro-batches, the last one smaller.
+    monkeypatch.setattr(DenseEvaluator, "_batch_of_all", lambda evaluator, n_points, n_spanning: 16)
+    weights, spanning, combination = combinations(landscape, n_points)
+    energies, combined = landscape.combined_gradients(weights, spanning, combination)
+    expected, gradients = landscape.energy_and_gradient(weights @ spanning)
+    torch.testing.assert_close(energies, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(combined, combination.T @ gradients, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", cases.NETWORKS)
+def test_of_every_network(name):
+    landscape = cases.NETWORKS[name]()
+    weights, spanning, combination = combinations(landscape, 12)
+    for surface in landscape.surfaces:
+        shown = landscape.on(surface)
+        energies, combined = shown.combined_gradients(weights, spanning, combination)
+        expected, gradients = shown.energy_and_gradient(weights @ spanning)
+        digits = (
+            {"rtol": 1e-10, "atol": 1e-12}
+            if landscape.dtype == torch.float64
+            else {"rtol": 1e-4, "atol": 1e-5}
+        )
+        torch.testing.assert_close(energies, expected, **digits)
+        torch.testing.assert_close(combined, combination.T @ gradients, **digits)
+
+
+def test_in_single_precision():
+    landscape = a_stack(True, dtype=torch.float32, n_samples=3000)
+    weights, spanning, combination = combinations(landscape, 50, 12, 10)
+    energies, combined = landscape.combined_gradients(weights, spanning, combination)
+    expected, gradients = landscape.energy_and_gradient(weights @ spanning)
+    torch.testing.assert_close(energies, expected, rtol=1e-6, atol=1e-7)
+    assert float((combined - combination.T @ gradients).norm() / combined.norm()) < 2e-6
+
+
+def test_spanning_points_of_another_width_are_refused():
+    landscape = a_stack(False)
+    weights, spanning, combination = combinations(landscape, 20)
+    with pytest.raises(ValueError, match="this network takes"):
+        landscape.combined_gradients(weights, spanning[:, :-1], combination)
