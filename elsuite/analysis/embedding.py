@@ -98,6 +98,8 @@ def kernel_pca(
         raise ValueError("a map needs at least one minimum")
     if n_components < 1:
         raise ValueError(f"n_components is at least 1, not {n_components}")
+    if not read(chosen[:1]).shape[1]:
+        raise ValueError("a map needs coordinates, and these minima have none")
     gram = gram_matrix(read, chosen, block_bytes=block_bytes)
     if not np.isfinite(gram).all():
         raise ValueError("the coordinates of some minima are not finite")

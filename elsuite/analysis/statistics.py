@@ -125,6 +125,8 @@ def _std(values: NDArray[np.float64]) -> float:
 def _weights(
     database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int
 ) -> tuple[float, float, float]:
+    if not database.n_parameters:
+        return float("nan"), float("nan"), float("nan")
     read, chosen = reader(database.coordinates, ids)
     count, mean, squares, norms = 0, 0.0, 0.0, 0.0
     for _, points in blocks(read, chosen, block_bytes=block_bytes):

@@ -210,7 +210,7 @@ def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
     inner = len(column.dims) - 1
     try:
         if inner == 0:
-            rows = [np.asarray([] if row is None else row, dtype=np.float64) for row in values]
+            rows = [_floats([] if row is None else row) for row in values]
             return _pad(rows)
         rows = [_pad([np.empty(0)] * n_surfaces if row is None else _curves(row)) for row in values]
         if any(len(row) != n_surfaces for row in rows):
@@ -228,7 +228,7 @@ def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
 
 
 def _curves(row: Any) -> list[Values]:
-    return [np.asarray([] if curve is None else curve, dtype=np.float64) for curve in row]
+    return [_floats([] if curve is None else curve) for curve in row]
 
 
 def _pad(rows: list[Values]) -> Values:
@@ -248,15 +248,19 @@ def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
     try:
         if dtype in {"int64", "uint64"}:
             return _integers(values, dtype)
-        raw = np.asarray(values)
-        if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and not all(map(_is_real, raw.ravel()))):
-            raise TypeError("no real numbers")
-        return np.asarray(values, dtype=dtype)
+        return _floats(values, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         shapes = "" if not column.dims else " (rows of different shapes?)"
         raise ValueError(
             f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}"
         ) from error
+
+
+def _floats(values: Any, dtype: str = "float64") -> Values:
+    raw = np.asarray(values)
+    if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and not all(map(_is_real, raw.ravel()))):
+        raise TypeError("no real numbers")
+    return raw.astype(dtype, copy=False)
 
 
 def _is_real(value: object) -> bool:
@@ -331,7 +335,22 @@ def _pieces(
             last[1].append(array)
         else:
             pieces.append((row, [array]))
-    return [(row, np.stack(arrays)) for row, arrays in pieces]
+    stacked = [(row, np.stack(arrays)) for row, arrays in pieces]
+    return stacked if "term" in column.dims else _without_gaps(stacked, dtype)
+
+
+def _without_gaps(pieces: list[tuple[int, Values]], dtype: str) -> list[tuple[int, Values]]:
+    """Return pieces as one, with rows of nothing between them.
+
+    Rows of these columns share chunks: pieces of one chunk, written at the same time, would undo each other.
+    """
+    if len(pieces) < 2:
+        return pieces
+    first, (last, tail) = pieces[0][0], pieces[-1]
+    whole = np.full((last + len(tail) - first, *tail.shape[1:]), FILL[dtype], dtype=dtype)
+    for row, values in pieces:
+        whole[row - first : row - first + len(values)] = values
+    return [(first, whole)]
 
 
 def _complete_paths(columns: dict[str, Values], n_rows: int, context: Context) -> None:

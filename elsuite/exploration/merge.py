@@ -84,7 +84,7 @@ def merge_databases(
             target,
             n_parameters=first.n_parameters,
             surfaces=first.surfaces,
-            dtype=str(first.coordinates([]).dtype),
+            dtype="float64" if first.coordinates([]).dtype == np.float64 else "float32",
             attributes={
                 k: v for k, v in first.attributes.items() if k in ("landscape", "finders", "settings")
             },

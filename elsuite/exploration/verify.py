@@ -10,7 +10,7 @@ import torch
 
 from elsuite import paths
 from elsuite.database import Finding, LandscapeDatabase, open_database
-from elsuite.exploration.build import stored_landscape
+from elsuite.exploration.stored import landscape_of_database
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.symmetry import permute
 from elsuite.paths import Basis, Path, measure
@@ -52,7 +52,7 @@ def recompute_sample(
     """
     with open_database(store) as database:
         try:
-            landscape = stored_landscape(database, folder=data_folder)
+            landscape = landscape_of_database(database, folder=data_folder)
         except (ValueError, OSError) as error:
             return Recomputed((), 0, 0, f"not possible: {error}")
         rng = np.random.default_rng(seed)

@@ -131,10 +131,11 @@ class Workers:
 
     def _collect(self, running: dict[Any, Task]) -> None:
         """Wait until one of the running tasks is done, and see that its result lies in the inbox."""
-        from distributed import wait
+        import distributed
         from distributed.scheduler import KilledWorker
 
-        for future in wait(list(running), return_when="FIRST_COMPLETED").done:
+        engine: Any = distributed
+        for future in engine.wait(list(running), return_when="FIRST_COMPLETED").done:
             task = running.pop(future)
             try:
                 returned = future.result()
