@@ -96,7 +96,7 @@ class StoredMinima:
     def _same(self, a: Array, b: Array, tolerance: float) -> bool:
         if self._permuted:
             return same_up_to_symmetry(self._landscape, a, b, tolerance)
-        return same_point(self._landscape, a, b, tolerance)
+        return same_point(self._landscape, a, b, tolerance=tolerance)
 
     def _marks_of(self, points: NDArray[Any]) -> Array:
         points = points.astype(np.float64)
