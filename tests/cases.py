@@ -76,6 +76,28 @@ NETWORKS = {
 LANDSCAPES = ANALYTIC | NETWORKS
 
 
+def minimizer(name, **settings):
+    """Return a row for a minimizer by its name in elsuite.minimizers.MINIMIZERS."""
+
+    def make():
+        from elsuite.minimizers import MINIMIZERS
+
+        return MINIMIZERS[name](**settings)
+
+    return make
+
+
+# Minimizers, with settings that bring them down every analytic surface.
+MINIMIZERS = {
+    "lbfgs-gss": minimizer("lbfgs-gss", epochs=200),
+    "lbfgs-gss, short steps": minimizer("lbfgs-gss", epochs=200, largest_step=0.1),
+    "lbfgs-wolfe": minimizer("lbfgs-wolfe", epochs=200),
+    "sgd": minimizer("sgd", epochs=1000, learning_rate=3e-4, momentum=0.95),
+    "adam": minimizer("adam", epochs=600, settings={"lr": 0.03}),
+    "rprop": minimizer("torch", epochs=200, optimizer="Rprop"),
+}
+
+
 def finder(name, **settings):
     """Return a row for a finder by its name in elsuite.paths.PATH_FINDERS."""
 

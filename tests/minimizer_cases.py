@@ -1,24 +1,17 @@
-"""One row a minimizer, and what the tests of minimizers share."""
+"""What the tests of minimizers share; the table of minimizers is in `cases`."""
 
 import dataclasses
 import math
 
+import cases
 import numpy as np
 import torch
 from torch import nn
 
 from elsuite.landscapes import NeuralLandscape
-from elsuite.minimizers import LBFGSGSS, SGD, LBFGSWolfe, Minimization, TorchOptimizer
+from elsuite.minimizers import Minimization
 
-# One row a minimizer: settings with which it comes down the surfaces below.
-ROWS = {
-    "lbfgs-gss": LBFGSGSS(epochs=200),
-    "lbfgs-gss, short steps": LBFGSGSS(epochs=200, largest_step=0.1),
-    "lbfgs-wolfe": LBFGSWolfe(epochs=200),
-    "sgd": SGD(epochs=1000, learning_rate=3e-4, momentum=0.95),
-    "adam": TorchOptimizer(epochs=600, settings={"lr": 0.03}),
-    "rprop": TorchOptimizer(epochs=200, optimizer="Rprop"),
-}
+ROWS = {name: make() for name, make in cases.MINIMIZERS.items()}
 
 
 def small_network(dtype=torch.float64, *, test=True):
