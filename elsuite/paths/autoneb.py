@@ -151,7 +151,7 @@ class AutoNEBPathFinder(PathFinder):
             energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
             tangents = band_tangents(band, energies)
             across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
-            band[1:-1] -= step(across, rate)
+            step(band[1:-1], across, rate)
             band = spread_evenly(band, positions)
         return _path_through(band, positions)
 

@@ -26,7 +26,7 @@ class BezierPathFinder(SeriesPathFinder):
     >>> surface = FourGaussians()
     >>> search = BezierPathFinder().find(surface, *surface.minima)
     >>> print(search.outcome, round(search.refined_height, 2))
-    converged 0.63
+    converged 0.62
     """
 
     name: ClassVar[str] = "bezier"

@@ -180,7 +180,7 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
         # One check for both: a sum over all is not finite if any is not.
         if not math.isfinite(float(energies.sum() + gradient.sum())):
             return Descended(replace(path, coefficients=coefficients), False, done, spent)
-        coefficients -= step(gradient, descent.learning_rate * _schedule(descent, done))
+        step(coefficients, gradient, descent.learning_rate * _schedule(descent, done))
     return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
 
 

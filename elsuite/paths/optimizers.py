@@ -1,4 +1,4 @@
-"""The optimizers that move a path: functions from gradients to steps, with a memory (`optimizer`)."""
+"""The optimizers that move a path, with a memory of the gradients so far (`optimizer`)."""
 
 import math
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from torch import Tensor
 
 __all__ = ["Step", "optimizer"]
 
-Step = Callable[[Tensor, float], Tensor]
-"""Called with the gradients in turn, and the learning rate of each; returns what to subtract."""
+Step = Callable[[Tensor, Tensor, float], None]
+"""Called with what to move, in place, its gradient and the learning rate, step by step."""
 
 
 def optimizer(name: str, second_decay: float) -> Step:
@@ -27,15 +27,16 @@ class _Adam:
         self.second_decay = second_decay
         self.count = 0
 
-    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
+    def __call__(self, moved: Tensor, gradient: Tensor, rate: float) -> None:
         if not self.count:
-            self.first, self.second = torch.zeros_like(gradient), torch.zeros_like(gradient)
+            self.first, self.second, self.root = (torch.zeros_like(gradient) for _ in range(3))
         self.count += 1
         self.first.lerp_(gradient, 1 - self.decay)
         self.second.mul_(self.second_decay).addcmul_(gradient, gradient, value=1 - self.second_decay)
         scale = math.sqrt(1 - self.second_decay**self.count)
-        denominator = self.second.sqrt().div_(scale).add_(self.floor)
-        return self.first.div(denominator).mul_(rate / (1 - self.decay**self.count))
+        # As few passes as can be, without new memory: for many terms they take as long as the gradient.
+        torch.sqrt(self.second, out=self.root).add_(self.floor * scale)
+        moved.addcdiv_(self.first, self.root, value=-rate * scale / (1 - self.decay**self.count))
 
 
 class _Momentum:
@@ -46,6 +47,6 @@ class _Momentum:
     def __init__(self) -> None:
         self.total: Tensor | None = None
 
-    def __call__(self, gradient: Tensor, rate: float) -> Tensor:
+    def __call__(self, moved: Tensor, gradient: Tensor, rate: float) -> None:
         self.total = gradient.clone() if self.total is None else self.total.mul_(self.decay).add_(gradient)
-        return rate * self.total
+        moved.add_(self.total, alpha=-rate)
