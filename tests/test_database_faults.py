@@ -194,7 +194,7 @@ def test_sync_names_the_files_of_a_commit(tmp_path, monkeypatch):
         assert plain is not os.fsync
 
 
-@settings(max_examples=15, phases=PHASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, phases=PHASES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_adds_and_reopenings_equal_a_list(data):
     import tempfile

@@ -151,7 +151,7 @@ GOOD = {
 }
 
 
-@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=80, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
 @pytest.mark.parametrize("as_rows", [False, True])
 @pytest.mark.parametrize("table", list(TABLES))

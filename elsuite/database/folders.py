@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from zarr.abc.store import Store
 
+import elsuite
 from elsuite.database.arrays import read_root
 from elsuite.database.locking import WriterLock
 from elsuite.schema import (
@@ -28,7 +29,7 @@ from elsuite.schema import (
 
 __all__ = ["check_root", "claim_folder", "existing_folder", "new_root"]
 
-PACKAGES = ("elsuite", "networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")
+PACKAGES = ("networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")
 
 ROOT = "zarr.json"
 
@@ -167,7 +168,7 @@ def new_root(
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    found = {"elsuite": elsuite.__version__}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)

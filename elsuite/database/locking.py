@@ -36,7 +36,7 @@ class WriterLock:
         self._file = folder / LOCK_NAME
         self._lock = SoftFileLock(self._file)
         try:
-            self._lock.acquire(timeout=timeout, poll_interval=0.05)
+            self._acquire(timeout)
         except Timeout:
             raise LockedError(
                 f"{folder} is being written by {self._holder()}; wait for it or end it "
@@ -45,6 +45,15 @@ class WriterLock:
         except OSError as error:
             raise StoreAccessError(f"cannot write to {folder}: {error.strerror or error}") from error
         self._record = self._read()
+
+    def _acquire(self, timeout: float) -> None:
+        try:
+            self._lock.acquire(timeout=timeout, poll_interval=0.05)
+        except Timeout:
+            if self._file.exists():
+                raise
+            # Some versions of filelock remove a dead process's lock and do not try again.
+            self._lock.acquire(timeout=0, poll_interval=0.05)
 
     def _read(self) -> str:
         try:

@@ -280,7 +280,7 @@ def _integers(values: Any, dtype: str) -> Values:
     if raw.dtype.kind == "O" and all(isinstance(value, int | np.integer) for value in raw.ravel()):
         return raw.astype(dtype)  # raises OverflowError for integers that do not fit
     if raw.size == 0:
-        return raw.astype(dtype)
+        return np.empty(raw.shape, dtype=dtype)
     if raw.dtype.kind not in "biu" or (dtype == "uint64" and raw.dtype.kind == "i" and raw.min() < 0):
         wrong = [value for value in raw.ravel().tolist() if not isinstance(value, int) or value < 0]
         raise ValueError(f"{_summary([*wrong, raw.dtype][0])} is no {dtype}")

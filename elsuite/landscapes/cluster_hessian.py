@@ -43,4 +43,8 @@ def lennard_jones_expansions(points: Array) -> tuple[Array, Array, Array]:
         own_blocks = blocks.sum(axis=2)
     hessians = -blocks
     hessians[:, own, own] = own_blocks
-    return energies, gradients.reshape(n_points, size), hessians.transpose(0, 1, 3, 2, 4).reshape(n_points, size, size)
+    return (
+        energies,
+        gradients.reshape(n_points, size),
+        hessians.transpose(0, 1, 3, 2, 4).reshape(n_points, size, size),
+    )
