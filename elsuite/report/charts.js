@@ -17,7 +17,7 @@ function baseLayout(extra) {
   const { xaxis, yaxis, ...rest } = extra;
   return {
     paper_bgcolor: paper, plot_bgcolor: paper, hovermode: "closest", showlegend: false, dragmode: "zoom",
-    font: { family: "system-ui, Arial, sans-serif", size: 13, color: ink },
+    font: { family: "system-ui, Arial, sans-serif", size: window.innerWidth < 600 ? 11 : 13, color: ink },
     margin: { l: 66, r: 12, t: 34, b: 44 },
     hoverlabel: { bgcolor: paper, bordercolor: line, font: { color: ink }, align: "left" },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: ink },

@@ -13,6 +13,7 @@ from elsuite.report.text import escape, number
 
 __all__ = ["Contrast", "contrasts", "contrasts_table", "sentence"]
 
+FIRST_COMPONENT = "Kernel component 1"
 MOST_PAIRS = 4
 """More pairs of sets than this make a table that no one reads."""
 
@@ -71,6 +72,11 @@ def sentence(contrast: Contrast) -> str:
     str
     """
     first, second = (number(mean) for mean in contrast.means)
+    if contrast.quantity == FIRST_COMPONENT:
+        # Its sign means nothing, only how far the two lie apart.
+        delta = abs(contrast.result.cliffs_delta)
+        verb = "separates" if delta > 0.95 else "partly separates" if delta > 0.5 else "does not separate"
+        return f"{contrast.quantity} {verb} {contrast.a} and {contrast.b} (Cliff's delta {number(delta, 2)})."
     if not contrast.is_clear:
         return f"{contrast.quantity}: no clear difference between {contrast.a} ({first}) and {contrast.b} ({second})."
     word = "lower" if contrast.result.difference < 0 else "higher"
@@ -162,4 +168,4 @@ def _map(view: View) -> Iterator[Contrast]:
         left, right = first[sets == a], first[sets == b]
         if min(len(left), len(right)) > 1:
             means = (float(left.mean()), float(right.mean()))
-            yield Contrast("Kernel component 1", a, b, means, compare(left, right))
+            yield Contrast(FIRST_COMPONENT, a, b, means, compare(left, right))

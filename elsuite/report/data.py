@@ -115,8 +115,8 @@ def _map(view: View) -> dict[str, Any] | None:
         "x": encoded(embedding.coordinates[:, 0], "f4"),
         "y": encoded(embedding.coordinates[:, 1], "f4"),
         "labels": [
-            f"kernel component 1 ({number(first)} % of variance)",
-            f"kernel component 2 ({number(second)} % of variance)",
+            f"kernel component 1 ({number(first)} %)",
+            f"kernel component 2 ({number(second)} %)",
         ],
     }
 

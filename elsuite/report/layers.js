@@ -77,6 +77,14 @@ function drawBranches(context, given, tree, common, colors, neutral) {
   const wide = spacing > 4 ? 1.5 : spacing > 1 ? 1 : 0.6;
   const right = frame.left + frame.width;
   const several = tree.parents.reduce((count, above) => count + (above < 0), 0) > 1;
+  // The bar of each merge, from its first to its last branch.
+  const from = new Float32Array(n).fill(Infinity), to = new Float32Array(n).fill(-Infinity);
+  for (let node = 0; node < n; node++) {
+    const above = tree.parents[node];
+    if (above < 0) continue;
+    from[above] = Math.min(from[above], px[node]);
+    to[above] = Math.max(to[above], px[node]);
+  }
   const byColor = new Map([[-1, []]]);
   for (let node = 0; node < n; node++) {
     if (!byColor.has(common[node])) byColor.set(common[node], []);
@@ -87,14 +95,12 @@ function drawBranches(context, given, tree, common, colors, neutral) {
     context.globalAlpha = group < 0 && n > 4000 ? 0.6 : 1;
     for (const node of nodes) {
       const above = tree.parents[node];
-      const x = px[node];
+      const x = px[node], y = py[node];
       const up = above < 0 ? end : py[above];
-      if (above < 0 && several) {
-        for (let y = py[node]; y > up; y -= 4) context.fillRect(x - wide / 2, y - 2, wide, 2);
-        continue;
-      }
-      if (x >= frame.left - 2 && x <= right + 2) context.fillRect(x - wide / 2, up - wide / 2, wide, py[node] - up + wide / 2);
-      if (above >= 0) context.fillRect(Math.min(x, px[above]), up - wide / 2, Math.abs(px[above] - x), wide);
+      if (to[node] > from[node]) context.fillRect(from[node] - wide / 2, y - wide / 2, to[node] - from[node] + wide, wide);
+      if (x < frame.left - 2 || x > right + 2) continue;
+      if (above >= 0 || !several) context.fillRect(x - wide / 2, up, wide, y - up);
+      else for (let dot = y; dot > up; dot -= 4) context.fillRect(x - wide / 2, dot - 2, wide, 2);
     }
   }
   context.globalAlpha = 1;

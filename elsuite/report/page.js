@@ -43,7 +43,7 @@ function unpack() {
     Object.assign(surface, energyScale(surface));
     const [least, most] = [surface.lift(surface.low), surface.lift(surface.high)];
     const margin = 0.05 * (most - least) || 0.1;
-    surface.range = [least - margin, most + margin]; // drawn
+    surface.range = [least - 2 * margin, most + margin]; // drawn
     surface.drawn = Float64Array.from(surface.heights, surface.lift);
     return surface;
   });

@@ -270,3 +270,12 @@ def test_json_in_a_script_cannot_end_it():
 def test_escaping_covers_attributes():
     assert escape(NASTY).count("<") == escape(NASTY).count('"') == escape(NASTY).count("'") == 0
     assert "&lt;script&gt;alert(&quot;no&quot;)" in escape(STUDY)
+
+
+def test_a_component_separates_or_does_not(database):
+    found = [
+        contrast for contrast in contrasts(views_of(database)) if contrast.quantity == "Kernel component 1"
+    ]
+    assert "Kernel component 1 separates sgd/train and lbfgs-gss/train (Cliff's delta 1)." in map(
+        sentence, found
+    )
