@@ -14,8 +14,8 @@ from elsuite.paths.base import Path
 __all__ = ["Heights", "arc_lengths", "measure", "path_length"]
 
 Vector = NDArray[np.float64]
-SMALLEST_INTERVAL = 1e-6
-"""Intervals of t shorter than this are not divided: float32 ends there."""
+SMALLEST_INTERVAL = 8.0
+"""Intervals of t shorter than this are not divided, in units of the precision of the path's points at 1."""
 
 LONGEST_STEP = 1.5
 """Of the path between points of the first look, in units of its length over their number."""
@@ -146,7 +146,7 @@ def _long_steps(path: Path, t: Vector) -> Vector:
     new = [
         np.linspace(a, b, int(n) + 1)[1:-1] for a, b, n in zip(at[:-1], at[1:], n_parts, strict=True) if n > 1
     ]
-    return _representable(np.interp(np.concatenate(new), lengths, fine)) if new else t[:0]
+    return _representable(np.interp(np.concatenate(new), lengths, fine), path) if new else t[:0]
 
 
 def _allowed(profile: Vector, tolerance: float | None, path: Path) -> float:
@@ -172,10 +172,10 @@ def _refine(
     while np.isfinite(energies).all():
         bounds, meeting = _parabolas(t, energies, *_concave_bounds(t, energies))
         hidden = bounds - energies.max()
-        divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL)
+        divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL * _precision(path).eps)
         if not divide.any() or len(t) >= limit:
             return t, energies, max(0.0, float(hidden.max()))
-        new = _representable(np.append(meeting[divide], _parabola_top(t, energies)))
+        new = _representable(np.append(meeting[divide], _parabola_top(t, energies)), path)
         new = new[~np.isin(new, t)]
         if not new.size:
             return t, energies, max(0.0, float(hidden.max()))
@@ -183,9 +183,13 @@ def _refine(
     return t, energies, math.nan
 
 
-def _representable(t: Vector) -> Vector:
-    """Return `t` rounded to float32, so that a network's path has a point at exactly each, ascending and once."""
-    return np.unique(t.astype(np.float32)).astype(np.float64)
+def _representable(t: Vector, path: Path) -> Vector:
+    """Return `t` rounded to the type of the path's points, which has a point at exactly each; ascending, once."""
+    return np.unique(t.astype(_precision(path).dtype)).astype(np.float64)
+
+
+def _precision(path: Path) -> np.finfo[np.floating]:
+    return np.finfo(np.float64 if path.start.dtype == torch.float64 else np.float32)
 
 
 def _merged(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
