@@ -11,7 +11,7 @@ import zarr
 from stores import SURFACES, filled, make, minima, same
 
 from elsuite import open_database
-from elsuite.database import Added, describe, verify_store
+from elsuite.database import Added, LandscapeDatabase, describe, verify_store
 
 
 @pytest.fixture(scope="module")
@@ -226,10 +226,20 @@ def test_describe():
     assert (facts["n_runs"], facts["n_minima"], facts["n_paths"], facts["n_parameters"]) == (2, 3, 2, 3)
     assert facts["surfaces"] == ["train", "test"]
     assert facts["finders"] == {"": 1, "fourier": 1}
-    assert facts["n_stationary"] == {"count": 2, "tolerance": 1e-3}
+    assert facts["n_stationary"] == {"count": 2, "tolerance": 1e-3, "unknown": 0}
     assert facts["outcomes"] == {"runs": {"": 2}, "minima": {"": 3}, "paths": {"": 2}}
     assert json.loads(json.dumps(facts)) == facts
     assert describe(make())["sets"] == {}
+
+
+@pytest.mark.parametrize(
+    ("norms", "count", "unknown"), [([], 0, 0), ([None, None], None, 2), ([1e-4, None, 1.0], 1, 1)]
+)
+def test_gradient_norms_that_are_not_known_are_not_counted_as_large(norms, count, unknown):
+    database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    if norms:
+        database.add(minima=[{"energy": [0.0], "gradient_norm": norm} for norm in norms])
+    assert describe(database)["n_stationary"] == {"count": count, "tolerance": 1e-3, "unknown": unknown}
 
 
 def test_importing_the_database_loads_no_torch_and_reading_no_dask(tmp_path):

@@ -15,6 +15,7 @@ from elsuite.cli.common import (
     store_argument,
     surface_option,
 )
+from elsuite.cli.progress import of_stage, progress_bars
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.schema import NotFoundError
 
@@ -64,10 +65,15 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     identity = landscape_identity(data, network)
     with (
         _store_for(Path(store), landscape, identity, network.dtype) as database,
-        _bar("energies") as progress,
+        progress_bars() as bars,
     ):
         ids = add_solutions(
-            database, landscape, solutions, set_name=set_, origin=Path(file).name, progress=progress
+            database,
+            landscape,
+            solutions,
+            set_name=set_,
+            origin=Path(file).name,
+            progress=of_stage(bars, "energies"),
         )
         energy = database.minima["energy"].values[ids]
         surfaces = database.surfaces
@@ -223,10 +229,11 @@ def quench(
         ids = _solutions(database, sets)
         landscape = landscape_of_database(database, folder=data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
-        with _bar("solutions") as progress:
+        with progress_bars() as bars:
             found = relax(
                 database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
-                distance_tolerance=distance, permuted=permuted, progress=progress,
+                distance_tolerance=distance, permuted=permuted,
+                progress=of_stage(bars, f"quench on {surface}"),
             )  # fmt: skip
     if json_:
         print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})
@@ -347,23 +354,6 @@ def _solutions(database: LandscapeDatabase, sets: tuple[str, ...]) -> list[int]:
         if name not in names:
             raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names))) or 'none'}")
     return [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]
-
-
-@contextmanager
-def _bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield a callback that shows a bar with an estimate; nothing when stderr is no terminal."""
-    import sys
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr, show_pos=True) as bar:
-
-        def report(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield report
 
 
 def _write_graphml(database: LandscapeDatabase, surface: str, out: Path) -> None:

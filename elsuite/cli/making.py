@@ -1,15 +1,13 @@
 """Commands that build a database: demo, run."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from elsuite.cli.common import example, print_json, print_table
+from elsuite.cli.progress import progress_bars
 
 __all__ = ["demo", "run"]
 
@@ -99,7 +97,7 @@ def _check_cluster(workers: int | None, scheduler: str | None) -> None:
 def _run(study: Any, text: str, out: Path, **options: Any) -> Path:
     from elsuite.exploration.run import StudyRun, run_study
 
-    with _progress() as progress:
+    with progress_bars() as progress:
         return run_study(StudyRun(study, text, out), progress=progress, **options)
 
 
@@ -111,34 +109,6 @@ def _with_seed(text: str, seed: int | None) -> str:
     first_table = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
     head = [line for line in lines[:first_table] if line.split("=")[0].strip() != "seed"]
     return "\n".join([*head, f"seed = {seed}", "", *lines[first_table:]]) + "\n"
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None] | None]:
-    """Yield a callback that shows a bar with an estimate for each stage; nothing when stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        stages: dict[str, TaskID] = {}
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(stages[stage], completed=done, total=total)
-
-        yield report
 
 
 def _draw(store: Path, folder: Path) -> Path:

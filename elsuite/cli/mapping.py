@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from elsuite.cli.common import example, json_option, print_json, print_table
-from elsuite.cli.making import _progress
+from elsuite.cli.progress import progress_bars
 
 __all__ = ["SURFACES", "map_", "named_surface"]
 
@@ -65,7 +65,7 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
     atoms. Killed or interrupted, the same command goes on from what is committed.
     """
     landscape = named_surface(surface)
-    with _progress() as progress:
+    with progress_bars() as progress:
         facts = _map(landscape, Path(out), (starts, seed, seconds), progress)
     if json_:
         print_json(facts)

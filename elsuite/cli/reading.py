@@ -178,5 +178,5 @@ def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:
 
 def _in_words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items())
+        return ", ".join(f"{key} {'unknown' if item is None else item}" for key, item in value.items())
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

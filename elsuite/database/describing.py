@@ -24,7 +24,8 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     dict
         `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of minima by
         "minimizer/stopping"; `outcomes`: for `runs`, `minima` and `paths`, number of rows by outcome; `finders`:
-        number of paths by finder; `n_stationary`: `count` and `tolerance`; `created`; `versions` of the packages.
+        number of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and `unknown`, the
+        number of minima whose gradient norm is not known; `created`; `versions` of the packages.
 
     Examples
     --------
@@ -46,10 +47,18 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "sets": _numbers(tables["minima"]["set"].values),
         "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
         "finders": _numbers(tables["paths"]["finder"].values),
-        "n_stationary": {"count": int(np.sum(gradients <= tolerance)), "tolerance": tolerance},
+        "n_stationary": _stationary(gradients, tolerance),
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
     }
+
+
+def _stationary(gradients: "np.ndarray[Any, Any]", tolerance: float) -> dict[str, Any]:
+    """Return how many gradient norms are small; None where none is known, which is not the same as 0."""
+    unknown = int(np.isnan(gradients).sum())
+    nothing_known = bool(unknown) and unknown == len(gradients)
+    count = None if nothing_known else int(np.sum(gradients <= tolerance))
+    return {"count": count, "tolerance": tolerance, "unknown": unknown}
 
 
 def _numbers(labels: "np.ndarray[Any, Any]") -> dict[str, int]:

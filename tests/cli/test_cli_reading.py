@@ -9,6 +9,7 @@ import pytest
 from small_database import MERGES, MINIMA, small_store
 
 from elsuite.cli import COMMANDS, main
+from elsuite.database import LandscapeDatabase
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,13 @@ def test_info(elsuite, store):
     }
     assert facts["surfaces"] == ["train", "test"]
     assert facts["sets"] == {"lbfgs-gss/test": 1, "lbfgs-gss/train": 2, "sgd/test": 1, "sgd/train": 2}
+
+
+def test_what_is_not_known_is_said_to_be_unknown(elsuite, tmp_path):
+    path = tmp_path / "bare.elsuite"
+    with LandscapeDatabase.create(path, n_parameters=0, surfaces=["energy"]) as database:
+        database.add(minima={"energy": [[0.5], [0.7]]})
+    assert "count unknown, tolerance 0.001, unknown 2" in elsuite("info", path)[1]
 
 
 def test_minima(elsuite, store):
