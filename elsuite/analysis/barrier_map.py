@@ -43,8 +43,9 @@ def barrier_map(
 
     The distance of two minima is the way along the tree, up to where they join and down again:
     :math:`d_{ab} = 2 B_{ab} - E_a - E_b`, a metric. Pairs that never join count as joining above the
-    highest barrier, by a tenth of the range of energies. The map starts from classical scaling, so that it
-    is the same each time, and is improved by SMACOF (Guttman's transform, unit weights).
+    highest barrier, by a tenth of the range of energies. The map starts from classical scaling, a little shaken
+    so that minima that it puts on one point can part, by the same numbers each time, and is improved by SMACOF
+    (Guttman's transform, unit weights).
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def barrier_map(
     names = np.arange(n) if ids is None else np.asarray(ids, dtype=np.int64)
     values, vectors = top_eigenvectors(center(-0.5 * distances**2), n_components)
     points = vectors * np.sqrt(values)
+    longest = float(distances.max(initial=0.0))
+    points += 1e-3 * longest * np.random.default_rng(0).normal(size=points.shape)
     scale = float((distances**2).sum()) or 1.0
     stress, done = np.inf, 0
     while done < max_iterations:
@@ -79,6 +82,6 @@ def barrier_map(
             stress = min(stress, error)
             break
         stress = error
-        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 0)
+        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 1e-9 * longest)
         points = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / n
     return BarrierMap(names, oriented(points), float(np.sqrt(stress / scale)), done)

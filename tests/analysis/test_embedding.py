@@ -144,6 +144,17 @@ def test_smacof_improves_on_classical_scaling_and_is_the_same_each_time():
     np.testing.assert_array_equal(found.coordinates, again.coordinates)
 
 
+def test_minima_on_one_point_of_classical_scaling_part():
+    # Two axes of classical scaling go to the way between the pairs and to the longer pair; the other pair falls together.
+    tree = merge_tree(np.zeros(4), [0, 2, 1], [1, 3, 2], [1.0, 2.0, 10.0])
+    found = barrier_map(barriers_of(tree))
+    distances = np.linalg.norm(found.coordinates[:, None] - found.coordinates[None], axis=-1)
+    expected = [[0, 2, 20, 20], [2, 0, 20, 20], [20, 20, 0, 4], [20, 20, 4, 0]]
+    np.testing.assert_allclose(distances, expected, atol=0.2)
+    np.testing.assert_allclose(found.coordinates.mean(axis=0), 0, atol=0.02)
+    assert found.stress < 0.01
+
+
 def test_pairs_that_never_join_are_apart():
     matrix = np.array([[0.0, 1.0, np.inf], [1.0, 0.0, np.inf], [np.inf, np.inf, 0.0]])
     found = barrier_map(matrix, ids=[7, 8, 9])
