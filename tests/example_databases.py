@@ -27,11 +27,12 @@ def example_database(
     seed=0,
     surfaces=("train", "test"),
     attributes=None,
+    store=None,
 ):
-    """Return an in-memory database of `n_each` minima a set with `paths_each` paths from each minimum."""
+    """Return a database, in memory by default, of `n_each` minima a set with `paths_each` paths from each minimum."""
     rng = np.random.default_rng(seed)
     database = LandscapeDatabase.create(
-        None,
+        store,
         n_parameters=n_parameters,
         surfaces=surfaces,
         dtype="float32",

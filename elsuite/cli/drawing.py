@@ -4,35 +4,28 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import choose_surface, example, store_argument, surface_option
+from elsuite.cli.common import choose_surface, example, store_argument
+from elsuite.cli.plot_options import KINDS, GroupedCommand, with_plot_options
 from elsuite.database import open_database
 
 __all__ = ["plot", "report"]
 
-_KINDS = ("disconnectivity", "heights", "kpca", "distances", "losses", "profile", "network", "clustering")
-
 
 @click.command(
-    epilog=example("elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg")
+    cls=GroupedCommand,
+    epilog=example("elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg"),
 )
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .png, .svg or .pdf file.")
-@surface_option
-@click.option(
-    "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times."
-)
-@click.option("--color-by", metavar="WHAT", help="set, superbasin, cluster, or a column of the minima.")
-@click.option("--energy", type=float, metavar="E", help="Energy of the superbasins.")
-@click.option("--order", metavar="WHAT", help="Order of leaves: energy, size, centered.")
-@click.option("--scale", type=click.Choice(["auto", "linear", "log", "compressed"]), help="Energy axis.")
-@click.option(
-    "--route", type=(int, int), metavar="A B", help="Mark, or show, the best route between two minima."
-)
-@click.option("--lowest", type=click.IntRange(min=1), metavar="N", help="Only the N lowest minima.")
-@click.option("--labels/--no-labels", default=None, help="Ids at the leaves.")
+@with_plot_options
 def plot(kind: str, store: str, out: str, surface: str | None, **options: Any) -> None:
-    """Draw a picture of KIND; the ending of --out chooses the format."""
+    """Draw a picture; the ending of --out chooses the format.
+
+    KIND is disconnectivity, superbasins (their number and largest size at all energies), heights, kpca (map by kernel
+    components), pca (by principal components), mds (by scaling of barriers), distances, losses, profile, network or
+    clustering. Each uses the options that concern it.
+    """
     from elsuite.plotting.figures import FIGURES, FigureOptions, check_format, save_figure
 
     check_format(out)

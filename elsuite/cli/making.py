@@ -11,7 +11,10 @@ from elsuite.cli.progress import progress_bars
 
 __all__ = ["demo", "run"]
 
-_PICTURES = ("disconnectivity", "heights", "kpca", "distances", "losses", "clustering", "network", "profile")
+_PICTURES = (
+    "disconnectivity", "superbasins", "heights", "kpca", "mds", "distances", "losses", "clustering", "network",
+    "profile",
+)  # fmt: skip
 _seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed."
 )

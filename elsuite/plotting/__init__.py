@@ -2,7 +2,7 @@
 
 Pictures of values, ``plot_x(value, *, ax=None, ...) -> Axes``
     `plot_disconnectivity` (a tree), `plot_heights`, `plot_embedding`, `plot_distances`, `plot_losses`,
-    `plot_profile`, `plot_network`, `plot_clustering`
+    `plot_profile`, `plot_network`, `plot_clustering`, `plot_superbasins`
 Finished figures of a database
     `FIGURES` by kind, `FigureOptions`, `save_figure` (PNG, SVG or PDF)
 Their look
@@ -30,6 +30,7 @@ from elsuite.plotting.style import (
     paper_style,
     set_styles,
 )
+from elsuite.plotting.superbasins import plot_superbasins
 from elsuite.plotting.view import View
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "plot_losses",
     "plot_network",
     "plot_profile",
+    "plot_superbasins",
     "save_figure",
     "set_styles",
 ]

@@ -107,14 +107,14 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
         # Without the floor: the axis goes on below the lowest energy.
         unbounded = LogGapScale(LogScale(), scale.compressed)
         _set(axis, "function", low, high, functions=(unbounded.forward, unbounded.inverse))
-        axis.set_major_locator(FixedLocator(_apart(scale, low, high)))
+        axis.set_major_locator(FixedLocator(_apart(axis, scale, low, high)))
         axis.set_minor_locator(FixedLocator([float(tick) for tick in scale.minor_ticks(low, high)]))
         axis.set_major_formatter(FuncFormatter(_power_of_ten))
         axis.set_minor_formatter(NullFormatter())
         _mark_breaks(axis, unbounded, low, high)
     elif isinstance(scale, GapScale) and scale.gaps:
         _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
-        axis.set_major_locator(FixedLocator(_apart(scale, low, high)))
+        axis.set_major_locator(FixedLocator(_apart(axis, scale, low, high)))
         axis.set_minor_locator(FixedLocator([]))
         axis.set_major_formatter(FuncFormatter(_short_number))
         _mark_breaks(axis, scale, low, high)
@@ -123,12 +123,13 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _apart(scale: EnergyScale, low: float, high: float) -> list[float]:
-    """Return the scale's ticks, less those too near to the one below."""
+def _apart(axis: Axis, scale: EnergyScale, low: float, high: float) -> list[float]:
+    """Return the scale's ticks, less those too near to the one below: numbers are wider than high."""
+    share = 0.05 if axis.axis_name == "y" else 0.12  # type: ignore[attr-defined]
     span = float(np.diff(scale.forward([low, high]))[0])
     kept: list[float] = []
     for tick in scale.ticks(low, high).tolist():
-        if not kept or float(np.diff(scale.forward([kept[-1], tick]))[0]) > 0.05 * span:
+        if not kept or float(np.diff(scale.forward([kept[-1], tick]))[0]) > share * span:
             kept.append(tick)
     return kept
 
@@ -140,10 +141,12 @@ def _mark_breaks(axis: Axis, scale: GapScale | LogGapScale, low: float, high: fl
         middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (
             top - bottom
         )
+        upright = axis.axis_name == "y"  # type: ignore[attr-defined]
+        x, y = (0.0, middle) if upright else (middle, 0.0)
         if 0 < middle < 1:
             axis.axes.text(
-                0, middle, "//", transform=axis.axes.transAxes, rotation=90, ha="center", va="center", fontsize=7,
-                color="#333333", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.2}, zorder=10,
+                x, y, "//", transform=axis.axes.transAxes, rotation=90 if upright else 0, ha="center", va="center",
+                fontsize=7, color="#333333", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.2}, zorder=10,
             )  # fmt: skip
 
 

@@ -15,7 +15,13 @@ __all__ = ["Coloring", "clusters_of", "coloring", "column_label", "superbasin_en
 
 MOST_GROUPS = 7
 """More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
-COLUMN_LABELS = {"gradient_norm": "gradient norm", "epoch": "epoch at which it was taken"}
+COLUMN_LABELS = {
+    "gradient_norm": "gradient norm",
+    "epoch": "epoch at which it was taken",
+    "kernel1": "kernel component 1",
+    "kernel2": "kernel component 2",
+    "distance": "distance to the lowest minimum",
+}
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from matplotlib.figure import Figure
 
-from elsuite.plotting.map_figures import clustering_figure, kpca_figure
+from elsuite.plotting.map_figures import clustering_figure, kpca_figure, mds_figure, pca_figure
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.saving import check_format, save_figure
 from elsuite.plotting.set_figures import distances_figure, heights_figure, losses_figure
-from elsuite.plotting.tree_figures import disconnectivity_figure, network_figure, profile_figure
+from elsuite.plotting.tree_figures import (
+    disconnectivity_figure,
+    network_figure,
+    profile_figure,
+    superbasins_figure,
+)
 from elsuite.plotting.view import View
 
 if TYPE_CHECKING:
@@ -22,8 +27,11 @@ Builder: TypeAlias = Callable[["LandscapeDatabase", FigureOptions], Figure]
 
 FIGURES_OF_VIEWS: dict[str, Callable[[View], Figure]] = {
     "disconnectivity": disconnectivity_figure,
+    "superbasins": superbasins_figure,
     "heights": heights_figure,
     "kpca": kpca_figure,
+    "pca": pca_figure,
+    "mds": mds_figure,
     "distances": distances_figure,
     "losses": losses_figure,
     "profile": profile_figure,

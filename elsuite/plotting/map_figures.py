@@ -1,8 +1,9 @@
-"""Figures on the map of a database's minima: kernel components, clusters."""
+"""Maps of a database's minima: kernel components, principal components, scaled barriers; clusters on a map."""
 
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from elsuite.plotting.clustering import plot_clustering
 from elsuite.plotting.coloring import clusters_of, coloring
@@ -17,7 +18,7 @@ from elsuite.plotting.style import (
 )
 from elsuite.plotting.view import View, sized_figure
 
-__all__ = ["clustering_figure", "kpca_figure"]
+__all__ = ["clustering_figure", "kpca_figure", "mds_figure", "pca_figure"]
 
 
 def kpca_figure(view: View) -> Figure:
@@ -31,8 +32,48 @@ def kpca_figure(view: View) -> Figure:
     -------
     Figure
     """
-    options = view.options
     embedding = view.embedding
+    return _map_figure(view, embedding.coordinates, "kernel component", explained=embedding.explained)
+
+
+def pca_figure(view: View) -> Figure:
+    """Return the map of the minima by their first two ordinary principal components.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    embedding = view.linear.embedding
+    return _map_figure(view, embedding.coordinates, "principal component", explained=embedding.explained)
+
+
+def mds_figure(view: View) -> Figure:
+    """Return the map of the minima by metric scaling of their minimax barriers: the natural map of the tree.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    found, log = view.barrier_map
+    figure = _map_figure(view, found.coordinates, "barrier scaling")
+    figure.axes[0].set_xlabel(
+        f"barrier scaling 1\ndistances along the tree{', in decades' if log else ''}; stress {found.stress:.2g}"
+    )
+    return figure
+
+
+def _map_figure(
+    view: View, coordinates: ArrayLike, axis: str, *, explained: ArrayLike | None = None
+) -> Figure:
+    options = view.options
     colors = coloring(view)
     row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
     numeric = colors.numbers is not None
@@ -40,7 +81,7 @@ def kpca_figure(view: View) -> Figure:
         figure = sized_figure(options, SINGLE_COLUMN, 2.8)
         ax = figure.add_subplot()
         plot_embedding(
-            embedding.coordinates,
+            coordinates,
             ax=ax,
             sets=view.sets
             if numeric or colors.is_sets
@@ -48,8 +89,8 @@ def kpca_figure(view: View) -> Figure:
             styles=view.styles if numeric or colors.is_sets else colors.styles,
             values=colors.numbers,
             values_label=colors.label,
-            axis_labels=("kernel component 1", "kernel component 2"),
-            explained=embedding.explained,
+            axis_labels=(f"{axis} 1", f"{axis} 2"),
+            explained=explained,
             highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
             legend=False,
         )

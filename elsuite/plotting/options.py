@@ -19,9 +19,11 @@ class FigureOptions:
         "set", "superbasin", "cluster", "none", or a column of the minima: its categories, or its numbers with a
         scale bar.
     energy : float or None
-        Energy of the superbasins; None: where the largest one first holds half of the minima.
+        Energy of the superbasins; None: where the tree is split most evenly.
     order : str
-        Order of the leaves: "centered", "energy", "size", or a column of the minima whose numbers order them.
+        Order of the leaves: "centered", "energy", "size", or a column of the minima whose numbers order them:
+        a stored one, "kernel1", "kernel2" (components of the map) or "distance" (to the lowest minimum). Any of
+        these serves `color_by` as well.
     axis : str
         "rank": leaves stand one apart; "value": each at its number, where `order` is a column.
     scale : str
@@ -29,8 +31,9 @@ class FigureOptions:
         where one gap takes 0.4 of it), "linear", "log", "compressed" (empty gaps are shrunk, with break marks).
     shape : str
         Lines of a disconnectivity graph: "rectangular" or "sloped".
-    levels : int or None
-        Draw merges at this many levels of energy, as the classical drawings do; None: at their exact heights.
+    levels : int, tuple of float, or None
+        Draw merges at this many levels of energy, or at these energies, as the classical drawings do; None: at
+        their exact heights.
     labels : bool
         Ids at the leaves, as many as fit.
     highlight : tuple of int
@@ -87,7 +90,7 @@ class FigureOptions:
     axis: str = "rank"
     scale: str = "auto"
     shape: str = "rectangular"
-    levels: int | None = None
+    levels: int | tuple[float, ...] | None = None
     labels: bool = False
     highlight: tuple[int, ...] = ()
     route: tuple[int, int] | None = None

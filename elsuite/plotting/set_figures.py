@@ -30,6 +30,8 @@ def heights_figure(view: View) -> Figure:
         No path with a height among the chosen sets.
     """
     options = view.options
+    if options.form not in {"points", "histogram"}:
+        raise ValueError(f"heights have no form '{options.form}'; there are points, histogram")
     chosen = set(view.set_names)
     heights = {
         name: values

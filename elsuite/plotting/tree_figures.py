@@ -1,10 +1,10 @@
-"""Figures of the tree and the network of a database: disconnectivity graph, profile of a route, network."""
+"""Figures of the tree and the network: disconnectivity graph, superbasins, profile of a route, network."""
 
 from typing import Literal, cast
 
 from matplotlib.figure import Figure
 
-from elsuite.analysis import DisconnectivityTree, TreeLayout, tree_layout
+from elsuite.analysis import DisconnectivityTree, TreeLayout, superbasin_curves, tree_layout
 from elsuite.analysis.leaf_order import OrderName
 from elsuite.analysis.tree_layout import Style
 from elsuite.network import minimax_route
@@ -13,9 +13,10 @@ from elsuite.plotting.disconnectivity import plot_disconnectivity
 from elsuite.plotting.network import plot_network
 from elsuite.plotting.profile import plot_profile
 from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, paper_style
+from elsuite.plotting.superbasins import plot_superbasins
 from elsuite.plotting.view import View, sized_figure
 
-__all__ = ["disconnectivity_figure", "network_figure", "profile_figure"]
+__all__ = ["disconnectivity_figure", "network_figure", "profile_figure", "superbasins_figure"]
 
 ORDERS = ("centered", "energy", "size")
 
@@ -30,6 +31,11 @@ def disconnectivity_figure(view: View) -> Figure:
     Returns
     -------
     Figure
+
+    Raises
+    ------
+    ValueError
+        A minimum to be highlighted that the trims hide.
     """
     options = view.options
     tree, note = view.tree_and_note
@@ -38,6 +44,9 @@ def disconnectivity_figure(view: View) -> Figure:
     ends = [view.check_minimum(end) for end in options.route or ()]
     wide = len(tree.leaves) > 24
     route = minimax_route(view.network, *ends) if ends else []
+    hidden = [i for i in options.highlight if view.check_minimum(i) not in set(tree.leaves)]
+    if hidden:
+        raise ValueError(f"minimum {hidden[0]} cannot be highlighted: the trims hide it")
     with paper_style():
         figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
         plot_disconnectivity(
@@ -49,7 +58,7 @@ def disconnectivity_figure(view: View) -> Figure:
             values_label=colors.label,
             mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
             labels=options.labels,
-            highlight=[view.check_minimum(minimum) for minimum in options.highlight],
+            highlight=options.highlight,
             route=[minimum for minimum in route if minimum in set(tree.leaves)],
             energy=superbasin_energy(view) if shows_energy else None,
             energy_label=view.energy_label,
@@ -61,6 +70,8 @@ def disconnectivity_figure(view: View) -> Figure:
 
 def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
     order, values = view.options.order, None
+    if order in ORDERS and view.options.axis == "value":
+        raise ValueError(f"axis 'value' needs an order by a column of numbers, such as energy, not '{order}'")
     if order not in ORDERS:
         chosen = dict(zip(view.ids.tolist(), view.numbers(order).tolist(), strict=True))
         order, values = "value", [chosen[label] for label in tree.leaves]
@@ -74,6 +85,30 @@ def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
         levels=view.options.levels,
         scale=view.scale(tree),
     )
+
+
+def superbasins_figure(view: View) -> Figure:
+    """Return the number of superbasins and the size of the largest one at all energies.
+
+    Parameters
+    ----------
+    view : View
+
+    Returns
+    -------
+    Figure
+    """
+    tree = view.whole_tree
+    with paper_style():
+        figure = sized_figure(view.options, SINGLE_COLUMN, 2.4)
+        plot_superbasins(
+            superbasin_curves(tree),
+            ax=figure.add_subplot(),
+            scale=view.scale(tree),
+            energy=view.options.energy,
+            energy_label=view.energy_label,
+        )
+    return figure
 
 
 def profile_figure(view: View) -> Figure:

@@ -1,6 +1,6 @@
 """What the figures need of a database: the chosen minima, their tree, colors, names of axes; nothing is drawn here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -11,12 +11,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from elsuite.analysis import (
+    BarrierMap,
     Clustering,
     DisconnectivityTree,
     Embedding,
     EnergyScale,
     Trimmed,
     barrier_dissimilarity,
+    barrier_map,
     cluster_minima,
     component_of,
     disconnectivity_tree,
@@ -32,6 +34,7 @@ from elsuite.analysis import (
     superbasin_clusters,
 )
 from elsuite.analysis.energy_scale import ScaleName
+from elsuite.analysis.query import nearest
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
@@ -52,6 +55,8 @@ DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
 # Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
 MOST_MAPPED = 20_000
 MOST_COMPARED = 4_000
+COMPUTED = ("energy", "kernel1", "kernel2", "distance")
+"""Columns that are not stored: energy on the surface, components of the map, distance to the lowest minimum."""
 WIDE_GAP = 0.4
 """An empty range that takes more of a logarithmic axis is compressed."""
 
@@ -158,6 +163,8 @@ class View:
         tree, notes = self.whole_tree, []
         for trim, setting in trims:
             if setting is not None:
+                if trim is component_of:
+                    self.check_minimum(setting)
                 trimmed: Trimmed = trim(tree, setting)
                 tree = trimmed.tree
                 # Cut at an energy, a tree may lose merges only.
@@ -180,25 +187,55 @@ class View:
         return energy_scale(cast(ScaleName, name), energies)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Return a column of the chosen minima, one value each; "energy" is that of the chosen surface."""
+        """Return a column of the chosen minima, one value each: a stored one, or one of `COMPUTED`."""
         if name == "energy":
             return self.energies
         minima = self.database.minima
         scalars = [str(key) for key, values in minima.data_vars.items() if values.ndim == 1]
-        if name not in scalars:
-            raise NotFoundError(f"minima have no column '{name}'; there are energy, {', '.join(scalars)}")
-        return np.asarray(minima[name].values)[self.ids]
+        if name in scalars:
+            return np.asarray(minima[name].values)[self.ids]
+        if name in {"kernel1", "kernel2"}:
+            return self.embedding.coordinates[:, int(name[-1]) - 1]
+        if name == "distance":
+            lowest = int(self.ids[np.argmin(self.energies)])
+            return np.array(
+                [
+                    {lowest: 0.0, **dict(nearest(self.database, lowest, len(self.all_sets)))}[i]
+                    for i in self.ids.tolist()
+                ]
+            )
+        there = ", ".join([COMPUTED[0], *scalars, *COMPUTED[1:]])
+        raise NotFoundError(f"minima have no column '{name}'; there are {there}")
 
     @cached_property
     def embedding(self) -> Embedding:
         """The kernel-PCA map of the chosen minima, two components."""
-        if len(self.ids) < 3:
-            raise ValueError(f"a map needs at least 3 minima; there are {len(self.ids)}")
-        if len(self.ids) > MOST_MAPPED:
-            raise ValueError(
-                f"a map of {len(self.ids):,} minima takes too much memory, {MOST_MAPPED:,} are allowed: choose sets"
-            )
+        self._check_size(MOST_MAPPED)
         return kernel_pca(self.database.coordinates, self.ids, kernel=self.options.kernel)  # type: ignore[arg-type]
+
+    def _check_size(self, most: int) -> None:
+        n = len(self.ids)
+        if n < 3:
+            raise ValueError(f"a map needs at least 3 minima; there are {n}")
+        if n > most:
+            raise ValueError(
+                f"a map of {n:,} minima takes too much memory, {most:,} are allowed: choose sets"
+            )
+
+    @property
+    def linear(self) -> "View":
+        """The same view with the linear kernel: its map is ordinary principal component analysis."""
+        return replace(self, options=replace(self.options, kernel="linear"))
+
+    @cached_property
+    def barrier_map(self) -> tuple[BarrierMap, bool]:
+        """The map of the chosen minima by their minimax barriers, and whether energies entered as logarithms."""
+        self._check_size(MOST_COMPARED)
+        barriers = minimax_matrix(self.network)
+        log = wants_log(barriers) if self.options.scale == "auto" else self.options.scale == "log"
+        if log and barriers.min() <= 0:
+            raise ValueError(f"scale 'log' needs positive energies, the lowest is {barriers.min():.6g}")
+        return barrier_map(np.log10(barriers) if log else barriers, self.ids), log
 
     @cached_property
     def clustering(self) -> tuple[Clustering, str]:
@@ -258,8 +295,14 @@ class View:
         return int(parts[0][0]), int(parts[1][0])  # type: ignore[call-overload]
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """Return a column of numbers of the chosen minima; raises ValueError for a column of words."""
-        column = self.column(name)
+        """Return a column of numbers that leaves are ordered by; raises ValueError for words or an unknown name."""
+        try:
+            column = self.column(name)
+        except NotFoundError as error:
+            columns = str(error).partition("there are ")[2]
+            raise NotFoundError(
+                f"no order '{name}'; there are centered, energy, size, and the columns {columns}"
+            ) from error
         if column.dtype.kind not in "fiu":
             raise ValueError(
                 f"column '{name}' holds words, numbers are needed; orders are centered, energy, size"

@@ -18,6 +18,7 @@ CAPTIONS = {
     "disconnectivity": "Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest "
     "energy at which the minima are connected by the paths found. Lines are colored where all minima under them "
     "belong to one set.",
+    "superbasins": "Superbasins at all energies: how many there are, and how many minima the largest one holds.",
     "heights": "Path heights within the sets and between them: every path, its density, the quartiles and the median. "
     "A height is an upper bound of the barrier.",
     "kpca": "Kernel-PCA map of the parameters (RBF kernel, 2\N{GREEK SMALL LETTER SIGMA}² = number of parameters).",

@@ -17,7 +17,7 @@ from elsuite.plotting.names import energy_name
 from elsuite.plotting.view import split_energy
 from elsuite.schema import NotFoundError
 
-KINDS = ["disconnectivity", "heights", "kpca", "distances", "losses", "profile", "network", "clustering"]
+KINDS = list(FIGURES)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,6 @@ def bare(n_minima, **columns):
 
 def texts(figure):
     return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
-
-
-def test_the_kinds_are_those_of_the_command_line():
-    assert list(FIGURES) == KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,6 +72,13 @@ OPTIONS = [
     ("kpca", {"sets": (SETS[1], SETS[2])}, "% of variance"),
     ("kpca", {"color_by": "superbasin", "kernel": "linear"}, "superbasin 1"),
     ("kpca", {"color_by": "energy", "highlight": (2,)}, "training loss"),
+    ("pca", {"color_by": "cluster"}, "principal component 2"),
+    ("mds", {"highlight": (2,)}, "in decades; stress"),
+    ("mds", {"scale": "linear", "color_by": "energy"}, "along the tree; stress"),
+    ("superbasins", {"energy": 0.5}, "minima in the largest"),
+    ("superbasins", {"surface": "test", "scale": "compressed"}, "test loss"),
+    ("disconnectivity", {"order": "kernel2", "axis": "value"}, "kernel component 2"),
+    ("disconnectivity", {"levels": (0.5, 1.0, 1.5)}, "32 minima"),
     ("distances", {"sets": (SETS[0], SETS[3])}, "sgd/train (n = 8)"),
     ("profile", {"route": (0, 20)}, "distance walked"),
     ("network", {"route": (0, 20), "surface": "test"}, "test loss"),
@@ -92,6 +95,30 @@ def test_options(database, kind, options, words):
     assert words in texts(figure)
 
 
+def test_the_linear_kernel_is_ordinary_principal_component_analysis(database):
+    points = np.concatenate(
+        [c.get_offsets() for c in FIGURES["pca"](database, FigureOptions()).axes[0].collections]
+    )
+    coordinates = database.coordinates(range(32)).astype(float)
+    centered = coordinates - coordinates.mean(axis=0)
+    expected = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
+    np.testing.assert_allclose(np.sort(np.abs(points), axis=0), np.sort(np.abs(expected), axis=0), atol=1e-5)
+
+
+def test_the_map_of_barriers_keeps_distances_along_the_tree():
+    # Two pairs: 0 and 1 join at 1, 2 and 3 at 2, all at 10, each minimum at 0.
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"])
+    ends = {"source": [0, 2, 1], "target": [1, 3, 2], "surface": ["energy"] * 3}
+    database.add(
+        minima={"coordinates": np.zeros((4, 2)), "energy": np.zeros((4, 1))},
+        paths={**ends, "height": [1.0, 2.0, 10.0]},
+    )
+    (ax,) = FIGURES["mds"](database, FigureOptions()).axes
+    points = np.concatenate([c.get_offsets() for c in ax.collections])
+    assert np.linalg.norm(points[0] - points[1]) == pytest.approx(2, rel=0.2)
+    assert np.linalg.norm(points[0] - points[2]) == pytest.approx(20, rel=0.1)
+
+
 def test_size_can_be_chosen(database):
     figure = FIGURES["heights"](database, FigureOptions(width=5.0, height=2.0))
     assert tuple(figure.get_size_inches()) == (5.0, 2.0)
@@ -102,6 +129,14 @@ WRONG = [
     ("heights", {"sets": ("nobody",)}, "no set 'nobody'; this database has sgd/train, "),
     ("disconnectivity", {"color_by": "nothing"}, "no column 'nothing'; there are energy, gradient_norm"),
     ("disconnectivity", {"order": "set"}, "'set' holds words"),
+    ("disconnectivity", {"order": "weight"}, "no order 'weight'; there are centered, energy, size, and the"),
+    ("disconnectivity", {"axis": "value"}, "axis 'value' needs an order by a column"),
+    (
+        "disconnectivity",
+        {"highlight": (0,), "lowest": 1},
+        "minimum 0 cannot be highlighted: the trims hide it",
+    ),
+    ("heights", {"form": "pie"}, "heights have no form 'pie'; there are points, histogram"),
     ("disconnectivity", {"scale": "cubic"}, "no scale 'cubic'; there are auto"),
     ("disconnectivity", {"shape": "round"}, "round"),
     ("disconnectivity", {"lowest": 0}, "at least one minimum"),

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
-from elsuite.analysis import LossCurves
+from elsuite.analysis import LossCurves, energy_scale, merge_tree, superbasin_curves
 from elsuite.plotting import (
     Profile,
     cluster_names,
@@ -17,6 +17,7 @@ from elsuite.plotting import (
     plot_losses,
     plot_network,
     plot_profile,
+    plot_superbasins,
     set_styles,
 )
 from elsuite.plotting.heights import shared_bins
@@ -35,6 +36,47 @@ def points(ax):
 
 def legend_texts(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()] if ax.get_legend() else []
+
+
+class TestSuperbasins:
+    TREE = merge_tree([0.0, 0.2, 0.1, 9.0], [0, 1, 2], [1, 2, 3], [0.5, 0.9, 9.5])
+
+    def test_the_curves_are_those_of_the_value_and_go_on_to_the_edge(self):
+        curves = superbasin_curves(self.TREE)
+        ax = plot_superbasins(curves, energy=0.6, energy_label="loss")
+        numbers, largest, dashed = ax.lines
+        np.testing.assert_allclose(numbers.get_xdata()[:-1], curves.energies)
+        assert numbers.get_ydata().tolist() == [*curves.numbers.tolist(), 1]
+        assert largest.get_ydata().tolist() == [*curves.largest.tolist(), 4]
+        assert numbers.get_drawstyle() == "steps-post"
+        assert numbers.get_xdata()[-1] == pytest.approx(ax.get_xlim()[1])
+        assert ax.get_xlim()[0] < 0
+        assert dashed.get_xdata() == [0.6, 0.6]
+        assert legend_texts(ax) == ["number of superbasins", "minima in the largest"]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("loss", "count")
+
+    def test_gaps_are_compressed_with_marks_on_the_axis_of_energies(self):
+        ax = plot_superbasins(superbasin_curves(self.TREE), scale=energy_scale("gaps", self.TREE.heights))
+        assert ax.get_xscale() == "function"
+        marks = [text.get_position() for text in ax.texts if text.get_text() == "//"]
+        assert marks
+        assert all(0 < x < 1 and y == 0 for x, y in marks)
+        places = ax.transData.transform(np.column_stack([ax.get_xticks(), np.ones(len(ax.get_xticks()))]))[
+            :, 0
+        ]
+        assert np.diff(places).min() > 0.1 * ax.get_window_extent().width
+
+    def test_one_minimum_and_none(self):
+        assert plot_superbasins(superbasin_curves(merge_tree([1.0], [], [], []))).lines[
+            0
+        ].get_ydata().tolist() == [1, 1]
+        with pytest.raises(ValueError, match="no minimum"):
+            plot_superbasins(superbasin_curves(merge_tree([], [], [], [])))
+
+    def test_counts_over_decades_are_on_a_logarithmic_axis(self):
+        n = 100
+        many = merge_tree(np.zeros(n), np.arange(n - 1), np.arange(1, n), np.arange(1.0, n))
+        assert plot_superbasins(superbasin_curves(many)).get_yscale() == "log"
 
 
 class TestHeights:

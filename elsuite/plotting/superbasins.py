@@ -1,0 +1,80 @@
+"""Superbasins at all energies: how many there are, and how many minima the largest one holds."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale
+from elsuite.plotting.axis import energy_axis, scaled_axis, wants_log
+from elsuite.plotting.style import INK, new_axes
+
+__all__ = ["plot_superbasins"]
+
+NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
+
+
+def plot_superbasins(
+    curves: SuperbasinCurves,
+    *,
+    ax: Axes | None = None,
+    scale: EnergyScale | None = None,
+    energy: float | None = None,
+    energy_label: str = "energy",
+    legend: bool = True,
+) -> Axes:
+    """Draw the number of superbasins and the size of the largest one against the energy.
+
+    Parameters
+    ----------
+    curves : SuperbasinCurves
+        From `superbasin_curves`.
+    ax : Axes, optional
+        A new figure's if None.
+    scale : EnergyScale, optional
+        Of the energy axis, as in a disconnectivity graph; linear if None.
+    energy : float, optional
+        Draws a dashed line at this energy.
+    energy_label : str
+        Name of the energy axis, with its unit.
+    legend : bool
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ValueError
+        Curves without an energy.
+
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree, superbasin_curves
+    >>> tree = merge_tree([0.0, 0.2, 0.1], [0, 1], [1, 2], [0.5, 0.9])
+    >>> ax = plot_superbasins(superbasin_curves(tree))
+    >>> [line.get_ydata().tolist() for line in ax.lines]
+    [[1, 2, 3, 2, 1, 1], [1, 1, 1, 2, 3, 3]]
+    """
+    if not len(curves.energies):
+        raise ValueError("there is no minimum, so no superbasin to draw")
+    ax = new_axes(ax)
+    scale = energy_scale("linear", curves.energies) if scale is None else scale
+    drawn = scale.forward(curves.energies[[0, -1]])
+    margin = 0.04 * float(drawn[1] - drawn[0]) or 0.5
+    low, high = (float(end) for end in scale.inverse([drawn[0] - margin, drawn[1] + margin]))
+    # A loss of exactly 0 lies at the floor of a logarithmic axis, as in the tree.
+    at = np.append(scale.inverse(scale.forward(curves.energies)), high)
+    for values, color, name in (
+        (curves.numbers, NUMBER_COLOR, "number of superbasins"),
+        (curves.largest, LARGEST_COLOR, "minima in the largest"),
+    ):
+        ax.step(at, np.append(values, values[-1]), where="post", color=color, linewidth=1.3, label=name)
+    counts = np.concatenate([curves.numbers, curves.largest])
+    energy_axis(ax.yaxis, counts, log=wants_log(counts))
+    scaled_axis(ax.xaxis, scale, low, high)
+    if energy is not None:
+        ax.axvline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
+    ax.set_xlabel(energy_label)
+    ax.set_ylabel("count")
+    if legend:
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
+    return ax

@@ -1,0 +1,179 @@
+"""The command plot: every kind, every option does what it says, and every wrong value is one clear line."""
+
+import dataclasses
+import sys
+from typing import get_args
+
+import click
+import pytest
+from example_databases import SETS, example_database
+from matplotlib.collections import LineCollection
+
+from elsuite.analysis.embedding import Kernel
+from elsuite.analysis.tree_layout import Style
+from elsuite.cli import main
+from elsuite.cli.drawing import plot
+from elsuite.cli.plot_options import CHOICES, KINDS
+from elsuite.plotting import FIGURES, FigureOptions
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store of 24 minima in four sets: 0 to 5 are those of sgd/train, and so on."""
+    place = tmp_path_factory.mktemp("drawing") / "made.elsuite"
+    example_database(6, store=place).close()
+    return place
+
+
+@pytest.fixture
+def drawn(monkeypatch, capsys, store):
+    """Run `elsuite plot` up to the file; return the exit code, the figure and stderr."""
+
+    def run(kind, *options):
+        figures = [None]
+        monkeypatch.setattr(
+            "elsuite.plotting.figures.save_figure", lambda figure, out: figures.append(figure)
+        )
+        monkeypatch.setattr(sys, "argv", ["elsuite", "plot", kind, str(store), "--out", "f.svg", *options])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code, figures[-1], capsys.readouterr().err
+
+    return run
+
+
+def texts(figure):
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def geometry(figure):
+    """Where every line of the picture goes, and on what axes."""
+    ax = figure.axes[0]
+    lines = [
+        line.round(12).tolist()
+        for c in ax.collections
+        if isinstance(c, LineCollection)
+        for line in c.get_segments()
+    ]
+    return str((lines, ax.get_yscale(), ax.get_ylim(), figure.get_size_inches().tolist()))
+
+
+def test_the_kinds_and_choices_are_those_of_the_library():
+    assert list(KINDS) == list(FIGURES)
+    assert set(CHOICES["kernel"]) == set(get_args(Kernel))
+    assert set(CHOICES["shape"]) == set(get_args(Style))
+
+
+def test_every_option_of_the_figures_is_on_the_command_line():
+    offered = {option.name for option in plot.params if isinstance(option, click.Option)}
+    assert offered - {"out"} == {field.name for field in dataclasses.fields(FigureOptions)}
+    assert all(option.help for option in plot.params if isinstance(option, click.Option))
+
+
+def test_a_picture_becomes_a_file(monkeypatch, store, tmp_path):
+    out = tmp_path / "new" / "figure.svg"
+    monkeypatch.setattr(sys, "argv", ["elsuite", "plot", "superbasins", str(store), "--out", str(out)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 0
+    assert ">number of superbasins</text>" in out.read_text()
+
+
+SHOWN = [
+    ("disconnectivity", ("--lowest", "5"), "19 of 24 minima hidden (the 5 lowest are shown)"),
+    ("disconnectivity", ("--below", "0.3"), "below 0.3"),
+    ("disconnectivity", ("--smallest", "3"), "fewer than 3 minima"),
+    ("disconnectivity", ("--persistence", "0.2"), "persistence of at least 0.2"),
+    ("disconnectivity", ("--component", "3", "--lowest", "9"), "the 9 lowest"),
+    ("disconnectivity", ("--set", SETS[0], "--set", SETS[1]), "12 minima"),
+    ("disconnectivity", ("--order", "kernel1", "--axis", "value"), "kernel component 1"),
+    ("disconnectivity", ("--order", "distance", "--axis", "value"), "distance to the lowest minimum"),
+    ("disconnectivity", ("--color-by", "distance"), "distance to the lowest minimum"),
+    ("disconnectivity", ("--color-by", "superbasin", "--energy", "0.5"), "superbasin 1"),
+    ("disconnectivity", ("--highlight", "7", "--highlight", "11"), "11"),
+    ("disconnectivity", ("--route", "0", "20"), "20"),
+    ("disconnectivity", ("--labels", "--width", "7"), "23"),
+    ("disconnectivity", ("--surface", "test"), "test loss"),
+    ("superbasins", ("--scale", "linear"), "minima in the largest"),
+    ("kpca", ("--kernel", "polynomial"), "kernel component 1"),
+    ("pca", (), "principal component 1"),
+    ("mds", (), "in decades; stress"),
+    ("mds", ("--scale", "linear"), "along the tree; stress"),
+    ("clustering", ("--method", "agglomerative", "--distance", "barriers"), "average linkage, on barriers"),
+    ("heights", ("--form", "histogram"), "number of paths"),
+    ("profile", ("--route", "0", "20"), "distance walked"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "words"), SHOWN)
+def test_options_show(drawn, kind, options, words):
+    code, figure, err = drawn(kind, *options)
+    assert (code, err) == (0, "")
+    assert words in texts(figure)
+
+
+CHANGES = [
+    ("--shape", "sloped"),
+    ("--levels", "6"),
+    ("--levels", "1.5:0.25:6"),
+    ("--order", "size"),
+    ("--order", "energy"),
+    ("--scale", "log"),
+    ("--scale", "compressed"),
+    ("--height", "5"),
+]
+
+
+@pytest.mark.parametrize("options", CHANGES, ids=" ".join)
+def test_options_change_the_drawing(drawn, options):
+    usual = drawn("disconnectivity", "--scale", "linear", "--height", "2.9")[1]
+    changed = drawn("disconnectivity", *([] if "--scale" in options else ["--scale", "linear"]), *options)[1]
+    assert geometry(changed) != geometry(usual)
+
+
+def test_levels_by_first_and_delta_are_those_of_a_dinfo_file(drawn, monkeypatch):
+    given = []
+    real = FIGURES["disconnectivity"]
+    monkeypatch.setitem(FIGURES, "disconnectivity", lambda *a: given.append(a[1].levels) or real(*a))
+    assert drawn("disconnectivity", "--levels", "2.0:0.5:3")[0] == 0
+    assert drawn("disconnectivity", "--levels", "12")[0] == 0
+    assert given == [(1.0, 1.5, 2.0), 12]
+
+
+WRONG = [
+    ("disconnectivity", ("--levels", "0"), ["'0'", "1 to 10,000"]),
+    ("disconnectivity", ("--levels", "many"), ["many", "FIRST:DELTA:N"]),
+    ("disconnectivity", ("--levels", "1:0:3"), ["1:0:3", "DELTA above 0"]),
+    ("disconnectivity", ("--levels", "1:2:3:4"), ["1:2:3:4", "FIRST:DELTA:N"]),
+    ("disconnectivity", ("--levels", "nan:1:3"), ["nan", "finite"]),
+    ("disconnectivity", ("--shape", "round"), ["round", "rectangular", "sloped"]),
+    ("disconnectivity", ("--scale", "cubic"), ["cubic", "auto", "compressed"]),
+    ("disconnectivity", ("--order", "weight"), ["no order 'weight'", "centered, energy, size", "kernel1"]),
+    ("disconnectivity", ("--order", "set"), ["'set' holds words"]),
+    ("disconnectivity", ("--axis", "value"), ["axis 'value' needs an order by a column", "'centered'"]),
+    ("disconnectivity", ("--component", "99"), ["no minimum 99", "0 to 23"]),
+    ("disconnectivity", ("--component", "-1"), ["-1"]),
+    ("disconnectivity", ("--highlight", "99"), ["no minimum 99", "0 to 23"]),
+    ("disconnectivity", ("--highlight", "0", "--lowest", "1"), ["minimum 0", "hide"]),
+    ("disconnectivity", ("--below", "nan"), ["nan", "finite"]),
+    ("disconnectivity", ("--below", "-5"), ["nothing is left to draw"]),
+    ("disconnectivity", ("--smallest", "0"), ["0"]),
+    ("disconnectivity", ("--persistence", "long"), ["long"]),
+    ("disconnectivity", ("--color-by", "weight"), ["no column 'weight'", "energy", "kernel1"]),
+    ("disconnectivity", ("--route", "0", "99"), ["no minimum 99"]),
+    ("disconnectivity", ("--width", "0"), ["0", "100"]),
+    ("kpca", ("--kernel", "magic"), ["magic", "rbf"]),
+    ("clustering", ("--method", "magic"), ["magic", "hdbscan"]),
+    ("clustering", ("--distance", "magic"), ["magic", "barriers"]),
+    ("heights", ("--form", "pie"), ["pie", "histogram"]),
+    ("mds", ("--set", "nobody"), ["nobody", SETS[0]]),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "words"), WRONG)
+def test_a_wrong_value_is_one_clear_line(drawn, kind, options, words):
+    code, figure, err = drawn(kind, *options)
+    assert (code, figure) == (2, None)
+    assert len(err.splitlines()) == 1, err
+    for word in words:
+        assert word in err
