@@ -61,6 +61,18 @@ def test_all_paths_on_request():
     assert dict(single.edges) == {(0, 1): {"energy": 4.25, "path": 2, "kind": "path", "finder": ""}}
 
 
+def test_paths_of_one_finder():
+    database = four_minima(
+        source=[0, 0, 1], target=[1, 1, 2], height=[5.0, 4.0, 6.0], finder=["straight", "bent", "bent"]
+    )
+    assert transition_network(database, finder="straight").edges[0, 1]["energy"] == 5.0
+    assert list(transition_network(database, finder="straight").edges) == [(0, 1)]
+    assert transition_network(database).edges[0, 1]["energy"] == 4.0
+    assert path_heights(database, finder="bent").paths.tolist() == [1, 2]
+    with pytest.raises(NotFoundError, match="no paths of a finder 'curved': there are 'straight', 'bent'"):
+        transition_network(database, finder="curved")
+
+
 def four_minima(**paths):
     database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
     database.add(minima={"energy": np.arange(4.0)[:, None], "coordinates": np.zeros((4, 1))})

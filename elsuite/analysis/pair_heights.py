@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.network import PathHeights, lowest_of_pairs, path_heights
-from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -49,14 +48,8 @@ def pair_heights(
     NotFoundError
         If the database has no such surface or finder.
     """
-    found = path_heights(database, surface, refined=refined)
+    found = path_heights(database, surface, refined=refined, finder=finder)
     found = found.select(found.sources != found.targets)
-    if finder is not None:
-        labels = database.paths["finder"].values
-        if finder not in labels:
-            known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
-            raise NotFoundError(f"no paths of a finder {finder!r}: there are {known}")
-        found = found.select(labels[found.paths] == finder)
     if lowest:
         found = lowest_of_pairs(found)
     names = [str(name) or UNNAMED_SET for name in database.minima["set"].values]

@@ -167,8 +167,14 @@ def _search(
         ids = _chosen(database, section)
         connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
     else:
-        pairs = study_pairs(database, section, seed=study.seed + 7919 * position)
+        pairs = study_pairs(database, section, seed=pairs_seed(study, position))
         connect_minima(database, landscape, finder, pairs, workers=workers, **options)
+
+
+def pairs_seed(study: Study, position: int) -> int:
+    """Return the seed from which the round at `position` draws its pairs: its own, unless the study says another."""
+    given = study.paths[position].pairs_seed
+    return study.seed + 7919 * position if given is None else given
 
 
 def study_pairs(database: LandscapeDatabase, section: PathsSection, *, seed: int) -> np.ndarray[Any, Any]:

@@ -103,6 +103,7 @@ class PathsSection(pydantic.BaseModel):
     between: int | None = Field(None, ge=0)
     n_neighbors: Count = 3
     n_pairs: Count | None = None
+    pairs_seed: int | None = Field(None, ge=0)
     keep_curves: bool = True
     align: Literal["weights", "activations"] | None = None
 

@@ -17,7 +17,11 @@ __all__ = ["PathHeights", "lowest_of_pairs", "path_heights", "surface_index", "t
 
 
 def transition_network(
-    database: "LandscapeDatabase", *, surface: str | None = None, parallel: bool = False
+    database: "LandscapeDatabase",
+    *,
+    surface: str | None = None,
+    parallel: bool = False,
+    finder: str | None = None,
 ) -> AnyGraph:
     """Return the minima of a database and the paths between them, as a networkx graph of one surface.
 
@@ -33,6 +37,13 @@ def transition_network(
     parallel : bool
         Keep all paths of a pair, and paths from a minimum to itself, in a MultiGraph whose keys are the
         paths' ids. By default the lowest path of a pair stands for it (of equally low ones the first).
+    finder : str, optional
+        Only paths of the finder with this label.
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no such surface or finder.
 
     Returns
     -------
@@ -55,7 +66,7 @@ def transition_network(
     columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
     for node, values in enumerate(zip(*(array.tolist() for array in columns), strict=True)):
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
-    found = path_heights(database, name)
+    found = path_heights(database, name, finder=finder)
     found = found if parallel else lowest_of_pairs(found)
     columns = [
         found.heights,
@@ -120,7 +131,11 @@ class PathHeights:
 
 
 def path_heights(
-    database: "LandscapeDatabase", surface: str | None = None, *, refined: bool = True
+    database: "LandscapeDatabase",
+    surface: str | None = None,
+    *,
+    refined: bool = True,
+    finder: str | None = None,
 ) -> PathHeights:
     """Return the heights of all paths on a surface that have a finite one.
 
@@ -131,17 +146,31 @@ def path_heights(
         The first surface by default.
     refined : bool
         Take the refined height where there is one; else always that of the finder's protocol.
+    finder : str, optional
+        Only paths of the finder with this label.
 
     Returns
     -------
     PathHeights
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no such surface or finder.
     """
     name, column = surface_index(database, surface)
     paths, energies = database.paths, database.minima["energy"].values[:, column]
     heights, better = paths["height"].values, paths["refined_height"].values
     if refined:
         heights = np.where(np.isfinite(better), better, heights)
-    rows = np.flatnonzero((paths["surface"].values == name) & np.isfinite(heights))
+    wanted = (paths["surface"].values == name) & np.isfinite(heights)
+    if finder is not None:
+        labels = paths["finder"].values
+        if finder not in labels:
+            known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
+            raise NotFoundError(f"no paths of a finder {finder!r}: there are {known}")
+        wanted &= labels == finder
+    rows = np.flatnonzero(wanted)
     sources, targets = paths["source"].values[rows], paths["target"].values[rows]
     lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
     return PathHeights(rows, sources, targets, lifted)

@@ -12,6 +12,7 @@ import pytest
 
 from elsuite.database import describe, open_database, verify_store
 from elsuite.exploration import StudyError, StudyRun, parse_study, run_study
+from elsuite.exploration.run import pairs_seed, study_pairs
 from elsuite.exploration.verify import recompute_sample
 from elsuite.network import minimax_matrix, transition_network
 
@@ -114,6 +115,18 @@ def test_the_store_holds_what_the_study_asks_for(finished):
         assert {"train", "test"} == set(surfaces)
     assert not verify_store(finished)
     assert not finished.with_name("work").exists()
+
+
+def test_rounds_with_one_seed_draw_the_same_pairs(finished):
+    def pairs(own_seed, position):
+        rounds = 'finder = "linear"\npairs = "random"\nn_pairs = 4\n' + own_seed
+        study = parse_study(TEXT.split("[[paths]]")[0] + f"[[paths]]\n{rounds}\n" * 2)
+        with open_database(finished) as database:
+            chosen = study_pairs(database, study.paths[position], seed=pairs_seed(study, position))
+        return chosen.tolist()
+
+    assert pairs("pairs_seed = 5", 0) == pairs("pairs_seed = 5", 1)
+    assert pairs("", 0) != pairs("", 1)
 
 
 def test_kept_runs_are_those_of_lowest_training_loss(finished):
