@@ -80,6 +80,7 @@ _GROUPS: Mapping[str, tuple[Callable[[Any], Any], ...]] = MappingProxyType(
                 metavar="ID",
                 help="Only what is joined with a minimum.",
             ),
+            _count("connected", "Only components of at least N minima."),
             _count("lowest", "Only the N lowest minima."),
             _energy("below", "Only what lies below an energy."),
             _count("smallest", "Branches of fewer than N minima as one line."),

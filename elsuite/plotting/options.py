@@ -42,6 +42,8 @@ class FigureOptions:
         Draw the lowest route between two minima; the profile figure shows the energies along it.
     component : int or None
         Only what is joined with this minimum.
+    connected : int or None
+        Only components of at least this many minima.
     lowest : int or None
         Only that many of the lowest minima.
     below : float or None
@@ -64,22 +66,7 @@ class FigureOptions:
 
     Notes
     -----
-    Keywords of disconnectionDPS, and arguments of pele's DisconnectivityGraph, with what serves here:
-
-    ============================================  ==========================================================
-    CENTREGMIN; center_gmin                       ``order="centered"``
-    ORDER_BY_ENERGY, ORDER_BY_SIZE                ``order="energy"``, ``order="size"``
-    METRIC, WEIGHTS; order_by_value               ``order="column"``, and ``axis="value"`` to place leaves at it
-    LEVELS, DELTA, FIRST; nlevels                 ``levels=n`` (None: merges at their exact heights)
-    LOWEST n                                      ``lowest=n``
-    MAXTSENERGY, TSTHRESH; Emax                   ``below=E``
-    NCONNMIN, CONNECTMIN; subgraph_size, include  ``component=id``, ``smallest=n``
-    TRMIN; color_by_group                         ``color_by="set"``, "superbasin", "cluster" or a column
-    TRVAL, TRVALSCALE; color_by_value             ``color_by="column"`` of numbers, with a scale bar
-    IDMIN, IDENTIFY; label_minima                 ``highlight=(id, ...)``, ``labels=True``
-    draw_minima                                   markers of the sets, always; `plot_disconnectivity` for your own
-    LABELSIZE, LETTER, HALFPAGE                   ``width``, ``height``
-    ============================================  ==========================================================
+    What these are called in disconnectionDPS, pele and topsearch is in ``docs/figures.md``.
     """
 
     surface: str | None = None
@@ -95,6 +82,7 @@ class FigureOptions:
     highlight: tuple[int, ...] = ()
     route: tuple[int, int] | None = None
     component: int | None = None
+    connected: int | None = None
     lowest: int | None = None
     below: float | None = None
     smallest: int | None = None

@@ -21,6 +21,7 @@ from elsuite.analysis import (
     barrier_map,
     cluster_minima,
     component_of,
+    components_from,
     disconnectivity_tree,
     energy_scale,
     euclidean_dissimilarity,
@@ -155,6 +156,7 @@ class View:
         options = self.options
         trims: list[tuple[Any, Any]] = [
             (component_of, options.component),
+            (components_from, options.connected),
             (minima_below, options.below),
             (persistent_minima, options.persistence),
             (merged_branches, options.smallest),

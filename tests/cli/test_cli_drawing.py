@@ -82,6 +82,7 @@ def test_a_picture_becomes_a_file(monkeypatch, store, tmp_path):
 SHOWN = [
     ("disconnectivity", ("--lowest", "5"), "19 of 24 minima hidden (the 5 lowest are shown)"),
     ("disconnectivity", ("--below", "0.3"), "below 0.3"),
+    ("disconnectivity", ("--below", "0.3", "--connected", "2"), "components of at least 2 minima"),
     ("disconnectivity", ("--smallest", "3"), "fewer than 3 minima"),
     ("disconnectivity", ("--persistence", "0.2"), "persistence of at least 0.2"),
     ("disconnectivity", ("--component", "3", "--lowest", "9"), "the 9 lowest"),
@@ -158,6 +159,7 @@ WRONG = [
     ("disconnectivity", ("--below", "nan"), ["nan", "finite"]),
     ("disconnectivity", ("--below", "-5"), ["nothing is left to draw"]),
     ("disconnectivity", ("--smallest", "0"), ["0"]),
+    ("disconnectivity", ("--connected", "25"), ["nothing is left to draw"]),
     ("disconnectivity", ("--persistence", "long"), ["long"]),
     ("disconnectivity", ("--color-by", "weight"), ["no column 'weight'", "energy", "kernel1"]),
     ("disconnectivity", ("--route", "0", "99"), ["no minimum 99"]),
