@@ -1,36 +1,66 @@
 """The command that makes one database of several: merge."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from elsuite.cli.common import example, json_option, print_json, print_table
 
+if TYPE_CHECKING:
+    from elsuite.exploration.merge import Joined
+
 __all__ = ["merge"]
+
+
+_ROWS = 20
 
 
 @click.command(epilog=example("elsuite merge a.elsuite b.elsuite --into c.elsuite"))
 @click.argument("stores", nargs=-1, required=True, type=click.Path())
 @click.option("--into", required=True, type=click.Path(), help="The new store.")
 @click.option(
-    "--tolerance", type=float, default=1e-6, show_default=True, help="Relative distance of equal minima."
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-6,
+    show_default=True,
+    help="Distance of equal minima, times their norm where that is above 1.",
 )
 @click.option("--symmetry", is_flag=True, help="Join minima that differ by the names of their units, too.")
+@click.option(
+    "--cluster", is_flag=True, help="Points are clusters: join turned, mirrored, relabeled ones, too."
+)
 @click.option("--data-dir", metavar="DIR", help="Folder of data sets, for --symmetry.")
 @json_option
 def merge(
-    stores: tuple[str, ...], into: str, tolerance: float, symmetry: bool, data_dir: str | None, json_: bool
-) -> None:
+    stores: tuple[str, ...], into: str, tolerance: float, symmetry: bool, cluster: bool, data_dir: str | None,
+    json_: bool,
+) -> None:  # fmt: skip
     """Make one new store of several STORES of the same landscape; equal minima are joined, paths follow."""
     from elsuite.exploration.merge import merge_databases
 
-    report = merge_databases(stores, into, tolerance=tolerance, symmetry=symmetry, data_folder=data_dir)
+    report = merge_databases(
+        stores, into, tolerance=tolerance, symmetry=symmetry, cluster=cluster, data_folder=data_dir
+    )
     if json_:
         print_json(dataclasses.asdict(report))
         return
     click.echo(f"{report.n_runs} runs, {report.n_minima} minima, {report.n_paths} paths in {into}")
     click.echo(f"left out as known: {report.n_known_runs} runs, {report.n_known_paths} paths")
+    if report.n_lifted:
+        click.echo(f"{report.n_lifted} paths lifted to the higher energy of a joined end")
+    click.echo(f"{len(report.joined)} minima joined{_largest(report.joined)}")
     if report.joined:
-        print_table(
-            ["store", "id", "became", "distance"], [list(dataclasses.astuple(j)) for j in report.joined]
-        )
+        names = ["store", "id", "became", "distance", "energy difference"]
+        print_table(names, [list(dataclasses.astuple(j)) for j in report.joined[:_ROWS]])
+    if len(report.joined) > _ROWS:
+        click.echo(f"... and {len(report.joined) - _ROWS} more; --json gives all")
+
+
+def _largest(joined: Sequence["Joined"]) -> str:
+    if not joined:
+        return ""
+    far = max(j.distance for j in joined)
+    apart = max(j.energy_difference or 0.0 for j in joined)
+    return f", {far:.3g} apart at most, their energies {apart:.3g}"

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from small_database import MINIMA, PATHS, SURFACES, fill, small_store
 
 from elsuite.database import LandscapeDatabase, open_database, verify_store
 from elsuite.exploration.merge import MergeError, merge_databases
+from elsuite.exploration.merge_rows import closed_blocks
+from elsuite.exploration.sameness import Sameness, StoredPoints
 from elsuite.network import minimax_matrix, transition_network
 
 pytestmark = pytest.mark.making
@@ -83,3 +88,266 @@ def test_another_landscape_is_refused_and_nothing_is_left(tmp_path):
     assert not (tmp_path / "c.elsuite").exists()
     with pytest.raises(ValueError, match=r"a\.elsuite"):
         merge_databases([a, a], a)
+
+
+def store_of(path, points, *, energies=None, sets=None, keys=0, dtype="float32", paths=None, **options):
+    """Write a store of one surface with some minima, a run for each of them if `keys` is a number above 0."""
+    points = np.asarray(points)
+    n = len(points)
+    key = keys + np.arange(n, dtype=np.uint64) if keys else np.zeros(n, dtype=np.uint64)
+    with LandscapeDatabase.create(
+        path, n_parameters=points.shape[1], surfaces=["energy"], dtype=dtype, **options
+    ) as database:
+        database.add(
+            runs={"seed": np.arange(n), "key": key} if keys else None,
+            minima={
+                "coordinates": points,
+                "energy": np.zeros((n, 1)) if energies is None else np.reshape(energies, (n, 1)),
+                "set": sets or ["a/b"] * n,
+                "run": np.arange(n) if keys else np.full(n, -1),
+                "key": key,
+            },
+        )
+        if paths:
+            database.add(paths=paths)
+    return path
+
+
+def test_what_one_store_tells_apart_stays_apart(tmp_path):
+    points, sets = [[1.0, 2.0], [1.0, 2.0], [3.0, 4.0]], ["sgd/train", "sgd/test", "sgd/train"]
+    a = store_of(tmp_path / "a.elsuite", points, sets=sets)
+    b = store_of(tmp_path / "b.elsuite", points[::-1], sets=sets[::-1])
+    report = merge_databases([a, b], tmp_path / "c.elsuite")
+    assert report.n_minima == 3
+    # Of two equally near minima the one of the same set is taken.
+    assert [(j.id, j.into) for j in report.joined] == [(0, 2), (1, 1), (2, 0)]
+
+
+def test_a_minimum_is_joined_to_the_nearest_one(tmp_path):
+    a = store_of(tmp_path / "a.elsuite", [[0.3, 0.0], [0.1, 0.0], [0.2, 0.0]])
+    b = store_of(tmp_path / "b.elsuite", [[0.12, 0.0], [5.0, 0.0]])
+    report = merge_databases([a, b], tmp_path / "c.elsuite", tolerance=0.5)
+    assert [(j.id, j.into) for j in report.joined] == [(0, 1)]
+    assert report.joined[0].distance == pytest.approx(0.02, abs=1e-6)
+
+
+@given(
+    a=arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.integers(-3, 3)),
+    b=arrays(np.float64, st.tuples(st.integers(1, 6), st.just(2)), elements=st.integers(-3, 3)),
+    tolerance=st.sampled_from([0.0, 0.3, 1.0]),
+)
+@settings(max_examples=50, deadline=None)
+def test_the_same_are_those_of_a_search_through_all(a, b, tolerance):
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64")
+    database.add(minima={"coordinates": a, "energy": np.zeros((len(a), 1))})
+    found = StoredPoints(database, Sameness(2, tolerance)).find(b, np.array([""] * len(b)))
+    distances = np.linalg.norm(b[:, None] - a[None], axis=2)
+    for row, own in enumerate(distances):
+        there = bool(len(a)) and own.min() <= tolerance * max(1.0, np.linalg.norm(b[row]))
+        assert found.ids[row] == (np.argmin(own) if there else -1)
+        assert not there or found.distances[row] == pytest.approx(own.min())
+
+
+def test_points_of_one_norm_are_told_apart_without_reading_all_pairs(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((800, 50))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    a = store_of(tmp_path / "a.elsuite", points[:500])
+    b = store_of(tmp_path / "b.elsuite", points[300:])
+    read = []
+    original = LandscapeDatabase.coordinates
+    monkeypatch.setattr(
+        LandscapeDatabase, "coordinates", lambda self, ids: read.append(len(ids)) or original(self, ids)
+    )
+    report = merge_databases([a, b], tmp_path / "c.elsuite", tolerance=1e-3)
+    assert [(j.id, j.into) for j in report.joined] == [(k, 300 + k) for k in range(200)]
+    assert sum(read) < 10 * 800
+
+
+def test_provenance_is_kept_also_of_what_is_joined(tmp_path):
+    points = np.arange(12.0).reshape(4, 3)
+    stores = []
+    for name, rows, keys in (("one", [0, 1, 2], 10), ("two", [3, 2, 0], 20)):
+        (tmp_path / name).mkdir()
+        stores.append(
+            store_of(
+                tmp_path / name / "landscape.elsuite",
+                points[rows],
+                keys=keys,
+                attributes={"study": f"study {name}"},
+            )
+        )
+    merge_databases(stores, tmp_path / "c.elsuite")
+    assert verify_store(tmp_path / "c.elsuite") == ()
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.minima["origin"].values.tolist() == ["one/landscape.elsuite"] * 3 + [
+            "two/landscape.elsuite"
+        ]
+        assert merged.minima["run"].values.tolist() == [0, 1, 2, 3]
+        # The runs of joined minima led to minima that were known.
+        assert merged.runs["end"].values.tolist() == [-1, -1, -1, -1, 2, 0]
+        one, two = merged.attributes["merged"]
+        assert (one["joined"], two["joined"]) == ([[], []], [[1, 2], [2, 0]])
+        assert (one["attributes"]["study"], two["attributes"]["study"]) == ("study one", "study two")
+
+
+def test_runs_that_started_and_ended_at_stored_minima_still_do(tmp_path):
+    path = tmp_path / "a.elsuite"
+    with LandscapeDatabase.create(path, n_parameters=1, surfaces=["energy"]) as database:
+        database.add(minima={"coordinates": [[5.0], [6.0], [7.0]], "energy": [[0.0]] * 3})
+        database.add(
+            runs={"start": [2, 0, 1], "end": [3, 3, 4]},
+            minima={"coordinates": [[8.0], [9.0]], "energy": [[-1.0]] * 2, "run": [0, 2]},
+        )
+    first = store_of(tmp_path / "first.elsuite", [[9.0], [7.0]])
+    merge_databases([first, path], tmp_path / "c.elsuite")
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.coordinates(range(5))[:, 0].tolist() == [9.0, 7.0, 5.0, 6.0, 8.0]
+        assert merged.runs["start"].values.tolist() == [1, 2, 3]
+        assert merged.runs["end"].values.tolist() == [4, 4, 0]
+        assert merged.minima["run"].values.tolist() == [-1, -1, -1, -1, 0]
+
+
+@given(seed=st.integers(0, 10**6), step=st.integers(1, 5))
+@settings(max_examples=15, deadline=None)
+def test_blocks_name_nothing_that_comes_later(seed, step):
+    rng = np.random.default_rng(seed)
+    database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    for _ in range(4):
+        n_runs, n = rng.integers(0, 4, size=2)
+        runs, minima = database.n_runs + n_runs, database.n_minima + n
+        database.add(
+            runs={
+                "start": rng.integers(-1, minima, n_runs) if minima else np.full(n_runs, -1),
+                "end": rng.integers(-1, minima, n_runs) if minima else np.full(n_runs, -1),
+            },
+            minima={
+                "coordinates": rng.random((n, 1)),
+                "energy": np.zeros((n, 1)),
+                "run": rng.integers(-1, runs, n) if runs else np.full(n, -1),
+            },
+        )
+    seen = [0, 0]
+    for runs, minima in closed_blocks(database, step):
+        assert [runs[0] if len(runs) else seen[0], minima[0] if len(minima) else seen[1]] == seen
+        seen = [seen[0] + len(runs), seen[1] + len(minima)]
+        assert database.minima["run"].values[minima].max(initial=-1) < seen[0]
+        for name in ("start", "end"):
+            assert database.runs[name].values[runs].max(initial=-1) < seen[1]
+    assert seen == [database.n_runs, database.n_minima]
+
+
+def test_a_path_to_a_joined_minimum_of_higher_energy_is_lifted_and_that_is_said(tmp_path):
+    a = store_of(tmp_path / "a.elsuite", [[1.0, 1.0]], energies=[0.5])
+    path = {"source": 0, "target": 1, "height": 0.4, "kind": "transition_state", "surface": "energy"}
+    b = store_of(tmp_path / "b.elsuite", [[1.0, 1.0], [2.0, 2.0]], energies=[0.4, 0.1], paths=[path])
+    report = merge_databases([a, b], tmp_path / "c.elsuite")
+    assert report.n_lifted == 1
+    assert report.joined[0].energy_difference == pytest.approx(0.1)
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.paths["height"].values.tolist() == [0.5]
+    assert verify_store(tmp_path / "c.elsuite") == ()
+
+
+def test_stores_without_coordinates_are_refused(tmp_path):
+    stores = []
+    for name in "ab":
+        stores.append(tmp_path / name)
+        with LandscapeDatabase.create(tmp_path / name, n_parameters=0, surfaces=["energy"]) as database:
+            database.add(minima={"energy": [[0.5]]})
+    with pytest.raises(MergeError, match="without coordinates"):
+        merge_databases(stores, tmp_path / "c")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_the_wider_numbers_are_kept(tmp_path):
+    a = store_of(tmp_path / "a.elsuite", [[1.0, 1.0]], dtype="float32")
+    b = store_of(tmp_path / "b.elsuite", [[1.0 + 1e-12, 3.0]], dtype="float64")
+    merge_databases([a, b], tmp_path / "c.elsuite")
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.coordinates([1])[0, 0] == 1.0 + 1e-12
+
+
+def turned(points, seed):
+    """Return clusters turned, mirrored, moved and relabeled."""
+    rng = np.random.default_rng(seed)
+    copies = []
+    for point in points:
+        rotation = np.linalg.qr(rng.standard_normal((3, 3)))[0]
+        atoms = point.reshape(-1, 3) @ rotation + rng.standard_normal(3)
+        copies.append(atoms[rng.permutation(len(atoms))].ravel())
+    return np.array(copies)
+
+
+def test_clusters_are_the_same_however_they_lie_and_so_are_their_transition_states(tmp_path):
+    rng = np.random.default_rng(0)
+    points, states = rng.standard_normal((2, 6, 15)) * 2
+    ends = {
+        "source": [0, 0, 2],
+        "target": [1, 1, 3],
+        "surface": ["energy"] * 3,
+        "kind": ["transition_state"] * 3,
+    }
+    a = store_of(
+        tmp_path / "a.elsuite",
+        points,
+        dtype="float64",
+        paths=ends | {"height": [1.0, 2.0, 3.0], "coordinates": states[:3]},
+    )
+    # The first two states again, the second from its other end, and another one between the same minima.
+    again = {
+        "source": [0, 1, 0], "target": [1, 0, 1], "surface": ["energy"] * 3, "kind": ["transition_state"] * 3,
+        "height": [1.0, 2.0, 4.0], "coordinates": turned(states[[0, 1, 4]], 5),
+    }  # fmt: skip
+    b = store_of(tmp_path / "b.elsuite", turned(points, 1), dtype="float64", paths=again)
+    report = merge_databases([a, b], tmp_path / "c.elsuite", cluster=True)
+    assert [(j.id, j.into) for j in report.joined] == [(k, k) for k in range(6)]
+    assert max(j.distance for j in report.joined) < 1e-6
+    assert (report.n_minima, report.n_paths, report.n_known_paths) == (6, 4, 2)
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.paths["height"].values.tolist() == [1.0, 2.0, 3.0, 4.0]
+    apart = merge_databases([a, b], tmp_path / "d.elsuite")
+    assert (apart.n_minima, len(apart.joined)) == (12, 0)
+    with pytest.raises(MergeError, match="no atoms"):
+        merge_databases([store_of(tmp_path / "p", [[1.0, 2.0]])], tmp_path / "e", cluster=True)
+
+
+@pytest.mark.parametrize(("name", "n_joined"), [("LennardJones", 3), ("MySurface", 0)])
+def test_a_surface_that_is_known_to_be_a_cluster_needs_no_option(tmp_path, name, n_joined):
+    identity = {"landscape": {"type": name, "settings": {"n_atoms": 5}}}
+    points = np.random.default_rng(0).standard_normal((3, 15))
+    stores = [
+        store_of(tmp_path / label, own, dtype="float64", attributes=identity)
+        for label, own in (("a", points), ("b", turned(points, 1)))
+    ]
+    report = merge_databases(stores, tmp_path / "c.elsuite")
+    assert (len(report.joined), report.n_minima) == (n_joined, 6 - n_joined)
+
+
+def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are_dropped(tmp_path):
+    from elsuite.exploration.build import landscape_identity, landscape_of
+    from elsuite.exploration.study import parse_study
+    from elsuite.landscapes.symmetry import apply, random_element
+
+    text = 'seed = 1\n[data]\nname = "digits"\nn_train = 20\nn_test = 10\n[network]\narchitecture = "fcp"\nhidden = [6]\n'
+    study = parse_study(text + '[[minimizers]]\nalgorithm = "sgd"\nstarts = 1\nepochs = 1\n')
+    symmetry = landscape_of(study.data, study.network).symmetry
+    points = np.random.default_rng(0).standard_normal((5, symmetry.n_parameters))
+    copies = np.array(
+        [apply(symmetry, p, random_element(symmetry, [0, k])) for k, p in enumerate(points[:3])]
+    )
+    paths = {
+        "source": [0, 3], "target": [1, 4], "surface": ["energy"] * 2, "height": [1.0, 2.0],
+        "coefficients": np.ones((2, 1, symmetry.n_parameters), np.float32), "basis": ["SineBasis(n_terms=1, power=1.0)"] * 2,
+    }  # fmt: skip
+    identity = {"landscape": landscape_identity(study.data, study.network)}
+    a = store_of(tmp_path / "a.elsuite", points[:3], attributes=identity)
+    b = store_of(tmp_path / "b.elsuite", np.vstack([copies, points[3:]]), attributes=identity, paths=paths)
+    assert not merge_databases([a, b], tmp_path / "plain.elsuite").joined
+    report = merge_databases([a, b], tmp_path / "c.elsuite", symmetry=True)
+    assert [(j.id, j.into) for j in report.joined] == [(0, 0), (1, 1), (2, 2)]
+    assert max(j.distance for j in report.joined) < 1e-4
+    with open_database(tmp_path / "c.elsuite") as merged:
+        assert merged.paths["source"].values.tolist() == [0, 3]
+        assert merged.paths["basis"].values.tolist()[0] == ""
+        assert np.isnan(merged.paths["coefficients"].values).all(axis=(1, 2)).tolist() == [True, False]

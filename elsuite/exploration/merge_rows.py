@@ -1,0 +1,260 @@
+"""The rows of one store into another that has some of them already: `Merger`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration.sameness import Found, Sameness, StoredPoints, rows_at_once
+from elsuite.exploration.states import KnownStates
+
+__all__ = ["Joined", "Merger", "closed_blocks"]
+
+Ids = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+_SAME_CURVE = 1e-6
+_CURVE = ("coefficients", "permutation", "basis")
+_ORIGIN = ("origin", "origin_id")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A minimum that was there already: `id` of `store` became `into`.
+
+    `distance` is that of the points, after the symmetry if one made them the same; `energy_difference` the largest over
+    the surfaces, None where no surface has both.
+    """
+
+    store: str
+    id: int
+    into: int
+    distance: float
+    energy_difference: float | None
+
+
+@final
+class Merger:
+    """The new database, and what has been put into it so far.
+
+    Attributes
+    ----------
+    joined : list of Joined
+    n_known : dict of table to int
+        Rows left out, since they were there.
+    n_lifted : int
+        Paths lifted to an end.
+    """
+
+    def __init__(self, merged: LandscapeDatabase, sameness: Sameness) -> None:
+        self.joined: list[Joined] = []
+        self.n_known = {"runs": 0, "paths": 0}
+        self.n_lifted = 0
+        self._merged, self._sameness = merged, sameness
+        self._states = KnownStates(merged, sameness)
+
+    def take(self, source: LandscapeDatabase, name: str) -> None:
+        """Add what `source` has and the new database has not."""
+        found = self._find(source)
+        joined = found.ids >= 0
+        minima = _with_new(found.ids, self._merged.n_minima)
+        runs = self._known_runs(source)
+        self.n_known["runs"] += int((runs >= 0).sum())
+        new = {"runs": runs < 0, "minima": ~joined}
+        runs = _with_new(runs, self._merged.n_runs)
+        self._take_runs_and_minima(source, name, new, {"runs": runs, "minima": minima})
+        # A curve leads to the points that it was made for; with renamed units, or far off, it leads elsewhere.
+        far = np.nan_to_num(found.distances) > _SAME_CURVE * self._sizes(source)
+        self._take_paths(source, name, minima, (joined, found.moved | far))
+        self._note(source, name, found)
+
+    def _find(self, source: LandscapeDatabase) -> Found:
+        """Return for each minimum of the source the one that is there already."""
+        there = StoredPoints(self._merged, self._sameness)
+        sets = np.array(source.minima["set"].values.tolist(), dtype=object)
+        parts = [
+            there.find(source.coordinates(rows), sets[rows])
+            for rows in _parts(source.n_minima, rows_at_once(source.n_parameters))
+        ]
+        if not parts:
+            return Found(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
+        columns = zip(*((part.ids, part.distances, part.moved) for part in parts), strict=True)
+        return Found(*(np.concatenate(column) for column in columns))
+
+    def _sizes(self, source: LandscapeDatabase) -> NDArray[np.float64]:
+        """Return the norm of each point, at least 1."""
+        norms = [
+            np.linalg.norm(source.coordinates(rows).astype(np.float64), axis=1)
+            for rows in _parts(source.n_minima, rows_at_once(source.n_parameters))
+        ]
+        sizes: NDArray[np.float64] = np.maximum(1.0, np.concatenate([np.empty(0), *norms]))
+        return sizes
+
+    def _known_runs(self, source: LandscapeDatabase) -> Ids:
+        """Return for each run of the source its id in the new database, by its key; -1 if it is not there."""
+        known = {key: i for i, key in enumerate(self._merged.runs["key"].values.tolist()) if key}
+        keys = source.runs["key"].values.tolist()
+        return np.array([known.get(key, -1) for key in keys], dtype=np.int64)
+
+    def _take_runs_and_minima(
+        self, source: LandscapeDatabase, name: str, new: dict[str, Mask], ids: dict[str, Ids]
+    ) -> None:
+        known_keys = set(self._merged.minima["key"].values.tolist())
+        curves = source.runs["curves"]
+        step = min(rows_at_once(source.n_parameters), rows_at_once(int(np.prod(curves.shape[1:]))))
+        reached = _reached(source, new["minima"])
+        for runs, minima in closed_blocks(source, step):
+            rows = runs[new["runs"][runs]]
+            run_rows = _columns(source.runs, rows, ())
+            run_rows["start"] = _pointed(run_rows["start"], ids["minima"])
+            own_end = np.where(run_rows["end"] >= 0, run_rows["end"], reached[rows])
+            run_rows["end"] = _pointed(own_end, ids["minima"])
+            rows = minima[new["minima"][minima]]
+            minimum_rows = _columns(source.minima, rows, ("coordinates", *_ORIGIN))
+            minimum_rows["coordinates"] = source.coordinates(rows)
+            minimum_rows["run"] = _pointed(minimum_rows["run"], ids["runs"])
+            # The same work, but another point (another machine's sums).
+            keys = minimum_rows["key"].tolist()
+            minimum_rows["key"] = np.array([0 if key in known_keys else key for key in keys], dtype=np.uint64)
+            minimum_rows |= {"origin": [name] * len(rows), "origin_id": rows}
+            self._merged.add(runs=run_rows, minima=minimum_rows)
+
+    def _take_paths(
+        self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask]
+    ) -> None:
+        joined, elsewhere = ends_of
+        table = source.paths
+        known = set(self._merged.paths["key"].values.tolist()) - {0}
+        keys = table["key"].values.tolist()
+        fresh = np.array([i for i, key in enumerate(keys) if key not in known], dtype=np.int64)
+        self.n_known["paths"] += len(keys) - len(fresh)
+        wide = [v.shape[1:] for v in table.data_vars.values() if v.ndim > 1]
+        step = rows_at_once(max([1, *(int(np.prod(shape)) for shape in wide)]))
+        self._states.start(source)
+        for begin in range(0, len(fresh), step):
+            rows = fresh[begin : begin + step]
+            columns = _columns(table, rows, _ORIGIN)
+            ends = [columns["source"], columns["target"]]
+            columns["source"], columns["target"] = minima[ends[0]], minima[ends[1]]
+            usable = ~(elsewhere[ends[0]] | elsewhere[ends[1]])
+            for column in _CURVE:
+                if column in columns:
+                    columns[column] = _rows_or_none(columns[column], usable)
+            keep = ~self._states.known(columns)
+            if "coordinates" in columns:
+                columns["coordinates"] = _rows_or_none(columns["coordinates"], np.ones(len(rows), dtype=bool))
+            lifted = self._lift(columns, joined[ends[0]] | joined[ends[1]])
+            self.n_lifted += int(lifted[keep].sum())
+            self.n_known["paths"] += int((~keep).sum())
+            columns = {key: _some(values, keep) for key, values in columns.items()}
+            n = int(keep.sum())
+            self._merged.add(paths={**columns, "origin": [name] * n, "origin_id": rows[keep]} if n else None)
+
+    def _lift(self, columns: dict[str, Any], joined: Mask) -> Mask:
+        """Lift paths to the end that they are joined to now, which another machine gave a higher energy."""
+        energies, surfaces = self._merged.minima["energy"].values, self._merged.surfaces
+        surface = [surfaces.index(str(value)) for value in columns["surface"].tolist()]
+        floor = np.fmax(energies[columns["source"], surface], energies[columns["target"], surface])
+        lifted = np.zeros(len(floor), dtype=bool)
+        for name in ("height", "refined_height"):
+            low = joined & (columns[name] < floor)
+            columns[name] = np.where(low, floor, columns[name])
+            lifted |= low
+        return lifted
+
+    def _note(self, source: LandscapeDatabase, name: str, found: Found) -> None:
+        """Say in the new database what was joined, and all that the source says of itself."""
+        rows = np.flatnonzero(found.ids >= 0)
+        before, now = (
+            source.minima["energy"].values[rows],
+            self._merged.minima["energy"].values[found.ids[rows]],
+        )
+        differences = np.where(np.isnan(before - now), -1.0, np.abs(before - now)).max(axis=1, initial=-1.0)
+        for row, difference in zip(rows.tolist(), differences.tolist(), strict=True):
+            distance = float(found.distances[row])
+            self.joined.append(
+                Joined(name, row, int(found.ids[row]), distance, difference if difference >= 0 else None)
+            )
+        entry = {
+            "store": name,
+            "joined": [rows.tolist(), found.ids[rows].tolist()],
+            "attributes": source.attributes,
+        }
+        said = self._merged.attributes.get("merged", [])
+        self._merged.add(attributes={"merged": [*said, entry]})
+
+
+def closed_blocks(source: LandscapeDatabase, step: int) -> Iterator[tuple[Ids, Ids]]:
+    """Yield runs and minima by turns of about `step` rows, such that none names one that comes later.
+
+    Runs name minima (where they started and ended), minima the runs that found them; each commit of the source was
+    closed in this sense, so that no part is much larger than one of its commits.
+
+    Raises
+    ------
+    ValueError
+        For rows that name ones that are not there.
+    """
+    run_of = source.minima["run"].values
+    named = np.maximum(source.runs["start"].values, source.runs["end"].values)
+    for ids, n, what in ((run_of, source.n_runs, "runs"), (named, source.n_minima, "minima")):
+        if len(ids) and ids.max() >= n:
+            raise ValueError(f"{what} up to {ids.max()} are named, there are {n}")
+    n_runs = n_minima = 0
+    while n_runs < source.n_runs or n_minima < source.n_minima:
+        first = n_runs, n_minima
+        n_runs, n_minima = min(n_runs + step, source.n_runs), min(n_minima + step, source.n_minima)
+        before = (-1, -1)
+        while before != (n_runs, n_minima):
+            before = n_runs, n_minima
+            n_runs = max(n_runs, int(run_of[first[1] : n_minima].max(initial=-1)) + 1)
+            n_minima = max(n_minima, int(named[first[0] : n_runs].max(initial=-1)) + 1)
+        yield np.arange(first[0], n_runs), np.arange(first[1], n_minima)
+
+
+def _parts(n: int, step: int) -> list[Ids]:
+    return [np.arange(a, b) for a, b in pairwise([*range(0, n, step), n])] if n else []
+
+
+def _with_new(ids: Ids, n: int) -> Ids:
+    """Return ids with the next ones, from n on, for the rows that have none."""
+    new = np.flatnonzero(ids < 0)
+    numbered = ids.copy()
+    numbered[new] = n + np.arange(len(new))
+    return numbered
+
+
+def _pointed(ids: Ids, new: Ids) -> Ids:
+    """Return the new ids; -1 stays -1."""
+    return np.where(ids >= 0, new[ids], -1) if len(new) else np.full(len(ids), -1)
+
+
+def _reached(source: LandscapeDatabase, new: Mask) -> Ids:
+    """Return for each run the first of its minima that is joined to another: it led to a known one; else -1."""
+    reached = np.full(source.n_runs, -1, dtype=np.int64)
+    rows = np.flatnonzero(~new & (source.minima["run"].values >= 0))[::-1]
+    reached[source.minima["run"].values[rows]] = rows
+    return reached
+
+
+def _columns(table: Any, rows: Ids, but: tuple[str, ...]) -> dict[str, Any]:
+    """Return some rows of all columns but some."""
+    return {str(name): table[name][rows].values for name in table.data_vars if name not in but}
+
+
+def _rows_or_none(values: NDArray[Any], usable: Mask) -> list[Any]:
+    """Return each row, None where it holds nothing or may not be used."""
+    if values.dtype.kind in "if":
+        empty = values == -1 if values.dtype.kind == "i" else np.isnan(values)
+        usable = usable & ~empty.reshape(len(values), -1).all(axis=1)
+    return [row if use else None for row, use in zip(values, usable, strict=True)]
+
+
+def _some(values: Any, keep: Mask) -> Any:
+    if isinstance(values, list):
+        return [value for value, kept in zip(values, keep, strict=True) if kept]
+    return values[keep]
