@@ -16,6 +16,7 @@ from elsuite.network import (
     minimax_route,
     neighbors_by_barrier,
     path_heights,
+    route_heights,
     spanning_forest,
     transition_network,
 )
@@ -196,3 +197,15 @@ def test_a_large_matrix_agrees_with_single_barriers():
     matrix = minimax_matrix(network)
     np.testing.assert_array_equal(matrix, matrix.T)
     assert matrix[0, 999] == minimax_barrier(network, 0, 999)
+
+
+def test_heights_of_a_route_are_those_of_its_steps_and_the_highest_is_the_barrier(database):
+    network = transition_network(database, surface="train")
+    route = minimax_route(network, 0, 5)
+    heights = route_heights(network, route)
+    assert heights == [network.edges[a, b]["energy"] for a, b in pairwise(route)]
+    assert max(heights) == minimax_barrier(network, 0, 5)
+    assert route_heights(transition_network(database, surface="train", parallel=True), [0, 2]) == [0.7]
+    assert route_heights(network, [3]) == route_heights(network, []) == []
+    with pytest.raises(NotFoundError, match="no edge joins 0 and 3"):
+        route_heights(network, [0, 3])

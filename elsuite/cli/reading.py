@@ -1,5 +1,6 @@
 """Commands that read a database: info, minima, barrier, superbasins, tree."""
 
+import math
 from typing import Any
 
 import click
@@ -57,7 +58,7 @@ def minima(
         sets = sorted({str(name) for name in database.minima["set"].values.tolist()})
         if sort is not None:
             key = choose_surface(database, sort)
-            rows.sort(key=lambda row: row["energy"][key])
+            rows.sort(key=lambda row: (math.isnan(row["energy"][key]), row["energy"][key]))
     if set_ is not None:
         if set_ not in sets:
             raise NotFoundError(f"no set {set_!r}; there are: {', '.join(sets) or 'none'}")
@@ -80,18 +81,20 @@ def minima(
 @json_option
 def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> None:
     """Print the minimax barrier between minima A and B: the lowest height over all known routes, and the best route."""
-    from elsuite.network import minimax_barrier, minimax_route, transition_network
+    from elsuite.network import minimax_barrier, minimax_route, route_heights, transition_network
 
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         check_ids(database, (a, b))
         network = transition_network(database, surface=surface)
+    route = minimax_route(network, a, b)
     found: dict[str, Any] = {
         "source": a,
         "target": b,
         "surface": surface,
         "minimax_barrier": minimax_barrier(network, a, b),
-        "route": list(minimax_route(network, a, b)),
+        "route": route,
+        "heights": route_heights(network, route),
         "direct_height": network.edges[a, b]["energy"] if network.has_edge(a, b) else None,
     }
     if json_:
@@ -101,7 +104,8 @@ def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> Non
         click.echo(f"minima {a} and {b} are not joined by any stored path on surface {surface}")
         return
     click.echo(f"minimax barrier {a} - {b} on {surface}: {found['minimax_barrier']:.10g}")
-    click.echo(f"route: {' - '.join(map(str, found['route']))}")
+    click.echo(f"route: {' - '.join(map(str, route))}")
+    click.echo(f"heights: {', '.join(format(height, '.6g') for height in found['heights']) or 'none'}")
     direct = found["direct_height"]
     click.echo(f"direct path: {'none searched' if direct is None else format(direct, '.10g')}")
 

@@ -5,13 +5,19 @@ networkx graphs are what users hold; `scipy.sparse.csgraph` computes, on arrays.
 From a database
     `transition_network`; `path_heights`, `lowest_of_pairs` as arrays
 Questions to any networkx graph whose nodes and edges have an energy
-    `minimax_barrier`, `minimax_route`, `neighbors_by_barrier`, `minimax_matrix`
+    `minimax_barrier`, `minimax_route`, `route_heights`, `neighbors_by_barrier`, `minimax_matrix`
 Arrays
     `network_arrays`, `spanning_forest`
 """
 
 from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
-from elsuite.network.minimax import minimax_barrier, minimax_matrix, minimax_route, neighbors_by_barrier
+from elsuite.network.minimax import (
+    minimax_barrier,
+    minimax_matrix,
+    minimax_route,
+    neighbors_by_barrier,
+    route_heights,
+)
 from elsuite.network.transition import (
     PathHeights,
     lowest_of_pairs,
@@ -31,6 +37,7 @@ __all__ = [
     "neighbors_by_barrier",
     "network_arrays",
     "path_heights",
+    "route_heights",
     "spanning_forest",
     "surface_index",
     "transition_network",

@@ -1,6 +1,7 @@
 """What a graph of barriers can be asked: minimax barriers, best routes, neighbors."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
 from elsuite.schema import NotFoundError
 
-__all__ = ["minimax_barrier", "minimax_matrix", "minimax_route", "neighbors_by_barrier"]
+__all__ = ["minimax_barrier", "minimax_matrix", "minimax_route", "neighbors_by_barrier", "route_heights"]
 
 
 def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> float | None:
@@ -74,6 +75,45 @@ def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = 
     while route[-1] != source:
         route.append(int(before[route[-1]]))
     return [arrays.labels[node] for node in reversed(route)]
+
+
+def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str = "energy") -> list[float]:
+    """Return the height of each step of a route: of parallel edges the lowest, none under an end.
+
+    Parameters
+    ----------
+    network : networkx graph
+    route : sequence of nodes
+    energy : str
+        Name of the attribute of nodes and edges.
+
+    Returns
+    -------
+    list of float
+        One less than the nodes of the route.
+
+    Raises
+    ------
+    NotFoundError
+        For two nodes in a row that no edge joins.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 2.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> route_heights(network, [0, 1, 2])
+    [1.0, 2.0]
+    """
+    heights = []
+    for a, b in pairwise(route):
+        if not network.has_edge(a, b):
+            raise NotFoundError(f"no edge joins {a!r} and {b!r}")
+        data = network.get_edge_data(a, b)
+        edges = data.values() if network.is_multigraph() else [data]
+        floor = max(float(network.nodes[a][energy]), float(network.nodes[b][energy]))
+        heights.append(max(floor, min(float(edge[energy]) for edge in edges)))
+    return heights
 
 
 def neighbors_by_barrier(

@@ -72,6 +72,13 @@ def test_minima(elsuite, store):
     assert [row["id"] for row in read(elsuite, "minima", store, "--set", "sgd/test")] == [1]
 
 
+def test_minima_without_an_energy_come_last(elsuite, tmp_path):
+    path = tmp_path / "gaps.elsuite"
+    with LandscapeDatabase.create(path, n_parameters=0, surfaces=["train", "test"]) as database:
+        database.add(minima={"energy": [[0.5, 0.1], [0.2, None], [0.1, 0.7], [0.1, None], [0.3, 0.2]]})
+    assert [row["id"] for row in read(elsuite, "minima", path, "--sort", "test")] == [0, 4, 2, 1, 3]
+
+
 def test_minima_by_a_condition(elsuite, store):
     rows = read(elsuite, "minima", store, "--where", "energy.train < 0.1 and set == 'lbfgs-gss/train'")
     assert [row["id"] for row in rows] == [3, 5]
@@ -98,17 +105,18 @@ def test_the_matrix_of_minimax_barriers(elsuite, store, tmp_path, ending):
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "surface", "expected", "route", "direct"),
+    ("a", "b", "surface", "expected", "route", "heights", "direct"),
     [
-        (0, 2, "train", 0.60, [0, 1, 2], 0.70),
-        (0, 5, "train", 0.80, [0, 1, 2, 3, 5], None),
-        (0, 4, "train", None, [], None),
-        (0, 1, "test", 0.52, [0, 1], 0.52),
-        (2, 2, "train", 0.15, [2], None),
+        (0, 2, "train", 0.60, [0, 1, 2], [0.25, 0.60], 0.70),
+        (0, 5, "train", 0.80, [0, 1, 2, 3, 5], [0.25, 0.60, 0.80, 0.05], None),
+        (0, 4, "train", None, [], [], None),
+        (0, 1, "test", 0.52, [0, 1], [0.52], 0.52),
+        (2, 2, "train", 0.15, [2], [], None),
     ],
 )
-def test_barrier(elsuite, store, a, b, surface, expected, route, direct):
+def test_barrier(elsuite, store, a, b, surface, expected, route, heights, direct):
     found = read(elsuite, "barrier", store, a, b, "--surface", surface)
+    assert found["heights"] == heights
     assert (found["source"], found["target"]) == (a, b)
     assert found["minimax_barrier"] == expected
     assert found["route"] == route
