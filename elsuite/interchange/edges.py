@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_bytes
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, column_problem, printable
+from elsuite.schema import KINDS
 
 __all__ = ["read_edges", "write_edges"]
 
@@ -83,6 +84,7 @@ def read_edges(edges: str | Path, nodes: str | Path | None = None) -> ForeignLan
         energies = minima.numbers(minima.heading("energy"))
         columns = _further(minima, "minima", {"id", "energy", _NAME}, notes)
     columns[_NAME] = np.array(names, dtype=np.str_)
+    _check_kinds(table)
     state_columns = _further(table, "paths", {"source", "target", height}, notes)
     try:
         return ForeignLandscape(
@@ -175,6 +177,12 @@ def _places(table: _Table, column: list[str], position: Mapping[str, int]) -> ND
         row = places.index(-1)
         raise FormatError(f"{table.path}, line {table.lines[row]}: no node {column[row][:40]!r}")
     return np.array(places, dtype=np.int64)
+
+
+def _check_kinds(table: _Table) -> None:
+    for kind, line in zip(table.columns.get("kind", ()), table.lines, strict=False):
+        if kind not in KINDS:
+            raise FormatError(f"{table.path}, line {line}: kind {kind[:40]!r}, {' or '.join(KINDS)} expected")
 
 
 def _further(table: _Table, kind: str, used: set[str], notes: list[str]) -> dict[str, NDArray[Any]]:

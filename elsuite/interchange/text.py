@@ -1,5 +1,6 @@
 """Numbers in other programs' text files, with the file and the line in every complaint."""
 
+import codecs
 import io
 import re
 from dataclasses import dataclass
@@ -66,14 +67,15 @@ def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> Numb
     With None for the widths, that of the first line is the one.
 
     Fortran's ``D`` exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
-    too wide for its columns) and one that is not finite become NaN. Empty lines are passed over.
+    too wide for its columns) and one that is not finite become NaN. Empty lines are passed over, and a byte-order mark.
 
     Raises
     ------
     FormatError
         For a file that cannot be read, a field that is no number, or a line of another width.
     """
-    raw = read_bytes(path, "a text file of numbers").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    raw = read_bytes(path, "a text file of numbers").removeprefix(codecs.BOM_UTF8)
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not raw.isascii() or b"\0" in raw:
         line = next(i for i, part in enumerate(raw.split(b"\n"), 1) if not part.isascii() or b"\0" in part)
         raise FormatError(f"{path}, line {line}: not a text file of numbers")

@@ -216,7 +216,7 @@ def test_a_file_that_may_not_be_read(name, file, tmp_path):
         ("edges", "e.csv", b"source,target,energy\na,b,\xff\n", "/e.csv, line 2: not UTF-8 text"),
         ("edges", "e.csv", b"source,target,energy\na,\0,1\n", "/e.csv, line 2: not a CSV file"),
         ("edges", "e.csv", b"source,target,energy\n" + b"x" * 200_000 + b",b,1\n", "/e.csv, line 2: field larger"),
-        ("edges", "e.csv", b"source,target,energy,kind\na,b,1,river\n", "/e.csv: kind: 'river' given"),
+        ("edges", "e.csv", b"source,target,energy,kind\na,b,1,river\n", "/e.csv, line 2: kind 'river', path or"),
         ("edges", "n.csv", b"id,energy\na,1\nb,1\na,2\n", "/n.csv, line 4: id 'a' a second time"),
         ("edges", "n.csv", b"name,energy\na,1\n", "/n.csv, line 1: no column id; there are: name, energy"),
     ],
@@ -247,6 +247,7 @@ def test_fortran_numbers(tmp_path):
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_ends_of_lines(end, tmp_path):
     files = {file: READERS["topsearch"].files[file].replace(b"\n", end) for file in ("min.data", "ts.data")}
+    files["min.data"] = b"\xef\xbb\xbf" + files["min.data"]  # a byte-order mark
     assert read("topsearch", files, tmp_path).heights.tolist() == [4.0, 5.0, 6.0]
 
 
