@@ -1,7 +1,6 @@
 """The disconnectivity graph: each minimum a line that ends at its energy, lines join where minima do."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis import DisconnectivityTree, TreeLayout, branches_between, node_groups, tree_layout
+from elsuite.analysis import DisconnectivityTree, TreeLayout, node_groups, tree_layout
 from elsuite.plotting.axis import scaled_axis, value_norm
 from elsuite.plotting.leaf_labels import label_leaves
 from elsuite.plotting.style import (
@@ -26,10 +25,13 @@ from elsuite.plotting.style import (
     set_styles,
     shown,
 )
+from elsuite.plotting.tree_lines import draw_lines, leaf_spacing, route_lines, true_energies
 
 __all__ = ["plot_disconnectivity"]
 
 PLAIN = "#404040"
+ROOM_FOR_MARKS = 1.5
+"""Leaves nearer than this many points carry no markers."""
 
 
 def plot_disconnectivity(
@@ -119,17 +121,18 @@ def plot_disconnectivity(
     sets = categories if marks is None else [str(value) for value in marks]
     styles = _all_styles(styles, categories, sets)
     node_colors = _node_colors(layout, categories, numbers, styles)
-    _draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
+    draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
     _set_axes(ax, layout, energy_label, value_label)
     if numbers is not None:
         _scale_bar(ax, numbers, values_label)
-    if sets is not None and len(set(sets)) > 1:
+    marked = leaf_spacing(ax, layout.tree.n_leaves) >= ROOM_FOR_MARKS
+    if marked and sets is not None and len(set(sets)) > 1:
         _draw_marks(ax, layout, sets, styles)
     _draw_route(ax, layout, [tree.position(label) for label in route])
     if energy is not None:
         ax.axhline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
     if legend:
-        _draw_legend(ax, sets or [], categories or [], styles)
+        _draw_legend(ax, (sets or []) if marked else [], categories or [], styles)
     _draw_note(ax, layout, note)
     ringed = [*highlight, *([route[0], route[-1]] if len(route) else [])]
     names = {label: str(label) for label in tree.leaves} if labels is True else dict(labels or {})
@@ -199,91 +202,6 @@ def _mappable(numbers: NDArray[np.float64]) -> ScalarMappable:
     return ScalarMappable(value_norm(numbers), "viridis")
 
 
-def _true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return line coordinates with energies in place of drawn heights: the axis carries the scale."""
-    true = lines.copy()
-    true[..., 1] = layout.scale.inverse(lines[..., 1])
-    return true
-
-
-def _draw_lines(
-    ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *, dotted_stems: bool
-) -> None:
-    lines = _true_energies(layout, layout.segments)
-    stem = (layout.tree.parents[layout.segment_nodes] < 0) & (layout.segments[:, 1, 1] >= layout.top)
-    width = line_width(ax, layout.tree.n_leaves)
-    palette, codes = np.unique(node_colors, axis=0, return_inverse=True)
-    codes = codes.reshape(-1)[layout.segment_nodes]
-    for number, color in enumerate(palette):
-        neutral = np.array_equal(color, to_rgba(NEUTRAL))
-        # Neutral lines first, so that none cuts a colored branch; faint where they are too many to tell apart.
-        zorder, alpha = (1.0, 0.55 if layout.tree.n_leaves > 2000 else 1.0) if neutral else (1.5, 1.0)
-        for chosen, style in ((~stem, "solid"), (stem, (0, (1, 1.6)) if dotted_stems else "solid")):
-            runs = chained(lines[chosen & (codes == number)])
-            collection = LineCollection(
-                runs, colors=[color], linewidths=width, linestyles=style, alpha=alpha, zorder=zorder,
-                capstyle="projecting" if style == "solid" else "butt", label="_stems" if chosen is stem else "_lines",
-            )  # fmt: skip
-            collection.set_in_layout(False)
-            if runs:
-                ax.add_collection(collection, autolim=False)
-    if len(layout.root_segments):
-        root = LineCollection(
-            list(_true_energies(layout, layout.root_segments)), colors=NEUTRAL, linestyles=":"
-        )
-        ax.add_collection(root, autolim=False)
-
-
-def chained(lines: NDArray[np.float64], length: int = 100) -> list[NDArray[np.float64]]:
-    """Return lines (n, 2, 2) as few long ones, broken by NaN: a tenth of the time to draw, a third of the SVG.
-
-    Parameters
-    ----------
-    lines : ndarray (n, 2, 2)
-    length : int
-        Lines in a chain; a path of all of them would exceed what the renderer holds.
-
-    Returns
-    -------
-    list of ndarray (3 length, 2)
-    """
-    broken = np.full((len(lines), 3, 2), np.nan)
-    broken[:, :2] = lines
-    return [
-        chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)
-    ]
-
-
-def leaf_spacing(ax: Axes, n_leaves: int) -> float:
-    """Return about how many points of the drawing lie between two leaves.
-
-    Parameters
-    ----------
-    ax : Axes
-    n_leaves : int
-
-    Returns
-    -------
-    float
-    """
-    return float(ax.get_window_extent().width / ax.figure.dpi * 72 / max(n_leaves, 1))
-
-
-def line_width(ax: Axes, n_leaves: int) -> float:
-    """Return a width in points at which neighboring lines stay apart.
-
-    Parameters
-    ----------
-    ax : Axes
-    n_leaves : int
-
-    Returns
-    -------
-    float
-    """
-    return float(np.clip(0.4 * leaf_spacing(ax, n_leaves), 0.25, 0.9))
-
-
 def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, value_label: str) -> None:
     low = float(layout.y.min())
     bottom = low - 0.07 * (layout.top - low)
@@ -305,8 +223,6 @@ def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, value_label: str)
 
 def _draw_marks(ax: Axes, layout: TreeLayout, sets: list[str], styles: Mapping[str, SetStyle]) -> None:
     spacing = leaf_spacing(ax, layout.tree.n_leaves)
-    if spacing < 1.5:
-        return
     size = float(np.clip(0.75 * spacing, 1.8, 4.6))
     energies = layout.scale.inverse(layout.y[: layout.tree.n_leaves])
     array = np.array(sets, dtype=object)
@@ -319,37 +235,12 @@ def _draw_marks(ax: Axes, layout: TreeLayout, sets: list[str], styles: Mapping[s
             )  # fmt: skip
 
 
-def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> NDArray[np.float64]:
-    """Return the lines, shape (n, 2, 2) in drawn heights, that join successive leaves through the tree.
-
-    Parameters
-    ----------
-    layout : TreeLayout
-    leaves : sequence of int
-
-    Returns
-    -------
-    ndarray (n, 2, 2)
-    """
-    parents = layout.tree.parents
-    used: set[int] = set()
-    for a, b in pairwise(leaves):
-        nodes, join = branches_between(layout.tree, a, b)
-        used.update(nodes if join is not None else [])
-    x, y = layout.x, layout.y
-    lines = []
-    for node in sorted(used):
-        above = int(parents[node])
-        lines += [[(x[node], y[node]), (x[node], y[above])], [(x[node], y[above]), (x[above], y[above])]]
-    return np.array(lines, dtype=float).reshape(-1, 2, 2)
-
-
 def _draw_route(ax: Axes, layout: TreeLayout, leaves: Sequence[int]) -> None:
     lines = route_lines(layout, leaves)
     if len(lines):
         ax.add_collection(
             LineCollection(
-                list(_true_energies(layout, lines)), colors=INK, linewidths=2.0, capstyle="round", zorder=2,
+                list(true_energies(layout, lines)), colors=INK, linewidths=2.0, capstyle="round", zorder=2,
                 label="_route",
             ),
             autolim=False,
@@ -364,6 +255,8 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     """Name the markers' sets and, where the lines' colors say something else, the lines' categories."""
     marks = _counted(sets, styles)
     lines = _counted(categories, styles) if categories != sets else {}
+    if len(lines) < 2 and not marks:
+        lines = {}  # one color only
     handles = legend_handles({name: styles[name] for name in marks}, marks) if len(marks) > 1 else []
     handles += [
         Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{shown(name)} ({count})")

@@ -70,9 +70,10 @@ def plot_heights(
     own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
     if form == "histogram":
         _draw_histograms(ax, values, own, log=log)
+        drawn = everything
     else:
-        _draw_rows(ax, values, own, log=log)
-    energy_axis(ax.xaxis, everything, log=log)
+        drawn = np.concatenate([everything, _draw_rows(ax, values, own, log=log)])
+    energy_axis(ax.xaxis, drawn, log=log)
     ax.set_xlabel(label)
     return ax
 
@@ -89,13 +90,16 @@ def _color(name: str, styles: Mapping[str, SetStyle]) -> str:
 
 def _draw_rows(
     ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
-) -> None:
+) -> NDArray[np.float64]:
+    """Draw a row a set; return where the densities end."""
+    ends: list[float] = []
     for row, (name, given) in enumerate(values.items()):
         drawn = np.log10(given) if log else given
         color = _color(name, styles)
         grid, density = _density(drawn)
         positions = 10**grid if log else grid
         if len(grid):
+            ends += [float(positions[0]), float(positions[-1])]
             ax.fill_between(
                 positions, row - 0.08, row - 0.08 - 0.4 * density, color=color, alpha=0.35, linewidth=0
             )
@@ -115,6 +119,7 @@ def _draw_rows(
     )
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+    return np.array(ends)
 
 
 def _density(drawn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from elsuite.plotting.axis import energy_axis, wants_log
@@ -95,6 +96,8 @@ def plot_profile(
     ax.set_ylim(bottom=float(ax.yaxis.get_transform().inverted().transform(low - 0.06 * (high - low))))
     end = max(value.positions[-1] for value in named.values())
     ax.set_xlim(-0.04 * end, 1.04 * end)
+    if all(float(place).is_integer() for value in named.values() for place in value.positions):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps of the route, not lengths
     ax.set_xlabel(next(iter(named.values())).position_label)
     ax.set_ylabel(label)
     _mark_top(ax, next(iter(named.values())))
@@ -162,7 +165,12 @@ def _mark_top(ax: Axes, value: Profile) -> None:
         [ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1
     )
     late = place > 0.8 * value.positions[-1]
+    # Over the name of a minimum that lies on the peak.
+    near = np.abs(np.subtract(value.positions, place)) < 0.08 * value.positions[-1]
+    peak = any(
+        near & [_is_peak(value, *point) for point in zip(value.positions, value.energies, strict=True)]
+    )
     ax.annotate(
-        f"{height:.4g}", (place, height), xytext=(-8 if late else 3, 2), textcoords="offset points", fontsize=7,
-        color=INK, va="bottom", ha="right" if late else "left",
+        f"{height:.4g}".replace("-", "\N{MINUS SIGN}"), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
+        textcoords="offset points", fontsize=7, color=INK, va="bottom", ha="right" if late else "left",
     )  # fmt: skip

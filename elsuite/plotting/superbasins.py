@@ -2,6 +2,8 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+from numpy.typing import NDArray
 
 from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale
 from elsuite.plotting.axis import energy_axis, scaled_axis, wants_log
@@ -69,12 +71,23 @@ def plot_superbasins(
     ):
         ax.step(at, np.append(values, values[-1]), where="post", color=color, linewidth=1.3, label=name)
     counts = np.concatenate([curves.numbers, curves.largest])
-    energy_axis(ax.yaxis, counts, log=wants_log(counts))
+    _count_axis(ax, counts)
     scaled_axis(ax.xaxis, scale, low, high)
     if energy is not None:
         ax.axvline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
     ax.set_xlabel(energy_label)
     ax.set_ylabel("count")
     if legend:
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     return ax
+
+
+def _count_axis(ax: Axes, counts: NDArray[np.int64]) -> None:
+    """Set up the y axis for whole numbers: plain ones up to three decades, then powers of ten."""
+    log = wants_log(counts)
+    energy_axis(ax.yaxis, counts, log=log)
+    if not log:
+        ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    elif counts.max() < 1000:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

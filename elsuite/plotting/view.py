@@ -343,8 +343,10 @@ class View:
             height = float(network.edges[start, stop]["energy"])
             at = np.linspace(0, 1, len(values))
             place = refined[row] if int(sources[row]) == start else 1 - refined[row]
-            if np.isfinite(place) and height > values.max():
-                # The stored points may step over the top: it goes between them.
+            if height > values.max():
+                # The stored points may step over the top: it goes between them, in the middle where nothing is known.
+                if not np.isfinite(place):
+                    place = at[np.argmax(values)] if len(values) > 2 else 0.5
                 at, values = np.append(at, place), np.append(values, height)
             order = np.argsort(at, kind="stable")
             along = positions[number] + steps[number] * at[order]

@@ -82,7 +82,7 @@ def test_a_picture_becomes_a_file(monkeypatch, store, tmp_path):
 SHOWN = [
     ("disconnectivity", ("--lowest", "5"), "19 of 24 minima hidden (the 5 lowest are shown)"),
     ("disconnectivity", ("--below", "0.3"), "below 0.3"),
-    ("disconnectivity", ("--below", "0.3", "--connected", "2"), "components of at least 2 minima"),
+    ("disconnectivity", ("--connected", "24"), "24 minima"),
     ("disconnectivity", ("--smallest", "3"), "fewer than 3 minima"),
     ("disconnectivity", ("--persistence", "0.2"), "persistence of at least 0.2"),
     ("disconnectivity", ("--component", "3", "--lowest", "9"), "the 9 lowest"),

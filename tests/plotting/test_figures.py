@@ -245,6 +245,16 @@ def test_a_profile_joins_its_legs_at_the_minima(database):
     np.testing.assert_allclose(backwards.legs[0][:, 1], profile.legs[-1][::-1, 1])
 
 
+def test_a_profile_rises_to_its_transition_state_without_points_between():
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"])
+    database.add(
+        minima={"coordinates": np.eye(2), "energy": [[-2.0], [-1.0]]},
+        paths={"source": [0], "target": [1], "surface": ["energy"], "height": [3.0]},
+    )
+    (leg,) = View(database, FigureOptions()).profile([0, 1]).legs
+    np.testing.assert_allclose(leg, [[0, -2], [0.5, 3], [1, -1]])
+
+
 @pytest.mark.parametrize(
     ("surface", "landscape", "name"),
     [

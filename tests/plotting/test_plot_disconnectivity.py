@@ -13,8 +13,8 @@ from strategies_network import barrier_graphs
 
 from elsuite.analysis import DisconnectivityTree, disconnectivity_tree, merge_tree, tree_layout
 from elsuite.plotting import SetStyle, new_figure, plot_disconnectivity
-from elsuite.plotting.disconnectivity import chained, line_width, route_lines
 from elsuite.plotting.style import NEUTRAL
+from elsuite.plotting.tree_lines import chained, interleaved, line_width, route_lines
 from elsuite.schema import NotFoundError
 
 STYLES = {"cold": SetStyle("#0072B2", "o"), "hot": SetStyle("#D55E00", "s", filled=False)}
@@ -40,8 +40,9 @@ def lines(ax, label=None):
     for collection in ax.collections:
         if not isinstance(collection, LineCollection) or (label and collection.get_label() != label):
             continue
-        color = to_hex(collection.get_colors()[0])
-        for path in collection.get_paths():
+        colors = collection.get_colors()
+        for number, path in enumerate(collection.get_paths()):
+            color = to_hex(colors[number % len(colors)])
             pairs = (
                 path.vertices.reshape(-1, 3, 2)
                 if len(path.vertices) % 3 == 0
@@ -239,6 +240,39 @@ def test_chains_hold_every_line():
     back = np.concatenate(chains).reshape(-1, 3, 2)
     np.testing.assert_array_equal(back[:, :2], given_lines)
     assert np.isnan(back[:, 2]).all()
+
+
+def test_runs_of_several_colors_are_mixed():
+    runs = interleaved([[np.zeros(1)] * 4, [np.ones(1)] * 2])
+    assert [color for color, _ in runs] == [0, 0, 1, 0, 0, 1] or [c for c, _ in runs] == [0, 1, 0, 0, 1, 0]
+    assert all(run[0] == color for color, run in runs)
+    assert interleaved([[], []]) == []
+
+
+def crowd(n):
+    """A star of n minima that all join at 1."""
+    energies = np.zeros(n)
+    return DisconnectivityTree(
+        tuple(range(n)), merge_tree(energies, np.zeros(n - 1, int), np.arange(1, n), np.ones(n - 1))
+    )
+
+
+def test_where_leaves_are_too_near_for_marks_the_legend_shows_lines():
+    names = ["cold", "hot"] * 1000
+    ax = plot_disconnectivity(crowd(2000), color_by=names, styles=STYLES)
+    assert not [artist for artist in ax.collections if isinstance(artist, PathCollection)]
+    assert legend_texts(ax) == ["cold (1000)", "hot (1000)"]
+    assert all(handle.get_marker() == "None" for handle in ax.get_legend().get_lines())
+    # Where lines of both colors overlap, neither lies over the other everywhere.
+    colored = max(ax.collections, key=lambda artist: len(artist.get_paths()))
+    order = [to_hex(color) for color in colored.get_colors()]
+    assert order[0] != order[-1]
+    assert len(set(order[: len(order) // 2])) == len(set(order[len(order) // 2 :])) == 2
+
+
+def test_where_marks_do_not_fit_and_lines_have_values_there_is_no_legend_of_marks():
+    ax = plot_disconnectivity(crowd(2000), color_by=np.arange(2000.0), mark_by=["cold", "hot"] * 1000)
+    assert ax.get_legend() is None
 
 
 def test_twenty_thousand_minima_draw_in_time():

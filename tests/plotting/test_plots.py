@@ -73,6 +73,16 @@ class TestSuperbasins:
         with pytest.raises(ValueError, match="no minimum"):
             plot_superbasins(superbasin_curves(merge_tree([], [], [], [])))
 
+    def test_few_counts_have_whole_plain_numbers(self):
+        ax = plot_superbasins(superbasin_curves(merge_tree([0.0, 0.1], [0], [1], [1.0])))
+        assert all(float(tick).is_integer() for tick in ax.get_yticks())
+        n = 60
+        star = merge_tree(np.zeros(n), np.zeros(n - 1, int), np.arange(1, n), np.arange(1.0, n))
+        ax = plot_superbasins(superbasin_curves(star))
+        ax.figure.canvas.draw()
+        inside = [text.get_text() for text in ax.get_yticklabels() if 1 <= text.get_position()[1] <= n]
+        assert inside == ["1", "2", "5", "10", "20", "50"]
+
     def test_counts_over_decades_are_on_a_logarithmic_axis(self):
         n = 100
         many = merge_tree(np.zeros(n), np.arange(n - 1), np.arange(1, n), np.arange(1.0, n))
@@ -235,6 +245,18 @@ class TestProfile:
         peak = profile(energies=(0.1, 1.2, 0.2), heights=(1.2, 1.2))
         texts = {text.get_text(): text for text in plot_profile(peak).texts}
         assert (texts["3"].get_va(), texts["7"].get_va()) == ("bottom", "top")
+
+    def test_the_height_stands_over_the_name_of_a_minimum_on_the_peak(self):
+        leg = np.column_stack([np.linspace(0, 1, 21), -5 + np.linspace(0, 1, 21)])
+        back = np.column_stack([np.linspace(1, 2, 21), -4 - np.linspace(0, 1, 21)])
+        value = Profile(
+            (0, 1, 2), ("a", "a", "a"), (0.0, 1.0, 2.0), (-5.0, -4.0, -5.0), (leg, back), (-4.0, -4.0)
+        )
+        ax = plot_profile(value)
+        height = next(text for text in ax.texts if text.get_text() == "\N{MINUS SIGN}4")
+        name = next(text for text in ax.texts if text.get_text() == "1")
+        assert height.xyann[1] > name.xyann[1] + 6
+        assert all(float(tick).is_integer() for tick in ax.get_xticks())
 
     def test_several_profiles_have_a_legend(self):
         ax = plot_profile({"route": profile(), "direct": profile()}, styles=STYLES)
