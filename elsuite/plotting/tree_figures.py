@@ -1,5 +1,6 @@
 """Figures of the tree and the network: disconnectivity graph, superbasins, profile of a route, network."""
 
+from dataclasses import replace
 from typing import Literal, cast
 
 from matplotlib.figure import Figure
@@ -134,7 +135,13 @@ def profile_figure(view: View) -> Figure:
         raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
     profiles = {"lowest route": view.profile([int(str(minimum)) for minimum in route])}
     if len(route) > 2 and view.network.has_edge(a, b):
-        profiles["direct path"] = view.profile([a, b])
+        direct, steps = view.profile([a, b]), profiles["lowest route"].positions[-1]
+        if (
+            direct.positions[-1] == 1 and steps == len(route) - 1
+        ):  # lengths are not known: both end at one place
+            stretched = tuple(leg * [steps, 1] for leg in direct.legs)
+            direct = replace(direct, positions=(0.0, steps), legs=stretched)
+        profiles["direct path"] = direct
     with paper_style():
         figure = sized_figure(options, SINGLE_COLUMN, 2.5)
         plot_profile(

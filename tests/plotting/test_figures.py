@@ -255,6 +255,18 @@ def test_a_profile_rises_to_its_transition_state_without_points_between():
     np.testing.assert_allclose(leg, [[0, -2], [0.5, 3], [1, -1]])
 
 
+def test_without_lengths_the_direct_path_ends_where_the_route_does():
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"])
+    ends = {"source": [0, 1, 0], "target": [1, 2, 2], "surface": ["energy"] * 3}
+    database.add(
+        minima={"coordinates": np.eye(3), "energy": [[-2.0], [-1.0], [-1.5]]},
+        paths={**ends, "height": [1.0, 1.5, 3.0]},
+    )
+    (ax,) = FIGURES["profile"](database, FigureOptions(route=(0, 2))).axes
+    (direct,) = [line for line in ax.lines if line.get_label() == "direct path"]
+    np.testing.assert_allclose(direct.get_xydata(), [[0, -2], [1, 3], [2, -1.5]])
+
+
 @pytest.mark.parametrize(
     ("surface", "landscape", "name"),
     [
