@@ -149,6 +149,8 @@ def test_what_is_no_store(tmp_path):
         ({"n_paths": None}, DamagedStoreError, "n_paths is None"),
         ({"surfaces": []}, DamagedStoreError, "surfaces are"),
         ({"n_minima": 10**6}, DamagedStoreError, "minima/.* has 3 rows, the root says 1000000"),
+        ({"n_parameters": 2**70}, DamagedStoreError, r"minima/coordinates has the shape \(3, 3\), expected is \(rows, 11805"),
+        ({"surfaces": ["train"]}, DamagedStoreError, r"has the shape \(.*\), expected is \(rows, 1"),
     ],
 )  # fmt: skip
 def test_roots_that_are_wrong(tmp_path, changes, error, message):
@@ -156,6 +158,17 @@ def test_roots_that_are_wrong(tmp_path, changes, error, message):
     edit_root(tmp_path / "a", **changes)
     for mode in ("r", "a"):
         with pytest.raises(error, match=message):
+            open_database(tmp_path / "a", mode)
+    assert not (tmp_path / "a/.lock").exists()
+
+
+@pytest.mark.parametrize("value", [1, "x", [1]])
+def test_attributes_of_a_column_that_are_none(tmp_path, value):
+    filled(tmp_path / "a").close()
+    path = tmp_path / "a/minima/gradient_norm/zarr.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"attributes": value}))
+    for mode in ("r", "a"):
+        with pytest.raises(DamagedStoreError, match=r"minima/gradient_norm/zarr.json in .* is damaged"):
             open_database(tmp_path / "a", mode)
     assert not (tmp_path / "a/.lock").exists()
 

@@ -113,7 +113,10 @@ def as_objects(values: Any) -> Values:
 
 async def _open(store: Store, path: str) -> Array:
     try:
-        return await zarr.AsyncArray.open(StorePath(store, path))
+        array = await zarr.AsyncArray.open(StorePath(store, path))
+        if not isinstance(array.metadata.attributes, dict):
+            raise TypeError(f"attributes are {array.metadata.attributes!r:.40}, an object is expected")
+        return array
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

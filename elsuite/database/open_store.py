@@ -67,6 +67,7 @@ class OpenStore:
         arrays = {name: za.open_arrays(self.store, name, table.dim) for name, table in TABLES.items()}
         for name, table in TABLES.items():
             _check_arrays(arrays[name], name, int(root[table.pointer]))
+            _check_widths(arrays[name], name, root)
         self.root, self.arrays = root, arrays
 
     def column(self, table: str, name: str, n_rows: int) -> Values:
@@ -112,3 +113,21 @@ def _check_arrays(arrays: Mapping[str, za.Array], name: str, n_rows: int) -> Non
         rows = arrays[column.name].shape[0]
         if rows < n_rows:
             raise DamagedStoreError(f"{name}/{column.name} has {rows} rows, the root says {n_rows}")
+
+
+def _check_widths(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, Any]) -> None:
+    """Raise unless the columns of the format have as many surfaces and parameters as the root says."""
+    sizes = {"surface": len(root["surfaces"]), "parameter": int(root["n_parameters"])}
+    for column in TABLES[name].columns.values():
+        if column.name not in arrays:
+            continue
+        shape = arrays[column.name].shape
+        expected = [sizes.get(dim) for dim in column.dims]
+        same = len(shape) == 1 + len(expected) and all(
+            size in {None, own} for size, own in zip(expected, shape[1:], strict=True)
+        )
+        if not same:
+            widths = ", ".join("any" if size is None else str(size) for size in expected)
+            raise DamagedStoreError(
+                f"{name}/{column.name} has the shape {shape}, expected is (rows{', ' * bool(widths)}{widths})"
+            )
