@@ -1,0 +1,1 @@
+"""What the analyses share: scales and databases, published values, tables of results."""

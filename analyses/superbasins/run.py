@@ -1,0 +1,147 @@
+"""Disconnectivity graphs of all four sets, heights between sets, and which superbasins mix the two optimizers."""
+
+import numpy as np
+
+from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.tables import write
+from elsuite.analysis import (
+    cluster_agreement,
+    disconnectivity_tree,
+    meeting_energies,
+    pair_heights,
+    superbasin_clusters,
+    superbasin_curves,
+    tree_layout,
+)
+from elsuite.network import minimax_matrix, transition_network
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_disconnectivity, set_styles
+
+STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
+FINDER = "converged"
+SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def run(setup: Setup) -> None:
+    """Draw the tree of all solutions by converged paths, and say what it tells about the two optimizers."""
+    tables = {name: [] for name in ("heights", "meetings", "mixing", "detours", "curves")}
+    with paper_style():
+        figure = new_figure(DOUBLE_COLUMN, 2.6 * -(-len(setup.networks) // 2))
+        grid = figure.subplots(-(-len(setup.networks) // 2), min(2, len(setup.networks)), squeeze=False)
+        for ax, network in zip(grid.ravel(), setup.networks, strict=False):
+            with setup.database(network) as database:
+                graph = transition_network(database, surface="train", finder=FINDER)
+                found = pair_heights(database, "train", finder=FINDER)
+            tree = disconnectivity_tree(graph)
+            sets = [graph.nodes[leaf]["set"] for leaf in tree.leaves]
+            layout = tree_layout(tree, scale="log")
+            plot_disconnectivity(
+                tree,
+                ax=ax,
+                layout=layout,
+                color_by=sets,
+                mark_by=sets,
+                styles=STYLES,
+                energy_label="training loss",
+                legend=ax is grid[0, 0],
+            )
+            ax.set_title(network)
+            tables["heights"] += [_heights(network, name, own) for name, own in found.items()]
+            tables["meetings"] += _meetings(network, tree, sets)
+            tables["mixing"] += _mixing(network, graph)
+            tables["detours"].append(_detours(network, graph))
+            tables["curves"] += _curves(network, tree)
+        for ax in grid.ravel()[len(setup.networks) :]:
+            ax.set_axis_off()
+        setup.save(figure, "trees")
+    for name, rows in tables.items():
+        write(rows, setup.results / f"{name}.csv")
+
+
+def _heights(network, name, found):
+    return {
+        "network": network,
+        "sets": name,
+        "n_pairs": len(found.heights),
+        "mean": found.heights.mean(),
+        "median": np.median(found.heights),
+        "lowest": found.heights.min(),
+        "highest": found.heights.max(),
+    }
+
+
+def _meetings(network, tree, sets):
+    """Return the loss at which each two sets, and the two optimizers' train sets, first share a superbasin."""
+    return [
+        {"network": network, "a": a, "b": b, "loss": energy}
+        for (a, b), energy in meeting_energies(tree, sets).items()
+    ]
+
+
+def _mixing(network, graph):
+    """Return how superbasins of the train solutions agree with the optimizers, at some shares of the merges."""
+    train = [node for node, data in graph.nodes(data=True) if data["set"].endswith("/train")]
+    tree = disconnectivity_tree(graph.subgraph(train))
+    merges = np.array([merge.height for merge in tree.merges])
+    rows = []
+    for share in SHARES if len(merges) else ():
+        energy = float(np.quantile(merges, share))
+        clusters = superbasin_clusters(tree, energy)
+        groups = [graph.nodes[leaf]["set"].partition("/")[0] for leaf in tree.leaves]
+        agreement = cluster_agreement(clusters.labels, groups)
+        sizes = np.bincount(clusters.labels[clusters.labels >= 0])
+        mixed = [own for own in agreement.clusters if own.size > 1 and own.purity < 1]
+        rows.append(
+            {
+                "network": network,
+                "share_of_merges": share,
+                "loss": energy,
+                "n_superbasins": clusters.n_clusters,
+                "largest": sizes.max(),
+                "n_mixed": len(mixed),
+                "purity": agreement.purity,
+                "purity_by_chance": agreement.expected_purity,
+                "adjusted_rand": agreement.adjusted_rand,
+                "p_value": agreement.p_value,
+                "n": agreement.n,
+            }
+        )
+    return rows
+
+
+def _detours(network, graph):
+    """Return by how much routes through other solutions are lower than the direct paths."""
+    matrix = minimax_matrix(graph)
+    places = {node: k for k, node in enumerate(graph.nodes)}
+    energies = np.array([graph.nodes[node]["energy"] for node in graph.nodes])
+    edges = [(places[a], places[b], data["energy"]) for a, b, data in graph.edges(data=True) if a != b]
+    i, j, direct = (np.array(column) for column in zip(*edges, strict=True))
+    best = matrix[i, j]
+    floor = np.maximum(energies[i], energies[j])
+    lower = direct - best > 0.01 * np.maximum(direct - floor, 1e-12) + 1e-9
+    return {
+        "network": network,
+        "n_paths": len(edges),
+        "share_with_lower_detour": lower.mean(),
+        "mean_direct": direct.mean(),
+        "mean_minimax": best.mean(),
+        "mean_direct_above_ends": (direct - floor).mean(),
+        "mean_minimax_above_ends": (best - floor).mean(),
+    }
+
+
+def _curves(network, tree):
+    curves = superbasin_curves(tree)
+    chosen = np.unique(np.linspace(0, len(curves.energies) - 1, 12).astype(int))
+    return [
+        {
+            "network": network,
+            "loss": curves.energies[k],
+            "n_superbasins": curves.numbers[k],
+            "largest": curves.largest[k],
+        }
+        for k in chosen
+    ]
+
+
+if __name__ == "__main__":
+    main(run)
