@@ -11,6 +11,7 @@ from elsuite.cli.progress import progress_bars
 
 __all__ = ["demo", "run"]
 
+_PAIRS_SHOWN = 20
 _PICTURES = (
     "disconnectivity", "superbasins", "heights", "kpca", "mds", "distances", "losses", "clustering", "network",
     "profile",
@@ -61,7 +62,7 @@ def demo(out: str, seed: int | None) -> None:
     help="Processes on this machine that share the work.",
 )
 @click.option("--scheduler", metavar="URL", help="A running Dask cluster, such as tcp://node1:8786.")
-@click.option("--dry-run", is_flag=True, help="Only say what it would cost.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would cost, and which pairs it would search.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON (what was made, or the dry run).")
 def run(
     study: str, out: str, seed: int | None, data_dir: str | None, workers: int | None, scheduler: str | None,
@@ -78,7 +79,7 @@ def run(
         text = _with_seed(text, seed)
         value = parse_study(text, study)
     if dry_run:
-        _say_cost(value, data_dir, json_)
+        _say_cost(value, Path(out), data_dir, json_)
         return
     _check_cluster(workers, scheduler)
     store = _run(value, text, Path(out), data_folder=data_dir, n_workers=workers, scheduler=scheduler)
@@ -150,14 +151,47 @@ def _say_found(store: Path) -> None:
         )
 
 
-def _say_cost(study: Any, data_dir: str | None, json_: bool) -> None:
+def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
     from elsuite.exploration.cost import estimate_cost
 
     cost = estimate_cost(study, data_folder=data_dir)
+    pairs = _planned(study, out)
     if json_:
-        print_json(cost)
-    else:
-        print_table(
-            ["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]]
+        print_json({**cost, "pairs": pairs})
+        return
+    print_table(
+        ["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]]
+    )
+    click.echo(f"total: {cost['hours']:.3g} hours on this machine, {cost['bytes'] / 1e6:.0f} MB stored")
+    if study.paths and pairs is None:
+        click.echo(f"pairs: drawn among the minima of {out}, which are not there yet")
+    for plan in pairs or ():
+        click.echo(f"{plan['stage']}: {_pairs_in_words(plan)}")
+
+
+def _planned(study: Any, out: Path) -> list[dict[str, Any]] | None:
+    """Return the pairs that each table would search in the store in `out`; None where no minima are there yet."""
+    import dataclasses
+
+    from elsuite.database import open_database
+    from elsuite.exploration.planned import planned_pairs
+    from elsuite.exploration.run import STORE_NAME
+
+    if not (out / STORE_NAME).is_dir():
+        return None
+    with open_database(out / STORE_NAME) as database:
+        return (
+            [dataclasses.asdict(plan) for plan in planned_pairs(database, study)]
+            if database.n_minima
+            else None
         )
-        click.echo(f"total: {cost['hours']:.3g} hours on this machine, {cost['bytes'] / 1e6:.0f} MB stored")
+
+
+def _pairs_in_words(plan: dict[str, Any]) -> str:
+    pairs, done = plan["pairs"], f"{plan['n_done']} done"
+    if pairs is None:
+        return "chosen as the paths come in"
+    if not pairs:
+        return f"{done}, none left"
+    more = f" and {len(pairs) - _PAIRS_SHOWN} more (--json lists all)" if len(pairs) > _PAIRS_SHOWN else ""
+    return f"{done}, {len(pairs)} left: " + " ".join(f"{a}-{b}" for a, b in pairs[:_PAIRS_SHOWN]) + more

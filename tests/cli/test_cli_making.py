@@ -66,6 +66,32 @@ def test_a_seed_on_the_command_line_is_the_study_that_is_stored(elsuite, tmp_pat
         assert database.runs["seed"].values[0] == 9_000_000
 
 
+def test_a_dry_run_shows_the_pairs_that_are_left(elsuite, tmp_path):
+    study, out = tmp_path / "study.toml", tmp_path / "out"
+    random = '[[paths]]\nfinder = "linear"\npairs = "random"\nwithin = 1\nbetween = {}\n'
+    study.write_text(SMALL.split("[[paths]]")[0] + random.format(0))
+    _, said, _ = elsuite("run", study, "--out", out, "--dry-run")
+    assert "not there yet" in said
+    assert not out.exists()
+    elsuite("run", study, "--out", out)
+    assert "4 done, none left" in elsuite("run", study, "--out", out, "--dry-run")[1]
+    study.write_text(SMALL.split("[[paths]]")[0] + random.format(1))
+    assert "4 done, 6 left: " in elsuite("run", study, "--out", out, "--dry-run")[1]
+    (plan,) = json.loads(elsuite("run", study, "--out", out, "--dry-run", "--json")[1])["pairs"]
+    before = _n_paths(out)
+    elsuite("run", study, "--out", out)
+    assert len(plan["pairs"]) == 6 == _n_paths(out) - before
+    study.write_text(SMALL)
+    assert "chosen as the paths come in" in elsuite("run", study, "--out", out, "--dry-run")[1]
+
+
+def _n_paths(out):
+    from elsuite.database import open_database
+
+    with open_database(out / "landscape.elsuite") as database:
+        return database.n_paths
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
