@@ -270,7 +270,7 @@ def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) ->
     from elsuite.interchange import to_database
 
     with to_database(foreign, store, origin=origin) as database:
-        notes = database.attributes["notes"]
+        notes = [*database.attributes["notes"], *([] if database.n_minima else ["there are no minima in it"])]
         n_states = int((database.paths["kind"].values == "transition_state").sum())
         found = {
             "n_minima": database.n_minima,

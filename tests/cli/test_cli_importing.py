@@ -117,6 +117,13 @@ def test_an_existing_database_of_the_field_in_two_commands(elsuite, tmp_path):
     assert read(elsuite, "info", tmp_path / "lj.elsuite")["n_parameters"] == 0
 
 
+def test_an_empty_file_is_said_to_be_empty(elsuite, tmp_path):
+    (tmp_path / "min.data").write_text("")
+    code, out, err = elsuite("import", "pathsample", tmp_path, tmp_path / "s.elsuite")
+    assert (code, err) == (0, "note: there are no minima in it\n")
+    assert out.startswith("0 minima and 0 transition states")
+
+
 def test_notes_are_on_stderr(elsuite, tmp_path):
     write_pathsample(LANDSCAPE, tmp_path / "LJ")
     code, _, err = elsuite("import", "pathsample", tmp_path / "LJ", tmp_path / "lj.elsuite")
