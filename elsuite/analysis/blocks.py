@@ -6,10 +6,22 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["BLOCK_BYTES", "Coordinates", "blocks", "gram_matrix", "mean_point", "reader", "squared_distances"]
+__all__ = [
+    "BLOCK_BYTES",
+    "Coordinates",
+    "blocks",
+    "gram_matrix",
+    "mean_point",
+    "overwritten_by_squared_distances",
+    "reader",
+    "row_blocks",
+    "squared_distances",
+]
 
 BLOCK_BYTES = 256 * 2**20
 """Memory that one block of coordinates may take, as float64."""
+CACHE_BYTES = 2**20
+"""What a step that goes over a large matrix row by row works on at once."""
 
 Coordinates: TypeAlias = ArrayLike | Callable[[NDArray[np.int64]], NDArray[np.floating]]
 """Points as an array (n_points, n_parameters), or what reads the rows of some ids: `database.coordinates`."""
@@ -101,7 +113,7 @@ def gram_matrix(
     read, chosen = reader(coordinates, ids)
     gram = np.zeros((len(chosen), len(chosen)))
     for rows, points in blocks(read, chosen, block_bytes=block_bytes):
-        gram[rows, rows] = points @ points.T
+        np.matmul(points, points.T, out=gram[rows, rows])
         rest = chosen[rows.stop :]
         for part, others in blocks(read, rest, block_bytes=block_bytes):
             columns = slice(rows.stop + part.start, rows.stop + part.stop)
@@ -117,7 +129,33 @@ def squared_distances(gram: NDArray[np.float64]) -> NDArray[np.float64]:
     -------
     ndarray (n, n)
     """
-    norms = np.diag(gram)
-    squares: NDArray[np.float64] = np.maximum(norms[:, None] + norms[None, :] - 2 * gram, 0.0)
-    np.fill_diagonal(squares, 0.0)
-    return squares
+    return overwritten_by_squared_distances(gram.copy())
+
+
+def overwritten_by_squared_distances(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the squared Euclidean distances of points in the place of their inner products.
+
+    Returns
+    -------
+    ndarray (n, n)
+    """
+    norms = np.diag(gram).copy()
+    for rows in row_blocks(gram):
+        part = gram[rows]
+        part *= -2
+        part += norms[rows, None] + norms[None, :]
+        np.maximum(part, 0.0, out=part)
+    np.fill_diagonal(gram, 0.0)
+    return gram
+
+
+def row_blocks(matrix: NDArray[np.float64]) -> Iterator[slice]:
+    """Yield the rows of a matrix in blocks that fit the processor's cache.
+
+    Yields
+    ------
+    slice
+    """
+    size = max(1, CACHE_BYTES // max(1, 8 * matrix.shape[1]))
+    for start in range(0, len(matrix), size):
+        yield slice(start, start + size)

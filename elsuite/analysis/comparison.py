@@ -14,7 +14,7 @@ __all__ = ["Comparison", "Statistic", "compare"]
 
 Floats: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Literal["mean", "median"]
-BATCH_VALUES = 4_000_000
+BATCH_VALUES = 1_000_000
 """Resampled values in memory at a time."""
 
 
@@ -172,7 +172,10 @@ def _draw_minima(
 
 
 def _multiplicities(random: np.random.Generator, n_values: int, n: int) -> Floats:
-    return random.multinomial(n_values, np.full(n_values, 1 / n_values), size=n).astype(np.float64)
+    # A tenth of the time of a multinomial.
+    drawn = random.integers(n_values, size=(n, n_values))
+    drawn += n_values * np.arange(n)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n * n_values).reshape(n, n_values).astype(np.float64)
 
 
 # Difference and Cliff's delta of each resample; those in which a side has no value left do not count.

@@ -1,12 +1,19 @@
 """Maps of minima: kernel PCA from inner products that are computed in blocks."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, reader, squared_distances
+from elsuite.analysis.blocks import (
+    BLOCK_BYTES,
+    Coordinates,
+    gram_matrix,
+    overwritten_by_squared_distances,
+    reader,
+    row_blocks,
+)
 
 __all__ = ["Embedding", "Kernel", "center", "kernel_pca", "oriented", "top_eigenvectors"]
 
@@ -63,7 +70,7 @@ def kernel_pca(
     ----------
     coordinates : array-like (n_points, n_parameters) or callable
         Points, or what reads the rows of some ids: `database.coordinates`. Never more than two blocks are
-        in memory.
+        in memory, and of matrices of all pairs one (8 n^2 bytes).
     ids : array-like of int, optional
         Which points; needed with a callable, all rows of an array by default.
     kernel : {"rbf", "linear", "polynomial", "sigmoid"}
@@ -104,7 +111,8 @@ def kernel_pca(
     if not np.isfinite(gram).all():
         raise ValueError("the coordinates of some minima are not finite")
     width = gamma if gamma is not None else 1.0 / read(chosen[:1]).shape[1]
-    centered = center(_kernel_matrix(gram, kernel, width, degree, coef0))
+    centered = _overwritten_by_kernel(gram, kernel, width, degree, coef0)
+    _center(centered)
     values, vectors = top_eigenvectors(centered, n_components)
     total = float(np.abs(eigvalsh(centered)).sum() if kernel == "sigmoid" else np.trace(centered))
     return Embedding(
@@ -116,18 +124,24 @@ def kernel_pca(
     )
 
 
-def _kernel_matrix(
+# The kernel's values in the place of the inner products: such a matrix may take most of the memory.
+def _overwritten_by_kernel(
     gram: NDArray[np.float64], kernel: Kernel, gamma: float, degree: int, coef0: float
 ) -> NDArray[np.float64]:
+    if kernel not in get_args(Kernel):
+        raise ValueError(f"no kernel {kernel!r}: there are 'rbf', 'linear', 'polynomial' and 'sigmoid'")
     if kernel == "rbf":
-        return np.exp(-gamma * squared_distances(gram))
-    if kernel == "linear":
-        return gram
-    if kernel == "polynomial":
-        return np.power(gamma * gram + coef0, degree)
-    if kernel == "sigmoid":
-        return np.tanh(gamma * gram + coef0)
-    raise ValueError(f"no kernel {kernel!r}: there are 'rbf', 'linear', 'polynomial' and 'sigmoid'")
+        overwritten_by_squared_distances(gram)
+    for rows in row_blocks(gram):
+        part = gram[rows]
+        if kernel == "rbf":
+            part *= -gamma
+            np.exp(part, out=part)
+        elif kernel != "linear":
+            part *= gamma
+            part += coef0
+            np.power(part, degree, out=part) if kernel == "polynomial" else np.tanh(part, out=part)
+    return gram
 
 
 def center(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,9 +151,18 @@ def center(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
     -------
     ndarray (n, n)
     """
-    means = kernel.mean(axis=0)
-    centered: NDArray[np.float64] = kernel - means[:, None] - means[None, :] + means.mean()
+    centered = kernel.copy()
+    _center(centered)
     return centered
+
+
+def _center(kernel: NDArray[np.float64]) -> None:
+    means = kernel.mean(axis=0)
+    for rows in row_blocks(kernel):
+        part = kernel[rows]
+        part -= means[rows, None]
+        part -= means[None, :]
+        part += means.mean()
 
 
 def top_eigenvectors(

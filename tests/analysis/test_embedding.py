@@ -144,6 +144,19 @@ def test_smacof_improves_on_classical_scaling_and_is_the_same_each_time():
     np.testing.assert_array_equal(found.coordinates, again.coordinates)
 
 
+def test_only_one_matrix_of_all_pairs_is_in_memory():
+    import tracemalloc
+
+    x = points(n=1600)
+    kernel_pca(x[:10])  # what is loaded on first use does not count
+    tracemalloc.start()
+    found = kernel_pca(x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.coordinates.shape == (1600, 2)
+    assert peak < 1.5 * 8 * 1600**2
+
+
 def test_minima_on_one_point_of_classical_scaling_part():
     # Two axes of classical scaling go to the way between the pairs and to the longer pair; the other pair falls together.
     tree = merge_tree(np.zeros(4), [0, 2, 1], [1, 3, 2], [1.0, 2.0, 10.0])
