@@ -3,6 +3,9 @@
 import base64
 from typing import TYPE_CHECKING
 
+import numpy as np
+from matplotlib.collections import LineCollection
+
 from elsuite.plotting.figures import FIGURES_OF_VIEWS
 from elsuite.plotting.saving import figure_bytes
 from elsuite.plotting.view import View
@@ -68,8 +71,8 @@ def picture(figure: "Figure", description: str) -> str:
     str
         HTML.
     """
-    kind, data = "svg+xml", figure_bytes(figure, "svg")
-    if len(data) > LARGEST_SVG:
+    kind, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")
+    if not data or len(data) > LARGEST_SVG:
         kind, data = "png", figure_bytes(figure, "png", dpi=200)
     width, height = (96 * side for side in figure.get_size_inches())
     text = base64.b64encode(data).decode("ascii")
@@ -78,3 +81,10 @@ def picture(figure: "Figure", description: str) -> str:
         f'<img class="{shape}" alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
         f'src="data:image/{kind};base64,{text}">'
     )
+
+
+def _is_crowded(figure: "Figure") -> bool:
+    """Return whether the lines alone, at eight letters a point, take more than `LARGEST_SVG`: no need to try."""
+    paths = [path for lines in figure.findobj(LineCollection) for path in lines.get_paths()]
+    points = sum(len(np.asarray(path.vertices)) for path in paths)
+    return 8 * points > LARGEST_SVG

@@ -91,7 +91,7 @@ def test_it_says_what_there_is(page):
 
 def test_all_pictures_are_inside(page):
     pictures = page.all("img")
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     assert all(picture["src"].startswith("data:image/svg+xml;base64,") for picture in pictures)
     assert all(picture["alt"] for picture in pictures)
     assert b"<svg" in base64.b64decode(pictures[0]["src"].partition(",")[2])
