@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 _N_DIRECTIONS = 8
-_BYTES_AT_ONCE = 2**26
+_BYTES_AT_ONCE = 2**25
 _QUERIES_AT_ONCE = 64
 
 
