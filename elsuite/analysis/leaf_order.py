@@ -73,16 +73,23 @@ def _means(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _sides(tree: MergeTree) -> NDArray[np.int64]:
     inner = np.flatnonzero(tree.parents >= 0)
     branches = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
-    # From the top down, at one merge the largest first. An earlier branch stands further out than a later
-    # one.
-    branches = branches[np.lexsort((-tree.sizes[branches], -tree.parents[branches]))]
-    trunks, sizes = tree.lowest[tree.parents[branches]].tolist(), tree.sizes[branches].tolist()
-    balance = [0] * tree.n_leaves  # leaves to the right of each trunk minus those to its left
+    trunks = tree.lowest[tree.parents[branches]]
+    # Trunk by trunk, from the top down, at one merge the largest first. An earlier branch stands further out
+    # than a later one.
+    place = trunks * tree.n_nodes + (tree.n_nodes - tree.parents[branches])
+    crowded = len(branches) > tree.n_nodes - tree.n_leaves
+    order = np.lexsort((-tree.sizes[branches], place)) if crowded else np.argsort(place)
+    branches, trunks = branches[order], trunks[order]
+    begins = np.diff(trunks, prepend=-1) != 0
+    balance = 0  # leaves to the right of the trunk minus those to its left
     sides = []
-    for trunk, size in zip(trunks, sizes, strict=True):
-        side = -1 if balance[trunk] > 0 else 1
-        balance[trunk] += side * size
-        sides.append(side)
+    for size, begin in zip(tree.sizes[branches].tolist(), begins.tolist(), strict=True):
+        if begin or balance <= 0:
+            balance = size if begin else balance + size
+            sides.append(1)
+        else:
+            balance -= size
+            sides.append(-1)
     keys = np.zeros(tree.n_nodes, dtype=np.int64)
     keys[branches] = np.array(sides, dtype=np.int64) * np.arange(len(branches), 0, -1)
     return keys

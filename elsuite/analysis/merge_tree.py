@@ -11,6 +11,9 @@ from elsuite.network.kruskal import Joins, kruskal
 
 __all__ = ["MergeTree", "assemble_tree", "leaf_starts", "merge_tree", "tree_of_gaps"]
 
+BLOCK = 8192
+"""Nodes that are worked on at a time where the whole tree would not fit a processor's cache."""
+
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -268,7 +271,11 @@ def _starts_by_energy(tree: MergeTree) -> Ints:
     places, elders = np.zeros(tree.n_leaves, dtype=np.int64), np.full(tree.n_leaves, -1)
     places[tree.lowest[ended]], elders[tree.lowest[ended]] = before, tree.lowest[above]
     places[tree.lowest[tree.roots]] = np.cumsum(tree.sizes[tree.roots]) - tree.sizes[tree.roots]
-    return _sums_from_root(places, elders)[tree.lowest]
+    # From the highest leaf to the lowest, so that an elder comes later, as a parent does.
+    late = tree.n_leaves - 1 - tree.leaf_ranks
+    sorted_places, sorted_elders = np.empty_like(places), np.empty_like(elders)
+    sorted_places[late], sorted_elders[late] = places, np.where(elders < 0, -1, late[elders])
+    return _sums_from_root(sorted_places, sorted_elders)[late][tree.lowest]
 
 
 def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
@@ -304,13 +311,20 @@ def _sibling_offsets(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.flo
     return offsets
 
 
-# For each node the sum over itself and all nodes above it, by doubling the number of ancestors that are
-# summed.
+# For each node the sum over itself and all nodes above it; parents are later nodes. From the last nodes to the
+# first, a block that fits a processor's cache at a time: what lies above the block is summed already, and within
+# it the number of ancestors that are summed doubles.
 def _sums_from_root(values: Ints, parents: Ints) -> Ints:
-    none = len(parents)
-    above = np.append(np.where(parents < 0, none, parents), none)
-    sums = np.append(values, 0)
-    while (above != none).any():
-        sums += sums[above]
-        above = above[above]
-    return sums[:none]
+    sums = values.copy()
+    for stop in range(len(parents), 0, -BLOCK):
+        start = max(0, stop - BLOCK)
+        none = stop - start
+        part, above = np.append(sums[start:stop], 0), np.append(parents[start:stop], -1)
+        outside = np.flatnonzero(above >= stop)
+        part[outside] += sums[above[outside]]
+        above = np.where((above < 0) | (above >= stop), none, above - start)
+        while (above != none).any():
+            part += part[above]
+            above = above[above]
+        sums[start:stop] = part[:-1]
+    return sums

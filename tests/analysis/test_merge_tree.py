@@ -1,3 +1,5 @@
+import sys
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -13,8 +15,8 @@ from strategies_network import (
     random_network,
 )
 
-from elsuite.analysis import merge_tree
-from elsuite.analysis.merge_tree import tree_of_gaps
+from elsuite.analysis import MergeTree, merge_tree
+from elsuite.analysis.merge_tree import leaf_starts, tree_of_gaps
 
 
 def same_tree(a, b):
@@ -227,6 +229,18 @@ def test_separable_wells():
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         merge_tree(*arguments)
+
+
+@given(barrier_graphs(), st.integers(1, 5))
+def test_blocks_of_any_size_give_the_same_orders(graph, block):
+    usual = merge_tree(*graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[MergeTree.__module__], "BLOCK", block)
+        again = merge_tree(*graph)
+        np.testing.assert_array_equal(again.starts, usual.starts)
+        keys = -usual.sizes
+        own = leaf_starts(again, keys)
+    np.testing.assert_array_equal(own, leaf_starts(usual, keys))
 
 
 def test_a_caterpillar_needs_no_recursion():
