@@ -147,9 +147,12 @@ def table(name, data, *, n_pairs, epochs, quick):
 
 
 def images(name):
-    n_images = int(os.environ.get("ELSUITE_BENCH_IMAGES", N_IMAGES[name] if FULL else 1000))
+    return load_images("mnist", int(os.environ.get("ELSUITE_BENCH_IMAGES", N_IMAGES[name] if FULL else 1000)))
+
+
+def load_images(name, n_images):
     try:
-        return load_data("mnist", n_train=n_images, n_test=200)
+        return load_data(name, n_train=n_images, n_test=200)
     except (ValueError, OSError) as error:
         pytest.skip(f"no MNIST: {error}")
 
@@ -180,3 +183,38 @@ def test_path_finders(benchmark, name):
         )
         assert converged <= loops / 3
         assert sum(low) <= max(sum(heights) / 20, 1e-4 * len(low))
+
+
+@pytest.mark.parametrize("name", ["fcp", "lenet", "lstm"])
+def test_steps_of_the_published_procedure(benchmark, name):
+    """Print how long one step takes, in loops and by the suite; ends and heights cancel in a difference of runs."""
+    few, many = 1, 3 if benchmark.enabled else 2
+    if not benchmark.enabled and name == "lenet":
+        pytest.skip("lenet takes no images of 8 x 8")
+    data = load_data("digits", n_train=50) if not benchmark.enabled else load_images("mnist", 500)
+    landscape = network_landscape(name, data, device="cpu")
+    start, end = landscape.initial_points([0, 1])
+    gradient = plain_gradient(name, data)
+
+    def loops(n_steps):
+        return published_loops(gradient, start, end, n_steps=n_steps)
+
+    def suite(n_steps):
+        return FourierPathFinder.published(n_steps=n_steps).find(landscape, start, end).path
+
+    def step(search):
+        seconds = dict.fromkeys((few, many), math.inf)
+        for _ in range(3 if benchmark.enabled else 1):
+            for n_steps in seconds:
+                cpu = time.process_time()
+                search(n_steps)
+                seconds[n_steps] = min(seconds[n_steps], time.process_time() - cpu)
+        return (seconds[many] - seconds[few]) / (many - few)
+
+    one, other = benchmark.pedantic(lambda: (step(loops), step(suite)), rounds=1)
+    print(
+        f"\n{name}, {landscape.n_samples} images: {one:.3f} s a step in loops, {other:.3f} s here, {one / other:.2f}x"
+    )
+    a, b = (search(few).coefficients for search in (loops, suite))
+    # Adam's first steps have the size of the learning rate, whatever the gradient: where that is rounding, signs differ.
+    assert float(((a - b).abs() > 1e-5).float().mean()) < 0.02
