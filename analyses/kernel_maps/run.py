@@ -1,16 +1,20 @@
 """Figures 6 and S4: kernel PCA of two sets together, with the kernel that separates them and those that should not."""
 
 import numpy as np
+from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
 from analyses.common.setup import GSS, SGD, Setup, main
 from analyses.common.tables import write
 from elsuite.analysis import kernel_pca, minima_by_set
 from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding, set_styles
+from elsuite.plotting.style import legend_handles
 
 # Figure 6, then figure S4.
 PAIRS = ((f"{SGD}/test", f"{GSS}/train"), (f"{SGD}/test", f"{GSS}/test"))
-KERNELS = ("rbf", "linear", "polynomial", "sigmoid")
+# The article's, 2 sigma^2 = number of parameters, and the same shape with the width of the solutions themselves:
+# where distances are small beside sigma, the first is all but linear.
+KERNELS = ("rbf", "rbf, own width", "linear", "polynomial", "sigmoid")
 STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 
 
@@ -19,7 +23,7 @@ def run(setup: Setup) -> None:
     rows = []
     for pair in PAIRS:
         with paper_style():
-            figure = new_figure(DOUBLE_COLUMN, 1.75 * len(setup.networks))
+            figure = new_figure(DOUBLE_COLUMN, 1.6 * len(setup.networks))
             grid = figure.subplots(len(setup.networks), len(KERNELS), squeeze=False)
             for panels, network in zip(grid, setup.networks, strict=True):
                 with setup.database(network) as database:
@@ -27,7 +31,7 @@ def run(setup: Setup) -> None:
                     ids = np.concatenate([sets[name] for name in pair])
                     second = np.isin(ids, sets[pair[1]])
                     for ax, kernel in zip(panels, KERNELS, strict=True):
-                        found = kernel_pca(database.coordinates, ids, kernel=kernel)
+                        found = _map(database, ids, kernel)
                         facts = {"network": network, "kernel": kernel, "a": pair[0], "b": pair[1]}
                         rows.append({**facts, **_separation(found, second)})
                         names = [pair[int(own)] for own in second]
@@ -35,14 +39,25 @@ def run(setup: Setup) -> None:
                             found.coordinates,
                             ax=ax,
                             sets=names,
-                            styles={name: STYLES[name] for name in pair},
-                            axis_labels=("1", "2"),
-                            explained=found.explained,
-                            legend=ax is grid[0, 0],
+                            # The wider set first, so that it does not hide the other.
+                            styles={name: STYLES[name] for name in reversed(pair)},
+                            axis_labels=("component 1", "component 2"),
+                            legend=False,
                         )
                         ax.set_title(f"{network}, {kernel}")
+                        ax.locator_params(nbins=3)
+            shown = {name: STYLES[name] for name in pair}
+            figure.legend(handles=legend_handles(shown), loc="outside lower center", ncols=2)
             setup.save(figure, f"kernel_maps_{pair[1].replace('/', '_')}")
     write(rows, setup.results / "separation.csv")
+
+
+def _map(database, ids, kernel):
+    if kernel != "rbf, own width":
+        return kernel_pca(database.coordinates, ids, kernel=kernel)
+    points = database.coordinates(ids).astype(float)
+    squares = pdist(points, "sqeuclidean")
+    return kernel_pca(points, kernel="rbf", gamma=1 / squares.mean())
 
 
 def _separation(found, second):

@@ -15,6 +15,7 @@ from elsuite.analysis import (
 )
 from elsuite.network import minimax_matrix, transition_network
 from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_disconnectivity, set_styles
+from elsuite.plotting.style import legend_handles
 
 STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 FINDER = "converged"
@@ -25,7 +26,7 @@ def run(setup: Setup) -> None:
     """Draw the tree of all solutions by converged paths, and say what it tells about the two optimizers."""
     tables = {name: [] for name in ("heights", "meetings", "mixing", "detours", "curves")}
     with paper_style():
-        figure = new_figure(DOUBLE_COLUMN, 2.6 * -(-len(setup.networks) // 2))
+        figure = new_figure(DOUBLE_COLUMN, 2.9 * -(-len(setup.networks) // 2))
         grid = figure.subplots(-(-len(setup.networks) // 2), min(2, len(setup.networks)), squeeze=False)
         for ax, network in zip(grid.ravel(), setup.networks, strict=False):
             with setup.database(network) as database:
@@ -42,7 +43,7 @@ def run(setup: Setup) -> None:
                 mark_by=sets,
                 styles=STYLES,
                 energy_label="training loss",
-                legend=ax is grid[0, 0],
+                legend=False,
             )
             ax.set_title(network)
             tables["heights"] += [_heights(network, name, own) for name, own in found.items()]
@@ -52,6 +53,7 @@ def run(setup: Setup) -> None:
             tables["curves"] += _curves(network, tree)
         for ax in grid.ravel()[len(setup.networks) :]:
             ax.set_axis_off()
+        figure.legend(handles=legend_handles(STYLES), loc="outside lower center", ncols=len(STYLES))
         setup.save(figure, "trees")
     for name, rows in tables.items():
         write(rows, setup.results / f"{name}.csv")
