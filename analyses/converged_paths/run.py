@@ -16,6 +16,8 @@ SETTINGS = ("published", "converged", "aligned")
 STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 # The sets that the article compares, by the surface that heights are taken on.
 COMPARED = (("train", "train"), ("train", "test"), ("test", "test"))
+# Zero, which is what many converged paths reach, has no place on a logarithmic axis.
+LEAST_DRAWN = 1e-8
 
 
 def run(setup: Setup) -> None:
@@ -23,7 +25,7 @@ def run(setup: Setup) -> None:
     differences, settings, aligned = [], [], []
     with paper_style():
         figure = new_figure(DOUBLE_COLUMN, 2.0 * len(setup.networks))
-        grid = figure.subplots(len(setup.networks), len(SETTINGS), squeeze=False, sharex="row")
+        grid = figure.subplots(len(setup.networks), len(SETTINGS), squeeze=False)
         for panels, network in zip(grid, setup.networks, strict=True):
             with setup.database(network) as database:
                 for ax, setting in zip(panels, SETTINGS, strict=True):
@@ -34,6 +36,9 @@ def run(setup: Setup) -> None:
                     settings += [_cost(database, network, setting, surface) for surface in ("train", "test")]
                     differences += _differences(database, network, setting)
                     _draw(ax, {name: own.heights for name, own in found.items()}, f"{network}, {setting}")
+                limits = np.array([ax.get_xlim() for ax in panels if ax.axison])
+                for ax in panels:
+                    ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
                 if _has(database, "aligned"):
                     aligned += _aligned(database, network, setup.data_folder)
         setup.save(figure, "heights_above_ends")
@@ -69,14 +74,12 @@ def _above_ends(database, finder, surface="train"):
 
 
 def _draw(ax, values, title):
-    # Zero, which is what many converged paths reach, has no place on a logarithmic axis.
-    floor = 1e-8
     plot_heights(
-        {name: np.maximum(own, floor) for name, own in values.items()},
+        {name: np.maximum(own, LEAST_DRAWN) for name, own in values.items()},
         ax=ax,
         styles=STYLES,
         scale="log",
-        label="height above the higher end",
+        label="height above the higher end (from 1e-8)",
     )
     ax.set_title(title)
 

@@ -18,7 +18,7 @@ KNOWN = {
     7: ((-16.505384, -15.935043, -15.593211, -15.533060), (-15.444734, -15.319864, -15.283421)),
 }
 GLOBAL_MINIMUM_13 = -44.326801  # the icosahedron
-SECONDS = {"smoke": 20, "desk": 900, "published": 3600}
+SECONDS = {"smoke": 20, "desk": 600, "published": 3600}
 
 
 def run(setup: Setup) -> None:
