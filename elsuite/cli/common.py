@@ -15,6 +15,7 @@ __all__ = [
     "check_ids",
     "choose_surface",
     "example",
+    "finder_option",
     "json_option",
     "print_json",
     "print_table",
@@ -25,6 +26,9 @@ __all__ = [
 store_argument = click.argument("store", type=click.Path())
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
+finder_option = click.option(
+    "--finder", metavar="NAME", help="Only paths of the finder with this name; default: all."
+)
 
 
 def example(command: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import surface_option
+from elsuite.cli.common import finder_option, surface_option
 
 __all__ = ["CHOICES", "KINDS", "GroupedCommand", "with_plot_options"]
 
@@ -71,6 +71,7 @@ _GROUPS: Mapping[str, tuple[Callable[[Any], Any], ...]] = MappingProxyType(
     {
         "What is drawn": (
             surface_option,
+            finder_option,
             click.option(
                 "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be repeated."
             ),

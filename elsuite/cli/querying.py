@@ -11,6 +11,7 @@ from elsuite.cli.common import (
     check_ids,
     choose_surface,
     example,
+    finder_option,
     json_option,
     print_json,
     print_table,
@@ -28,8 +29,11 @@ __all__ = ["matrix", "neighbors"]
 @click.option("--by", type=click.Choice(["distance", "barrier"]), default="distance", show_default=True)
 @click.option("--n", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
 @surface_option
+@finder_option
 @json_option
-def neighbors(store: str, minimum: int, by: str, n: int, surface: str | None, json_: bool) -> None:
+def neighbors(
+    store: str, minimum: int, by: str, n: int, surface: str | None, finder: str | None, json_: bool
+) -> None:
     """List the minima nearest to MINIMUM, in distance or by the minimax barrier to them."""
     from elsuite.analysis.query import nearest
     from elsuite.network import neighbors_by_barrier, transition_network
@@ -40,7 +44,7 @@ def neighbors(store: str, minimum: int, by: str, n: int, surface: str | None, js
         if by == "distance":
             found: list[tuple[Any, float]] = list(nearest(database, minimum, n))
         else:
-            network = transition_network(database, surface=surface)
+            network = transition_network(database, surface=surface, finder=finder)
             found = list(neighbors_by_barrier(network, minimum, n))
     key = "distance" if by == "distance" else "minimax_barrier"
     if json_:
@@ -53,7 +57,8 @@ def neighbors(store: str, minimum: int, by: str, n: int, surface: str | None, js
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .npy or .csv file.")
 @surface_option
-def matrix(store: str, out: str, surface: str | None) -> None:
+@finder_option
+def matrix(store: str, out: str, surface: str | None, finder: str | None) -> None:
     """Write the minimax barriers of all pairs; inf where no route is known, the diagonal holds the energies."""
     from elsuite.network import minimax_matrix, transition_network
 
@@ -61,7 +66,8 @@ def matrix(store: str, out: str, surface: str | None) -> None:
     if path.suffix not in {".npy", ".csv"}:
         raise click.UsageError(f"--out: given {out!r}, allowed: a name that ends in .npy or .csv")
     with open_database(store) as database:
-        values = minimax_matrix(transition_network(database, surface=choose_surface(database, surface)))
+        surface = choose_surface(database, surface)
+        values = minimax_matrix(transition_network(database, surface=surface, finder=finder))
     if path.suffix == ".npy":
         np.save(path, values)
     else:

@@ -9,6 +9,7 @@ from elsuite.cli.common import (
     check_ids,
     choose_surface,
     example,
+    finder_option,
     json_option,
     print_json,
     print_table,
@@ -78,15 +79,16 @@ def minima(
 @click.argument("a", type=int)
 @click.argument("b", type=int)
 @surface_option
+@finder_option
 @json_option
-def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> None:
+def barrier(store: str, a: int, b: int, surface: str | None, finder: str | None, json_: bool) -> None:
     """Print the minimax barrier between minima A and B: the lowest height over all known routes, and the best route."""
     from elsuite.network import minimax_barrier, minimax_route, route_heights, transition_network
 
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         check_ids(database, (a, b))
-        network = transition_network(database, surface=surface)
+        network = transition_network(database, surface=surface, finder=finder)
     route = minimax_route(network, a, b)
     found: dict[str, Any] = {
         "source": a,
@@ -113,13 +115,14 @@ def barrier(store: str, a: int, b: int, surface: str | None, json_: bool) -> Non
 @click.command(epilog=example("elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05"))
 @store_argument
 @surface_option
+@finder_option
 @click.option("--energy", type=float, required=True, help="Minima joined at or below this energy.")
 @json_option
-def superbasins(store: str, surface: str | None, energy: float, json_: bool) -> None:
+def superbasins(store: str, surface: str | None, finder: str | None, energy: float, json_: bool) -> None:
     """Which minima are mutually reachable at or below an energy; largest superbasin first."""
     from elsuite.analysis import superbasins as superbasins_at
 
-    groups = [list(group) for group in superbasins_at(_tree(store, surface), energy)]
+    groups = [list(group) for group in superbasins_at(_tree(store, surface, finder), energy)]
     if json_:
         print_json(groups)
         return
@@ -131,10 +134,11 @@ def superbasins(store: str, surface: str | None, energy: float, json_: bool) -> 
 @click.command(epilog=example("elsuite tree demo/landscape.elsuite --surface train --json"))
 @store_argument
 @surface_option
+@finder_option
 @json_option
-def tree(store: str, surface: str | None, json_: bool) -> None:
+def tree(store: str, surface: str | None, finder: str | None, json_: bool) -> None:
     """Print the disconnectivity tree: all leaves, and the merges in ascending order of height."""
-    value = _tree(store, surface)
+    value = _tree(store, surface, finder)
     if json_:
         leaves = [{"id": i, "energy": e} for i, e in zip(value.leaves, value.energies, strict=True)]
         merges = [{"height": m.height, "members": [list(part) for part in m.members]} for m in value.merges]
@@ -150,12 +154,13 @@ def tree(store: str, surface: str | None, json_: bool) -> None:
     )
 
 
-def _tree(store: str, surface: str | None) -> Any:
+def _tree(store: str, surface: str | None, finder: str | None) -> Any:
     from elsuite.analysis import disconnectivity_tree
     from elsuite.network import transition_network
 
     with open_database(store) as database:
-        return disconnectivity_tree(transition_network(database, surface=choose_surface(database, surface)))
+        surface = choose_surface(database, surface)
+        return disconnectivity_tree(transition_network(database, surface=surface, finder=finder))
 
 
 def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:

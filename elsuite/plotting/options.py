@@ -13,6 +13,8 @@ class FigureOptions:
     ----------
     surface : str or None
         Whose energies and heights are drawn; None: the first of the database.
+    finder : str or None
+        Only paths of the finder with this name; None: the lowest path of each pair.
     sets : tuple of str
         Only these sets; empty: all.
     color_by : str
@@ -70,6 +72,7 @@ class FigureOptions:
     """
 
     surface: str | None = None
+    finder: str | None = None
     sets: tuple[str, ...] = ()
     color_by: str = "set"
     energy: float | None = None

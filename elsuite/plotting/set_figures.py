@@ -35,7 +35,7 @@ def heights_figure(view: View) -> Figure:
     chosen = set(view.set_names)
     heights = {
         name: values
-        for name, values in heights_by_set(view.database, surface=view.surface).items()
+        for name, values in heights_by_set(view.database, surface=view.surface, finder=options.finder).items()
         if set(name.split(" ~ ")) <= chosen and len(values)
     }
     if not heights:

@@ -141,7 +141,7 @@ class View:
     @cached_property
     def network(self) -> AnyGraph:
         """The transition network of the chosen minima on the chosen surface."""
-        whole = transition_network(self.database, surface=self.surface)
+        whole = transition_network(self.database, surface=self.surface, finder=self.options.finder)
         nx.set_node_attributes(whole, dict(enumerate(self.all_sets)), "set")
         return whole if len(self.ids) == len(whole) else whole.subgraph(self.ids.tolist()).copy()
 

@@ -153,6 +153,34 @@ def test_superbasins(elsuite, store, energy, expected):
     assert [sorted(g) for g in sorted(groups, key=lambda g: (-len(g), min(g)))] == expected
 
 
+def test_paths_of_one_finder(elsuite, tmp_path):
+    place = tmp_path / "two.elsuite"
+    with LandscapeDatabase.create(place, n_parameters=1, surfaces=["energy"]) as database:
+        database.add(
+            minima={"energy": [[0.0], [1.0]], "coordinates": [[0.0], [1.0]]},
+            paths={
+                "source": [0, 0], "target": [1, 1], "surface": ["energy"] * 2,
+                "height": [5.0, 3.0], "finder": ["straight", "bent"],
+            },
+        )  # fmt: skip
+    assert read(elsuite, "barrier", place, 0, 1)["minimax_barrier"] == 3.0
+    for finder, height in (("straight", 5.0), ("bent", 3.0)):
+        assert read(elsuite, "barrier", place, 0, 1, "--finder", finder)["minimax_barrier"] == height
+        assert read(elsuite, "tree", place, "--finder", finder)["merges"][0]["height"] == height
+        assert len(read(elsuite, "superbasins", place, "--energy", 4, "--finder", finder)) == (height > 4) + 1
+        (near,) = read(elsuite, "neighbors", place, 0, "--by", "barrier", "--finder", finder)
+        assert near["minimax_barrier"] == height
+        elsuite("matrix", place, "--out", tmp_path / "m.csv", "--finder", finder)
+        assert str(height) in (tmp_path / "m.csv").read_text()
+        assert (
+            elsuite("plot", "disconnectivity", place, "--out", tmp_path / "t.svg", "--finder", finder)[0] == 0
+        )
+    for arguments in (("tree", place), ("plot", "heights", place, "--out", tmp_path / "h.svg")):
+        code, _, err = elsuite(*arguments, "--finder", "curved")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "no paths of a finder 'curved': there are 'straight', 'bent'" in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
