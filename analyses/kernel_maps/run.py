@@ -39,8 +39,7 @@ def run(setup: Setup) -> None:
                             found.coordinates,
                             ax=ax,
                             sets=names,
-                            # The wider set first, so that it does not hide the other.
-                            styles={name: STYLES[name] for name in reversed(pair)},
+                            styles={name: STYLES[name] for name in pair},
                             axis_labels=("component 1", "component 2"),
                             legend=False,
                         )

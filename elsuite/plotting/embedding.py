@@ -84,7 +84,7 @@ def plot_embedding(
     if values is None:
         if sets is None or "" in names:
             scatter_sets(ax, points, names, {"": UNGROUPED}, size=size, zorder=2.5)
-        scatter_sets(ax, points, names, styles, size=size)
+        scatter_sets(ax, points, names, _widest_first(points, names, styles), size=size)
     else:
         _scatter_values(ax, points, names, styles, np.asarray(values, dtype=float), values_label, size)
     _label_axes(ax, axis_labels, explained)
@@ -93,6 +93,15 @@ def plot_embedding(
         shown = {name: style for name, style in styles.items() if name in set(names)}
         ax.legend(handles=legend_handles(shown), loc="best")
     return ax
+
+
+def _widest_first(
+    points: NDArray[np.floating], names: Sequence[str], styles: Mapping[str, SetStyle]
+) -> dict[str, SetStyle]:
+    """Return the styles in the order of drawing: a narrow set would be hidden under a wide one."""
+    own = np.asarray(names, dtype=object)
+    spread = {name: float(np.ptp(points[own == name], axis=0).sum()) for name in styles if name in set(names)}
+    return {name: styles[name] for name in sorted(spread, key=lambda name: -spread[name])}
 
 
 def marker_size(n_points: int) -> float:
