@@ -86,7 +86,10 @@ def enlarged_digits(path: Path) -> Path:
 
 
 def main(analysis: Callable[[Setup], None], given: Sequence[str] | None = None) -> None:
-    """Run an analysis as the command line says; its name is that of the folder that its run.py lies in."""
+    """Run an analysis as the command line says; its name is that of the folder that its run.py lies in.
+
+    Mistakes are one line and exit code 2; with `given` arguments, who calls has the error.
+    """
     name = Path(sys.modules[analysis.__module__].__file__ or "").parent.name
     parser = argparse.ArgumentParser(prog=f"python -m analyses.{name}.run", description=analysis.__doc__)
     parser.add_argument("--scale", choices=SCALES, default="desk")
@@ -97,7 +100,14 @@ def main(analysis: Callable[[Setup], None], given: Sequence[str] | None = None) 
     networks = tuple(options.networks.split(","))
     if not set(networks) <= set(NETWORKS):
         parser.error(f"--networks: given {options.networks!r}, allowed: some of {','.join(NETWORKS)}")
-    analysis(Setup(name, options.scale, options.stores, networks, options.data_dir))
+    setup = Setup(name, options.scale, options.stores, networks, options.data_dir)
+    if given is not None:
+        analysis(setup)
+        return
+    try:
+        analysis(setup)
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
 
 
 def _report(stage: str, done: int, total: int) -> None:

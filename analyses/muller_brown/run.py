@@ -45,7 +45,7 @@ def _draw_surface(ax, surface, database):
     energy = surface.energy(points).numpy().reshape(x.shape)
     levels = np.arange(-150, 101, 12)
     ax.contourf(x, y, energy, levels=levels, cmap="Greys", alpha=0.75, extend="max")
-    ax.contour(x, y, energy, levels=levels, colors="white", linewidths=0.3)
+    ax.contour(x, y, energy, levels=levels, colors="white", linewidths=0.3, linestyles="solid")
     places = database.coordinates(np.arange(database.n_minima))
     ax.plot(*places.T, "o", color="#0072B2", markersize=5, label="minima")
     states = surface.transition_states
@@ -60,7 +60,7 @@ def _draw_surface(ax, surface, database):
     for number, place in enumerate(places):
         ax.annotate(str(number), place, xytext=(5, 4), textcoords="offset points")
     ax.set(xlabel="x", ylabel="y", aspect="equal")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
 
 if __name__ == "__main__":
