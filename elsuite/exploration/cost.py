@@ -17,6 +17,8 @@ import torch
 from elsuite.exploration.build import build_finder, build_landscape, build_minimizer
 from elsuite.exploration.study import MinimizerSection, PathsSection, Study
 from elsuite.landscapes.neural import NeuralLandscape
+from elsuite.paths import PathFinder
+from elsuite.paths.series import SeriesPathFinder
 
 __all__ = ["StageCost", "estimate_cost"]
 
@@ -129,8 +131,9 @@ def _paths_cost(
     names = section.sets or list(study.sets)
     n_pairs = count_pairs(section, [study.sets[name].keep or study.sets[name].starts for name in names])
     start, end = probe.initial_points([0, 1])
-    search = build_finder(section).find(probe, start, end, seed=0)
-    images = search.n_point_gradients * probe.n_samples
+    finder, repeated = _shortened(build_finder(section), landscape)
+    search = finder.find(probe, start, end, seed=0)
+    images = search.n_point_gradients * probe.n_samples * repeated
     if not getattr(build_finder(section), "images_per_step", None):
         images *= landscape.n_samples / probe.n_samples
     looks = search.n_evaluations * (1 + len(section.measure)) * landscape.n_samples / 3
@@ -144,6 +147,13 @@ def _paths_cost(
         bytes=n_pairs * row * (1 + len(section.measure)),
         hours=n_pairs * (images + looks) * seconds / 3600,
     )
+
+
+def _shortened(finder: PathFinder, landscape: NeuralLandscape) -> tuple[PathFinder, int]:
+    """Return a finder to try, and how often its steps are repeated: a search of a fixed number needs but one of them."""
+    if isinstance(finder, SeriesPathFinder) and finder.tolerance is None:
+        return dataclasses.replace(finder, n_steps=1), finder.steps_on(landscape)
+    return finder, 1
 
 
 def _curves(landscape: NeuralLandscape) -> float:

@@ -132,7 +132,7 @@ class SeriesPathFinder(PathFinder):
             rate *= float((path.end - path.start).double().square().mean().sqrt())
         return Descent(
             objective=PowerSum(self.power, self.smoothness),
-            n_steps=self.n_steps or self._usual_steps(landscape),
+            n_steps=self.steps_on(landscape),
             learning_rate=rate,
             schedule=self.schedule,
             optimizer=self.optimizer,
@@ -142,7 +142,10 @@ class SeriesPathFinder(PathFinder):
             images_per_step=self.images_per_step,
         )
 
-    def _usual_steps(self, landscape: Landscape) -> int:
+    def steps_on(self, landscape: Landscape) -> int:
+        """Return the steps of a search's first round on `landscape`; where there are no rounds, of all of it."""
+        if self.n_steps is not None:
+            return self.n_steps
         over_data = isinstance(landscape, DataLandscape)
         if self.tolerance is None:
             return PUBLISHED_STEPS if over_data else PUBLISHED_STEPS_ON_SURFACES
