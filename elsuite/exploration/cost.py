@@ -150,7 +150,7 @@ def _paths_cost(
 
 
 def _shortened(finder: PathFinder, landscape: NeuralLandscape) -> tuple[PathFinder, int]:
-    """Return a finder to try, and how often its steps are repeated: a search of a fixed number needs but one of them."""
+    """Return a finder to try, and how often its steps are repeated: of a fixed number one is enough to try."""
     if isinstance(finder, SeriesPathFinder) and finder.tolerance is None:
         return dataclasses.replace(finder, n_steps=1), finder.steps_on(landscape)
     return finder, 1
