@@ -1,6 +1,7 @@
 """What is left of the findings when paths converge and hidden units are aligned."""
 
 import numpy as np
+from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
 from sklearn.metrics import roc_auc_score
 
 from analyses.common.setup import GSS, SGD, Setup, main
@@ -39,8 +40,14 @@ def run(setup: Setup) -> None:
                 limits = np.array([ax.get_xlim() for ax in panels if ax.axison])
                 for ax in panels:
                     ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())
+                    ax.xaxis.set_major_locator(LogLocator(numticks=6))
+                    ax.xaxis.set_major_formatter(LogFormatterMathtext())
+                    ax.xaxis.set_minor_locator(NullLocator())
                 if _has(database, "aligned"):
                     aligned += _aligned(database, network, setup.data_folder)
+        figure.supxlabel(
+            f"height above the higher end on the training surface, at least {LEAST_DRAWN:g} drawn", fontsize=8
+        )
         setup.save(figure, "heights_above_ends")
     write(differences, setup.results / "differences.csv")
     write(settings, setup.results / "settings.csv")
@@ -79,7 +86,7 @@ def _draw(ax, values, title):
         ax=ax,
         styles=STYLES,
         scale="log",
-        label="height above the higher end (from 1e-8)",
+        label="",
     )
     ax.set_title(title)
 

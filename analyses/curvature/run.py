@@ -8,7 +8,7 @@ from analyses.common.tables import comparison, write
 from elsuite.analysis import minima_by_set, pair_heights
 from elsuite.exploration import landscape_of_database
 from elsuite.minimizers import LBFGSGSS
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, SetStyle, new_figure, paper_style, set_styles
 from elsuite.stationary import hessian_spectrum, hessian_trace
 
 NETWORKS = ("fcp", "lstm")
@@ -117,7 +117,8 @@ def _correlations(network, rows):
     for name in SETS:
         own = [row for row in rows if row["set"] == name and np.isfinite(row["mean_height"])]
         for quantity in ("eigenvalue_1", "trace"):
-            if len(own) > 3:
+            # Where all paths are as high as their ends, there is nothing to rank.
+            if len(own) > 3 and np.ptp([row["mean_height"] for row in own]) > 0:
                 found = spearmanr([row[quantity] for row in own], [row["mean_height"] for row in own])
                 facts = {"network": network, "set": name, "quantity": quantity, "n": len(own)}
                 table.append({**facts, "spearman": found.statistic, "p_value": found.pvalue})
@@ -125,7 +126,7 @@ def _correlations(network, rows):
 
 
 def _draw(setup, networks, rows):
-    styles = set_styles([*SETS, MATCHED])
+    styles = {**set_styles(SETS), MATCHED: SetStyle("#8E4585", "v")}
     with paper_style():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
         for ax, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):
