@@ -70,6 +70,7 @@ def test_paths_of_one_finder():
     assert list(transition_network(database, finder="straight").edges) == [(0, 1)]
     assert transition_network(database).edges[0, 1]["energy"] == 4.0
     assert path_heights(database, finder="bent").paths.tolist() == [1, 2]
+    assert path_heights(database, finder=["bent", "straight"]).paths.tolist() == [0, 1, 2]
     with pytest.raises(NotFoundError, match="no paths of a finder 'curved': there are 'straight', 'bent'"):
         transition_network(database, finder="curved")
 

@@ -43,7 +43,9 @@ def run(setup: Setup) -> None:
                             axis_labels=("component 1", "component 2"),
                             legend=False,
                         )
-                        ax.set_title(f"{network}, {kernel}")
+                        ax.set_title(kernel if network == setup.networks[0] else "")
+                        if kernel == KERNELS[0]:
+                            ax.set_ylabel(f"{network}\ncomponent 2")
                         ax.locator_params(nbins=3)
             shown = {name: STYLES[name] for name in pair}
             figure.legend(handles=legend_handles(shown), loc="outside lower center", ncols=2)

@@ -35,7 +35,7 @@ def run(setup: Setup) -> None:
                 LennardJones(n_atoms), n_starts=32, seed=0, store=store, seconds=SECONDS[setup.scale]
             ) as database:
                 graph = transition_network(database)
-                n_states = int((database.paths["kind"].values == "transition state").sum())
+                n_states = int((database.paths["kind"].values == "transition_state").sum())
             tree = disconnectivity_tree(graph)
             rows.append(
                 {

@@ -18,20 +18,21 @@ from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_discon
 from elsuite.plotting.style import legend_handles
 
 STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
-FINDER = "converged"
+# Paths to a permuted copy of a solution join other points, so they are left out.
+FINDERS = ("published", "converged")
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def run(setup: Setup) -> None:
-    """Draw the tree of all solutions by converged paths, and say what it tells about the two optimizers."""
+    """Draw the tree of all solutions, and say what it tells about the two optimizers."""
     tables = {name: [] for name in ("heights", "meetings", "mixing", "detours", "curves")}
     with paper_style():
         figure = new_figure(DOUBLE_COLUMN, 2.9 * -(-len(setup.networks) // 2))
         grid = figure.subplots(-(-len(setup.networks) // 2), min(2, len(setup.networks)), squeeze=False)
         for ax, network in zip(grid.ravel(), setup.networks, strict=False):
             with setup.database(network) as database:
-                graph = transition_network(database, surface="train", finder=FINDER)
-                found = pair_heights(database, "train", finder=FINDER)
+                graph = transition_network(database, surface="train", finder=FINDERS)
+                found = pair_heights(database, "train", finder="converged")
             tree = disconnectivity_tree(graph)
             sets = [graph.nodes[leaf]["set"] for leaf in tree.leaves]
             layout = tree_layout(tree, scale="log")

@@ -1,5 +1,6 @@
 """The transition network of a database: its minima and the paths between them, on one surface."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ def transition_network(
     *,
     surface: str | None = None,
     parallel: bool = False,
-    finder: str | None = None,
+    finder: str | Sequence[str] | None = None,
 ) -> AnyGraph:
     """Return the minima of a database and the paths between them, as a networkx graph of one surface.
 
@@ -37,8 +38,8 @@ def transition_network(
     parallel : bool
         Keep all paths of a pair, and paths from a minimum to itself, in a MultiGraph whose keys are the
         paths' ids. By default the lowest path of a pair stands for it (of equally low ones the first).
-    finder : str, optional
-        Only paths of the finder with this label.
+    finder : str or sequence of str, optional
+        Only paths of the finder with this label, or of finders with one of these.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def path_heights(
     surface: str | None = None,
     *,
     refined: bool = True,
-    finder: str | None = None,
+    finder: str | Sequence[str] | None = None,
 ) -> PathHeights:
     """Return the heights of all paths on a surface that have a finite one.
 
@@ -146,8 +147,8 @@ def path_heights(
         The first surface by default.
     refined : bool
         Take the refined height where there is one; else always that of the finder's protocol.
-    finder : str, optional
-        Only paths of the finder with this label.
+    finder : str or sequence of str, optional
+        Only paths of the finder with this label, or of finders with one of these.
 
     Returns
     -------
@@ -166,10 +167,11 @@ def path_heights(
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
     if finder is not None:
         labels = paths["finder"].values
-        if finder not in labels:
+        names = [finder] if isinstance(finder, str) else list(finder)
+        for name in set(names) - set(labels.tolist()):
             known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
-            raise NotFoundError(f"no paths of a finder {finder!r}: there are {known}")
-        wanted &= labels == finder
+            raise NotFoundError(f"no paths of a finder {name!r}: there are {known}")
+        wanted &= np.isin(labels.astype(str), names)
     rows = np.flatnonzero(wanted)
     sources, targets = paths["source"].values[rows], paths["target"].values[rows]
     lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
