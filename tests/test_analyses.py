@@ -36,7 +36,8 @@ def test_each_analysis_is_listed_with_its_command(folder):
 
 
 def test_findings_say_what_the_results_say():
-    rows = list(csv.DictReader((ROOT / "findings/results/desk/claims.csv").open(newline="")))
+    with (ROOT / "findings/results/desk/claims.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     text = (ROOT / "FINDINGS.md").read_text("utf-8")
     table = text.split("<!-- claims -->")[1].split("<!-- /claims -->")[0]
     lines = [
