@@ -99,7 +99,15 @@ def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -
 def nearest(
     database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512
 ) -> list[tuple[int, float]]:
-    """Return the `k` minima nearest in Euclidean distance to one minimum, with their distances, nearest first."""
+    """Return the `k` minima nearest in Euclidean distance to one minimum, with their distances, nearest first.
+
+    Raises
+    ------
+    QueryError
+        If the minima have no coordinates.
+    """
+    if not database.n_parameters:
+        raise QueryError("distances need coordinates, and the minima of this database have none")
     center = database.coordinates([minimum])[0].astype(np.float64)
     distances = np.empty(database.n_minima)
     for begin in range(0, database.n_minima, block):

@@ -78,12 +78,19 @@ def main() -> None:
         Only with the environment variable ELSUITE_TRACEBACK set, to show where an error came from.
     OSError
         Likewise.
+    MemoryError
+        Likewise.
+    RuntimeError
+        Likewise.
     """
     try:
         status = commands.main(standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
     except click.ClickException as error:
         click.echo(f"elsuite: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)
@@ -94,7 +101,8 @@ def main() -> None:
         # The reader of our output has gone, as with `| head`: not an error of ours.
         sys.stderr.close()
         sys.exit(0)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        # RuntimeError is what torch says when memory does not suffice.
         if os.environ.get("ELSUITE_TRACEBACK"):
             raise
         for line in str(error).splitlines() or [type(error).__name__]:

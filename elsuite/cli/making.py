@@ -155,36 +155,39 @@ def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
     from elsuite.exploration.cost import estimate_cost
 
     cost = estimate_cost(study, data_folder=data_dir)
-    pairs = _planned(study, out)
+    pairs, n_starts = _planned(study, out)
     if json_:
-        print_json({**cost, "pairs": pairs})
+        print_json({**cost, "pairs": pairs, "starts_left": n_starts})
         return
     print_table(
         ["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]]
     )
-    click.echo(f"total: {cost['hours']:.3g} hours on this machine, {cost['bytes'] / 1e6:.0f} MB stored")
+    seconds, megabytes = cost["hours"] * 3600, cost["bytes"] / 1e6
+    duration = f"{cost['hours']:.3g} hours" if seconds >= 3600 else f"{seconds:.3g} seconds"
+    click.echo(f"total, from nothing: {duration} on this machine, {megabytes:.3g} MB stored")
+    if n_starts and pairs is not None:
+        click.echo(f"starts left: {n_starts}; the pairs below are drawn anew when their minima are there")
     if study.paths and pairs is None:
         click.echo(f"pairs: drawn among the minima of {out}, which are not there yet")
     for plan in pairs or ():
         click.echo(f"{plan['stage']}: {_pairs_in_words(plan)}")
 
 
-def _planned(study: Any, out: Path) -> list[dict[str, Any]] | None:
-    """Return the pairs that each table would search in the store in `out`; None where no minima are there yet."""
+def _planned(study: Any, out: Path) -> tuple[list[dict[str, Any]] | None, int]:
+    """Return the pairs that each table would search in the store in `out`, None without minima, and the starts left."""
     import dataclasses
 
     from elsuite.database import open_database
-    from elsuite.exploration.planned import planned_pairs
+    from elsuite.exploration.planned import planned_pairs, starts_left
     from elsuite.exploration.run import STORE_NAME
 
     if not (out / STORE_NAME).is_dir():
-        return None
+        return None, sum(section.starts for section in study.minimizers)
     with open_database(out / STORE_NAME) as database:
-        return (
-            [dataclasses.asdict(plan) for plan in planned_pairs(database, study)]
-            if database.n_minima
-            else None
-        )
+        left = starts_left(database, study)
+        if not database.n_minima:
+            return None, left
+        return [dataclasses.asdict(plan) for plan in planned_pairs(database, study)], left
 
 
 def _pairs_in_words(plan: dict[str, Any]) -> str:

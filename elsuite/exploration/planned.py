@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.build import build_finder
 from elsuite.exploration.connect import search_tasks
-from elsuite.exploration.run import pairs_seed, study_pairs
+from elsuite.exploration.run import study_pairs
 from elsuite.exploration.study import Study
 
-__all__ = ["PlannedPairs", "planned_pairs"]
+__all__ = ["PlannedPairs", "planned_pairs", "starts_left"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
         if section.pairs == "spanning":
             plans.append(PlannedPairs(stage, None, 0))
             continue
-        wanted = study_pairs(database, section, seed=pairs_seed(study, position))
+        wanted = study_pairs(database, study, position)
         tasks = search_tasks(
             database,
             build_finder(section),
@@ -58,3 +58,19 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
         left = tuple((task.source, task.target) for task in tasks)
         plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
     return plans
+
+
+def starts_left(database: LandscapeDatabase, study: Study) -> int:
+    """Return how many starts of the study the database has no run of: pairs change as their minima come in.
+
+    Parameters
+    ----------
+    database : LandscapeDatabase
+    study : Study
+
+    Returns
+    -------
+    int
+    """
+    names = database.runs["minimizer"].values.tolist()
+    return sum(max(section.starts - names.count(section.label), 0) for section in study.minimizers)

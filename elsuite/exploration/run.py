@@ -164,10 +164,10 @@ def _search(
     }
     finder = build_finder(section)
     if section.pairs == "spanning":
-        ids = _chosen(database, section)
+        ids = _chosen(database, section, study)
         connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
     else:
-        pairs = study_pairs(database, section, seed=pairs_seed(study, position))
+        pairs = study_pairs(database, study, position)
         connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
 
@@ -177,9 +177,10 @@ def pairs_seed(study: Study, position: int) -> int:
     return study.seed + 7919 * position if given is None else given
 
 
-def study_pairs(database: LandscapeDatabase, section: PathsSection, *, seed: int) -> np.ndarray[Any, Any]:
-    """Return the pairs of ids that a section asks for, all but those of `spanning`, which depend on what is found."""
-    sets = _ids_by_set(database, section)
+def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
+    """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found."""
+    section, seed = study.paths[position], pairs_seed(study, position)
+    sets = _ids_by_set(database, section, study)
     ids = sorted(i for members in sets.values() for i in members)
     if section.pairs == "nearest":
         return nearest_pairs(ids, _distances(database, ids), section.n_neighbors)
@@ -192,13 +193,14 @@ def study_pairs(database: LandscapeDatabase, section: PathsSection, *, seed: int
     return np.concatenate([within, between])
 
 
-def _chosen(database: LandscapeDatabase, section: PathsSection) -> list[int]:
-    return sorted(i for members in _ids_by_set(database, section).values() for i in members)
+def _chosen(database: LandscapeDatabase, section: PathsSection, study: Study) -> list[int]:
+    return sorted(i for members in _ids_by_set(database, section, study).values() for i in members)
 
 
-def _ids_by_set(database: LandscapeDatabase, section: PathsSection) -> dict[str, list[int]]:
+def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study) -> dict[str, list[int]]:
     names = [str(name) for name in database.minima["set"].values.tolist()]
-    wanted = section.sets or sorted(set(names))
+    # Sets that came from elsewhere, such as relaxed minima, are none of the study's: they change none of its pairs.
+    wanted = section.sets or sorted(set(names) & set(study.sets))
     return {name: [i for i, own in enumerate(names) if own == name] for name in wanted}
 
 

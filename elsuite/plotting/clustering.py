@@ -81,7 +81,9 @@ def plot_clustering(
     styles = set_styles(sets) if styles is None else styles
     rows = _rows(clusters, most)
     names = list(dict.fromkeys(rows))
-    names.sort(key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), name))
+    names.sort(
+        key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), len(name), name)
+    )
     left = np.zeros(len(names))
     for name, style in styles.items():
         counts = np.array(

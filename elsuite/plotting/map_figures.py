@@ -1,5 +1,6 @@
 """Maps of a database's minima: kernel components, principal components, scaled barriers; clusters on a map."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
@@ -19,6 +20,8 @@ from elsuite.plotting.style import (
 from elsuite.plotting.view import View, sized_figure
 
 __all__ = ["clustering_figure", "kpca_figure", "mds_figure", "pca_figure"]
+
+MOST_CLUSTERS, OTHERS = 8, "others"
 
 
 def kpca_figure(view: View) -> Figure:
@@ -109,6 +112,13 @@ def _legend_above(figure: object, styles: Mapping[str, object], view: View) -> N
         )
 
 
+def _largest(clusters: list[str]) -> list[str]:
+    """Return the clusters with all but the largest under one name: more colors than these can't be told apart."""
+    counts = Counter(name for name in clusters if name != "none")
+    kept = {name for name, _ in counts.most_common(MOST_CLUSTERS)}
+    return [name if name in kept or name == "none" else OTHERS for name in clusters]
+
+
 def clustering_figure(view: View) -> Figure:
     """Return a clustering of the minima: where the clusters lie, and which sets they hold.
 
@@ -122,8 +132,9 @@ def clustering_figure(view: View) -> Figure:
     """
     options = view.options
     clusters, title = clusters_of(view)
-    names = sorted(set(clusters), key=lambda name: (name == "none", len(name), name))
-    looks = category_styles(name for name in names if name != "none")
+    clusters = _largest(clusters)
+    names = sorted(set(clusters), key=lambda name: (name in ("none", OTHERS), len(name), name))
+    looks = category_styles(name for name in names if name not in ("none", OTHERS))
     with paper_style():
         figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))

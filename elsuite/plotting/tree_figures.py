@@ -72,7 +72,9 @@ def disconnectivity_figure(view: View) -> Figure:
 def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
     order, values = view.options.order, None
     if order in ORDERS and view.options.axis == "value":
-        raise ValueError(f"axis 'value' needs an order by a column of numbers, such as energy, not '{order}'")
+        raise ValueError(
+            f"axis 'value' needs an order by a column of numbers, such as distance or kernel1, not '{order}'"
+        )
     if order not in ORDERS:
         chosen = dict(zip(view.ids.tolist(), view.numbers(order).tolist(), strict=True))
         order, values = "value", [chosen[label] for label in tree.leaves]

@@ -75,6 +75,8 @@ def test_a_dry_run_shows_the_pairs_that_are_left(elsuite, tmp_path):
     assert not out.exists()
     elsuite("run", study, "--out", out)
     assert "4 done, none left" in elsuite("run", study, "--out", out, "--dry-run")[1]
+    study.write_text(SMALL.replace("starts = 2", "starts = 3", 1).split("[[paths]]")[0] + random.format(0))
+    assert "starts left: 1;" in elsuite("run", study, "--out", out, "--dry-run")[1]
     study.write_text(SMALL.split("[[paths]]")[0] + random.format(1))
     assert "4 done, 6 left: " in elsuite("run", study, "--out", out, "--dry-run")[1]
     (plan,) = json.loads(elsuite("run", study, "--out", out, "--dry-run", "--json")[1])["pairs"]

@@ -153,6 +153,22 @@ def test_superbasins(elsuite, store, energy, expected):
     assert [sorted(g) for g in sorted(groups, key=lambda g: (-len(g), min(g)))] == expected
 
 
+@pytest.mark.parametrize("arguments", [(), ("import",), ("data",)])
+def test_a_bare_command_prints_its_help(elsuite, arguments):
+    code, out, err = elsuite(*arguments)
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) > 5
+
+
+def test_distances_need_coordinates(elsuite, tmp_path):
+    place = tmp_path / "bare.elsuite"
+    with LandscapeDatabase.create(place, n_parameters=0, surfaces=["energy"]) as database:
+        database.add(minima={"energy": [[0.0], [1.0]], "coordinates": [[], []]})
+    code, _, err = elsuite("neighbors", place, 0)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "distances need coordinates" in err
+
+
 def test_paths_of_one_finder(elsuite, tmp_path):
     place = tmp_path / "two.elsuite"
     with LandscapeDatabase.create(place, n_parameters=1, surfaces=["energy"]) as database:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from elsuite.database import describe, open_database, verify_store
 from elsuite.exploration import StudyError, StudyRun, parse_study, run_study
-from elsuite.exploration.run import pairs_seed, study_pairs
+from elsuite.exploration.run import study_pairs
 from elsuite.exploration.verify import recompute_sample
 from elsuite.network import minimax_matrix, transition_network
 
@@ -122,11 +123,21 @@ def test_rounds_with_one_seed_draw_the_same_pairs(finished):
         rounds = 'finder = "linear"\npairs = "random"\nn_pairs = 4\n' + own_seed
         study = parse_study(TEXT.split("[[paths]]")[0] + f"[[paths]]\n{rounds}\n" * 2)
         with open_database(finished) as database:
-            chosen = study_pairs(database, study.paths[position], seed=pairs_seed(study, position))
+            chosen = study_pairs(database, study, position)
         return chosen.tolist()
 
     assert pairs("pairs_seed = 5", 0) == pairs("pairs_seed = 5", 1)
     assert pairs("", 0) != pairs("", 1)
+
+
+def test_minima_of_other_sets_change_none_of_its_pairs(finished, tmp_path):
+    study = parse_study(TEXT)
+    place = shutil.copytree(finished, tmp_path / "copy.elsuite")
+    with open_database(place, mode="a") as database:
+        before = [study_pairs(database, study, k).tolist() for k in range(3)]
+        more = database.coordinates([0])
+        database.add(minima={"coordinates": more, "energy": [[0.1, 0.2]], "set": ["quenched/train"]})
+        assert [study_pairs(database, study, k).tolist() for k in range(3)] == before
 
 
 def test_kept_runs_are_those_of_lowest_training_loss(finished):
