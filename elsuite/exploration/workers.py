@@ -95,7 +95,8 @@ class Workers:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # Any free port: a second study on the machine would find the usual one taken, and warn.
+                dashboard_address="127.0.0.1:0",
                 silence_logs=50,
             )
         self._client = engine.Client(scheduler or self._cluster)

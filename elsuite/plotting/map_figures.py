@@ -115,7 +115,7 @@ def _legend_above(figure: object, styles: Mapping[str, object], view: View) -> N
 def _largest(clusters: list[str]) -> list[str]:
     """Return the clusters with all but the largest under one name: more colors than these can't be told apart."""
     counts = Counter(name for name in clusters if name != "none")
-    kept = {name for name, _ in counts.most_common(MOST_CLUSTERS)}
+    kept = sorted(counts, key=lambda name: (-counts[name], len(name), name))[:MOST_CLUSTERS]
     return [name if name in kept or name == "none" else OTHERS for name in clusters]
 
 

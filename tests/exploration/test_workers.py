@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -87,7 +88,12 @@ def test_without_workers_no_cluster_is_loaded():
 
 
 def test_two_workers_make_the_same_database(serial, tmp_path):
-    store = run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path), n_workers=2)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # taken already is as good
+            other.bind(("127.0.0.1", 8787))  # what a second study on the machine finds taken
+            other.listen()
+        store = run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path), n_workers=2)
     assert_same(serial, store)
     assert not (tmp_path / "work").exists()
 
