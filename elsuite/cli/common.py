@@ -16,6 +16,7 @@ __all__ = [
     "choose_surface",
     "example",
     "finder_option",
+    "finite",
     "json_option",
     "print_json",
     "print_table",
@@ -29,6 +30,19 @@ surface_option = click.option("--surface", metavar="NAME", help="Which energies;
 finder_option = click.option(
     "--finder", metavar="NAME", help="Only paths of the finder with this name; default: all."
 )
+
+
+def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """Return an option's number if it is finite.
+
+    Raises
+    ------
+    BadParameter
+        For infinity and what is not a number.
+    """
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 def example(command: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import finder_option, surface_option
+from elsuite.cli.common import finder_option, finite, surface_option
 
 __all__ = ["CHOICES", "KINDS", "GroupedCommand", "with_plot_options"]
 
@@ -29,12 +29,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """The words that each option of words takes."""
 _MOST_LEVELS = 10_000
 _INCHES = click.FloatRange(1, 100)
-
-
-def _finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is not a finite number")
-    return value
 
 
 def _levels(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | tuple[float, ...] | None:
@@ -60,7 +54,7 @@ def _choice(name: str, help_: str) -> Callable[[Any], Any]:
 
 
 def _energy(name: str, help_: str) -> Callable[[Any], Any]:
-    return click.option(f"--{name}", type=float, callback=_finite, metavar="E", help=help_)
+    return click.option(f"--{name}", type=float, callback=finite, metavar="E", help=help_)
 
 
 def _count(name: str, help_: str) -> Callable[[Any], Any]:

@@ -38,6 +38,8 @@ def neighbors(
     from elsuite.analysis.query import nearest
     from elsuite.network import neighbors_by_barrier, transition_network
 
+    if finder is not None and by == "distance":
+        raise click.UsageError("--finder: given, allowed with --by barrier only")
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         check_ids(database, (minimum,))

@@ -10,6 +10,7 @@ from elsuite.cli.common import (
     choose_surface,
     example,
     finder_option,
+    finite,
     json_option,
     print_json,
     print_table,
@@ -116,7 +117,9 @@ def barrier(store: str, a: int, b: int, surface: str | None, finder: str | None,
 @store_argument
 @surface_option
 @finder_option
-@click.option("--energy", type=float, required=True, help="Minima joined at or below this energy.")
+@click.option(
+    "--energy", type=float, callback=finite, required=True, help="Minima joined at or below this energy."
+)
 @json_option
 def superbasins(store: str, surface: str | None, finder: str | None, energy: float, json_: bool) -> None:
     """Which minima are mutually reachable at or below an energy; largest superbasin first."""

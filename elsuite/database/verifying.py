@@ -233,7 +233,8 @@ def _heights(opened: _Opened) -> Iterator[Finding]:
     for name in ("height", "refined_height"):
         found = opened.get("paths", name)
         if found is not None:
-            under = (found[0] < ends - height_tolerance(ends)).any(axis=0)
+            with np.errstate(invalid="ignore"):  # infinite energies are no rounding of anything
+                under = (found[0] < ends - height_tolerance(ends)).any(axis=0)
             yield from _rows(f"paths.{name}", np.flatnonzero(under), "a height under the energy of an end")
     found = opened.get("paths", "refined_t")
     if found is not None:

@@ -297,6 +297,8 @@ def _batches(n_points: int) -> range:
 def _in_words(description: Any) -> str:
     if not isinstance(description, dict):
         return "something else"
+    if "type" not in description:
+        return "a network"
     settings = ", ".join(f"{name} {value}" for name, value in description.get("settings", {}).items())
     return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
 

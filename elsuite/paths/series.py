@@ -96,6 +96,8 @@ class SeriesPathFinder(PathFinder):
                 raise ValueError(
                     f"{type(self).__name__}.{name}: given {getattr(self, name)!r}, allowed: {', '.join(choices)}"
                 )
+        # Numbers of terms or pivots are the basis's to check.
+        self.basis(None)
 
     @abc.abstractmethod
     def basis(self, number: int | None) -> Basis:

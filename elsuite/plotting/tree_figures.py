@@ -45,6 +45,8 @@ def disconnectivity_figure(view: View) -> Figure:
     ends = [view.check_minimum(end) for end in options.route or ()]
     wide = len(tree.leaves) > 24
     route = minimax_route(view.network, *ends) if ends else []
+    if ends and not route:
+        raise ValueError(f"no route joins minima {ends[0]} and {ends[1]} on surface '{view.surface}'")
     hidden = [i for i in options.highlight if view.check_minimum(i) not in set(tree.leaves)]
     if hidden:
         raise ValueError(f"minimum {hidden[0]} cannot be highlighted: the trims hide it")

@@ -142,6 +142,7 @@ def test_levels_by_first_and_delta_are_those_of_a_dinfo_file(drawn, monkeypatch)
 
 
 WRONG = [
+    ("kpca", ("--finder", "none"), ["no paths of a finder 'none'", "fourier"]),
     ("disconnectivity", ("--finder", "none"), ["no paths of a finder 'none'", "fourier"]),
     ("disconnectivity", ("--levels", "0"), ["'0'", "1 to 10,000"]),
     ("disconnectivity", ("--levels", "many"), ["many", "FIRST:DELTA:N"]),

@@ -191,7 +191,11 @@ def test_paths_of_one_finder(elsuite, tmp_path):
         assert (
             elsuite("plot", "disconnectivity", place, "--out", tmp_path / "t.svg", "--finder", finder)[0] == 0
         )
-    for arguments in (("tree", place), ("plot", "heights", place, "--out", tmp_path / "h.svg")):
+    assert "--by barrier" in elsuite("neighbors", place, 0, "--finder", "bent")[2]
+    for arguments in (
+        ("tree", place),
+        *(("plot", kind, place, "--out", tmp_path / "h.svg") for kind in ("heights", "kpca", "losses")),
+    ):
         code, _, err = elsuite(*arguments, "--finder", "curved")
         assert (code, err.count("\n")) == (2, 1)
         assert "no paths of a finder 'curved': there are 'straight', 'bent'" in err
@@ -232,6 +236,7 @@ ERRORS = [
     (("minima", "{store}", "--sort", "validation"), ["validation", "train, test"]),
     (("barrier", "{store}", "zero", 1), ["zero", "integer"]),
     (("superbasins", "{store}"), ["--energy"]),
+    (("superbasins", "{store}", "--energy", "nan"), ["nan", "finite"]),
     (("plot", "disconnectivity", "{store}", "--out", "{tmp}/tree.gif"), ["gif", "png", "svg", "pdf"]),
     (("plot", "pie", "{store}", "--out", "{tmp}/tree.png"), ["pie", "disconnectivity"]),
     (("plot", "heights", "{store}", "--set", "nobody", "--out", "{tmp}/h.png"), ["nobody", "sgd/train"]),
