@@ -16,12 +16,11 @@ from elsuite.exploration import StudyRun, load_study, run_study
 from elsuite.landscapes import load_data
 from elsuite.plotting import save_figure
 
-__all__ = ["GSS", "NETWORKS", "SCALES", "SGD", "Setup", "main"]
+__all__ = ["NETWORKS", "ROOT", "SCALES", "Setup", "main"]
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = ("fcp", "lenet", "autoencoder", "lstm")
 SCALES = ("smoke", "desk", "published")
-SGD, GSS = "sgd", "lbfgs-gss"
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,18 @@
 
 import numpy as np
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
-from sklearn.metrics import roc_auc_score
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD, STYLES, above_ends, area
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import kernel_pca, minima_by_set, pair_heights
 from elsuite.exploration import landscape_of_database
-from elsuite.network import PathHeights
+from elsuite.network import path_heights
 from elsuite.paths import align_all
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_heights, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_heights
 from elsuite.schema import NotFoundError
 
 SETTINGS = ("published", "converged", "aligned")
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 # The sets that the article compares, by the surface that heights are taken on.
 COMPARED = (("train", "train"), ("train", "test"), ("test", "test"))
 # Zero, which is what many converged paths reach, has no place on a logarithmic axis.
@@ -68,16 +67,8 @@ def _heights(database, surface, finder):
 
 def _above_ends(database, finder, surface="train"):
     """Return heights above the higher end, within the sets."""
-    energies = database.minima["energy"].values[:, database.surfaces.index(surface)]
-    return {
-        name: PathHeights(
-            own.paths,
-            own.sources,
-            own.targets,
-            own.heights - np.maximum(energies[own.sources], energies[own.targets]),
-        )
-        for name, own in _heights(database, surface, finder).items()
-    }
+    heights = _heights(database, surface, finder)
+    return {name: above_ends(database, own, surface) for name, own in heights.items()}
 
 
 def _draw(ax, values, title):
@@ -108,15 +99,13 @@ def _differences(database, network, setting):
 def _cost(database, network, setting, surface):
     """Return what the searches took, and where they ended."""
     paths = database.paths
-    chosen = (paths["finder"].values == setting) & (paths["surface"].values == surface)
-    energies = database.minima["energy"].values[:, database.surfaces.index(surface)]
-    ends = np.maximum(energies[paths["source"].values[chosen]], energies[paths["target"].values[chosen]])
-    above = paths["refined_height"].values[chosen] - ends
+    found = path_heights(database, surface, finder=setting)
+    chosen, above = found.paths, above_ends(database, found, surface).heights
     return {
         "network": network,
         "setting": setting,
         "surface": surface,
-        "n_paths": int(chosen.sum()),
+        "n_paths": len(chosen),
         "mean_point_gradients": paths["n_point_gradients"].values[chosen].mean(),
         "mean_above_ends": above.mean(),
         "median_above_ends": np.median(above),
@@ -128,8 +117,7 @@ def _cost(database, network, setting, surface):
 def _aligned(database, network, folder):
     """Return distances and kernel maps before and after each solution is replaced by its copy nearest to one of them.
 
-    The reference is the first solution of the first set; that it is one of SGD's favors neither claim, since the
-    distances of both sets to it are given.
+    The reference is a solution of SGD, so the copies of both sets lean towards that one.
     """
     landscape = landscape_of_database(database, folder=folder)
     rows = []
@@ -152,12 +140,11 @@ def _maps(points, second):
     apart = [np.linalg.norm(own - own[:, None], axis=2) for own in (points[second], points[~second])]
     within = [own[np.triu_indices(len(own), 1)].mean() for own in apart]
     map_ = kernel_pca(points)
-    area = roc_auc_score(second, map_.coordinates[:, 0])
     return {
         **row,
         "mean_pair_distance_a": within[0],
         "mean_pair_distance_b": within[1],
-        "kernel_area_1": max(area, 1 - area),
+        "kernel_area_1": area(second, map_.coordinates[:, 0]),
     }
 
 

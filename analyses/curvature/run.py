@@ -3,16 +3,17 @@
 import numpy as np
 from scipy.stats import spearmanr
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SETS, SGD, STYLES, above_ends
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import minima_by_set, pair_heights
 from elsuite.exploration import landscape_of_database
+from elsuite.landscapes.conversion import to_tensor
 from elsuite.minimizers import LBFGSGSS
-from elsuite.plotting import DOUBLE_COLUMN, SetStyle, new_figure, paper_style, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, SetStyle, new_figure, paper_style
 from elsuite.stationary import hessian_spectrum, hessian_trace
 
 NETWORKS = ("fcp", "lstm")
-SETS = (f"{SGD}/train", f"{GSS}/train", f"{SGD}/test", f"{GSS}/test")
 N_EIGENVALUES, N_PROBES, MOST_SOLUTIONS = 3, 12, 8
 MATCHED = f"{GSS}/at the loss of {SGD}"
 
@@ -51,18 +52,13 @@ def _curvature(landscape, point):
     highest = hessian_spectrum(landscape, point, n_lowest=0, n_highest=N_EIGENVALUES, tolerance=1e-3).highest
     trace = hessian_trace(landscape, point, n_probes=N_PROBES)
     return {
-        "loss": float(landscape.energy(landscape_points(landscape, point))[0]),
+        "loss": float(
+            landscape.energy(to_tensor(point[None], dtype=landscape.dtype, device=landscape.device))[0]
+        ),
         **{f"eigenvalue_{k + 1}": value for k, value in enumerate(sorted(highest, reverse=True))},
         "trace": trace.value,
         "trace_error": trace.standard_error,
     }
-
-
-def landscape_points(landscape, point):
-    """Return one point as the landscape takes them."""
-    import torch
-
-    return torch.as_tensor(point, dtype=landscape.dtype, device=landscape.device)[None]
 
 
 def _matched(database, landscape, network, rows):
@@ -84,11 +80,10 @@ def _matched(database, landscape, network, rows):
 
 def _mean_heights(database):
     """Return the mean height above the higher end of each minimum's converged paths within its set."""
-    energies = database.minima["energy"].values[:, 0]
     sums: dict[int, list[float]] = {}
     for name, found in pair_heights(database, "train", finder="converged").items():
         if "~" not in name:
-            above = found.heights - np.maximum(energies[found.sources], energies[found.targets])
+            above = above_ends(database, found, "train").heights
             for ends in (found.sources, found.targets):
                 for minimum, height in zip(ends.tolist(), above.tolist(), strict=True):
                     sums.setdefault(minimum, []).append(height)
@@ -126,7 +121,7 @@ def _correlations(network, rows):
 
 
 def _draw(setup, networks, rows):
-    styles = {**set_styles(SETS), MATCHED: SetStyle("#8E4585", "v")}
+    styles = {**STYLES, MATCHED: SetStyle("#8E4585", "v")}
     with paper_style():
         figure = new_figure(DOUBLE_COLUMN, 2.8)
         for ax, network in zip(figure.subplots(1, len(networks), squeeze=False)[0], networks, strict=True):

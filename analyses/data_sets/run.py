@@ -1,14 +1,13 @@
 """A second data set: the findings on handwritten digits of 8 x 8 pixels (scikit-learn's)."""
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD, STYLES, area
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import distances_to_origin, kernel_pca, minima_by_set, pair_heights
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding, plot_heights, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding, plot_heights
 
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 A, B = f"{GSS}/test", f"{SGD}/test"
 
 
@@ -39,11 +38,9 @@ def run(setup: Setup) -> None:
         ids = np.concatenate([sets[B], sets[A]])
         map_ = kernel_pca(database.coordinates, ids)
         second = np.isin(ids, sets[A])
-    area = roc_auc_score(second, map_.coordinates[:, 0])
     write(rows, setup.results / "differences.csv")
-    write(
-        [{"a": A, "b": B, "kernel": "rbf", "area_1": max(area, 1 - area)}], setup.results / "separation.csv"
-    )
+    separation = {"a": A, "b": B, "kernel": "rbf", "area_1": area(second, map_.coordinates[:, 0])}
+    write([separation], setup.results / "separation.csv")
     _draw(setup, heights["published", "train"], map_, [(B, A)[int(own)] for own in second])
 
 

@@ -1,13 +1,10 @@
 """Figures 5 and S3: distances of two sets to their common origin."""
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import PAIRS, STYLES
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import distances_to_origin
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_distances, set_styles
-
-# Figure 5, then figure S3.
-PAIRS = ((f"{SGD}/test", f"{GSS}/train"), (f"{SGD}/test", f"{GSS}/test"))
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_distances
 
 
 def run(setup: Setup) -> None:

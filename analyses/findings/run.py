@@ -4,7 +4,8 @@ import csv
 from pathlib import Path
 
 from analyses.common import published
-from analyses.common.setup import GSS, NETWORKS, ROOT, SGD, Setup, main
+from analyses.common.sets import GSS, SGD
+from analyses.common.setup import NETWORKS, ROOT, Setup, main
 from analyses.common.tables import write
 
 START, END = "<!-- claims -->", "<!-- /claims -->"

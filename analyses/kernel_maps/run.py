@@ -4,18 +4,16 @@ import numpy as np
 from scipy.spatial.distance import pdist
 from sklearn.metrics import roc_auc_score
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import PAIRS, STYLES, area
+from analyses.common.setup import Setup, main
 from analyses.common.tables import write
 from elsuite.analysis import kernel_pca, minima_by_set
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding
 from elsuite.plotting.style import legend_handles
 
-# Figure 6, then figure S4.
-PAIRS = ((f"{SGD}/test", f"{GSS}/train"), (f"{SGD}/test", f"{GSS}/test"))
 # The article's, 2 sigma^2 = number of parameters, and the same shape with the width of the solutions themselves:
 # where distances are small beside sigma, the first is all but linear.
 KERNELS = ("rbf", "rbf, own width", "linear", "polynomial", "sigmoid")
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 
 
 def run(setup: Setup) -> None:
@@ -63,9 +61,7 @@ def _map(database, ids, kernel):
 
 def _separation(found, second):
     """Return how well components tell the sets apart: the area under the ROC curve, 0.5 not at all, 1 fully."""
-    first, other = (
-        max(area, 1 - area) for area in (roc_auc_score(second, found.coordinates[:, k]) for k in (0, 1))
-    )
+    first, other = (area(second, found.coordinates[:, k]) for k in (0, 1))
     low, high = _interval(found.coordinates[:, 0], second)
     return {
         "area_1": first,

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD, STYLES
+from analyses.common.setup import Setup, main
 from analyses.common.tables import write
 from elsuite.analysis import curve_quantiles, loss_curves
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_losses, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_losses
 
 N_SHOWN = 11
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 
 
 def run(setup: Setup) -> None:

@@ -1,9 +1,9 @@
 """The Mueller-Brown surface, mapped whole: minima, transition states and the tree, against their known energies."""
 
 import numpy as np
-import torch
 
 from analyses.common.setup import Setup, main
+from analyses.common.surfaces import draw_surface, mark_states
 from analyses.common.tables import write
 from elsuite.analysis import disconnectivity_tree, tree_layout
 from elsuite.exploration import map_landscape
@@ -40,26 +40,15 @@ def run(setup: Setup) -> None:
 
 
 def _draw_surface(ax, surface, database):
-    x, y = np.meshgrid(np.linspace(-1.6, 1.2, 281), np.linspace(-0.4, 2.0, 241))
-    points = torch.as_tensor(np.column_stack([x.ravel(), y.ravel()]), dtype=surface.dtype)
-    energy = surface.energy(points).numpy().reshape(x.shape)
     levels = np.arange(-150, 101, 12)
-    ax.contourf(x, y, energy, levels=levels, cmap="Greys", alpha=0.75, extend="max")
-    ax.contour(x, y, energy, levels=levels, colors="white", linewidths=0.3, linestyles="solid")
+    draw_surface(
+        ax, surface, np.linspace(-1.6, 1.2, 281), np.linspace(-0.4, 2.0, 241), levels=levels, extend="max"
+    )
     places = database.coordinates(np.arange(database.n_minima))
     ax.plot(*places.T, "o", color="#0072B2", markersize=5, label="minima")
-    states = surface.transition_states
-    ax.plot(
-        *np.asarray(states).T,
-        "X",
-        color="#CC3311",
-        markersize=6,
-        markeredgecolor="white",
-        label="transition states",
-    )
+    mark_states(ax, surface.transition_states)
     for number, place in enumerate(places):
         ax.annotate(str(number), place, xytext=(5, 4), textcoords="offset points")
-    ax.set(xlabel="x", ylabel="y", aspect="equal")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
 

@@ -4,7 +4,8 @@ from itertools import combinations
 
 import numpy as np
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, mean_interval, write
 from elsuite.analysis import kernel_pca, minima_by_set, pair_heights
 from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding, plot_heights, set_styles

@@ -1,11 +1,11 @@
 """Figures 4 and S2: heights of paths within the sets, by the published procedure, on both surfaces."""
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SETS, SGD, STYLES
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import pair_heights
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_heights, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_heights
 
-SETS = tuple(f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test"))
 # Figure 4: all sets on the training surface; figure S2: the test sets on the test surface.
 FIGURES = {"train": SETS, "test": (f"{SGD}/test", f"{GSS}/test")}
 
@@ -25,7 +25,7 @@ def run(setup: Setup) -> None:
                 plot_heights(
                     {name: found[name].heights for name in names},
                     ax=ax,
-                    styles=set_styles(SETS),
+                    styles=STYLES,
                     label=f"path height, {'training' if surface == 'train' else surface} loss",
                 )
                 ax.set_title(network)

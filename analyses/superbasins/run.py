@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import STYLES
+from analyses.common.setup import Setup, main
 from analyses.common.tables import write
 from elsuite.analysis import (
     cluster_agreement,
@@ -14,10 +15,9 @@ from elsuite.analysis import (
     tree_layout,
 )
 from elsuite.network import minimax_matrix, transition_network
-from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_disconnectivity, set_styles
+from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_disconnectivity
 from elsuite.plotting.style import legend_handles
 
-STYLES = set_styles([f"{minimizer}/{surface}" for minimizer in (SGD, GSS) for surface in ("train", "test")])
 # Paths to a permuted copy of a solution join other points, so they are left out.
 FINDERS = ("published", "converged")
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)

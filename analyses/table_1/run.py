@@ -1,7 +1,8 @@
 """Table 1: mean training and test loss of each set, ours beside the published."""
 
 from analyses.common import published
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, mean_interval, write
 from elsuite.analysis import minima_by_set
 

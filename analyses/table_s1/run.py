@@ -3,7 +3,8 @@
 import numpy as np
 
 from analyses.common import published
-from analyses.common.setup import GSS, SGD, Setup, main
+from analyses.common.sets import GSS, SGD
+from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import minima_by_set, set_table
 

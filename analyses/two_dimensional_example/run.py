@@ -5,6 +5,7 @@ import torch
 
 from analyses.common.published import figure_3
 from analyses.common.setup import Setup, main
+from analyses.common.surfaces import draw_surface, mark_states
 from analyses.common.tables import write
 from elsuite.landscapes import FourGaussians
 from elsuite.paths import FourierPathFinder, LinearPathFinder
@@ -64,11 +65,7 @@ def _draw(setup, surface, found, states):
     with paper_style():
         figure = new_figure(SINGLE_COLUMN, 3.3)
         ax = figure.add_subplot()
-        x, y = np.meshgrid(np.linspace(-1.2, 1.1, 231), np.linspace(-1.15, 1.15, 231))
-        points = torch.as_tensor(np.column_stack([x.ravel(), y.ravel()]), dtype=surface.dtype)
-        energy = surface.energy(points).numpy().reshape(x.shape)
-        ax.contourf(x, y, energy, levels=24, cmap="Greys", alpha=0.75)
-        ax.contour(x, y, energy, levels=24, colors="white", linewidths=0.3)
+        draw_surface(ax, surface, np.linspace(-1.2, 1.1, 231), np.linspace(-1.15, 1.15, 231), levels=24)
         t = torch.linspace(0, 1, 201, dtype=torch.float64)
         curves = {name: search for name, search in found.items() if name != "straight"}
         for color, (name, search) in zip(COLORS, curves.items(), strict=True):
@@ -79,9 +76,8 @@ def _draw(setup, surface, found, states):
         height = found["straight"].refined_height
         ax.plot(*line.T, color="#222222", linestyle="--", linewidth=0.9, label=f"straight: {height:.4f}")
         ax.plot(*np.asarray(surface.minima).T, "o", color="#222222", markersize=4)
-        for number, state in enumerate(states):
-            label = {"label": "transition states"} if not number else {}
-            ax.plot(*state["position"], "X", color="#CC3311", markersize=6, markeredgecolor="white", **label)
+        mark_states(ax, [state["position"] for state in states])
+        for state in states:
             ax.annotate(
                 f"{state['energy']:.3f}",
                 state["position"],
@@ -89,7 +85,6 @@ def _draw(setup, surface, found, states):
                 textcoords="offset points",
                 fontsize=7,
             )
-        ax.set(xlabel="x", ylabel="y", aspect="equal")
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         setup.save(figure, "paths")
 
