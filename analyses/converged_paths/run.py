@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullLocator
 
-from analyses.common.sets import GSS, SGD, STYLES, above_ends, area
+from analyses.common.sets import GSS, SETS, SGD, STYLES, above_ends, area
 from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import kernel_pca, minima_by_set, pair_heights
@@ -35,7 +35,8 @@ def run(setup: Setup) -> None:
                         continue
                     settings += [_cost(database, network, setting, surface) for surface in ("train", "test")]
                     differences += _differences(database, network, setting)
-                    _draw(ax, {name: own.heights for name, own in found.items()}, f"{network}, {setting}")
+                    heights = {name: found[name].heights for name in SETS if name in found}
+                    _draw(ax, heights, f"{network}, {setting}")
                 limits = np.array([ax.get_xlim() for ax in panels if ax.axison])
                 for ax in panels:
                     ax.set_xlim(limits[:, 0].min(), limits[:, 1].max())

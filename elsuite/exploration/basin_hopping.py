@@ -130,17 +130,10 @@ def basin_hopping(
     )
     traces, recent = [walkers.energies], walkers.taken
     for hop in range(n_hops if len(ends) else 0):
-        trials = np.array(
-            [
-                point + size * lengths * rng.uniform(-1, 1, len(point))
-                for point, size, rng in zip(walkers.points, walkers.steps, generators, strict=True)
-            ]
-        )
-        ends = descend(
-            landscape,
-            trials if box is None or is_cluster(landscape) else np.clip(trials, *box),
-            limits=limits,
-        )
+        trials = _displaced(walkers, lengths, generators)
+        if box is not None and not is_cluster(landscape):
+            trials = np.clip(trials, *box)
+        ends = descend(landscape, trials, limits=limits)
         record.take(ends)
         walkers = _hopped(walkers, ends, temperature, generators)
         traces.append(walkers.energies)
@@ -167,6 +160,14 @@ def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Array
 
 def _is_minimum(end: Refinement) -> bool:
     return end.outcome is StationaryOutcome.CONVERGED
+
+
+def _displaced(
+    walkers: _Walkers, lengths: NDArray[np.float64], generators: list[np.random.Generator]
+) -> NDArray[np.float64]:
+    """Return where each walker tries to go, by random numbers of its own."""
+    steps = zip(walkers.points, walkers.steps, generators, strict=True)
+    return np.array([point + size * lengths * rng.uniform(-1, 1, len(point)) for point, size, rng in steps])
 
 
 def _hopped(

@@ -3,7 +3,7 @@
 networkx graphs are what users hold; `scipy.sparse.csgraph` computes, on arrays.
 
 From a database
-    `transition_network`; `path_heights`, `lowest_of_pairs` as arrays
+    `transition_network`; `path_heights`, `lowest_of_pairs`, `of_finder` as arrays
 Questions to any networkx graph whose nodes and edges have an energy
     `minimax_barrier`, `minimax_route`, `route_heights`, `neighbors_by_barrier`, `minimax_matrix`
 Arrays
@@ -21,6 +21,7 @@ from elsuite.network.minimax import (
 from elsuite.network.transition import (
     PathHeights,
     lowest_of_pairs,
+    of_finder,
     path_heights,
     surface_index,
     transition_network,
@@ -36,6 +37,7 @@ __all__ = [
     "minimax_route",
     "neighbors_by_barrier",
     "network_arrays",
+    "of_finder",
     "path_heights",
     "route_heights",
     "spanning_forest",

@@ -14,7 +14,14 @@ from elsuite.schema import NotFoundError
 if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["PathHeights", "lowest_of_pairs", "path_heights", "surface_index", "transition_network"]
+__all__ = [
+    "PathHeights",
+    "lowest_of_pairs",
+    "of_finder",
+    "path_heights",
+    "surface_index",
+    "transition_network",
+]
 
 
 def transition_network(
@@ -166,16 +173,32 @@ def path_heights(
         heights = np.where(np.isfinite(better), better, heights)
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
     if finder is not None:
-        labels = paths["finder"].values
-        names = [finder] if isinstance(finder, str) else list(finder)
-        for name in set(names) - set(labels.tolist()):
-            known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
-            raise NotFoundError(f"no paths of a finder {name!r}: there are {known}")
-        wanted &= np.isin(labels.astype(str), names)
+        wanted &= of_finder(database, finder)
     rows = np.flatnonzero(wanted)
     sources, targets = paths["source"].values[rows], paths["target"].values[rows]
     lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
     return PathHeights(rows, sources, targets, lifted)
+
+
+def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> NDArray[np.bool_]:
+    """Return which paths are of the finder with this label, or of finders with one of these.
+
+    Returns
+    -------
+    ndarray of bool (n_paths,)
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no paths of one of them.
+    """
+    labels = database.paths["finder"].values.astype(str)
+    names = [finder] if isinstance(finder, str) else list(finder)
+    for name in names:
+        if name not in labels:
+            known = ", ".join(map(repr, dict.fromkeys(labels.tolist()))) or "none"
+            raise NotFoundError(f"no paths of a finder {name!r}: there are {known}")
+    return np.isin(labels, names)
 
 
 def lowest_of_pairs(found: PathHeights) -> PathHeights:

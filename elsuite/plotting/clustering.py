@@ -1,5 +1,6 @@
 """What each cluster of minima is made of: a bar a cluster, its pieces the sets."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from elsuite.plotting.style import SetStyle, new_axes, set_styles, shown
 
-__all__ = ["cluster_names", "plot_clustering"]
+__all__ = ["cluster_names", "largest_clusters", "plot_clustering"]
 
 
 def cluster_names(labels: ArrayLike) -> list[str]:
@@ -33,6 +34,29 @@ def cluster_names(labels: ArrayLike) -> list[str]:
     order = found[np.lexsort((found, -counts))]
     names = {int(label): f"cluster {number}" for number, label in enumerate(order, start=1)}
     return [names.get(int(label), "none") for label in array]
+
+
+def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
+    """Return the clusters with all but the `most` largest under one name that counts them; "none" stays.
+
+    Parameters
+    ----------
+    clusters : sequence of str (n,)
+    most : int
+
+    Returns
+    -------
+    list of str (n,)
+
+    Examples
+    --------
+    >>> largest_clusters(["cluster 1", "cluster 1", "cluster 2", "cluster 3", "none"], 1)
+    ['cluster 1', 'cluster 1', 'others (2)', 'others (2)', 'none']
+    """
+    counts = Counter(name for name in clusters if name != "none")
+    kept = {"none", *sorted(counts, key=lambda name: (-counts[name], len(name), name))[:most]}
+    others = f"others ({len(counts.keys() - kept)})"
+    return [name if name in kept else others for name in clusters]
 
 
 def plot_clustering(
@@ -79,7 +103,7 @@ def plot_clustering(
         raise ValueError(f"{len(clusters)} clusters given for {len(sets)} sets of minima; one each is needed")
     ax = new_axes(ax)
     styles = set_styles(sets) if styles is None else styles
-    rows = _rows(clusters, most)
+    rows = largest_clusters(clusters, most)
     names = list(dict.fromkeys(rows))
     names.sort(
         key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), len(name), name)
@@ -109,12 +133,3 @@ def plot_clustering(
     if legend and len(set(sets)) > 1:
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return ax
-
-
-def _rows(clusters: Sequence[str], most: int) -> list[str]:
-    counts: dict[str, int] = {}
-    for name in clusters:
-        counts[name] = counts.get(name, 0) + 1
-    kept = sorted(counts, key=lambda name: (-counts[name], name))[:most]
-    others = len(counts) - len(kept)
-    return [name if name in kept else f"others ({others})" for name in clusters]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from matplotlib.figure import Figure
 
+from elsuite.network import of_finder
 from elsuite.plotting.map_figures import clustering_figure, kpca_figure, mds_figure, pca_figure
 from elsuite.plotting.options import FigureOptions
 from elsuite.plotting.saving import check_format, save_figure
@@ -42,6 +43,8 @@ FIGURES_OF_VIEWS: dict[str, Callable[[View], Figure]] = {
 
 
 def _of_database(kind: str, database: "LandscapeDatabase", options: FigureOptions) -> Figure:
+    if options.finder is not None:
+        of_finder(database, options.finder)  # figures without paths would not say that there are none
     return FIGURES_OF_VIEWS[kind](View(database, options))
 
 

@@ -1,18 +1,18 @@
 """Maps of a database's minima: kernel components, principal components, scaled barriers; clusters on a map."""
 
-from collections import Counter
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from elsuite.plotting.clustering import plot_clustering
+from elsuite.plotting.clustering import largest_clusters, plot_clustering
 from elsuite.plotting.coloring import clusters_of, coloring
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.style import (
     DOUBLE_COLUMN,
     SINGLE_COLUMN,
     UNGROUPED,
+    SetStyle,
     category_styles,
     legend_handles,
     paper_style,
@@ -21,7 +21,8 @@ from elsuite.plotting.view import View, sized_figure
 
 __all__ = ["clustering_figure", "kpca_figure", "mds_figure", "pca_figure"]
 
-MOST_CLUSTERS, OTHERS = 8, "others"
+MOST_CLUSTERS = 8
+"""More colors than these can't be told apart."""
 
 
 def kpca_figure(view: View) -> Figure:
@@ -79,17 +80,15 @@ def _map_figure(
     options = view.options
     colors = coloring(view)
     row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
-    numeric = colors.numbers is not None
+    by_set = colors.numbers is not None or colors.is_sets
+    styles = view.styles if by_set else colors.styles
     with paper_style():
         figure = sized_figure(options, SINGLE_COLUMN, 2.8)
-        ax = figure.add_subplot()
         plot_embedding(
             coordinates,
-            ax=ax,
-            sets=view.sets
-            if numeric or colors.is_sets
-            else [str(colors.values[i]) for i in view.ids.tolist()],
-            styles=view.styles if numeric or colors.is_sets else colors.styles,
+            ax=figure.add_subplot(),
+            sets=view.sets if by_set else [str(colors.values[i]) for i in view.ids.tolist()],
+            styles=styles,
             values=colors.numbers,
             values_label=colors.label,
             axis_labels=(f"{axis} 1", f"{axis} 2"),
@@ -97,26 +96,15 @@ def _map_figure(
             highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
             legend=False,
         )
-        _legend_above(ax.get_figure(), view.styles if numeric or colors.is_sets else colors.styles, view)
+        _legend_above(figure, styles, view)
     return figure
 
 
-def _legend_above(figure: object, styles: Mapping[str, object], view: View) -> None:
-    assert isinstance(figure, Figure)
+def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) -> None:
     shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
     if len(shown) > 1:
-        figure.legend(
-            handles=legend_handles(shown),  # type: ignore[arg-type]
-            loc="outside upper center",
-            ncols=min(len(shown), 2 if figure.get_figwidth() < 4 else 6),
-        )
-
-
-def _largest(clusters: list[str]) -> list[str]:
-    """Return the clusters with all but the largest under one name: more colors than these can't be told apart."""
-    counts = Counter(name for name in clusters if name != "none")
-    kept = sorted(counts, key=lambda name: (-counts[name], len(name), name))[:MOST_CLUSTERS]
-    return [name if name in kept or name == "none" else OTHERS for name in clusters]
+        columns = min(len(shown), 2 if figure.get_figwidth() < 4 else 6)
+        figure.legend(handles=legend_handles(shown), loc="outside upper center", ncols=columns)
 
 
 def clustering_figure(view: View) -> Figure:
@@ -131,10 +119,10 @@ def clustering_figure(view: View) -> Figure:
     Figure
     """
     options = view.options
-    clusters, title = clusters_of(view)
-    clusters = _largest(clusters)
-    names = sorted(set(clusters), key=lambda name: (name in ("none", OTHERS), len(name), name))
-    looks = category_styles(name for name in names if name not in ("none", OTHERS))
+    found, title = clusters_of(view)
+    clusters = largest_clusters(found, MOST_CLUSTERS)
+    names = sorted(set(clusters), key=lambda name: (not name.startswith("cluster"), len(name), name))
+    looks = category_styles(name for name in names if name.startswith("cluster"))
     with paper_style():
         figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
         left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))

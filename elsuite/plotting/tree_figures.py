@@ -140,9 +140,8 @@ def profile_figure(view: View) -> Figure:
     profiles = {"lowest route": view.profile([int(str(minimum)) for minimum in route])}
     if len(route) > 2 and view.network.has_edge(a, b):
         direct, steps = view.profile([a, b]), profiles["lowest route"].positions[-1]
-        if (
-            direct.positions[-1] == 1 and steps == len(route) - 1
-        ):  # lengths are not known: both end at one place
+        counted = direct.positions[-1] == 1 and steps == len(route) - 1
+        if counted:  # lengths are not known: both end at one place
             stretched = tuple(leg * [steps, 1] for leg in direct.legs)
             direct = replace(direct, positions=(0.0, steps), legs=stretched)
         profiles["direct path"] = direct

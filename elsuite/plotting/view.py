@@ -37,7 +37,7 @@ from elsuite.analysis import (
 from elsuite.analysis.energy_scale import ScaleName
 from elsuite.analysis.query import nearest
 from elsuite.analysis.statistics import UNNAMED_SET
-from elsuite.network import AnyGraph, minimax_matrix, path_heights, transition_network
+from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
 from elsuite.plotting.names import energy_name
@@ -74,17 +74,6 @@ class View:
 
     database: "LandscapeDatabase"
     options: FigureOptions
-
-    def __post_init__(self) -> None:
-        """Check the finder, of which figures without paths would say nothing.
-
-        Raises
-        ------
-        NotFoundError
-            If the database has no paths of that finder.
-        """
-        if self.options.finder is not None:
-            path_heights(self.database, self.surface, finder=self.options.finder)
 
     @cached_property
     def surface(self) -> str:
