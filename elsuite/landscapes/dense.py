@@ -251,7 +251,7 @@ class DenseEvaluator(Evaluator):
             Common to all points.
         """
         with torch.no_grad():
-            tensors = self._tensors(weights @ spanning, samples)
+            tensors = self._tensors_after_first(weights, spanning)
             few = self.layers[0].weights(spanning).flatten(0, 1)
             sums = torch.zeros(len(weights), dtype=torch.float64, device=weights.device)
             parts: list[Tensor] = []
@@ -275,6 +275,16 @@ class DenseEvaluator(Evaluator):
                 parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
             gradients = torch.cat([parts[0], *(combination.T @ part for part in parts[1:])], 1)
         return sums / samples.n_samples, gradients
+
+    def _tensors_after_first(self, weights: Tensor, spanning: Tensor) -> list[_Tensors]:
+        """Return the tensors of the points W S, but for the first layer's weights, which stay as they are in memory.
+
+        Writing them would cost as much as a twentieth of a step.
+        """
+        after = self.layers[0].weight.stop
+        points = weights.new_empty(len(weights), spanning.shape[1])
+        points[:, after:] = weights @ spanning[:, after:]
+        return [(layer.weights(points), layer.biases(points)) for layer in self.layers]
 
     def _batch_of_all(self, n_points: int, n_spanning: int) -> int:
         """Return the size of micro-batches for all points at once; whole vectors are an eighth quicker."""

@@ -1,6 +1,7 @@
 """The two losses that networks are trained with here, accurate where float32 would round them away."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import final
 
@@ -89,7 +90,7 @@ class CrossEntropy(KnownLoss):
         index = targets.unsqueeze(-2).expand(*outputs.shape[:-2], 1, -1)
         others = outputs.sub_(outputs.gather(-2, index)).scatter_(-2, index, -torch.inf)
         shift = others.amax(-2, keepdim=True).clamp_(min=0)
-        terms = others.sub_(shift).exp_()
+        terms = _exp_(others.sub_(shift))
         rest = terms.sum(-2, keepdim=True)
         surplus = torch.expm1(-shift).add_(rest)
         sums = torch.log1p(surplus).add_(shift).sum((-2, -1), dtype=torch.float64)
@@ -122,6 +123,16 @@ class MeanSquaredError(KnownLoss):
     def targets_last(self, targets: Tensor) -> Tensor:
         """Return the targets transposed."""
         return targets.transpose(-1, -2).contiguous()
+
+
+def _exp_(exponents: Tensor) -> Tensor:
+    """Return the exponentials, in place, with zero for those under about 4e-29 in float32.
+
+    Products of smaller ones would be subnormal numbers, with which processors calculate many times more slowly; and
+    an exponent of minus infinity takes three times as long as any other.
+    """
+    least = 0.75 * math.log(torch.finfo(exponents.dtype).tiny)
+    return functional.threshold_(exponents.clamp_(min=least).exp_(), 1.01 * math.exp(least), 0.0)
 
 
 def _mean_square(difference: Tensor) -> Tensor:
