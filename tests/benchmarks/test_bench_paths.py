@@ -34,6 +34,11 @@ N_PAIRS = int(os.environ.get("ELSUITE_BENCH_PAIRS", "4" if FULL else "1"))
 SETS = os.environ.get("ELSUITE_BENCH_SETS", "SGD,L-BFGS").split(",")
 WAYS = os.environ.get("ELSUITE_BENCH_WAYS", "abcdef")
 N_IMAGES = {"fcp": 5000, "lstm": 2000}
+MINIMIZERS = {
+    "fcp": {"SGD": SGD(epochs=60, learning_rate=0.1), "L-BFGS": LBFGSGSS(epochs=240)},
+    "lstm": {"SGD": SGD(epochs=100, learning_rate=0.5), "L-BFGS": LBFGSGSS(epochs=240)},
+}
+QUICK_MINIMIZERS = {"SGD": SGD(epochs=1, learning_rate=0.1), "L-BFGS": LBFGSGSS(epochs=4)}
 
 
 def plain_gradient(name, data):
@@ -77,13 +82,10 @@ def published_loops(gradient, start, end, *, n_steps=100, n_terms=10, n_points=5
     return Path(start, end, SineBasis(n_terms, 0.0), torch.stack([x.detach() for x in b]))
 
 
-def solutions(landscape, n, epochs):
+def solutions(landscape, n, minimizers):
     """Return end points of each set, trained until they fit the images."""
     sets = {}
-    for name, minimizer in (
-        ("SGD", SGD(epochs=epochs, learning_rate=0.1)),
-        ("L-BFGS", LBFGSGSS(epochs=4 * epochs)),
-    ):
+    for name, minimizer in minimizers.items():
         if name in SETS:
             runs = minimizer.minimize(landscape, landscape.initial_points(list(range(n))))
             found = [next(s for s in run.solutions if s.stopping == "train") for run in runs]
@@ -122,13 +124,13 @@ def searches(landscape, gradient, quick):
     return {way: search for way, search in ways.items() if way[1] in WAYS}
 
 
-def table(name, data, *, n_pairs, epochs, quick):
+def table(name, data, *, n_pairs, minimizers, quick):
     """Print seconds and heights of every way on every pair; return CPU seconds and heights."""
     landscape = network_landscape(name, data, device="cpu")
     gradient = plain_gradient(name, data)
     print(f"\n{name}, {landscape.n_samples} images ({data.name}); {torch.get_num_threads()} thread(s)")
     results = {}
-    for kind, ends in solutions(landscape, 2 * n_pairs, epochs).items():
+    for kind, ends in solutions(landscape, 2 * n_pairs, minimizers).items():
         energies = landscape.energy(torch.stack(ends))
         print(f"{kind}: energies {float(energies.min()):.1e} to {float(energies.max()):.1e}", flush=True)
         for way, search in searches(landscape, gradient, quick).items():
@@ -160,17 +162,17 @@ def load_images(name, n_images):
 @pytest.mark.parametrize("name", ["fcp", "lstm"])
 def test_path_finders(benchmark, name):
     if not benchmark.enabled:
+        digits = load_data("digits", n_train=50)
         benchmark.pedantic(
-            lambda: table(name, load_data("digits", n_train=50), n_pairs=1, epochs=1, quick={"n_steps": 2})
+            lambda: table(name, digits, n_pairs=1, minimizers=QUICK_MINIMIZERS, quick={"n_steps": 2})
         )
         return
     if name == "lstm" and not FULL:
         benchmark.pedantic(lambda: None)
         pytest.skip("lstm only with ELSUITE_BENCH_FULL=1: the published procedure takes 10 minutes a pair")
     data = images(name)
-    epochs = 60 if FULL else 30
     results = benchmark.pedantic(
-        lambda: table(name, data, n_pairs=N_PAIRS, epochs=epochs, quick={}), rounds=1
+        lambda: table(name, data, n_pairs=N_PAIRS, minimizers=MINIMIZERS[name], quick={}), rounds=1
     )
     if not set("abc") <= set(WAYS):
         return
