@@ -75,8 +75,9 @@ def kernel_pca(
         Which points; needed with a callable, all rows of an array by default.
     kernel : {"rbf", "linear", "polynomial", "sigmoid"}
     gamma : float, optional
+        Above 0.
     degree : int
-        d of "polynomial".
+        d of "polynomial", at least 1.
     coef0 : float
         The constant of "polynomial" and "sigmoid".
     n_components : int
@@ -105,6 +106,12 @@ def kernel_pca(
         raise ValueError("a map needs at least one minimum")
     if n_components < 1:
         raise ValueError(f"n_components is at least 1, not {n_components}")
+    if gamma is not None and not 0 < gamma < np.inf:
+        raise ValueError(f"gamma is a number above 0, not {gamma}")
+    if degree < 1:
+        raise ValueError(f"degree is at least 1, not {degree}")
+    if not np.isfinite(coef0):
+        raise ValueError(f"coef0 is a finite number, not {coef0}")
     if not read(chosen[:1]).shape[1]:
         raise ValueError("a map needs coordinates, and these minima have none")
     gram = gram_matrix(read, chosen, block_bytes=block_bytes)

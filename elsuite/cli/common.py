@@ -24,6 +24,9 @@ __all__ = [
     "surface_option",
 ]
 
+LONGEST_RULE = 40
+"""Characters of the line under a column's name, so that one long text does not fill the screen with dashes."""
+
 store_argument = click.argument("store", type=click.Path())
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
@@ -109,7 +112,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     align: list[Callable[[str, int], str]] = [str.rjust if right else str.ljust for right in numeric]
     if title:
         click.echo(title)
-    for row in [list(header), ["-" * width for width in widths], *cells]:
+    for row in [list(header), ["-" * min(width, LONGEST_RULE) for width in widths], *cells]:
         click.echo(
             "  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip()
         )

@@ -79,8 +79,8 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
 
 
 def _in_full(value: Any) -> Any:
-    """Return an energy with the digits that a transition state is known to."""
-    return f"{value:.10g}" if isinstance(value, float) else value
+    """Return an energy with the digits that a transition state is known to; zero is written as such."""
+    return f"{round(value, 14) + 0.0:.10g}" if isinstance(value, float) else value
 
 
 def _map(

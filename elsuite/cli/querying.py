@@ -70,6 +70,7 @@ def matrix(store: str, out: str, surface: str | None, finder: str | None) -> Non
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         values = minimax_matrix(transition_network(database, surface=surface, finder=finder))
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, values)
     else:

@@ -15,6 +15,7 @@ from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 
 __all__ = [
+    "Density",
     "Descended",
     "Descent",
     "Objective",
@@ -24,6 +25,8 @@ __all__ = [
     "path_gradient",
     "stratified",
 ]
+
+Density = Literal["uniform", "arcsine"]
 
 BYTES_AT_ONCE = 2**28
 """Points of a path and their gradients are made in chunks of this size."""
@@ -130,6 +133,8 @@ class Descent:
     by_length : bool
         Random points in equal parts of the path's current length in place of equal parts of t, so that a path
         gains nothing by rushing over a ridge.
+    density : {"uniform", "arcsine"}
+        Of random points in t (`stratified`).
     """
 
     objective: Objective
@@ -142,6 +147,7 @@ class Descent:
     points_per_step: int | None = None
     images_per_step: int | None = None
     by_length: bool = False
+    density: Density = "uniform"
 
 
 @dataclass(frozen=True)
@@ -199,10 +205,17 @@ def path_gradient(path: Path, landscape: Landscape, t: Tensor, objective: Object
     return _gradient(landscape, _weights(path, t), spanning, (objective, _chord(path)))
 
 
-def stratified(n_points: int, n_steps: int, generator: torch.Generator) -> Tensor:
-    """Return ascending random t, shape (n_steps, n_points), uniform in each of `n_points` equal parts."""
+def stratified(
+    n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform"
+) -> Tensor:
+    r"""Return ascending random t, shape (n_steps, n_points), one in each of `n_points` equally probable parts.
+
+    The arcsine density, :math:`1 / (\pi \sqrt{t (1 - t)})`, has most points near the ends: the solutions lie in
+    narrow valleys, so that a path's last ridges are there, and uniform points seldom meet them.
+    """
     jitter = torch.rand(n_steps, n_points, generator=generator, dtype=torch.float64)
-    return (torch.arange(n_points, dtype=torch.float64) + jitter) / n_points
+    shares = (torch.arange(n_points, dtype=torch.float64) + jitter) / n_points
+    return shares if density == "uniform" else (0.5 * math.pi * shares).sin().square()
 
 
 def _chord(path: Path) -> float:
@@ -272,7 +285,7 @@ def _sampler(path: Path, descent: Descent, generator: torch.Generator) -> Callab
     if n_points is None:
         grid = _weights(path, torch.linspace(0, 1, descent.n_points, dtype=torch.float64))
         return lambda spanning: grid
-    parts = stratified(n_points, n_steps, generator)
+    parts = stratified(n_points, n_steps, generator, descent.density)
     if descent.by_length:
         fine = torch.linspace(0, 1, LENGTH_STEPS + 1, dtype=torch.float64, device=path.start.device)
         steps = torch.diff(_weights(path, fine).double(), dim=0)

@@ -150,6 +150,7 @@ def _play(
             objective=SoftMaximum(sharpness, STIFFNESS),
             points_per_step=plan.n_points,
             by_length=True,
+            density="uniform",
         )
         descents.append(descend(path, landscape, sharp, generator))
         path = descents[-1].path

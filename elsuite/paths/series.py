@@ -12,7 +12,7 @@ from torch import Tensor
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
-from elsuite.paths.engine import Descent, PowerSum, descend
+from elsuite.paths.engine import Density, Descent, PowerSum, descend
 from elsuite.paths.rounds import Plan, converge
 from elsuite.paths.search import Ledger, conclude, straight_path
 
@@ -43,6 +43,8 @@ class SeriesPathFinder(PathFinder):
         Points of the profile; of every step as well, at fixed equally spaced t, where `points_per_step` is None.
     points_per_step, images_per_step : int, optional
         None: the fixed points; the whole data set.
+    density : {"arcsine", "uniform"}
+        Of random points over data: most near the ends, or all parts of [0, 1] alike.
     power, smoothness : float
         q and lambda of the objective over data, and of any without rounds (`PowerSum`).
     learning_rate : float
@@ -67,6 +69,7 @@ class SeriesPathFinder(PathFinder):
     n_points: int = 51
     points_per_step: int | None = 4
     images_per_step: int | None = 64
+    density: Density = "arcsine"
     power: float = 1.0
     smoothness: float = 0.0
     learning_rate: float = 0.06
@@ -142,6 +145,7 @@ class SeriesPathFinder(PathFinder):
             n_points=self.n_points,
             points_per_step=self.points_per_step,
             images_per_step=self.images_per_step,
+            density=self.density,
         )
 
     def steps_on(self, landscape: Landscape) -> int:
@@ -174,4 +178,5 @@ _LEAST: dict[str, float] = {
 _CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("constant", "cosine"),
     "optimizer": ("adam", "momentum"),
+    "density": ("uniform", "arcsine"),
 }

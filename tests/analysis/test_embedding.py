@@ -103,6 +103,10 @@ def test_many_points_take_the_iterative_solver(monkeypatch):
         ((lambda ids: ids,), {}, "ids are needed"),
         ((np.zeros((2, 3)),), {"kernel": "cosine"}, "no kernel 'cosine'"),
         ((np.zeros((2, 3)),), {"n_components": 0}, "at least 1"),
+        ((np.zeros((2, 3)),), {"gamma": 0.0}, "gamma is a number above 0, not 0.0"),
+        ((np.zeros((2, 3)),), {"gamma": np.nan}, "gamma is a number above 0"),
+        ((np.zeros((2, 3)),), {"degree": 0}, "degree is at least 1"),
+        ((np.zeros((2, 3)),), {"coef0": np.inf}, "coef0 is a finite number"),
         ((np.full((2, 3), np.nan),), {}, "not finite"),
     ],
 )

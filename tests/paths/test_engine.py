@@ -1,5 +1,7 @@
 """The engine's gradient against autograd, finite differences and the loops of METHODS, section 3."""
 
+import math
+
 import cases
 import pytest
 import torch
@@ -109,6 +111,17 @@ def test_random_points_are_one_in_each_part():
     t = stratified(8, 50, torch.Generator().manual_seed(0))
     assert torch.equal((t * 8).floor(), torch.arange(8.0).expand(50, 8).double())
     assert (torch.diff(t, dim=1) > 0).all()
+
+
+@pytest.mark.parametrize("n_points", [1, 4])
+def test_the_arcsine_density_has_its_share_of_points_up_to_every_t(n_points):
+    t = stratified(n_points, 4000 // n_points, torch.Generator().manual_seed(0), "arcsine")
+    assert ((t > 0) & (t < 1)).all()
+    assert (torch.diff(t, dim=1) > 0).all()
+    shares = 2 / math.pi * t.sqrt().asin()
+    assert torch.equal((shares * n_points).floor(), torch.arange(float(n_points)).expand(len(t), -1).double())
+    ranks = torch.linspace(0, 1, t.numel(), dtype=torch.float64)
+    assert float((shares.flatten().sort().values - ranks).abs().max()) < 0.03
 
 
 @pytest.mark.parametrize("by_length", [False, True])

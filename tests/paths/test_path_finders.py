@@ -126,7 +126,7 @@ def test_settings_out_of_range_are_refused(name, setting):
         PATH_FINDERS[name](**setting)
 
 
-@pytest.mark.parametrize("setting", [{"optimizer": "sgd"}, {"schedule": "linear"}])
+@pytest.mark.parametrize("setting", [{"optimizer": "sgd"}, {"schedule": "linear"}, {"density": "normal"}])
 def test_unknown_choices_are_refused(setting):
     with pytest.raises(ValueError, match="allowed: "):
         PATH_FINDERS["fourier"](**setting)
