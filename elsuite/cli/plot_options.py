@@ -28,7 +28,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The words that each option of words takes."""
 _MOST_LEVELS = 10_000
-_INCHES = click.FloatRange(1, 100)
+_INCHES = click.FloatRange(1.5, 100)
 
 
 def _levels(_ctx: click.Context, _param: click.Parameter, text: str | None) -> int | tuple[float, ...] | None:

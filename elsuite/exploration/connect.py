@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.batch import Batch, add_batch
 from elsuite.exploration.keys import content_key, work_seed
-from elsuite.exploration.settings import all_settings
+from elsuite.exploration.settings import key_settings
 from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Outcome
@@ -72,7 +72,7 @@ def search_tasks(
     """Return the searches between `pairs` of ids that the database does not hold yet."""
     minimum_keys = database.minima["key"].values.tolist()
     known = set(database.paths["key"].values.tolist())
-    settings = [finder.name, all_settings(finder), *([align] if align else [])]
+    settings = [finder.name, key_settings(finder), *([align] if align else [])]
     tasks = []
     for source, target in pairs:
         a, b = int(source), int(target)

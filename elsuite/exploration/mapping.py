@@ -26,8 +26,8 @@ from elsuite.exploration.mapping_work import (
     random_points,
     settle,
 )
-from elsuite.exploration.settings import all_settings
-from elsuite.landscapes.base import Landscape
+from elsuite.exploration.settings import all_settings, key_settings
+from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.isomers import fingerprints
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
@@ -108,7 +108,7 @@ def map_landscape(
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
     region = mapped_region(landscape, bounds, limits or Limits(max_steps=200))
     database = _open(landscape, plan, store)
-    mapping = _Mapping(landscape, plan, region, finder or FourierPathFinder(), database)
+    mapping = _Mapping(landscape, plan, region, finder or _default_finder(landscape), database)
     try:
         mapping.run(seconds, progress)
     except BaseException:
@@ -174,7 +174,7 @@ class _Mapping:
                 "random points": [],
                 "modes": [self.plan.n_modes],
                 "directions": [self.plan.n_directions],
-                "paths": [self.finder.name, all_settings(self.finder)],
+                "paths": [self.finder.name, key_settings(self.finder)],
             }[task.stage]
             place = [task.stage, task.number, task.round, task.other]
             self.keys[task] = content_key("map", self.identity, place, settings)
@@ -301,6 +301,13 @@ def _in_words(description: Any) -> str:
         return "a network"
     settings = ", ".join(f"{name} {value}" for name, value in description.get("settings", {}).items())
     return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
+
+
+def _default_finder(landscape: Landscape) -> PathFinder:
+    # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
+    return (
+        FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
+    )
 
 
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:

@@ -22,7 +22,7 @@ from elsuite.exploration.build import (
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.sample import Progress, blocks_of, sample_into, starts_of
-from elsuite.exploration.settings import all_settings
+from elsuite.exploration.settings import ADDED, all_settings
 from elsuite.exploration.spanning import connect_spanning
 from elsuite.exploration.study import PathsSection, Study, StudyError
 from elsuite.exploration.workers import Recipe, Workers, threads_each
@@ -259,6 +259,8 @@ def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str
         "landscape": database.attributes.get("landscape"),
         **(database.attributes.get("settings") or {}),
     }
+    # Stores of earlier versions do not name what was the only way then.
+    stored["finders"] = {label: ADDED | settings for label, settings in (stored.get("finders") or {}).items()}
     wanted = {"landscape": attributes["landscape"], **attributes["settings"]}
     for key, old, new in _differences(stored, wanted):
         raise StudyError(

@@ -9,8 +9,12 @@ from typing import Any
 
 import pydantic
 
-__all__ = ["SettingsError", "all_settings", "frozen", "settings_model"]
+__all__ = ["SettingsError", "all_settings", "frozen", "key_settings", "settings_model"]
 
+ADDED = {"density": "uniform"}
+"""Settings that stores of earlier versions do not know, with the value that says what was done then."""
+
+_NONE = object()
 _MODEL = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
@@ -38,6 +42,15 @@ def all_settings(algorithm: object) -> dict[str, Any]:
     if not dataclasses.is_dataclass(algorithm):
         return {}
     return {f.name: _plain(getattr(algorithm, f.name)) for f in dataclasses.fields(algorithm) if f.init}
+
+
+def key_settings(algorithm: object) -> dict[str, Any]:
+    """Return the settings that make the key of a piece of work, and with it the seed.
+
+    A setting that was added later is left out where it says what was done before: stores stay as they are, and a
+    study gives the same numbers.
+    """
+    return {name: value for name, value in all_settings(algorithm).items() if ADDED.get(name, _NONE) != value}
 
 
 def frozen(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class FourierPathFinder(SeriesPathFinder):
             "n_points": 50,
             "points_per_step": None,
             "images_per_step": None,
+            "density": "uniform",
             "smoothness": 1e-4,
             "learning_rate": 1e-3,
             "relative_step": False,

@@ -20,6 +20,7 @@ from elsuite.plotting.style import (
     SetStyle,
     category_styles,
     figure_of,
+    legend_columns,
     legend_handles,
     new_axes,
     set_styles,
@@ -264,10 +265,9 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     ]
     if not handles:
         return
-    longest = max(len(str(handle.get_label())) for handle in handles)
-    columns = max(1, int(figure_of(ax).get_figwidth() / (0.45 + 0.062 * longest)))
+    columns = legend_columns((handle.get_label() for handle in handles), figure_of(ax).get_figwidth())
     ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(columns, len(handles)),
+        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns,
         borderaxespad=0.2,
     )  # fmt: skip
 

@@ -9,7 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import gaussian_kde
 
 from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles, shown
+from elsuite.plotting.style import (
+    INK,
+    NEUTRAL,
+    SetStyle,
+    figure_of,
+    legend_columns,
+    new_axes,
+    set_styles,
+    shown,
+)
 
 __all__ = ["plot_heights"]
 
@@ -154,7 +163,8 @@ def _draw_histograms(
             linewidth=1.2, label=f"{shown(name)} (n = {len(given)})",
         )  # fmt: skip
     ax.set_ylabel("number of paths")
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    columns = legend_columns(ax.get_legend_handles_labels()[1], figure_of(ax).get_figwidth())
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
 
 
 def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Maps of a database's minima: kernel components, principal components, scaled barriers; clusters on a map."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
@@ -10,10 +11,12 @@ from elsuite.plotting.coloring import clusters_of, coloring
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.style import (
     DOUBLE_COLUMN,
+    INK,
     SINGLE_COLUMN,
     UNGROUPED,
     SetStyle,
     category_styles,
+    legend_columns,
     legend_handles,
     paper_style,
 )
@@ -96,15 +99,18 @@ def _map_figure(
             highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
             legend=False,
         )
-        _legend_above(figure, styles, view)
+        # Where numbers are the colors, sets differ by their markers only.
+        neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
+        _legend_above(figure, styles if colors.numbers is None else neutral, view)
     return figure
 
 
 def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) -> None:
     shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
     if len(shown) > 1:
-        columns = min(len(shown), 2 if figure.get_figwidth() < 4 else 6)
-        figure.legend(handles=legend_handles(shown), loc="outside upper center", ncols=columns)
+        handles = legend_handles(shown)
+        columns = legend_columns((handle.get_label() for handle in handles), figure.get_figwidth())
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
 def clustering_figure(view: View) -> Figure:

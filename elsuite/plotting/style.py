@@ -1,5 +1,6 @@
 """What all pictures share: size, fonts, and one color and marker for each set of minima."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = [
     "SINGLE_COLUMN",
     "SetStyle",
     "category_styles",
+    "legend_columns",
     "legend_handles",
     "new_axes",
     "new_figure",
@@ -239,6 +241,26 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
         )
         for name, style in styles.items()
     ]  # fmt: skip
+
+
+def legend_columns(labels: Iterable[object], width: float) -> int:
+    """Return how many columns of a legend with such labels fit into `width` inches, at least one.
+
+    Parameters
+    ----------
+    labels : iterable
+        Their texts.
+    width : float
+
+    Returns
+    -------
+    int
+    """
+    texts = [str(label) for label in labels]
+    fitting = max(1, int(width / (0.35 + 0.05 * max(map(len, texts), default=0))))
+    rows = max(1, math.ceil(len(texts) / fitting))
+    # As few columns as make these rows, so that none is left nearly empty.
+    return max(1, math.ceil(len(texts) / rows))
 
 
 def scatter_sets(

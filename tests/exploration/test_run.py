@@ -245,3 +245,29 @@ def test_another_study_is_refused_and_a_longer_one_goes_on(tmp_path):
             run(tmp_path, small.replace(old, new))
     store = run(tmp_path, small.replace("starts = 3\nepochs = 4", "starts = 4\nepochs = 4"))
     assert tables(store)["info"]["sets"]["sgd/train"] == 4
+
+
+def test_a_store_that_does_not_know_a_later_setting_did_what_was_done_then(tmp_path):
+    small = (
+        TEXT.split("[[paths]]")[0]
+        + """
+[[paths]]
+setting = "converged"
+density = "uniform"
+max_rounds = 1
+n_steps = 3
+pairs = "random"
+sets = ["sgd/train"]
+n_pairs = 1
+"""
+    )
+    store = run(tmp_path, small)
+    with open_database(store, mode="a") as database:
+        settings = database.attributes["settings"]
+        assert settings["finders"]["fourier"].pop("density") == "uniform"
+        database.add(attributes={"settings": settings})
+        keys = database.paths["key"].values.tolist()
+    with pytest.raises(StudyError, match="density is 'uniform' there and 'arcsine' here"):
+        run(tmp_path, small.replace('density = "uniform"\n', ""))
+    with open_database(run(tmp_path, small)) as database:
+        assert database.paths["key"].values.tolist() == keys

@@ -2,8 +2,10 @@
 
 import pytest
 
-from elsuite.exploration.settings import all_settings, settings_model
+from elsuite.exploration.settings import all_settings, key_settings, settings_model
 from elsuite.exploration.study import StudyError, load_study, parse_study, shipped_study
+from elsuite.minimizers import LBFGSGSS
+from elsuite.paths import FourierPathFinder
 
 pytestmark = pytest.mark.making
 
@@ -119,3 +121,15 @@ def test_settings_of_every_algorithm_can_be_read_and_written():
         settings = all_settings(algorithm())
         assert json.loads(json.dumps(settings)) == settings
         assert set(settings) == set(settings_model(algorithm).model_fields)
+
+
+def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting():
+    known = key_settings(FourierPathFinder(density="uniform"))
+    assert set(all_settings(FourierPathFinder())) - set(known) == {"density"}
+    assert key_settings(FourierPathFinder.published()) == {
+        name: value
+        for name, value in all_settings(FourierPathFinder.published()).items()
+        if name != "density"
+    }
+    assert key_settings(FourierPathFinder()) == all_settings(FourierPathFinder())
+    assert key_settings(LBFGSGSS()) == all_settings(LBFGSGSS())

@@ -11,6 +11,7 @@ from elsuite.plotting.style import (
     CATEGORY_COLORS,
     category_styles,
     figure_of,
+    legend_columns,
     legend_handles,
     new_axes,
     new_figure,
@@ -99,3 +100,19 @@ def test_axes_without_a_figure_are_refused():
     ax.remove()
     with pytest.raises(ValueError, match="no figure"):
         figure_of(ax)
+
+
+@pytest.mark.parametrize(
+    ("labels", "width", "columns"),
+    [
+        ([], 3.4, 1),
+        (["sgd"], 7.0, 1),
+        (ARTICLE, 1.5, 1),
+        (ARTICLE, 3.4, 2),  # three would fit, and leave one to the second row
+        (ARTICLE, 7.0, 4),
+        (["x" * 80, "y"], 3.4, 1),
+        (ARTICLE * 3, 7.0, 6),
+    ],
+)
+def test_columns_of_a_legend_fit_and_are_filled(labels, width, columns):
+    assert legend_columns(labels, width) == columns
