@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import numpy as np
 
 from elsuite.cli.common import choose_surface, example, store_argument
 from elsuite.cli.plot_options import KINDS, GroupedCommand, with_plot_options
@@ -33,6 +34,12 @@ def plot(kind: str, store: str, out: str, surface: str | None, **options: Any) -
     with open_database(store) as database:
         chosen = FigureOptions(surface=choose_surface(database, surface), **given)
         save_figure(FIGURES[kind](database, chosen), out)
+        unknown = int(np.isnan(database.minima["energy"].sel(surface=chosen.surface).values).sum())
+    if unknown:
+        click.echo(
+            f"not drawn: {unknown} of the minima, without an energy on the surface {chosen.surface!r}",
+            err=True,
+        )
     click.echo(out)
 
 

@@ -5,6 +5,7 @@ import sys
 from typing import get_args
 
 import click
+import numpy as np
 import pytest
 from example_databases import SETS, example_database
 from matplotlib.collections import LineCollection
@@ -14,6 +15,7 @@ from elsuite.analysis.tree_layout import Style
 from elsuite.cli import main
 from elsuite.cli.drawing import plot
 from elsuite.cli.plot_options import CHOICES, KINDS
+from elsuite.database import LandscapeDatabase
 from elsuite.plotting import FIGURES, FigureOptions
 
 
@@ -181,3 +183,22 @@ def test_a_wrong_value_is_one_clear_line(drawn, kind, options, words):
     assert len(err.splitlines()) == 1, err
     for word in words:
         assert word in err
+
+
+def test_minima_without_an_energy_are_left_out_and_counted(tmp_path, monkeypatch, capsys):
+    store = tmp_path / "some.elsuite"
+    energies = np.array([[0.1, 0.2], [0.3, np.nan], [0.2, 0.4], [0.4, 0.6]])
+    with LandscapeDatabase.create(store, n_parameters=2, surfaces=["train", "test"]) as database:
+        database.add(minima={"coordinates": np.eye(4, 2), "energy": energies})
+    for surface, note in [
+        ("train", ""),
+        ("test", "not drawn: 1 of the minima, without an energy on the surface 'test'\n"),
+    ]:
+        out = str(tmp_path / "map.svg")
+        monkeypatch.setattr(
+            sys, "argv", ["elsuite", "plot", "pca", str(store), "--surface", surface, "--out", out]
+        )
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code in {0, None}
+        assert capsys.readouterr().err == note
