@@ -19,10 +19,10 @@ from elsuite.plotting.style import (
     NEUTRAL,
     SetStyle,
     category_styles,
-    figure_of,
     legend_columns,
     legend_handles,
     new_axes,
+    panel_width,
     set_styles,
     shown,
 )
@@ -265,7 +265,7 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     ]
     if not handles:
         return
-    columns = legend_columns((handle.get_label() for handle in handles), figure_of(ax).get_figwidth())
+    columns = legend_columns((handle.get_label() for handle in handles), panel_width(ax))
     ax.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns,
         borderaxespad=0.2,

@@ -13,9 +13,9 @@ from elsuite.plotting.style import (
     INK,
     NEUTRAL,
     SetStyle,
-    figure_of,
     legend_columns,
     new_axes,
+    panel_width,
     set_styles,
     shown,
 )
@@ -163,7 +163,7 @@ def _draw_histograms(
             linewidth=1.2, label=f"{shown(name)} (n = {len(given)})",
         )  # fmt: skip
     ax.set_ylabel("number of paths")
-    columns = legend_columns(ax.get_legend_handles_labels()[1], figure_of(ax).get_figwidth())
+    columns = legend_columns(ax.get_legend_handles_labels()[1], panel_width(ax))
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
 
 

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from elsuite.network import AnyGraph, spanning_forest
 from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
-from elsuite.plotting.style import INK, SetStyle, legend_handles, new_axes, scatter_sets, set_styles
+from elsuite.plotting.style import (
+    INK,
+    SetStyle,
+    legend_columns,
+    legend_handles,
+    new_axes,
+    panel_width,
+    scatter_sets,
+    set_styles,
+)
 
 __all__ = ["plot_network"]
 
@@ -88,7 +97,9 @@ def plot_network(
         ax.set_ylabel(axis_labels[1])
     if legend and len(set(sets) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(sets)}
-        ax.legend(handles=legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+        handles = legend_handles(shown)
+        columns = legend_columns((handle.get_label() for handle in handles), panel_width(ax))
+        ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
     return ax
 
 

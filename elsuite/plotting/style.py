@@ -23,6 +23,7 @@ __all__ = [
     "legend_handles",
     "new_axes",
     "new_figure",
+    "panel_width",
     "paper_style",
     "set_styles",
     "shown",
@@ -243,6 +244,21 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
     ]  # fmt: skip
 
 
+def panel_width(ax: Axes) -> float:
+    """Return about how many inches the axes are wide: their share of the figure without the margins.
+
+    Parameters
+    ----------
+    ax : Axes
+
+    Returns
+    -------
+    float
+    """
+    place = ax.get_subplotspec()
+    return 0.85 * figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
+
+
 def legend_columns(labels: Iterable[object], width: float) -> int:
     """Return how many columns of a legend with such labels fit into `width` inches, at least one.
 
@@ -257,7 +273,7 @@ def legend_columns(labels: Iterable[object], width: float) -> int:
     int
     """
     texts = [str(label) for label in labels]
-    fitting = max(1, int(width / (0.35 + 0.05 * max(map(len, texts), default=0))))
+    fitting = max(1, int(width / (0.3 + 0.04 * max(map(len, texts), default=0))))
     rows = max(1, math.ceil(len(texts) / fitting))
     # As few columns as make these rows, so that none is left nearly empty.
     return max(1, math.ceil(len(texts) / rows))
