@@ -132,7 +132,7 @@ def _exp_(exponents: Tensor) -> Tensor:
     an exponent of minus infinity takes three times as long as any other.
     """
     least = 0.75 * math.log(torch.finfo(exponents.dtype).tiny)
-    return functional.threshold_(exponents.clamp_(min=least).exp_(), 1.01 * math.exp(least), 0.0)
+    return torch.threshold_(exponents.clamp_(min=least).exp_(), 1.01 * math.exp(least), 0.0)
 
 
 def _mean_square(difference: Tensor) -> Tensor:
