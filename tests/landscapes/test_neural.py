@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 
 import cases
 import numpy as np
@@ -16,6 +17,7 @@ from torch.nn import functional
 from elsuite.landscapes import ARCHITECTURES, DataSet, NeuralLandscape, load_data, network_landscape
 from elsuite.landscapes.dense import DenseEvaluator
 from elsuite.landscapes.evaluation import LoopEvaluator
+from elsuite.landscapes.losses import CrossEntropy
 from elsuite.landscapes.recurrent import UnrolledLSTM
 
 pytestmark = pytest.mark.making
@@ -183,6 +185,22 @@ def test_cross_entropy_of_well_fitted_samples_keeps_its_digits(name, dtype):
         assert landscape.energy(point[None]).item() == pytest.approx(energy.item(), rel=tolerance)
         if expected > 1e-30:
             assert gradient.double().norm() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_of_well_fitted_samples_hold_no_subnormal_numbers(dtype):
+    tiny = torch.finfo(dtype).tiny
+    logits = torch.linspace(0, 1.5 * math.log(tiny), 400, dtype=dtype).expand(3, -1).clone()
+    logits[0] = 0
+    sums, gradient = CrossEntropy().sums_and_gradient(
+        logits.clone(), torch.zeros(400, dtype=torch.int64), weight=1e-4, keep=True
+    )
+    expected = 1e-4 * torch.softmax(logits.double(), 0)
+    counting = logits[1] > 0.74 * math.log(tiny)
+    assert torch.allclose(gradient[1:, counting].double(), expected[1:, counting], rtol=1e-4, atol=0)
+    assert not gradient[1:, logits[1] < 0.76 * math.log(tiny)].any()
+    assert not ((gradient != 0) & (gradient.abs() < tiny)).any()
+    assert sums.item() == pytest.approx(torch.log1p(2 * logits[1].double().exp()).sum().item(), rel=1e-5)
 
 
 def test_cross_entropy_of_huge_logits_is_finite_and_not_a_number_stays_one():
