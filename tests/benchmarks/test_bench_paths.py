@@ -1,9 +1,10 @@
 """Path finders against the published procedure, in one run: seconds, point gradients, heights above the higher end.
 
 (a) is the published procedure as one would write it with torch alone, in loops over points and terms; (b) to (f) are
-finders of the suite. One pair of each set on 1,000 MNIST images; with ``ELSUITE_BENCH_FULL=1`` 4 pairs of each on 5,000
-(fcp) and 2,000 (lstm). ``ELSUITE_BENCH_PAIRS``, ``_IMAGES``, ``_SETS`` and ``_WAYS`` set single values. Solutions are made
-here, by SGD and L-BFGS-GSS. Without `--benchmark-enable` a few steps on digits show that everything runs.
+finders of the suite. Four pairs of each set of fcp on 5,000 MNIST images, 25 minutes; with ``ELSUITE_BENCH_FULL=1`` one
+pair of each set of lstm on 2,000 as well, 80 minutes. ``ELSUITE_BENCH_PAIRS``, ``_IMAGES``, ``_SETS`` and ``_WAYS`` set
+single values: one pair on 1,000 images takes 2 minutes. Solutions are made here, by SGD and L-BFGS-GSS. Without
+`--benchmark-enable` a few steps on digits show that everything runs.
 """
 
 import math
@@ -30,9 +31,9 @@ from elsuite.paths import (
 pytestmark = pytest.mark.making
 
 FULL = os.environ.get("ELSUITE_BENCH_FULL") == "1"
-N_PAIRS = int(os.environ.get("ELSUITE_BENCH_PAIRS", "4" if FULL else "1"))
 SETS = os.environ.get("ELSUITE_BENCH_SETS", "SGD,L-BFGS").split(",")
 WAYS = os.environ.get("ELSUITE_BENCH_WAYS", "abcdef")
+N_PAIRS = {"fcp": 4, "lstm": 1}
 N_IMAGES = {"fcp": 5000, "lstm": 2000}
 MINIMIZERS = {
     "fcp": {"SGD": SGD(epochs=60, learning_rate=0.1), "L-BFGS": LBFGSGSS(epochs=240)},
@@ -149,7 +150,7 @@ def table(name, data, *, n_pairs, minimizers, quick):
 
 
 def images(name):
-    return load_images("mnist", int(os.environ.get("ELSUITE_BENCH_IMAGES", N_IMAGES[name] if FULL else 1000)))
+    return load_images("mnist", int(os.environ.get("ELSUITE_BENCH_IMAGES", N_IMAGES[name])))
 
 
 def load_images(name, n_images):
@@ -169,10 +170,11 @@ def test_path_finders(benchmark, name):
         return
     if name == "lstm" and not FULL:
         benchmark.pedantic(lambda: None)
-        pytest.skip("lstm only with ELSUITE_BENCH_FULL=1: the published procedure takes 10 minutes a pair")
+        pytest.skip("lstm only with ELSUITE_BENCH_FULL=1: the published procedure takes 15 minutes a pair")
     data = images(name)
+    n_pairs = int(os.environ.get("ELSUITE_BENCH_PAIRS", N_PAIRS[name]))
     results = benchmark.pedantic(
-        lambda: table(name, data, n_pairs=N_PAIRS, minimizers=MINIMIZERS[name], quick={}), rounds=1
+        lambda: table(name, data, n_pairs=n_pairs, minimizers=MINIMIZERS[name], quick={}), rounds=1
     )
     if not set("abc") <= set(WAYS):
         return
