@@ -3,8 +3,8 @@
 (a) is the published procedure as one would write it with torch alone, in loops over points and terms; (b) to (f) are
 finders of the suite. Four pairs of each set of fcp on 5,000 MNIST images, 25 minutes; with ``ELSUITE_BENCH_FULL=1`` one
 pair of each set of lstm on 2,000 as well, 80 minutes. ``ELSUITE_BENCH_PAIRS``, ``_IMAGES``, ``_SETS`` and ``_WAYS`` set
-single values: one pair on 1,000 images takes 2 minutes. Solutions are made here, by SGD and L-BFGS-GSS. Without
-`--benchmark-enable` a few steps on digits show that everything runs.
+single values. Solutions are made here, by SGD and L-BFGS-GSS. Without `--benchmark-enable` a few steps on digits show
+that everything runs.
 """
 
 import math
