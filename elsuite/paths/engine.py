@@ -127,7 +127,8 @@ class Descent:
     n_points : int
         Points of the fixed grid from 0 to 1.
     points_per_step : int, optional
-        Random points of a step, one in each of as many equal parts of [0, 1], in place of the grid.
+        Random points of a step, one in each of as many equally probable parts of [0, 1], in place of
+        the grid.
     images_per_step : int, optional
         Random samples at each of a step's points, on landscapes over data; all by default.
     by_length : bool

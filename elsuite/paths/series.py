@@ -32,10 +32,11 @@ PUBLISHED_STEPS, PUBLISHED_STEPS_ON_SURFACES = 100, 300
 class SeriesPathFinder(PathFinder):
     """Lowers a path's coefficients by stochastic steps, in rounds until the height stops falling.
 
-    Over data, a step looks at `points_per_step` random points of the path, one in each of as many equal parts, and
-    at each with `images_per_step` random samples of its own, and lowers the sum of the energies. On other surfaces a
-    step looks at `n_points` points and lowers a soft maximum. After each round the path is measured on the full
-    surface, between the points too (`measure`); the next one has twice the steps at half the learning rate.
+    Over data, a step looks at `points_per_step` random points of the path, most of them near the ends, one in each of
+    as many equally probable parts, and at each with `images_per_step` random samples of its own, and lowers the sum
+    of the energies. On other surfaces a step looks at `n_points` points and lowers a soft maximum. After each round
+    the path is measured on the full surface, between the points too (`measure`); the next one has twice the steps at
+    half the learning rate.
 
     Attributes
     ----------
