@@ -45,7 +45,7 @@ class Plan:
     basis : callable
         The basis of a round by its number from 0, which begins with that of the round before; None: the whole.
     tolerance : float
-        A round after the first that lowers the excess by no more than this share of it is the last.
+        A round after the first that changes the excess by no more than this share of it is the last.
     negligible : float, optional
         An excess that counts as none; by default the rule of `nothing_above`.
     max_rounds : int
@@ -77,9 +77,10 @@ def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Gene
     """Play rounds until one ends the search, and return the lowest path seen.
 
     With the excess, which is the refined height above the higher end, the search is ``converged`` when the excess is
-    negligible (`nothing_above`), or when a round after the first, of twice the steps of the one before, lowered it
-    by no more than the tolerance times what is left; ``budget spent`` when the rounds are used up; ``not a number``
-    when an energy or gradient is not finite.
+    negligible (`nothing_above`), or when a round after the first, of twice the steps of the one before, changed it
+    by no more than the tolerance times what is left: one that comes out higher by more shows noise, which the next one
+    has less of. ``budget spent`` when the rounds are used up; ``not a number`` when an energy or gradient is not
+    finite.
     """
     ledger = Ledger()
     heights = ledger.look(path, landscape, plan.n_points)
@@ -96,8 +97,8 @@ def converge(path: Path, landscape: Landscape, plan: Plan, generator: torch.Gene
         if excess <= negligible:
             message = f"{reached}; up to {negligible:.2g} counts as none"
             return conclude(*best, ledger, Outcome.CONVERGED, message)
-        if number > 1 and fall <= plan.tolerance * excess:
-            message = f"{reached}; the last, with twice the steps, lowered it by {max(fall, 0.0):.2g}"
+        if number > 1 and abs(fall) <= plan.tolerance * excess:
+            message = f"{reached}; the last, with twice the steps, {_in_words(fall)}"
             return conclude(*best, ledger, Outcome.CONVERGED, message)
         if number == plan.max_rounds:
             break
@@ -123,10 +124,11 @@ def unfinished(reached: str, fall: float) -> tuple[Outcome, str]:
     """Return the outcome and message of a search that had `reached` something when its budget was spent."""
     if math.isnan(fall):
         return Outcome.NOT_A_NUMBER, f"an energy on the path is not finite; {reached}"
-    return (
-        Outcome.BUDGET_SPENT,
-        f"{reached}; the last lowered it by {max(fall, 0.0):.2g}, and more may do so as well",
-    )
+    return Outcome.BUDGET_SPENT, f"{reached}; the last {_in_words(fall)}, and more may lower it"
+
+
+def _in_words(fall: float) -> str:
+    return f"lowered it by {fall:.2g}" if fall >= 0 else f"came out {-fall:.2g} higher"
 
 
 def _play(

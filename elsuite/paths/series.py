@@ -59,7 +59,7 @@ class SeriesPathFinder(PathFinder):
         Of the first round. By default, over data as many as cost what measuring the path costs, between 400 and
         1000, and on other surfaces 50 for each of three sharpnesses; without rounds 100 and 300.
     tolerance : float, optional
-        The search ends when a round after the first lowers the height above the higher end by no more than this
+        The search ends when a round after the first changes the height above the higher end by no more than this
         share of it. None: one round, whose outcome is ``budget spent``.
     negligible : float, optional
         The search ends when the path is no further above the higher end, in the landscape's energy. By default over
