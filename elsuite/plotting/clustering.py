@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from elsuite.plotting.style import SetStyle, legend_columns, new_axes, panel_width, set_styles, shown
+from elsuite.plotting.style import SetStyle, legend_above, new_axes, set_styles, shown
 
 __all__ = ["cluster_names", "largest_clusters", "plot_clustering"]
 
@@ -131,6 +131,5 @@ def plot_clustering(
     ax.set_xlabel("number of minima")
     ax.locator_params(axis="x", integer=True, nbins=6)
     if legend and len(set(sets)) > 1:
-        columns = legend_columns(ax.get_legend_handles_labels()[1], panel_width(ax))
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
+        legend_above(ax)
     return ax

@@ -19,10 +19,9 @@ from elsuite.plotting.style import (
     NEUTRAL,
     SetStyle,
     category_styles,
-    legend_columns,
+    legend_above,
     legend_handles,
     new_axes,
-    panel_width,
     set_styles,
     shown,
 )
@@ -263,13 +262,8 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
         Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{shown(name)} ({count})")
         for name, count in lines.items()
     ]
-    if not handles:
-        return
-    columns = legend_columns((handle.get_label() for handle in handles), panel_width(ax))
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns,
-        borderaxespad=0.2,
-    )  # fmt: skip
+    if handles:
+        legend_above(ax, handles, borderaxespad=0.2)
 
 
 def _counted(names: list[str], styles: Mapping[str, SetStyle]) -> dict[str, int]:

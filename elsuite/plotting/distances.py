@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from elsuite.plotting.heights import shared_bins
-from elsuite.plotting.style import INK, SetStyle, legend_columns, new_axes, panel_width, set_styles, shown
+from elsuite.plotting.style import INK, SetStyle, legend_above, new_axes, set_styles, shown
 
 __all__ = ["plot_distances"]
 
@@ -72,6 +72,5 @@ def plot_distances(
     ax.set_xlabel(label)
     ax.set_ylabel("number of minima")
     ax.locator_params(axis="y", integer=True)
-    columns = legend_columns(ax.get_legend_handles_labels()[1], panel_width(ax))
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
+    legend_above(ax)
     return ax

@@ -13,9 +13,8 @@ from elsuite.plotting.style import (
     INK,
     NEUTRAL,
     SetStyle,
-    legend_columns,
+    legend_above,
     new_axes,
-    panel_width,
     set_styles,
     shown,
 )
@@ -163,8 +162,7 @@ def _draw_histograms(
             linewidth=1.2, label=f"{shown(name)} (n = {len(given)})",
         )  # fmt: skip
     ax.set_ylabel("number of paths")
-    columns = legend_columns(ax.get_legend_handles_labels()[1], panel_width(ax))
-    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns)
+    legend_above(ax)
 
 
 def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray[np.float64]:

@@ -109,7 +109,7 @@ def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) ->
     shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
     if len(shown) > 1:
         handles = legend_handles(shown)
-        columns = legend_columns((handle.get_label() for handle in handles), 0.85 * figure.get_figwidth())
+        columns = legend_columns((handle.get_label() for handle in handles), figure.get_figwidth())
         figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 

@@ -14,10 +14,9 @@ from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.style import (
     INK,
     SetStyle,
-    legend_columns,
+    legend_above,
     legend_handles,
     new_axes,
-    panel_width,
     scatter_sets,
     set_styles,
 )
@@ -97,9 +96,7 @@ def plot_network(
         ax.set_ylabel(axis_labels[1])
     if legend and len(set(sets) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(sets)}
-        handles = legend_handles(shown)
-        columns = legend_columns((handle.get_label() for handle in handles), panel_width(ax))
-        ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns)
+        legend_above(ax, legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax
 
 

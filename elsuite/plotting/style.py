@@ -4,9 +4,11 @@ import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,11 +21,11 @@ __all__ = [
     "SINGLE_COLUMN",
     "SetStyle",
     "category_styles",
+    "legend_above",
     "legend_columns",
     "legend_handles",
     "new_axes",
     "new_figure",
-    "panel_width",
     "paper_style",
     "set_styles",
     "shown",
@@ -244,39 +246,45 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
     ]  # fmt: skip
 
 
-def panel_width(ax: Axes) -> float:
-    """Return about how many inches the axes are wide: their share of the figure without the margins.
-
-    Parameters
-    ----------
-    ax : Axes
-
-    Returns
-    -------
-    float
-    """
-    place = ax.get_subplotspec()
-    return 0.85 * figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
-
-
 def legend_columns(labels: Iterable[object], width: float) -> int:
-    """Return how many columns of a legend with such labels fit into `width` inches, at least one.
+    """Return how many columns of a legend with such labels fit over a panel `width` inches wide, at least one.
 
     Parameters
     ----------
     labels : iterable
         Their texts.
     width : float
+        Of the panel with its margins.
 
     Returns
     -------
     int
     """
     texts = [str(label) for label in labels]
-    fitting = max(1, int(width / (0.3 + 0.04 * max(map(len, texts), default=0))))
+    fitting = max(1, int(0.85 * width / (0.3 + 0.04 * max(map(len, texts), default=0))))
     rows = max(1, math.ceil(len(texts) / fitting))
     # As few columns as make these rows, so that none is left nearly empty.
     return max(1, math.ceil(len(texts) / rows))
+
+
+def legend_above(ax: Axes, handles: Sequence[Artist] | None = None, **options: Any) -> None:
+    """Draw a legend over the axes, in as many columns as fit their part of the figure.
+
+    Parameters
+    ----------
+    ax : Axes
+    handles : sequence of Artist, optional
+        What is named; by default all that the axes hold with a label.
+    **options
+        Of `Axes.legend`, such as another place.
+    """
+    labels = (
+        ax.get_legend_handles_labels()[1] if handles is None else [handle.get_label() for handle in handles]
+    )
+    place = ax.get_subplotspec()
+    width = figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
+    given: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "handles": handles}
+    ax.legend(**given | options, ncols=legend_columns(labels, width))
 
 
 def scatter_sets(
