@@ -14,7 +14,6 @@ __all__ = ["SettingsError", "all_settings", "frozen", "key_settings", "settings_
 ADDED = {"density": "uniform"}
 """Settings that stores of earlier versions do not know, with the value that says what was done then."""
 
-_NONE = object()
 _MODEL = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
 
@@ -50,7 +49,9 @@ def key_settings(algorithm: object) -> dict[str, Any]:
     A setting that was added later is left out where it says what was done before: stores stay as they are, and a
     study gives the same numbers.
     """
-    return {name: value for name, value in all_settings(algorithm).items() if ADDED.get(name, _NONE) != value}
+    return {
+        name: value for name, value in all_settings(algorithm).items() if (name, value) not in ADDED.items()
+    }
 
 
 def frozen(settings: Mapping[str, Any]) -> dict[str, Any]:

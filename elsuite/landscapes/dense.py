@@ -196,11 +196,14 @@ class DenseEvaluator(Evaluator):
         return self.loss.targets_last(batch.targets)
 
     def _tensors(self, points: Tensor, samples: Samples) -> list[_Tensors]:
-        tensors = [(layer.weights(points), layer.biases(points)) for layer in self.layers]
+        tensors = self._views(points)
         if not samples.own:
             # For one product of all points; made here, once for all micro-batches.
             tensors[0] = (tensors[0][0].contiguous(), tensors[0][1])
         return tensors
+
+    def _views(self, points: Tensor) -> list[_Tensors]:
+        return [(layer.weights(points), layer.biases(points)) for layer in self.layers]
 
     def _outputs(self, tensors: list[_Tensors], batch: Samples) -> Tensor:
         """Return the outputs, shape (n_points, n_outputs, batch), differentiable by autograd."""
@@ -284,7 +287,7 @@ class DenseEvaluator(Evaluator):
         after = self.layers[0].weight.stop
         points = weights.new_empty(len(weights), spanning.shape[1])
         points[:, after:] = weights @ spanning[:, after:]
-        return [(layer.weights(points), layer.biases(points)) for layer in self.layers]
+        return self._views(points)
 
     def _batch_of_all(self, n_points: int, n_spanning: int) -> int:
         """Return the size of micro-batches for all points at once; whole vectors are an eighth quicker."""
