@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batch import Batch, add_batch
+from elsuite.exploration.batch import Batch, add_batch, joined
 from elsuite.exploration.keys import content_key, work_seed
 from elsuite.exploration.settings import key_settings
 from elsuite.exploration.workers import Workers
@@ -210,8 +210,6 @@ def _commit(
 
 def store_paths(database: LandscapeDatabase, batches: Sequence[Batch], *, sync: bool = False) -> None:
     """Commit the paths of some batches together, none lower than the stored energies of its ends."""
-    from elsuite.exploration.batch import joined
-
     if not batches:
         return
     # Coefficients differ in shape between finders, and optional columns between rows: one commit for each kind.
@@ -239,8 +237,6 @@ def _row_key(key: int, surface: str) -> int:
 
 
 def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
-    from dataclasses import replace
-
     heights = measure(search.path, landscape, n_points=len(search.profile))
     return replace(
         search,

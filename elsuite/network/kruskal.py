@@ -54,7 +54,9 @@ def kruskal(
     -------
     Joins
 
-    Notes ----- Union-find with path halving. Before each chunk of edges all paths are compressed and edges
+    Notes
+    -----
+    Union-find with path halving. Before each chunk of edges all paths are compressed and edges
     within a component dropped, by numpy: so Python sees few more edges than there are joins, and only what
     is left is sorted.
     """

@@ -163,9 +163,8 @@ def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.f
     matrix = np.full((n, n), np.inf)
     order, before, heights = _walk(arrays)
     for k, node in enumerate(order.tolist()):
-        done = order[
-            :k
-        ]  # the barrier from a new node is that from its neighbor, or their edge if that is higher
+        # The barrier from a new node is that from its neighbor, or their edge if that is higher.
+        done = order[:k]
         if before[node] < n:
             matrix[node, done] = np.maximum(matrix[before[node], done], heights[node])
             matrix[node, before[node]] = heights[node]
