@@ -55,17 +55,10 @@ def sample_minima(
 
     Parameters
     ----------
-    landscape : Landscape
-    minimizer : Minimizer
-    n_starts : int
     seed : int
         Of the whole sampling, not negative; each start has its own from `start_seeds`.
     checkpoint, progress
         As for `Minimizer.minimize`.
-
-    Returns
-    -------
-    tuple of Minimization
 
     Raises
     ------
@@ -122,10 +115,6 @@ def distinct_minima(
     energies : array_like (n_points,), optional
         Without, the order of rows takes the place of the order of energies.
 
-    Returns
-    -------
-    DistinctMinima
-
     Raises
     ------
     ValueError
@@ -172,14 +161,8 @@ def best_of(
 
     Parameters
     ----------
-    minimizations : sequence of Minimization
-    k : int
     surface : str, optional
         By default the first one, the training loss of a network.
-
-    Returns
-    -------
-    tuple of Minimization
 
     Raises
     ------

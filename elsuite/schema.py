@@ -94,13 +94,10 @@ class Column:
 
     Attributes
     ----------
-    name : str
     dtype : str
         "float64", "float32", "int64", "uint64", "str", or "parameter" (the dtype of the database's coordinates).
-    long_name : str
     dims : tuple of str
         Dims after the row: of "surface", "parameter" (fixed sizes), "epoch", "point", "term" (they grow).
-    units : str
     optional : bool
         The array is made when the first row has a value, and a row without one has no chunk.
     """
@@ -229,10 +226,6 @@ def extra_column(name: str, dtype: str) -> Column:
         Letters, digits and underscores; no leading digit.
     dtype : {"float64", "int64", "str"}
 
-    Returns
-    -------
-    Column
-
     Raises
     ------
     ValueError
@@ -254,15 +247,10 @@ def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int
 
     Parameters
     ----------
-    column : Column
     inner : tuple of int
         Sizes of the dims after the row.
     dtype : str
         The column's dtype, "parameter" resolved.
-
-    Returns
-    -------
-    tuple of int
     """
     rest = [max(1, size) for size in inner]
     if "term" in column.dims:
@@ -292,14 +280,6 @@ def _plain(value: object) -> object:
 
 def check_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return free root attributes as plain JSON values (tuples become lists), or raise.
-
-    Parameters
-    ----------
-    attributes : mapping of str to JSON value
-
-    Returns
-    -------
-    dict
 
     Raises
     ------

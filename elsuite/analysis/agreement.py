@@ -15,8 +15,6 @@ class ClusterPurity:
 
     Attributes
     ----------
-    cluster : int
-    size : int
     group : hashable
         The most frequent group; of equally frequent ones the first to be met.
     purity : float
@@ -46,7 +44,6 @@ class Agreement:
     p_value : float
         Share of shuffles of the groups with at least this adjusted Rand index, one more counted on both
         sides.
-    clusters : tuple of ClusterPurity
     n : int
         Number of minima compared.
     n_unassigned : int
@@ -76,11 +73,6 @@ def cluster_agreement(
         For example the set or the minimizer of each minimum.
     n_permutations : int
         Shuffles of the groups for the p value and the expected purity.
-    seed : int
-
-    Returns
-    -------
-    Agreement
 
     Raises
     ------

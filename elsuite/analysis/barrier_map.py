@@ -22,7 +22,6 @@ class BarrierMap:
     stress : float
         Kruskal's normalized stress: root of the summed squared errors of the distances over their summed
         squares.
-    n_iterations : int
     """
 
     ids: NDArray[np.int64]
@@ -54,14 +53,8 @@ def barrier_map(
         are best given as logarithms.
     ids : array-like of int, optional
         Names of the minima; 0 to n - 1 by default.
-    n_components : int
-    max_iterations : int
     tolerance : float
         Relative change of the stress at which the iteration stops.
-
-    Returns
-    -------
-    BarrierMap
     """
     from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
 

@@ -27,13 +27,8 @@ def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]
 
     Parameters
     ----------
-    tree : DisconnectivityTree
     energy : float
         Absolute and inclusive: a merge at exactly this energy has happened.
-
-    Returns
-    -------
-    list of lists of labels
 
     Examples
     --------
@@ -92,12 +87,7 @@ class SuperbasinCurves:
 
 
 def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves:
-    """Return the number of superbasins and the size of the largest as functions of the energy.
-
-    Returns
-    -------
-    SuperbasinCurves
-    """
+    """Return the number of superbasins and the size of the largest as functions of the energy."""
     nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
     inner = nodes.parents[nodes.parents >= 0]
     changes = 1 - np.bincount(inner, minlength=nodes.n_nodes)  # a minimum adds one, a merge of k takes k - 1

@@ -38,10 +38,6 @@ def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, NDA
     ids : array-like of int, optional
         Which points; needed with a callable, all rows of an array by default.
 
-    Returns
-    -------
-    tuple of (callable, ndarray of int)
-
     Raises
     ------
     ValueError
@@ -150,12 +146,7 @@ def overwritten_by_squared_distances(gram: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def row_blocks(matrix: NDArray[np.float64]) -> Iterator[slice]:
-    """Yield the rows of a matrix in blocks that fit the processor's cache.
-
-    Yields
-    ------
-    slice
-    """
+    """Yield the rows of a matrix in blocks that fit the processor's cache."""
     size = max(1, CACHE_BYTES // max(1, 8 * matrix.shape[1]))
     for start in range(0, len(matrix), size):
         yield slice(start, start + size)

@@ -25,7 +25,6 @@ class Clustering:
     labels : ndarray of int (n,)
         Cluster of each minimum, numbered from the largest (of equal ones that of the first minimum); -1:
         none.
-    method : str
     settings : dict
         What the method was given or chose.
     """
@@ -46,12 +45,7 @@ class Clustering:
 
 
 def superbasin_clusters(tree: DisconnectivityTree, energy: float) -> Clustering:
-    """Return the superbasins at an energy as a clustering; minima above it are in none.
-
-    Returns
-    -------
-    Clustering
-    """
+    """Return the superbasins at an energy as a clustering; minima above it are in none."""
     return Clustering(superbasin_numbers(tree.tree, energy), "superbasins", {"energy": energy})
 
 
@@ -62,16 +56,11 @@ def persistence_clusters(
 
     Parameters
     ----------
-    tree : DisconnectivityTree
     threshold : float, optional
         Persistence from which on a minimum has a cluster of its own.
     n_clusters : int, optional
         Instead: the number of the most persistent minima that do; as many as there are components at least,
         and more where persistences are equal.
-
-    Returns
-    -------
-    Clustering
 
     Raises
     ------
@@ -117,10 +106,6 @@ def cluster_minima(
         Of HDBSCAN.
     linkage : {"average", "complete", "single"}
         Of agglomerative clustering.
-
-    Returns
-    -------
-    Clustering
 
     Raises
     ------

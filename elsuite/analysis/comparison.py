@@ -36,11 +36,8 @@ class Comparison:
         Bootstrap interval of Cliff's delta.
     independent_p_value : float
         Mann-Whitney as if all values were independent: too small for pairs that share minima.
-    n_a, n_b : int
     resampled : str
         "values" or "minima".
-    statistic : str
-    confidence : float
     """
 
     difference: float
@@ -76,16 +73,10 @@ def compare(
     ----------
     a, b : array-like (n,) or PathHeights
         Independent values, or pairs (from `pair_heights`) on both sides.
-    statistic : {"mean", "median"}
     confidence : float
         Of the intervals.
-    n_resamples : int
     seed : int
         The same seed gives the same interval.
-
-    Returns
-    -------
-    Comparison
 
     Raises
     ------

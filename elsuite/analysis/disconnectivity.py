@@ -99,10 +99,6 @@ class DisconnectivityTree:
     def position(self, label: Hashable) -> int:
         """Return which leaf has this label.
 
-        Returns
-        -------
-        int
-
         Raises
         ------
         NotFoundError
@@ -117,10 +113,6 @@ class DisconnectivityTree:
         """Return the lowest energy at which two minima are joined, or None if they never are.
 
         The barrier of a minimum to itself is its energy. Unknown labels raise NotFoundError.
-
-        Returns
-        -------
-        float or None
         """
         low, high = sorted((self.position(a), self.position(b)))
         parents = self.tree.parents
@@ -151,10 +143,6 @@ def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> Discon
         Its nodes are minima, its edges paths or transition states.
     energy : str
         Name of the attribute: the energy of a node, the highest energy along an edge (absolute, same unit).
-
-    Returns
-    -------
-    DisconnectivityTree
 
     Raises
     ------

@@ -81,7 +81,6 @@ def height_dissimilarity(network: AnyGraph, *, energy: str = "energy") -> NDArra
 
     Parameters
     ----------
-    network : networkx graph
     energy : str
         Name of the attribute of nodes and edges.
 

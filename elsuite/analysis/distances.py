@@ -21,7 +21,6 @@ class OriginDistances:
 
     Attributes
     ----------
-    set_a, set_b : str
     distances_a, distances_b : ndarray (n,)
         Of each minimum, in the order of ids.
     mean_distance : float
@@ -45,15 +44,10 @@ def distances_to_origin(
 
     Parameters
     ----------
-    database : LandscapeDatabase
     set_a, set_b : str
         Names such as "sgd/test".
     block_bytes : int
         Memory that one block of coordinates may take.
-
-    Returns
-    -------
-    OriginDistances
     """
     ids_a, ids_b = set_ids(database, set_a), set_ids(database, set_b)
     read, _ = reader(database.coordinates, ids_a)

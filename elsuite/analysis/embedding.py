@@ -35,7 +35,6 @@ class Embedding:
     explained : ndarray (n_components,)
         Share of each component in the variance (for "sigmoid", which can have negative eigenvalues, in the
         sum of their magnitudes).
-    kernel : str
     gamma : float or None
         None where the kernel has none.
     """
@@ -73,20 +72,14 @@ def kernel_pca(
         in memory, and of matrices of all pairs one (8 n^2 bytes).
     ids : array-like of int, optional
         Which points; needed with a callable, all rows of an array by default.
-    kernel : {"rbf", "linear", "polynomial", "sigmoid"}
     gamma : float, optional
         Above 0.
     degree : int
         d of "polynomial", at least 1.
     coef0 : float
         The constant of "polynomial" and "sigmoid".
-    n_components : int
     block_bytes : int
         Memory that one block of coordinates may take.
-
-    Returns
-    -------
-    Embedding
 
     Raises
     ------
@@ -181,7 +174,6 @@ def top_eigenvectors(
     ----------
     matrix : ndarray (n, n)
         Symmetric.
-    n_components : int
 
     Returns
     -------

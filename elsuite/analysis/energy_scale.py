@@ -34,30 +34,15 @@ class LinearScale(EnergyScale):
     """Drawn height = energy."""
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
-        """Return the energies themselves.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the energies themselves."""
         return np.asarray(energies, dtype=np.float64)
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
-        """Return the heights themselves.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the heights themselves."""
         return np.asarray(heights, dtype=np.float64)
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
-        """Return multiples of 1, 2 or 5 times a power of ten.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return multiples of 1, 2 or 5 times a power of ten."""
         return round_numbers(low, high, n)
 
 
@@ -74,30 +59,15 @@ class LogScale(EnergyScale):
     floor: float = 1e-300
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
-        """Return the decimal logarithms of energies.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the decimal logarithms of energies."""
         return np.log10(np.maximum(np.asarray(energies, dtype=np.float64), self.floor))
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
-        """Return ten to the power of heights.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return ten to the power of heights."""
         return np.power(10.0, np.asarray(heights, dtype=np.float64))
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
-        """Return powers of ten, or finer steps where there are few.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return powers of ten, or finer steps where there are few."""
         bottom, top = self.forward([low, high])
         if top - bottom < 1:  # less than a decade: round numbers serve better than powers of ten
             return round_numbers(max(low, self.floor), high, n)
@@ -129,30 +99,15 @@ class GapScale(EnergyScale):
         return tuple(zip(self.energies[::2], self.energies[1::2], strict=True))
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
-        """Return energies less what is cut out below them.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return energies less what is cut out below them."""
         return _piecewise(np.asarray(energies, dtype=np.float64), self.energies, self.heights)
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
-        """Return the energies of drawn heights.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the energies of drawn heights."""
         return _piecewise(np.asarray(heights, dtype=np.float64), self.heights, self.energies)
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
-        """Return round numbers outside the compressed gaps.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return round numbers outside the compressed gaps."""
         edges = [low, *(edge for edge in self.energies if low < edge < high), high]
         shown = [piece for piece in pairwise(edges) if piece not in self.gaps]
         spans = [float(np.ptp(self.forward(piece))) for piece in shown]
@@ -194,10 +149,6 @@ def energy_scale(
         "gaps": empty ranges longer than this share of what is drawn (after compression) are compressed to it.
     floor : float, optional
         "log": energies under it are drawn at it; by default the lowest energy that is not 0.
-
-    Returns
-    -------
-    EnergyScale
 
     Raises
     ------
@@ -258,12 +209,7 @@ def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
 
 
 def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
-    """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`.
-
-    Returns
-    -------
-    ndarray
-    """
+    """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
     span = high - low
     if not span > 0 or not np.isfinite(span):
         return np.array([low], dtype=np.float64)
@@ -271,23 +217,13 @@ def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
 
 
 def round_step(step: float) -> float:
-    """Return the nearest of 1, 2, 5 and 10 times the power of ten under a step.
-
-    Returns
-    -------
-    float
-    """
+    """Return the nearest of 1, 2, 5 and 10 times the power of ten under a step."""
     power = float(10.0 ** np.floor(np.log10(step)))
     return power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - step))
 
 
 def multiples(low: float, high: float, step: float) -> NDArray[np.float64]:
-    """Return the multiples of a step from `low` to `high`, rounded to its digits.
-
-    Returns
-    -------
-    ndarray
-    """
+    """Return the multiples of a step from `low` to `high`, rounded to its digits."""
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
     ticks: NDArray[np.float64] = np.round(
         np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step))))

@@ -17,16 +17,11 @@ def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale 
 
     Parameters
     ----------
-    tree : MergeTree
     levels : int or array-like
         Energies of the levels; a number of levels spaces them equally on `scale` from the lowest minimum to
         the highest merge, which the last one equals exactly.
     scale : EnergyScale, optional
         Linear by default.
-
-    Returns
-    -------
-    MergeTree
 
     Examples
     --------

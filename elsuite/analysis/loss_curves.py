@@ -18,7 +18,6 @@ class LossCurves:
 
     Attributes
     ----------
-    minimizer, surface : str
     runs : ndarray of int (n_runs,)
         Ids of the runs.
     values : ndarray (n_runs, n_epochs)
@@ -83,7 +82,6 @@ def curve_quantiles(
     Parameters
     ----------
     values : ndarray (n_runs, n_epochs)
-    shares : tuple of float
 
     Returns
     -------

@@ -19,7 +19,6 @@ def meeting_energies(
 
     Parameters
     ----------
-    tree : DisconnectivityTree or MergeTree
     groups : sequence (n_leaves,)
         One a minimum, such as its set or minimizer; None: in no group.
 

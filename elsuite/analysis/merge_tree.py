@@ -66,12 +66,7 @@ class MergeTree:
         return order, np.searchsorted(self.parents[order], np.arange(self.n_nodes + 1))
 
     def children(self, node: int) -> Ints:
-        """Return the nodes that merge in `node`, the one with the lowest minimum first.
-
-        Returns
-        -------
-        ndarray of int
-        """
+        """Return the nodes that merge in `node`, the one with the lowest minimum first."""
         order, firsts = self._families
         return order[firsts[node] : firsts[node + 1]]
 
@@ -123,10 +118,6 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     heights : array-like (n_edges,)
         Highest energy along each edge, absolute, in the unit of `energies`.
 
-    Returns
-    -------
-    MergeTree
-
     Raises
     ------
     ValueError
@@ -175,12 +166,7 @@ def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[
 
 
 def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Floats) -> MergeTree:
-    """Return the merge tree of edges that are known to be valid: finite, and under neither of their ends.
-
-    Returns
-    -------
-    MergeTree
-    """
+    """Return the merge tree of edges that are known to be valid: finite, and under neither of their ends."""
     by_energy = np.argsort(energies, kind="stable")
     ranks = np.empty(len(energies), dtype=np.int64)
     ranks[by_energy] = np.arange(len(energies))
@@ -244,10 +230,6 @@ def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
 
     Leaves far apart in the order join at the largest gap between them; gaps that are not finite separate
     components.
-
-    Returns
-    -------
-    MergeTree
     """
     joined = np.flatnonzero(np.isfinite(gaps))
     return assemble_tree(energies, order[joined], order[joined + 1], gaps[joined])

@@ -26,7 +26,6 @@ def pair_heights(
 
     Parameters
     ----------
-    database : LandscapeDatabase
     surface : str, optional
         Whose heights; the first surface by default.
     refined : bool
@@ -79,7 +78,6 @@ def heights_by_set(
 
     Parameters
     ----------
-    database : LandscapeDatabase
     surface : str, optional
         Whose heights; the first surface by default.
     refined : bool

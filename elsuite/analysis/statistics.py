@@ -24,7 +24,6 @@ class SetSummary:
 
     Attributes
     ----------
-    name : str
     n : int
         Number of minima.
     energies, energy_stds : dict of str to float
@@ -48,22 +47,13 @@ class SetSummary:
 
 
 def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:
-    """Return the ids of the minima of each set, sets in the order of their first minimum.
-
-    Returns
-    -------
-    dict of str to ndarray of int
-    """
+    """Return the ids of the minima of each set, sets in the order of their first minimum."""
     names = np.array([str(name) or UNNAMED_SET for name in database.minima["set"].values], dtype=object)
     return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
 
 
 def set_ids(database: "LandscapeDatabase", name: str) -> NDArray[np.int64]:
     """Return the ids of the minima of one set.
-
-    Returns
-    -------
-    ndarray of int
 
     Raises
     ------
@@ -83,13 +73,8 @@ def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) 
 
     Parameters
     ----------
-    database : LandscapeDatabase
     block_bytes : int
         Memory that one block of coordinates may take.
-
-    Returns
-    -------
-    tuple of SetSummary
     """
     minima = database.minima
     energies, gradients = minima["energy"].values, minima["gradient_norm"].values

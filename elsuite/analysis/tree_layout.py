@@ -71,7 +71,6 @@ def tree_layout(
 
     Parameters
     ----------
-    tree : DisconnectivityTree or MergeTree
     order : {"centered", "energy", "size", "value"} or sequence
         Order of siblings, and of components: the lowest in the middle and the others to both sides of it
         (components: by their lowest minimum); by their lowest minimum; by their number of minima, largest
@@ -81,22 +80,16 @@ def tree_layout(
         A number for each leaf, for ``order="value"`` and ``axis="value"``.
     axis : {"rank", "value"}
         Leaves one apart, or each at its value, its merges at the mean of their leaves (lines may then cross).
-    style : {"rectangular", "sloped"}
     slope : float
         Sloped lines: the share of the drawn range over which a line leaves the vertical under its merge, 1
         for straight lines; with `levels` lines are sloped below their level only, as in the classical
         drawings.
     levels : int or array-like, optional
         Energies that merges are raised to, or how many, equally spaced as drawn. None draws the exact tree.
-    scale : {"linear", "log", "gaps"} or EnergyScale
     component_gap : float
         Extra distance between components, in leaves.
     synthetic_root : bool
         Join the stems of separate components by a line at the top, which is no energy.
-
-    Returns
-    -------
-    TreeLayout
 
     Raises
     ------

@@ -51,12 +51,7 @@ class Trimmed:
 
 
 def restricted_tree(tree: MergeTree, kept: NDArray[np.int64], *, top: float = np.inf) -> MergeTree:
-    """Return the tree of some leaves, renumbered in their old order; merges above `top` are undone.
-
-    Returns
-    -------
-    MergeTree
-    """
+    """Return the tree of some leaves, renumbered in their old order; merges above `top` are undone."""
     kept = np.sort(kept)
     number = np.full(tree.n_leaves, -1, dtype=np.int64)
     number[kept] = np.arange(len(kept))
@@ -81,10 +76,6 @@ def _trimmed(
 def lowest_minima(tree: DisconnectivityTree, n: int) -> Trimmed:
     """Return the tree of the `n` lowest minima.
 
-    Returns
-    -------
-    Trimmed
-
     Raises
     ------
     ValueError
@@ -106,21 +97,12 @@ def lowest_minima(tree: DisconnectivityTree, n: int) -> Trimmed:
 
 
 def minima_below(tree: DisconnectivityTree, energy: float) -> Trimmed:
-    """Return the tree below an energy: minima above it are hidden, merges above it undone.
-
-    Returns
-    -------
-    Trimmed
-    """
+    """Return the tree below an energy: minima above it are hidden, merges above it undone."""
     return _trimmed(tree, tree.energies <= energy, f"only what is below {energy:.6g} is shown", top=energy)
 
 
 def merged_branches(tree: DisconnectivityTree, size: int) -> Trimmed:
     """Return the tree in which each branch of fewer than `size` minima is one leaf, its lowest minimum.
-
-    Returns
-    -------
-    Trimmed
 
     Raises
     ------
@@ -138,12 +120,7 @@ def merged_branches(tree: DisconnectivityTree, size: int) -> Trimmed:
 
 
 def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
-    """Return the tree of those components that have at least `size` minima.
-
-    Returns
-    -------
-    Trimmed
-    """
+    """Return the tree of those components that have at least `size` minima."""
     nodes = tree.tree
     keep = np.zeros(nodes.n_leaves, dtype=bool)
     for root in nodes.roots.tolist():
@@ -153,12 +130,7 @@ def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
 
 
 def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
-    """Return the tree of all minima that are joined with one.
-
-    Returns
-    -------
-    Trimmed
-    """
+    """Return the tree of all minima that are joined with one."""
     nodes = tree.tree
     node = tree.position(label)
     while nodes.parents[node] >= 0:
@@ -169,12 +141,7 @@ def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
 
 
 def persistent_minima(tree: DisconnectivityTree, threshold: float) -> Trimmed:
-    """Return the tree of the minima of at least this `persistence`.
-
-    Returns
-    -------
-    Trimmed
-    """
+    """Return the tree of the minima of at least this `persistence`."""
     return _trimmed(
         tree, persistence(tree) >= threshold, f"a persistence of at least {threshold:.6g} is shown"
     )

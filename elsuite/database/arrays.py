@@ -67,7 +67,6 @@ def run(work: Coroutine[Any, Any, T], what: str) -> T:
 
     Parameters
     ----------
-    work : coroutine
     what : str
         Completes "cannot ..." in the message.
 

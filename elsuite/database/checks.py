@@ -18,7 +18,6 @@ def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) ->
 
     Parameters
     ----------
-    batches : mapping of table to Batch
     counts : mapping of table to int
         Rows before the new ones.
 
@@ -49,7 +48,6 @@ def check_heights(batch: Batch, energies: Values, surfaces: tuple[str, ...]) -> 
     batch : Batch
         New paths.
     energies : ndarray (n_minima, n_surfaces)
-    surfaces : tuple of str
 
     Raises
     ------

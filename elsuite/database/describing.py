@@ -15,7 +15,6 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
 
     Parameters
     ----------
-    database : LandscapeDatabase
     tolerance : float
         A minimum counts as stationary when the norm of its gradient is at most this.
 

@@ -26,12 +26,7 @@ __all__ = ["Added", "LandscapeDatabase", "open_database"]
 
 @dataclass(frozen=True)
 class Added:
-    """The ids that an `add` gave to the new rows, in the order given.
-
-    Attributes
-    ----------
-    runs, minima, paths : ndarray of int64
-    """
+    """The ids that an `add` gave to the new rows, in the order given."""
 
     runs: NDArray[np.int64]
     minima: NDArray[np.int64]
@@ -86,10 +81,6 @@ class LandscapeDatabase:
             Of the coordinates.
         attributes : mapping of str to JSON value, optional
             Kept with the store: the study file, the landscape, the finders' settings.
-
-        Returns
-        -------
-        LandscapeDatabase
 
         Raises
         ------
@@ -333,10 +324,6 @@ def open_database(
         "r" reads and never writes a file; "a" takes the lock and clears what a killed writer left.
     timeout : float
         Seconds to wait for another writer.
-
-    Returns
-    -------
-    LandscapeDatabase
 
     Raises
     ------

@@ -25,12 +25,10 @@ class OpenStore:
 
     Attributes
     ----------
-    store : zarr Store
     path : Path or None
         Its folder; None in memory.
     root : dict
         Attributes of the root, with the commit pointer.
-    arrays : dict of table to dict of column to Array
     """
 
     def __init__(self, store: Store, path: Path | None) -> None:

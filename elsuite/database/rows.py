@@ -31,7 +31,6 @@ class Batch:
 
     Attributes
     ----------
-    n_rows : int
     columns : dict of str to ndarray (n_rows, ...)
         Rectangular; short curves and profiles are padded with NaN.
     pieces : dict of str to list of (int, ndarray)
@@ -51,14 +50,8 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
 
     Parameters
     ----------
-    table : Table
     rows : mapping of column to values, or sequence of mappings
         A value of None is a missing one; a single number or string stands for every row.
-    context : Context
-
-    Returns
-    -------
-    Batch
 
     Raises
     ------

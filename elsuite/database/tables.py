@@ -77,17 +77,10 @@ def dataset(
 
     Parameters
     ----------
-    table : Table
-    arrays : mapping of str to Array
     n_rows : int
         The pointer.
-    surfaces : tuple of str
     load : callable
         Name of a scalar column to its values.
-
-    Returns
-    -------
-    xarray.Dataset
     """
     variables: dict[str, xr.Variable] = {}
     order = [*(name for name in table.columns if name in arrays), *sorted(set(arrays) - set(table.columns))]

@@ -36,7 +36,6 @@ class Finding:
     ----------
     where : str
         The table and column, such as "paths.height".
-    problem : str
     """
 
     where: str

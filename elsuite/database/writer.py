@@ -55,7 +55,6 @@ class Writer:
 
         Parameters
         ----------
-        batches : mapping of table to Batch
         root : dict
             Attributes with the new pointer.
         sync : bool
@@ -187,7 +186,6 @@ def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
 
     Parameters
     ----------
-    store : zarr Store
     root : mapping
         Attributes of the root.
     dtype : str

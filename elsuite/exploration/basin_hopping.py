@@ -34,7 +34,6 @@ class HoppingResult:
         Share of the hops that were accepted.
     n_failed : int
         Descents that reached no minimum.
-    n_gradients : int
     """
 
     minima: tuple[Refinement, ...]
@@ -77,7 +76,6 @@ def basin_hopping(
     landscape : Landscape
         On the surface that it shows.
     starts : array (n_walkers, P)
-    n_hops : int
     step : float or array (P,), optional
         Every coordinate is displaced by up to so much, either way. By default 0.4 for clusters, a tenth of the
         bounds' widths where there are some, else 0.5.
@@ -85,7 +83,6 @@ def basin_hopping(
         In units of energy: a hop upward by E is accepted with probability exp(-E / temperature).
     adapt : bool
         Every ten hops a walker's step grows or shrinks by a tenth, towards half of its hops accepted.
-    seed : int
     bounds : array (2, P), optional
         Of a surface: displaced points are put back within.
     tolerance : float
@@ -94,10 +91,6 @@ def basin_hopping(
         Of the descents.
     progress : callable, optional
         Called after each hop with the number of hops done and `n_hops`.
-
-    Returns
-    -------
-    HoppingResult
 
     Raises
     ------

@@ -36,7 +36,6 @@ class SearchTask:
         Searched on.
     measure : tuple of str
         Surfaces on which the heights of the found path are wanted as well.
-    finder : PathFinder
     label : str
         What the column `finder` says.
     key : int

@@ -34,14 +34,12 @@ class StageCost:
 
     Attributes
     ----------
-    stage : str
     steps : int
         Updates of points, over all starts or searches.
     gradients : float
         Evaluations in units of the whole data set at one point.
     bytes : int
         Stored at the end.
-    hours : float
     """
 
     stage: str

@@ -21,7 +21,6 @@ class KnownPoints:
 
     Parameters
     ----------
-    landscape : Landscape
     tolerance : float
         Points as near as this are one.
 

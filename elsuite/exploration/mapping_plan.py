@@ -40,7 +40,6 @@ class MappingPlan:
         Paths searched at most while minima are not joined.
     tolerance : float
         Points as near as this are one.
-    seed : int
     """
 
     n_starts: int = 64
@@ -85,7 +84,6 @@ class Task:
         "starts", "hops", "random points", "modes", "directions" or "paths".
     number : int
         Of the batch, the minimum, or the pair.
-    round : int
     other : int
         The second minimum of a pair.
     """

@@ -33,11 +33,8 @@ class Discovery:
 
     Attributes
     ----------
-    minima : sequence of Refinement
-    states : sequence of VerifiedState
     failures : mapping of str to int
         Searches that led nowhere, by outcome.
-    n_searches, n_steps, n_gradients : int
     """
 
     minima: Sequence[Refinement] = ()
@@ -64,8 +61,6 @@ def new_rows(
 
     Parameters
     ----------
-    landscape : Landscape
-    found : Discovery
     known : (KnownPoints, KnownPoints)
         Minima and transition states in the order of their rows.
     key : int

@@ -39,7 +39,6 @@ class MergeReport:
     ----------
     n_runs, n_minima, n_paths : int
         Of the new database.
-    joined : tuple of Joined
     n_known_runs, n_known_paths : int
         Left out, since another store had the same: the same key, or the same transition state.
     n_lifted : int

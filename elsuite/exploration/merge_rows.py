@@ -43,7 +43,6 @@ class Merger:
 
     Attributes
     ----------
-    joined : list of Joined
     n_known : dict of table to int
         Rows left out, since they were there.
     n_lifted : int

@@ -17,7 +17,6 @@ class PlannedPairs:
 
     Attributes
     ----------
-    stage : str
     pairs : tuple of (int, int), or None
         Ids of the pairs that have not been tried; None: they are chosen as the paths come in.
     n_done : int
@@ -30,17 +29,7 @@ class PlannedPairs:
 
 
 def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPairs]:
-    """Return the pairs of each `[[paths]]` table between the minima that the database holds now.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-    study : Study
-
-    Returns
-    -------
-    list of PlannedPairs
-    """
+    """Return the pairs of each `[[paths]]` table between the minima that the database holds now."""
     plans = []
     for position, section in enumerate(study.paths):
         stage = f"paths: {section.label}, {section.pairs}"
@@ -61,16 +50,6 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
 
 
 def starts_left(database: LandscapeDatabase, study: Study) -> int:
-    """Return how many starts of the study the database has no run of: pairs change as their minima come in.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-    study : Study
-
-    Returns
-    -------
-    int
-    """
+    """Return how many starts of the study the database has no run of: pairs change as their minima come in."""
     names = database.runs["minimizer"].values.tolist()
     return sum(max(section.starts - names.count(section.label), 0) for section in study.minimizers)

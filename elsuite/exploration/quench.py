@@ -98,7 +98,6 @@ def quench(
         Open for writing.
     landscape : Landscape
         The one that the energies of the database are of.
-    ids : sequence of int
     surface : str, optional
         The first by default.
     minimizer : Minimizer, optional
@@ -113,10 +112,6 @@ def quench(
         How many solutions are relaxed together.
     progress : callable, optional
         Called with how many solutions are done of how many.
-
-    Returns
-    -------
-    Quench
 
     Raises
     ------

@@ -28,8 +28,6 @@ class StoredMinima:
 
     Parameters
     ----------
-    database : LandscapeDatabase
-    landscape : Landscape
     ids : iterable of int
         The minima.
     tolerance : float

@@ -41,7 +41,6 @@ class StudyRun:
 
     Attributes
     ----------
-    study : Study
     text : str
         The study file as it was written.
     folder : Path

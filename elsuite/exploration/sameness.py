@@ -40,12 +40,9 @@ class Sameness:
 
     Attributes
     ----------
-    n_parameters : int
-    tolerance : float
     landscape : Landscape, optional
         Clusters are compared turned, mirrored and relabeled, of other landscapes with `permuted` networks with their
         units permuted. Without it, distance alone counts.
-    permuted : bool
     """
 
     n_parameters: int
@@ -135,13 +132,7 @@ class Found:
 
 @final
 class StoredPoints:
-    """All minima of a database as they are now, among which points are found; points stay in the store.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-    sameness : Sameness
-    """
+    """All minima of a database as they are now, among which points are found; points stay in the store."""
 
     def __init__(self, database: LandscapeDatabase, sameness: Sameness) -> None:
         self._database, self._sameness = database, sameness

@@ -36,7 +36,6 @@ class Block:
     ----------
     label : str
         Of the minimizer; the first half of the names of its sets.
-    minimizer : Minimizer
     seeds, keys : tuple of int
         One for each start; a key is the hash of the landscape, the minimizer's settings and the seed.
     checkpoint_every : int

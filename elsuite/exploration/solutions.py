@@ -56,7 +56,6 @@ def add_solutions(
     ----------
     database : LandscapeDatabase
         Open for writing.
-    landscape : Landscape
     solutions : ndarray (n, P)
         Stored in the landscape's dtype.
     set_name : str
@@ -67,10 +66,6 @@ def add_solutions(
         How many are committed together.
     progress : callable, optional
         Called with how many are done of how many.
-
-    Returns
-    -------
-    ndarray of int
 
     Raises
     ------

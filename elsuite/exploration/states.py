@@ -20,11 +20,6 @@ class KnownStates:
 
     A state is the same as another if both join the same minima on the same surface and their points are the same.
     Different states of one pair, and states without points, are never the same.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-    sameness : Sameness
     """
 
     def __init__(self, database: LandscapeDatabase, sameness: Sameness) -> None:

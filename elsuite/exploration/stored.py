@@ -18,13 +18,8 @@ def landscape_of_database(database: LandscapeDatabase, *, folder: str | None = N
 
     Parameters
     ----------
-    database : LandscapeDatabase
     folder : str, optional
         Of the data, if not where they are looked for.
-
-    Returns
-    -------
-    Landscape
 
     Raises
     ------

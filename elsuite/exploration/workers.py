@@ -66,7 +66,6 @@ class Workers:
 
     Parameters
     ----------
-    recipe : Recipe
     inbox : Path
         Folder of results that wait to be committed.
     n_workers : int, optional

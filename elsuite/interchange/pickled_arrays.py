@@ -41,15 +41,7 @@ class NotAnArrayError(ValueError):
 
 @dataclass(frozen=True)
 class ArrayLayout:
-    """Where the numbers are in a pickle, and what is around them.
-
-    Attributes
-    ----------
-    prefix, suffix : bytes
-    dtype : numpy dtype
-    shape : tuple of int
-    order : str
-    """
+    """Where the numbers are in a pickle, and what is around them."""
 
     prefix: bytes
     suffix: bytes

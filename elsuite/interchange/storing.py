@@ -29,8 +29,6 @@ def to_database(
 
     Parameters
     ----------
-    landscape : ForeignLandscape
-    path : str, Path or None
     origin : str
         The format, and what the column ``finder`` says.
     label : str

@@ -32,7 +32,6 @@ class NumberTable:
 
     Attributes
     ----------
-    path : Path
     values : ndarray (n_rows, n_columns)
         NaN for what is not finite or was too wide to be written.
     text : str

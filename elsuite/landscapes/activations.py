@@ -23,7 +23,6 @@ def unit_activations(
 
     Parameters
     ----------
-    module : torch.nn.Module
     parameters : mapping of str to Tensor
         The module's named tensors, at which it is called.
     inputs : Tensor (n_samples, ...)

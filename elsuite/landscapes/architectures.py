@@ -80,7 +80,6 @@ class FullyConnected(DenseNetwork):
         Units of each hidden layer.
     n_outputs : int
         Number of classes.
-    activation : {"softplus", "relu", "sigmoid", "tanh"}
     bias : bool
         Whether layers have biases.
 
@@ -150,7 +149,6 @@ class LeNet(nn.Module):
         Channels of the two convolutions; units of the two hidden dense layers.
     n_outputs : int
         Number of classes.
-    activation : {"softplus", "relu", "sigmoid", "tanh"}
 
     Examples
     --------

@@ -35,7 +35,6 @@ class DataSet:
 
     Attributes
     ----------
-    name : str
     train_inputs, test_inputs : ndarray (n_samples, height, width) float32
         Images have grey levels in [0, 1]; a user's own inputs may have any shape (n_samples, ...).
     train_targets, test_targets : ndarray (n_samples,) int64
@@ -84,10 +83,6 @@ def load_data(
     folder : path, optional
         The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache.
 
-    Returns
-    -------
-    DataSet
-
     Raises
     ------
     DataError
@@ -128,10 +123,6 @@ def fetch_data(name: str, folder: str | Path | None = None, *, mirrors: Sequence
         The data folder, as for `load_data`; the files go to ``folder/name``.
     mirrors : sequence of str, optional
         Addresses that the file names are appended to, tried one after the other.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------

@@ -35,13 +35,8 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Symm
 
     Parameters
     ----------
-    module : torch.nn.Module
     names : collection of str, optional
         The tensors that make up the parameter vector, in order; those that require gradients by default.
-
-    Returns
-    -------
-    Symmetry
 
     Raises
     ------
@@ -124,13 +119,8 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
 
     Parameters
     ----------
-    layers : nn.Sequential
     prefix : str
         What stands before its tensors' names in the module, such as ``"layers."``.
-
-    Returns
-    -------
-    dict of str to Block
 
     Examples
     --------
@@ -217,10 +207,6 @@ def lstm_axes(lstm: nn.LSTM, prefix: str, output: str) -> dict[str, list[Block] 
         What stands before its tensors' names, such as ``"lstm."``.
     output : str
         Name of the weight, (n_outputs, n_units), that reads the hidden state.
-
-    Returns
-    -------
-    dict of str to Block or list of Block
 
     Raises
     ------

@@ -38,7 +38,6 @@ class _Activation:
     backward_ : callable
         Turns the gradient with respect to the output, in place, into that with respect to the input, from the
         input if `needs_input`, else from the output.
-    needs_input : bool
     """
 
     forward: Callable[[Tensor], Tensor]

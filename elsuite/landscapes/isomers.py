@@ -42,7 +42,6 @@ class Alignment:
         The second cluster, moved: centered on the first, turned, mirrored if `inverted`, atoms relabeled.
     permutation : ndarray of int (n_atoms,)
         Atom ``permutation[k]`` of the second cluster lies over atom k of the first.
-    inverted : bool
     """
 
     distance: float
@@ -130,11 +129,6 @@ def align_clusters(
     a, b : array (3 n_atoms,)
     tolerance : float
         An alignment as near as this ends the search.
-    n_rotations : int
-
-    Returns
-    -------
-    Alignment
 
     Raises
     ------

@@ -36,14 +36,8 @@ class KnownLoss(abc.ABC):
 
         Parameters
         ----------
-        outputs, targets : Tensor
-        weight : float
         keep : bool
             Whether `outputs` must stay as they are; else their memory is used.
-
-        Returns
-        -------
-        (Tensor, Tensor)
         """
 
     @abc.abstractmethod

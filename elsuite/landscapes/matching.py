@@ -97,16 +97,11 @@ def match_weights(
 
     Parameters
     ----------
-    symmetry : Symmetry
     a, b : array_like (P,)
     restarts : int
         Number of random starts.
     seed : int
         Of the random starts.
-
-    Returns
-    -------
-    Match
 
     Raises
     ------
@@ -133,7 +128,6 @@ def match_activations(symmetry: Symmetry, a: Activations, b: Activations) -> Ele
 
     Parameters
     ----------
-    symmetry : Symmetry
     a, b : mapping of group name to array_like (n_units, n_values)
         What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation.
 

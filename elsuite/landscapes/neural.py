@@ -49,7 +49,6 @@ class NeuralLandscape(DataLandscape):
         Inputs and targets of the surface ``"test"``.
     byte_budget : int
         About how much memory one evaluation may take.
-    device : {"auto", "cpu", "cuda"}
     dtype : torch.dtype
         float32 or float64.
 
@@ -250,7 +249,6 @@ def network_landscape(
     ----------
     architecture : str
         A name in `ARCHITECTURES`.
-    data : DataSet
     byte_budget, device, dtype
         As for `NeuralLandscape`.
     **options

@@ -17,10 +17,6 @@ _N_PROBED = 8
 def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLoss | None:
     """Refuse what is no function or no mean over samples; return the accurate form of the loss, if there is one.
 
-    Returns
-    -------
-    KnownLoss or None
-
     Raises
     ------
     ValueError

@@ -31,7 +31,6 @@ class ImageSource:
 
     Attributes
     ----------
-    name : str
     folders : tuple of str
         Where its files may lie in a data folder.
     system : str
@@ -111,7 +110,6 @@ def read_images(source: ImageSource, folder: str | Path | None = None) -> list[N
 
     Parameters
     ----------
-    source : ImageSource
     folder : path, optional
         As for `data_folder`.
 
@@ -149,15 +147,10 @@ def fetch_images(
 
     Parameters
     ----------
-    source : ImageSource
     folder : path, optional
         As for `data_folder`; the files go to a folder in it that is named after the data set.
     mirrors : sequence of str, optional
         Addresses to try one after the other, instead of the source's own.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------

@@ -82,20 +82,14 @@ class Minimizer(abc.ABC):
 
         Parameters
         ----------
-        landscape : Landscape
         starts : array (n_starts, n_parameters)
         seeds : sequence of int, optional
             Not negative, one for each start: of the minimizer's own randomness. By default 0, 1, 2, ...
         checkpoint : path, optional
             File that the state is written to every `checkpoint_every` epochs, at an interrupt and at the end.
             A call that finds it there goes on from it and gives, bit for bit, the result of an undisturbed one.
-        checkpoint_every : int
         progress : callable, optional
             Called after each epoch with the number of epochs done and `epochs`.
-
-        Returns
-        -------
-        tuple of Minimization
 
         Notes
         -----

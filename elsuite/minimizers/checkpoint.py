@@ -54,10 +54,6 @@ def read_checkpoint(
 
     The landscape is recognized by its energies at the starts, so other data or another loss are seen.
 
-    Returns
-    -------
-    Record
-
     Raises
     ------
     ValueError

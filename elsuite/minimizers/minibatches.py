@@ -25,11 +25,6 @@ def minibatches(
 
     Every start sees each sample once, in an order of its own that its seed and the epoch determine. Without a
     batch size, or for a landscape that has no data, the one landscape is the whole.
-
-    Yields
-    ------
-    landscape : Landscape
-    fraction : float
     """
     if not has_minibatches(landscape, batch_size):
         yield landscape, 1.0

@@ -36,10 +36,6 @@ def advance_one_by_one(
     """Return the state after one epoch of the optimizers that `make` gives for a parameter of shape (P,).
 
     On the whole data, energies and gradients that the optimizer has had already are not computed again.
-
-    Returns
-    -------
-    dict of str to Tensor
     """
     rows = [{name: values[k : k + 1] for name, values in state.items()} for k in range(len(state["points"]))]
     advanced = [_advance(landscape, row, epoch, make, batch_size) for row in rows]

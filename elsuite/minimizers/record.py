@@ -30,7 +30,6 @@ class Record:
         Number of epochs done.
     active : ndarray (n_active,)
         The starts that still run, ascending; `state` has their rows.
-    state : dict of str to Tensor
     seeds : ndarray (n,)
     curves : ndarray (n, S, capacity)
         Energies before the first epoch and after each; NaN where not reached.

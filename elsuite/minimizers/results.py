@@ -55,7 +55,6 @@ class Minimization:
         One for each surface whose curve has a finite value; empty when there is none.
     curves : dict of str to ndarray (n_epochs + 1,)
         Energy on every surface before the first epoch and after each; what an epoch is, the minimizer says.
-    outcome, message : Outcome, str
     n_steps : int
         Updates of the point.
     n_evaluations : float

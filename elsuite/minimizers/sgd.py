@@ -28,7 +28,6 @@ class SGD(Minimizer):
 
     Attributes
     ----------
-    learning_rate, momentum, weight_decay : float
     batch_size : int
         The last batch of an epoch has what is left.
     nesterov : bool
@@ -36,8 +35,6 @@ class SGD(Minimizer):
     schedule : {"constant", "cosine", "step"}
         Of the learning rate over epochs: as it is; down to 0 along half a cosine; times `step_factor` every
         `step_epochs` epochs.
-    step_epochs : int
-    step_factor : float
 
     Examples
     --------

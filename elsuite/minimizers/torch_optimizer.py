@@ -110,10 +110,6 @@ class TorchOptimizer(Minimizer):
 def _optimizer_class(optimizer: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     """Return the class of `torch.optim` with that name, or the class itself.
 
-    Returns
-    -------
-    type
-
     Raises
     ------
     ValueError

@@ -45,10 +45,6 @@ def network_arrays(network: AnyGraph, *, energy: str = "energy") -> NetworkArray
 
     Directions are ignored, parallel edges kept. A node or an edge without the attribute, or with one that
     is no number, raises ValueError.
-
-    Returns
-    -------
-    NetworkArrays
     """
     labels = tuple(network.nodes)
     position = {label: k for k, label in enumerate(labels)}
@@ -83,10 +79,6 @@ def spanning_forest(
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
     Of parallel edges the lowest counts, self edges never do.
-
-    Returns
-    -------
-    ndarray of int
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
     return kruskal(n_nodes, *ends, np.asarray(heights, dtype=np.float64)).edges

@@ -45,14 +45,9 @@ def kruskal(
 
     Parameters
     ----------
-    n_nodes : int
     sources, targets : ndarray of int (n_edges,)
     heights : ndarray (n_edges,)
         Not NaN.
-
-    Returns
-    -------
-    Joins
 
     Notes
     -----

@@ -23,8 +23,6 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
 
     Parameters
     ----------
-    network : networkx graph
-    a, b : nodes
     energy : str
         Name of the attribute of nodes and edges.
 
@@ -48,8 +46,6 @@ def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = 
 
     Parameters
     ----------
-    network : networkx graph
-    a, b : nodes
     energy : str
         Name of the attribute of nodes and edges.
 
@@ -82,8 +78,6 @@ def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str =
 
     Parameters
     ----------
-    network : networkx graph
-    route : sequence of nodes
     energy : str
         Name of the attribute of nodes and edges.
 
@@ -123,8 +117,6 @@ def neighbors_by_barrier(
 
     Parameters
     ----------
-    network : networkx graph
-    a : node
     n : int, optional
         How many; by default all that are joined with it.
     energy : str
@@ -149,7 +141,6 @@ def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.f
 
     Parameters
     ----------
-    network : networkx graph
     energy : str
         Name of the attribute of nodes and edges.
 

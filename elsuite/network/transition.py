@@ -39,7 +39,6 @@ def transition_network(
 
     Parameters
     ----------
-    database : LandscapeDatabase
     surface : str, optional
         Whose energies and heights; the first surface by default.
     parallel : bool
@@ -52,10 +51,6 @@ def transition_network(
     ------
     NotFoundError
         If the database has no such surface or finder.
-
-    Returns
-    -------
-    networkx.Graph or networkx.MultiGraph
 
     Examples
     --------
@@ -92,10 +87,6 @@ def transition_network(
 def surface_index(database: "LandscapeDatabase", surface: str | None) -> tuple[str, int]:
     """Return the name of a surface and its column; None is the first surface.
 
-    Returns
-    -------
-    tuple of (str, int)
-
     Raises
     ------
     NotFoundError
@@ -127,12 +118,7 @@ class PathHeights:
     heights: NDArray[np.float64]
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PathHeights":
-        """Return some of the paths.
-
-        Returns
-        -------
-        PathHeights
-        """
+        """Return some of the paths."""
         return PathHeights(
             self.paths[chosen], self.sources[chosen], self.targets[chosen], self.heights[chosen]
         )
@@ -149,17 +135,12 @@ def path_heights(
 
     Parameters
     ----------
-    database : LandscapeDatabase
     surface : str, optional
         The first surface by default.
     refined : bool
         Take the refined height where there is one; else always that of the finder's protocol.
     finder : str or sequence of str, optional
         Only paths of the finder with this label, or of finders with one of these.
-
-    Returns
-    -------
-    PathHeights
 
     Raises
     ------
@@ -202,12 +183,7 @@ def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> NDA
 
 
 def lowest_of_pairs(found: PathHeights) -> PathHeights:
-    """Return the lowest path of each pair of different minima; of equally low ones the first.
-
-    Returns
-    -------
-    PathHeights
-    """
+    """Return the lowest path of each pair of different minima; of equally low ones the first."""
     low, high = np.minimum(found.sources, found.targets), np.maximum(found.sources, found.targets)
     order = np.lexsort((found.paths, found.heights, high, low))
     same = (np.diff(low[order], prepend=-1) == 0) & (np.diff(high[order], prepend=-1) == 0)

@@ -53,7 +53,6 @@ class Alignment:
         Distance to the reference.
     energy_difference : float
         Of the copy's energy to the point's: rounding only.
-    n_sweeps : int
     outcome, message : Outcome, str
         Converged when no group of units can be improved any more.
     """
@@ -84,7 +83,6 @@ def align(
 
     Parameters
     ----------
-    landscape : Landscape
     a, b : array_like or Tensor (n_parameters,)
     method : {"weights", "activations"}
         What is brought together: weights (`match_weights`), so that the distance is the smallest found and never
@@ -95,10 +93,6 @@ def align(
         Of the random starts.
     symmetry : Symmetry, optional
         The landscape's own by default; a landscape that declares none has only the point itself as its copy.
-
-    Returns
-    -------
-    Alignment
 
     Raises
     ------
@@ -168,7 +162,6 @@ def aligned_distances(
 
     Parameters
     ----------
-    landscape : Landscape
     points : array_like or Tensor (n_points, n_parameters)
     restarts, seed, symmetry
         As for `align`.

@@ -36,10 +36,8 @@ class AutoNEBPathFinder(PathFinder):
     ----------
     n_pivots, most_pivots : int
         Inner pivots at first and at most.
-    sag : float
     n_steps : int
         Of a cycle.
-    max_cycles : int
     learning_rate : float
         Of the first cycle, in units of the root mean square difference of the ends in a coordinate.
     images_per_step : int, optional

@@ -38,7 +38,6 @@ class Path:
     Attributes
     ----------
     start, end : Tensor (n_parameters,)
-    basis : Basis
     coefficients : Tensor (n_terms, n_parameters)
     """
 
@@ -63,7 +62,6 @@ class PathSearch:
 
     Attributes
     ----------
-    path : Path
     height : float
         Highest energy over the points that the finder's protocol looks at, ends included.
     refined_height, refined_t : float
@@ -72,12 +70,10 @@ class PathSearch:
         Energies at equally spaced t from 0 to 1.
     length : float
         Euclidean length of the curve; `chord` is the distance between its ends.
-    outcome, message : Outcome, str
     n_point_gradients : float
         Gradients computed, in units of the whole data set at one point.
     n_evaluations : float
         Energies computed for the heights and the profile, in the same unit.
-    seconds : float
     trace : tuple of (float, float)
         Point gradients spent and the refined height reached with them, in the order of the search.
     """

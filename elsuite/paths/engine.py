@@ -114,8 +114,6 @@ class Descent:
 
     Attributes
     ----------
-    objective : Objective
-    n_steps : int
     learning_rate : float
         Step of a coefficient's components.
     schedule : {"constant", "cosine"}
@@ -157,10 +155,8 @@ class Descended:
 
     Attributes
     ----------
-    path : Path
     finite : bool
         False if it was stopped by an energy or gradient that is not finite.
-    n_steps : int
     n_point_gradients : float
         In units of the whole data set at one point.
     """

@@ -73,7 +73,6 @@ def measure(
 
     Parameters
     ----------
-    path : Path
     landscape : Landscape
         On any of its surfaces: ``landscape.on("test")``.
     n_points : int
@@ -82,10 +81,6 @@ def measure(
         Relative to the spread of the profile; 1e-8 by default, 1e-5 where points are float32.
     max_evaluations : int
         Refinement stops here at the latest; `Heights.resolution` says what was left.
-
-    Returns
-    -------
-    Heights
 
     Raises
     ------

@@ -48,7 +48,6 @@ class Plan:
         A round after the first that changes the excess by no more than this share of it is the last.
     negligible : float, optional
         An excess that counts as none; by default the rule of `nothing_above`.
-    max_rounds : int
     n_points : int
         Points of the profile.
     """

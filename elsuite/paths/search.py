@@ -24,7 +24,6 @@ class Ledger:
     ----------
     began : float
         Clock when the search began.
-    n_point_gradients, n_evaluations : float
     trace : list of (float, float)
         Refined height against point gradients spent.
     """

@@ -48,11 +48,8 @@ class SeriesPathFinder(PathFinder):
         Of random points over data: most near the ends, or all parts of [0, 1] alike.
     power, smoothness : float
         q and lambda of the objective over data, and of any without rounds (`PowerSum`).
-    learning_rate : float
     relative_step : bool
         Whether learning rates are in units of the root mean square difference of the ends in a coordinate.
-    schedule : {"constant", "cosine"}
-    optimizer : {"adam", "momentum"}
     second_decay : float
         Of Adam's mean squared gradients.
     n_steps : int, optional
@@ -64,7 +61,6 @@ class SeriesPathFinder(PathFinder):
     negligible : float, optional
         The search ends when the path is no further above the higher end, in the landscape's energy. By default over
         data 1e-5 plus a thousandth of that end's energy, on other surfaces a ten-thousandth of the straight line's.
-    max_rounds : int
     """
 
     n_points: int = 51

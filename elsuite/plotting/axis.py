@@ -22,15 +22,6 @@ __all__ = ["energy_axis", "scaled_axis", "value_norm", "wants_log"]
 def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
     """Return whether all finite values are positive and the largest is more than `ratio` times the smallest.
 
-    Parameters
-    ----------
-    values : array_like
-    ratio : float
-
-    Returns
-    -------
-    bool
-
     Examples
     --------
     >>> wants_log([1e-6, 1.0]), wants_log([0.5, 1.0]), wants_log([-1.0, 1.0])
@@ -42,16 +33,7 @@ def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
 
 
 def value_norm(values: ArrayLike) -> Normalize:
-    """Return the norm of a scale bar: logarithmic where the values are positive and span a factor of 30.
-
-    Parameters
-    ----------
-    values : array_like
-
-    Returns
-    -------
-    Normalize
-    """
+    """Return the norm of a scale bar: logarithmic where the values are positive and span a factor of 30."""
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
     norm = LogNorm() if wants_log(array) else Normalize()
@@ -68,7 +50,6 @@ def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
         ``ax.xaxis`` or ``ax.yaxis``.
     values : array_like
         What is drawn along it.
-    log : bool
 
     Raises
     ------
@@ -95,8 +76,6 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
 
     Parameters
     ----------
-    axis : matplotlib Axis
-    scale : EnergyScale
     low, high : float
         Limits of the axis, energies.
     """

@@ -42,7 +42,6 @@ def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
     Parameters
     ----------
     clusters : sequence of str (n,)
-    most : int
 
     Returns
     -------
@@ -82,11 +81,6 @@ def plot_clustering(
         Set -> SetStyle.
     most : int
         Clusters drawn, the largest first; the others are summed in one row that says so.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

@@ -50,16 +50,7 @@ class Coloring:
 
 
 def coloring(view: View) -> Coloring:
-    """Return the coloring that the view's options ask for.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Coloring
-    """
+    """Return the coloring that the view's options ask for."""
     what = view.options.color_by
     ids = view.ids.tolist()
     if what in {"set", "none"}:
@@ -79,17 +70,7 @@ def coloring(view: View) -> Coloring:
 
 
 def column_label(view: View, column: str) -> str:
-    """Return the name of an axis or a scale bar of a column.
-
-    Parameters
-    ----------
-    view : View
-    column : str
-
-    Returns
-    -------
-    str
-    """
+    """Return the name of an axis or a scale bar of a column."""
     return (
         view.energy_label
         if column == "energy"
@@ -98,16 +79,7 @@ def column_label(view: View, column: str) -> str:
 
 
 def superbasin_energy(view: View) -> float:
-    """Return the energy of the superbasins: the one asked for, or where the tree is split most evenly.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    float
-    """
+    """Return the energy of the superbasins: the one asked for, or where the tree is split most evenly."""
     return split_energy(view.whole_tree) if view.options.energy is None else view.options.energy
 
 
@@ -127,16 +99,7 @@ def _groups(ids: list[int], names: list[str]) -> Coloring:
 
 
 def clusters_of(view: View) -> tuple[list[str], str]:
-    """Return the cluster of each minimum of the view by the method of its options, and a title that names it.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    tuple of (list of str, str)
-    """
+    """Return the cluster of each minimum of the view by the method of its options, and a title that names it."""
     clustering, words = view.clustering
     if len(view.set_names) > 1 and clustering.n_clusters > 0:
         agreement = cluster_agreement(clustering.labels.tolist(), view.sets)

@@ -59,7 +59,6 @@ def plot_disconnectivity(
 
     Parameters
     ----------
-    tree : DisconnectivityTree
     ax : Axes, optional
         A new figure's if None.
     layout : TreeLayout, optional
@@ -86,11 +85,6 @@ def plot_disconnectivity(
         Where the layout's leaves stand at values: what they are. The x axis then has ticks.
     note : str
         A text under the graph, such as what a trim hid.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

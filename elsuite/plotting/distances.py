@@ -32,11 +32,6 @@ def plot_distances(
         Of the sets' means, which lie equally far from the middle between them.
     styles : mapping, optional
         Set -> SetStyle; by default `set_styles` of the names.
-    label : str
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

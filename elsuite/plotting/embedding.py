@@ -48,17 +48,10 @@ def plot_embedding(
         Set -> SetStyle; sets not in it are left out, "" is gray. By default `set_styles` of `sets`.
     values : array_like (n,), optional
         Colors the points instead, with a scale bar named `values_label`.
-    values_label : str
-    axis_labels : pair of str
     explained : array_like (2 or more,), optional
         Shares of the variance, from 0 to 1, added to the axis labels.
     highlight : mapping or iterable of int
         Rows to ring, with a text where given.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------
@@ -105,16 +98,7 @@ def _widest_first(
 
 
 def marker_size(n_points: int) -> float:
-    """Return a marker's area in square points at which `n_points` on one map stay apart.
-
-    Parameters
-    ----------
-    n_points : int
-
-    Returns
-    -------
-    float
-    """
+    """Return a marker's area in square points at which `n_points` on one map stay apart."""
     return float(np.clip(1600 / max(n_points, 1), 1.5, 18.0))
 
 
@@ -123,9 +107,7 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
 
     Parameters
     ----------
-    ax : Axes
     points : ndarray (n, 2)
-    highlight : mapping or iterable of int
     """
     texts = dict(highlight) if isinstance(highlight, Mapping) else dict.fromkeys(highlight, "")
     if not texts:

@@ -47,15 +47,10 @@ def plot_heights(
         A new figure's if None.
     styles : mapping, optional
         Set -> SetStyle; by default `set_styles` of the names without "~".
-    form : {"points", "histogram"}
     scale : {"auto", "linear", "log"}
         "auto" is logarithmic where the values are positive and span more than a factor of 30.
     label : str
         What the values are, with their unit.
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------
@@ -171,8 +166,6 @@ def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray
     Parameters
     ----------
     values : ndarray (n,)
-    log : bool
-    most : int
 
     Returns
     -------

@@ -22,7 +22,6 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
     ----------
     ax : Axes
         With its limits set.
-    layout : TreeLayout
     names : mapping
         Leaf -> text; the lowest minima come first where room is short.
     ringed : mapping

@@ -23,7 +23,6 @@ class LogGapScale(EnergyScale):
 
     Attributes
     ----------
-    log : LogScale
     compressed : GapScale
         Of logarithms.
     """
@@ -37,30 +36,15 @@ class LogGapScale(EnergyScale):
         return tuple((float(10**low), float(10**high)) for low, high in self.compressed.gaps)
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
-        """Return logarithms less what is cut out below them.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return logarithms less what is cut out below them."""
         return self.compressed.forward(self.log.forward(energies))
 
     def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
-        """Return the energies of drawn heights.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return the energies of drawn heights."""
         return self.log.inverse(self.compressed.inverse(heights))
 
     def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
-        """Return powers of ten outside the compressed ranges; 2 and 5 times them where there are few.
-
-        Returns
-        -------
-        ndarray
-        """
+        """Return powers of ten outside the compressed ranges; 2 and 5 times them where there are few."""
         ticks = self._multiples(low, high, (1,))
         return ticks if len(ticks) >= 3 else self._multiples(low, high, (1, 2, 5))
 
@@ -71,10 +55,6 @@ class LogGapScale(EnergyScale):
         ----------
         low, high : float
             Energies.
-
-        Returns
-        -------
-        ndarray
         """
         return self._multiples(low, high, tuple(range(2, 10)))
 
@@ -94,10 +74,6 @@ def log_gap_scale(energies: ArrayLike) -> LogGapScale:
     ----------
     energies : array_like
         Every energy that will be drawn.
-
-    Returns
-    -------
-    LogGapScale
 
     Examples
     --------
@@ -123,10 +99,6 @@ def largest_empty_share(energies: ArrayLike) -> float:
     ----------
     energies : array_like
         All positive.
-
-    Returns
-    -------
-    float
 
     Examples
     --------

@@ -37,11 +37,6 @@ def plot_losses(
         What is counted along the axis: "epoch", "iteration".
     label : str
         What the values are.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

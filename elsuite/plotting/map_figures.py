@@ -29,46 +29,19 @@ MOST_CLUSTERS = 8
 
 
 def kpca_figure(view: View) -> Figure:
-    """Return the map of the minima by their first two kernel principal components.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return the map of the minima by their first two kernel principal components."""
     embedding = view.embedding
     return _map_figure(view, embedding.coordinates, "kernel component", explained=embedding.explained)
 
 
 def pca_figure(view: View) -> Figure:
-    """Return the map of the minima by their first two ordinary principal components.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return the map of the minima by their first two ordinary principal components."""
     embedding = view.linear.embedding
     return _map_figure(view, embedding.coordinates, "principal component", explained=embedding.explained)
 
 
 def mds_figure(view: View) -> Figure:
-    """Return the map of the minima by metric scaling of their minimax barriers: the natural map of the tree.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return the map of the minima by metric scaling of their minimax barriers: the natural map of the tree."""
     found, log = view.barrier_map
     figure = _map_figure(view, found.coordinates, "barrier scaling")
     figure.axes[0].set_xlabel(
@@ -114,16 +87,7 @@ def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) ->
 
 
 def clustering_figure(view: View) -> Figure:
-    """Return a clustering of the minima: where the clusters lie, and which sets they hold.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return a clustering of the minima: where the clusters lie, and which sets they hold."""
     options = view.options
     found, title = clusters_of(view)
     clusters = largest_clusters(found, MOST_CLUSTERS)

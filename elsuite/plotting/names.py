@@ -17,16 +17,7 @@ SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energ
 
 
 def surface_name(surface: str) -> str:
-    """Return what the values of a surface are called: "train" is the training loss.
-
-    Parameters
-    ----------
-    surface : str
-
-    Returns
-    -------
-    str
-    """
+    """Return what the values of a surface are called: "train" is the training loss."""
     return SURFACE_NAMES.get(surface, shown(surface))
 
 
@@ -35,13 +26,8 @@ def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
 
     Parameters
     ----------
-    surface : str
     attributes : mapping
         Of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
-
-    Returns
-    -------
-    str
 
     Examples
     --------

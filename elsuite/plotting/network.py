@@ -62,11 +62,6 @@ def plot_network(
         Names of the two axes; none are drawn where the positions have no meaning.
     most_edges : int
         Only that many of the lowest edges are drawn, and a text says so.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

@@ -23,12 +23,8 @@ class Profile:
     ----------
     minima : tuple of int
         The minima visited, in order; one more than legs.
-    sets : tuple of str
-        Their sets.
     positions : tuple of float
         Where along the route they lie.
-    energies : tuple of float
-        Their energies.
     legs : tuple of ndarray (n_points, 2)
         Position and energy along each path, from minimum to minimum.
     heights : tuple of float
@@ -73,10 +69,6 @@ def plot_profile(
         "auto" is logarithmic where the energies are positive and span more than a factor of 30.
     legend : bool
         Name the sets of the minima (and the profiles, where there are several).
-
-    Returns
-    -------
-    Axes
     """
     ax = new_axes(ax)
     named = {"": profiles} if isinstance(profiles, Profile) else dict(profiles)

@@ -22,14 +22,6 @@ METADATA: dict[str, dict[str, Any]] = {
 def check_format(out: str | Path) -> str:
     """Return the format that the ending of `out` names.
 
-    Parameters
-    ----------
-    out : str or Path
-
-    Returns
-    -------
-    str
-
     Raises
     ------
     ValueError
@@ -46,14 +38,9 @@ def figure_bytes(figure: Figure, ending: str, *, dpi: float = 300) -> bytes:
 
     Parameters
     ----------
-    figure : Figure
     ending : {"png", "svg", "pdf"}
     dpi : float
         Dots an inch, for PNG.
-
-    Returns
-    -------
-    bytes
     """
     buffer = io.BytesIO()
     with paper_style():
@@ -69,13 +56,8 @@ def save_figure(figure: Figure, out: str | Path) -> Path:
 
     Parameters
     ----------
-    figure : Figure
     out : str or Path
         Ends with .png, .svg or .pdf.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------

@@ -16,14 +16,6 @@ __all__ = ["distances_figure", "heights_figure", "losses_figure"]
 def heights_figure(view: View) -> Figure:
     """Return the distributions of path heights within the sets and between them.
 
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-
     Raises
     ------
     ValueError
@@ -69,14 +61,6 @@ def _places(name: str, view: View) -> list[int]:
 def distances_figure(view: View) -> Figure:
     """Return the distances of pairs of sets to their common origin: two chosen sets, or the article's pairs.
 
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-
     Raises
     ------
     ValueError
@@ -114,14 +98,6 @@ def _set_pairs(sets: list[str]) -> list[tuple[str, str]]:
 
 def losses_figure(view: View) -> Figure:
     """Return the loss curves, a panel a minimizer.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------

@@ -81,54 +81,24 @@ def paper_style() -> AbstractContextManager[None]:
     """Return a context in which figures are made for print: 7-9 pt, thin lines, text kept as text.
 
     The same settings are the style sheet ``elsuite.plotting.paper`` for ``matplotlib.style.use``.
-
-    Returns
-    -------
-    context manager
     """
     return matplotlib.style.context("elsuite.plotting.paper")
 
 
 def new_figure(width: float = SINGLE_COLUMN, height: float = 2.6) -> Figure:
-    """Return an empty figure of `width` x `height` inches that belongs to no window and no pyplot state.
-
-    Parameters
-    ----------
-    width, height : float
-
-    Returns
-    -------
-    Figure
-    """
+    """Return an empty figure of `width` x `height` inches that belongs to no window and no pyplot state."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def new_axes(ax: Axes | None) -> Axes:
-    """Return `ax`, or the axes of a new figure.
-
-    Parameters
-    ----------
-    ax : Axes or None
-
-    Returns
-    -------
-    Axes
-    """
+    """Return `ax`, or the axes of a new figure."""
     return new_figure().add_subplot() if ax is None else ax
 
 
 def figure_of(ax: Axes) -> Figure:
     """Return the whole figure that holds `ax`, also where it lies in a part of it.
-
-    Parameters
-    ----------
-    ax : Axes
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
@@ -146,10 +116,6 @@ def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
 
     The hue and the marker's shape follow the minimizer, lightness and filling follow the stopping. Give all sets
     of a database, in a fixed order, and each keeps its color whatever a picture leaves out.
-
-    Parameters
-    ----------
-    sets : iterable of str
 
     Returns
     -------
@@ -180,10 +146,6 @@ def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
 def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     """Return a color and a marker for each category; color and marker differ for the first 72.
 
-    Parameters
-    ----------
-    categories : iterable of str
-
     Returns
     -------
     dict
@@ -204,13 +166,8 @@ def shown(name: str, longest: int = 32) -> str:
 
     Parameters
     ----------
-    name : str
     longest : int
         Letters.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -231,10 +188,6 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
         Set -> SetStyle.
     counts : mapping, optional
         Set -> number.
-
-    Returns
-    -------
-    list of Line2D
     """
     return [
         Line2D(
@@ -255,10 +208,6 @@ def legend_columns(labels: Iterable[object], width: float) -> int:
         Their texts.
     width : float
         Of the panel with its margins.
-
-    Returns
-    -------
-    int
     """
     texts = [str(label) for label in labels]
     fitting = max(1, int(0.85 * width / (0.3 + 0.04 * max(map(len, texts), default=0))))
@@ -272,7 +221,6 @@ def legend_above(ax: Axes, handles: Sequence[Artist] | None = None, **options: A
 
     Parameters
     ----------
-    ax : Axes
     handles : sequence of Artist, optional
         What is named; by default all that the axes hold with a label.
     **options
@@ -300,14 +248,11 @@ def scatter_sets(
 
     Parameters
     ----------
-    ax : Axes
     points : ndarray (n, 2)
-    sets : sequence of str
     styles : mapping
         Set -> SetStyle; points of other sets are left out.
     size : float
         Area of a marker in square points.
-    zorder : float
     """
     sets_array = np.asarray(sets, dtype=object)
     for name, style in styles.items():

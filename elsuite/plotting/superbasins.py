@@ -37,11 +37,6 @@ def plot_superbasins(
         Draws a dashed line at this energy.
     energy_label : str
         Name of the energy axis, with its unit.
-    legend : bool
-
-    Returns
-    -------
-    Axes
 
     Raises
     ------

@@ -25,14 +25,6 @@ ORDERS = ("centered", "energy", "size")
 def disconnectivity_figure(view: View) -> Figure:
     """Return the disconnectivity graph of the chosen surface.
 
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-
     Raises
     ------
     ValueError
@@ -93,16 +85,7 @@ def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
 
 
 def superbasins_figure(view: View) -> Figure:
-    """Return the number of superbasins and the size of the largest one at all energies.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return the number of superbasins and the size of the largest one at all energies."""
     tree = view.whole_tree
     with paper_style():
         figure = sized_figure(view.options, SINGLE_COLUMN, 2.4)
@@ -118,14 +101,6 @@ def superbasins_figure(view: View) -> Figure:
 
 def profile_figure(view: View) -> Figure:
     """Return the energies along the lowest route between two minima, and along their direct path.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
 
     Raises
     ------
@@ -158,16 +133,7 @@ def profile_figure(view: View) -> Figure:
 
 
 def network_figure(view: View) -> Figure:
-    """Return the transition network on the kernel-PCA map.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    Figure
-    """
+    """Return the transition network on the kernel-PCA map."""
     options = view.options
     embedding = view.embedding
     positions = {

@@ -28,11 +28,8 @@ def draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *
 
     Parameters
     ----------
-    ax : Axes
-    layout : TreeLayout
     node_colors : ndarray (n_nodes, 4)
         Red, green, blue and opacity.
-    dotted_stems : bool
     """
     lines = true_energies(layout, layout.segments)
     stem = (layout.tree.parents[layout.segment_nodes] < 0) & (layout.segments[:, 1, 1] >= layout.top)
@@ -65,7 +62,6 @@ def true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np.
 
     Parameters
     ----------
-    layout : TreeLayout
     lines : ndarray (n, 2, 2)
 
     Returns
@@ -104,52 +100,23 @@ def interleaved(runs: Sequence[Sequence[NDArray[np.float64]]]) -> list[tuple[int
     ----------
     runs : sequence of sequences of ndarray
         One a color.
-
-    Returns
-    -------
-    list of (int, ndarray)
     """
     placed = [((k + 0.5) / len(own), color, k) for color, own in enumerate(runs) for k in range(len(own))]
     return [(color, runs[color][k]) for _, color, k in sorted(placed)]
 
 
 def leaf_spacing(ax: Axes, n_leaves: int) -> float:
-    """Return about how many points of the drawing lie between two leaves.
-
-    Parameters
-    ----------
-    ax : Axes
-    n_leaves : int
-
-    Returns
-    -------
-    float
-    """
+    """Return about how many points of the drawing lie between two leaves."""
     return float(ax.get_window_extent().width / ax.figure.dpi * 72 / max(n_leaves, 1))
 
 
 def line_width(ax: Axes, n_leaves: int) -> float:
-    """Return a width in points at which neighboring lines stay apart.
-
-    Parameters
-    ----------
-    ax : Axes
-    n_leaves : int
-
-    Returns
-    -------
-    float
-    """
+    """Return a width in points at which neighboring lines stay apart."""
     return float(np.clip(0.4 * leaf_spacing(ax, n_leaves), 0.25, 0.9))
 
 
 def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> NDArray[np.float64]:
     """Return the lines, shape (n, 2, 2) in drawn heights, that join successive leaves through the tree.
-
-    Parameters
-    ----------
-    layout : TreeLayout
-    leaves : sequence of int
 
     Returns
     -------

@@ -64,13 +64,7 @@ WIDE_GAP = 0.4
 
 @dataclass(frozen=True)
 class View:
-    """A database as one figure sees it: the chosen surface and sets.
-
-    Attributes
-    ----------
-    database : LandscapeDatabase
-    options : FigureOptions
-    """
+    """A database as one figure sees it: the chosen surface and sets."""
 
     database: "LandscapeDatabase"
     options: FigureOptions
@@ -364,23 +358,14 @@ def sized_figure(options: FigureOptions, width: float, height: float) -> Figure:
 
     Parameters
     ----------
-    options : FigureOptions
     width, height : float
         In inches.
-
-    Returns
-    -------
-    Figure
     """
     return new_figure(options.width or width, options.height or height)
 
 
 def split_energy(tree: DisconnectivityTree) -> float:
     """Return an energy just below the merge whose second part is the largest: where the tree is split most evenly.
-
-    Parameters
-    ----------
-    tree : DisconnectivityTree
 
     Returns
     -------

@@ -24,11 +24,8 @@ class Contrast:
 
     Attributes
     ----------
-    quantity : str
     a, b : str
         The sets.
-    means : tuple of float
-    result : Comparison
     """
 
     quantity: str
@@ -51,26 +48,13 @@ def contrasts(views: Sequence[View]) -> list[Contrast]:
     ----------
     views : sequence of View
         One a surface.
-
-    Returns
-    -------
-    list of Contrast
     """
     found = [contrast for view in views for part in (_energies, _heights) for contrast in part(view)]
     return [*found, *_norms(views[0]), *_map(views[0])] if views else []
 
 
 def sentence(contrast: Contrast) -> str:
-    """Return a contrast in words.
-
-    Parameters
-    ----------
-    contrast : Contrast
-
-    Returns
-    -------
-    str
-    """
+    """Return a contrast in words."""
     first, second = (number(mean) for mean in contrast.means)
     if contrast.quantity == FIRST_COMPONENT:
         # Its sign means nothing, only how far the two lie apart.
@@ -84,16 +68,7 @@ def sentence(contrast: Contrast) -> str:
 
 
 def contrasts_table(found: Sequence[Contrast]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the table of contrasts, as HTML cells.
-
-    Parameters
-    ----------
-    found : sequence of Contrast
-
-    Returns
-    -------
-    tuple of (list of str, list of list of str)
-    """
+    """Return head and rows of the table of contrasts, as HTML cells."""
     head = [
         "Mean of",
         "A",

@@ -40,12 +40,7 @@ def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
 
     Parameters
     ----------
-    values : array_like
     dtype : {"u2", "i4", "f4", "f8"}
-
-    Returns
-    -------
-    dict
 
     Examples
     --------

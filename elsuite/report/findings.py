@@ -20,7 +20,6 @@ def findings(views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
     ----------
     views : sequence of View
         One a surface.
-    found : sequence of Contrast
 
     Returns
     -------

@@ -29,13 +29,8 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
 
     Parameters
     ----------
-    database : LandscapeDatabase
     out : str or Path
         The file, by convention NAME.html; its folder is made if need be.
-
-    Returns
-    -------
-    Path
 
     Raises
     ------
@@ -53,16 +48,7 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
 
 
 def render_report(database: "LandscapeDatabase") -> str:
-    """Return the page of a database as HTML text.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-
-    Returns
-    -------
-    str
-    """
+    """Return the page of a database as HTML text."""
     views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
     views = [view for view in views if np.isfinite(view.every_energy).any()]
     found = contrasts(views)

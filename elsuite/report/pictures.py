@@ -34,16 +34,7 @@ CAPTIONS = {
 
 
 def figures_section(view: View) -> str:
-    """Return all pictures of a view with captions, as HTML.
-
-    Parameters
-    ----------
-    view : View
-
-    Returns
-    -------
-    str
-    """
+    """Return all pictures of a view with captions, as HTML."""
     return "".join(_figure(view, kind, caption) for kind, caption in CAPTIONS.items())
 
 
@@ -62,7 +53,6 @@ def picture(figure: "Figure", description: str) -> str:
 
     Parameters
     ----------
-    figure : Figure
     description : str
         Read out instead of the picture.
 

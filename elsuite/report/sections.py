@@ -17,16 +17,7 @@ __all__ = ["lead", "made_section", "marker_svg", "sets_key", "sets_section", "ta
 
 
 def title_of(database: "LandscapeDatabase") -> str:
-    """Return the page's title: the study's name, or the store's.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-
-    Returns
-    -------
-    str
-    """
+    """Return the page's title: the study's name, or the store's."""
     for line in str(database.attributes.get("study", "")).splitlines():
         key, equals, value = line.partition("=")
         if equals and key.strip() == "name":
@@ -38,16 +29,7 @@ def title_of(database: "LandscapeDatabase") -> str:
 
 
 def lead(database: "LandscapeDatabase") -> str:
-    """Return the line under the title: how much there is.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
-
-    Returns
-    -------
-    str
-    """
+    """Return the line under the title: how much there is."""
     names = " and ".join(surface_name(surface) for surface in database.surfaces)
     runs = f" from {_count(database.n_runs, 'run')}" if database.n_runs else ""
     return (
@@ -68,10 +50,6 @@ def unordered(texts: Iterable[str]) -> str:
     ----------
     texts : iterable of str
         Plain text.
-
-    Returns
-    -------
-    str
     """
     items = "".join(f"<li>{escape(text)}</li>" for text in texts)
     return f"<ul>{items}</ul>" if items else ""
@@ -82,14 +60,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = 
 
     Parameters
     ----------
-    head : sequence of str
-    rows : iterable of sequences of str
     caption : str
         Plain text.
-
-    Returns
-    -------
-    str
     """
     columns = "".join(f'<th scope="col">{cell}</th>' for cell in head)
     body = "".join(
@@ -101,16 +73,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = 
 
 
 def marker_svg(style: SetStyle) -> str:
-    """Return a set's marker as a small inline SVG, as it looks in the pictures.
-
-    Parameters
-    ----------
-    style : SetStyle
-
-    Returns
-    -------
-    str
-    """
+    """Return a set's marker as a small inline SVG, as it looks in the pictures."""
     shapes = {
         "s": '<rect x="2.5" y="2.5" width="9" height="9"/>',
         "^": '<path d="M7 2 12 12H2Z"/>',
@@ -128,10 +91,6 @@ def marker_svg(style: SetStyle) -> str:
 def sets_key(database: "LandscapeDatabase") -> str:
     """Return the sets with their markers, as a legend.
 
-    Parameters
-    ----------
-    database : LandscapeDatabase
-
     Returns
     -------
     str
@@ -145,10 +104,6 @@ def sets_key(database: "LandscapeDatabase") -> str:
 
 def sets_section(database: "LandscapeDatabase") -> str:
     """Return the table of the sets: number, mean energies, weights, norms.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
 
     Returns
     -------
@@ -186,10 +141,6 @@ def _mean_and_spread(summary: Any, surface: str) -> str:
 
 def made_section(database: "LandscapeDatabase") -> str:
     """Return how the database was made: study file, versions, seeds, settings.
-
-    Parameters
-    ----------
-    database : LandscapeDatabase
 
     Returns
     -------

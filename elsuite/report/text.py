@@ -11,14 +11,6 @@ __all__ = ["escape", "number", "script_json"]
 def escape(text: object) -> str:
     """Return text that HTML shows as it is, in content and in attributes.
 
-    Parameters
-    ----------
-    text : object
-
-    Returns
-    -------
-    str
-
     Examples
     --------
     >>> escape('<b>"a" & b</b>')
@@ -34,10 +26,6 @@ def script_json(value: Any) -> str:
     ----------
     value : JSON value
         Not finite numbers become null.
-
-    Returns
-    -------
-    str
 
     Examples
     --------
@@ -60,15 +48,6 @@ def _finite(value: Any) -> Any:
 
 def number(value: float, digits: int = 3) -> str:
     """Return a number with few digits, with a true minus and a power of ten as people write it.
-
-    Parameters
-    ----------
-    value : float
-    digits : int
-
-    Returns
-    -------
-    str
 
     Examples
     --------

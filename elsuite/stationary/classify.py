@@ -38,10 +38,6 @@ def classify_stationary_point(
         An eigenvalue counts as zero when its absolute value is not above this times the larger of 1 and the largest
         one; with any such, beside the landscape's own zero modes, the point is degenerate.
 
-    Returns
-    -------
-    StationaryPoint
-
     Raises
     ------
     ValueError

@@ -107,7 +107,6 @@ def descend(
     error : float
         How closely the path of steepest descent is followed (0.3 keeps to it well); by default any step that lowers
         the energy is taken.
-    limits : Limits, optional
 
     Returns
     -------
@@ -146,7 +145,6 @@ def follow_down(
 
     Parameters
     ----------
-    landscape : Landscape
     transition_states : array (n, P)
     eigenvectors : array (n, P)
         Unit eigenvectors of the negative eigenvalues.
@@ -154,7 +152,6 @@ def follow_down(
         Length of the first step off each transition state, forth and back along the eigenvector.
     error : float
         As for `descend`.
-    limits : Limits, optional
 
     Returns
     -------

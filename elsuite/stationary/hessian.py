@@ -41,10 +41,8 @@ class TraceEstimate:
 
     Attributes
     ----------
-    value : float
     standard_error : float
         Of the mean over the probes; 0 where the trace is exact.
-    n_products : int
     """
 
     value: float
@@ -112,7 +110,6 @@ def local_expansions(
 
     Parameters
     ----------
-    landscape : Landscape
     points : array (n_points, P)
     method : {"auto", "autograd", "differences"}
         As for `hessian_vector_products`.

@@ -89,7 +89,6 @@ def refine_transition_state(
     point : array (P,)
     direction : array (P,), optional
         To follow while no eigenvalue is negative, such as the tangent of a path; by default the softest mode.
-    limits : Limits, optional
 
     Returns
     -------
@@ -150,7 +149,6 @@ def search_from_minimum(
 
     Parameters
     ----------
-    landscape : Landscape
     minimum : array (P,)
     n_modes : int
         Number of soft modes.

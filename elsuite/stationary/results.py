@@ -57,7 +57,6 @@ class StationaryPoint:
     Attributes
     ----------
     coordinates : ndarray (P,)
-    energy, gradient_norm : float
     is_stationary : bool
         Whether the gradient norm is within the tolerance.
     index : int
@@ -108,15 +107,12 @@ class Refinement:
     ----------
     point : ndarray (P,)
         Where it ended: what was sought only if `outcome` is "converged".
-    energy, gradient_norm : float
     eigenvalues : ndarray
         Lowest first, zero modes left out; all of them for small landscapes, else the lowest few.
     eigenvector : ndarray (P,)
         Unit eigenvector of the lowest eigenvalue.
     index : int
         Number of negative ones among `eigenvalues`.
-    outcome, message : StationaryOutcome, str
-    n_steps : int
     n_gradients : int
         Gradients computed, a Hessian-vector product counted as two.
     """

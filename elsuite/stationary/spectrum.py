@@ -37,21 +37,14 @@ def hessian_spectrum(
 
     Parameters
     ----------
-    landscape : Landscape
     point : array (P,)
-    n_lowest, n_highest : int
     n_zero_modes : int, optional
         Directions of no curvature to leave out. By default the landscape's own, which are known exactly; another
         number leaves out those eigenvalues that are smallest in absolute value.
     tolerance : float
         Of the residuals, relative to the largest absolute eigenvalue.
-    dense_limit : int
     seed : int
         Of the Lanczos start.
-
-    Returns
-    -------
-    Spectrum
 
     Raises
     ------

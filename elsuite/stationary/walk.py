@@ -57,7 +57,6 @@ class Limits:
 
     Attributes
     ----------
-    max_steps : int
     first_radius, largest_radius : float
         Trust radius at the start, and its upper limit.
     step_tolerance : float
@@ -66,7 +65,6 @@ class Limits:
         Converged when the gradient norm is not above it.
     zero_tolerance : float
         An eigenvalue counts as zero when it is not above this times the larger of 1 and the largest one.
-    box : Box or None
     """
 
     max_steps: int = 300
@@ -85,7 +83,6 @@ class State:
     Attributes
     ----------
     points : ndarray (n, P)
-    model : LocalModel
     radii : ndarray (n,)
     guides : ndarray (n, P)
         The direction that each search follows, with its sense; zeros where it follows none.
