@@ -12,7 +12,7 @@ from torch import Tensor
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimization, Minimizer
 
-__all__ = ["DistinctMinima", "best_of", "distinct_minima", "random_starts", "sample_minima", "start_seeds"]
+__all__ = ["DistinctMinima", "distinct_minima", "random_starts", "sample_minima", "start_seeds"]
 
 _N_DIRECTIONS = 8  # of the space in which neighbors are looked up
 
@@ -150,36 +150,6 @@ def distinct_minima(
         labels[same] = len(representatives)
         representatives.append(k)
     return DistinctMinima(np.array(representatives, dtype=np.int64), labels)
-
-
-def best_of(
-    minimizations: Sequence[Minimization], k: int, surface: str | None = None
-) -> tuple[Minimization, ...]:
-    """Return the `k` minimizations whose curve on a surface goes lowest, the lowest first.
-
-    Fewer when fewer have a finite energy; of equal ones the earlier.
-
-    Parameters
-    ----------
-    surface : str, optional
-        By default the first one, the training loss of a network.
-
-    Raises
-    ------
-    ValueError
-        For a negative `k` or a surface that there is not.
-    """
-    if k < 0:
-        raise ValueError(f"k: given {k}, allowed: at least 0")
-    lowest: list[tuple[float, int]] = []
-    for position, run in enumerate(minimizations):
-        name = next(iter(run.curves)) if surface is None else surface
-        if name not in run.curves:
-            raise ValueError(f"surface: given {name!r}, allowed: {', '.join(run.curves)}")
-        finite = run.curves[name][np.isfinite(run.curves[name])]
-        if finite.size:
-            lowest.append((float(finite.min()), position))
-    return tuple(minimizations[position] for _, position in sorted(lowest)[:k])
 
 
 def _shadows(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from elsuite.landscapes import SeparableWells, SixHumpCamel
-from elsuite.minimizers import LBFGSGSS, Minimization, Outcome
-from elsuite.sampling import best_of, distinct_minima, random_starts, sample_minima, start_seeds
+from elsuite.minimizers import LBFGSGSS
+from elsuite.sampling import distinct_minima, random_starts, sample_minima, start_seeds
 
 pytestmark = pytest.mark.making
 
@@ -99,38 +99,3 @@ def test_sampling_finds_all_wells(tmp_path):
 def test_bad_numbers_of_starts(n_starts, seed):
     with pytest.raises(ValueError, match="none negative"):
         sample_minima(SixHumpCamel(), LBFGSGSS(), n_starts, seed=seed)
-
-
-def run_with(train, test):
-    curves = {"train": np.array(train), "test": np.array(test)}
-    return Minimization(0, (), curves, Outcome.BUDGET_SPENT, "", 0, 0.0, 0.0)
-
-
-RUNS = [
-    run_with([3.0, 1.0], [3.0, 0.5]),
-    run_with([3.0, np.nan], [3.0, np.nan]),
-    run_with([np.nan], [np.nan]),
-    run_with([2.0, 0.5], [2.0, 4.0]),
-    run_with([1.0], [2.0]),
-]
-
-
-@pytest.mark.parametrize(
-    ("k", "surface", "expected"),
-    [
-        (0, None, []),
-        (2, None, [3, 0]),
-        (3, "train", [3, 0, 4]),
-        (9, None, [3, 0, 4, 1]),
-        (3, "test", [0, 3, 4]),
-    ],
-)
-def test_best_of(k, surface, expected):
-    chosen = best_of(RUNS, k, surface)
-    assert [next(i for i, run in enumerate(RUNS) if run is one) for one in chosen] == expected
-
-
-@pytest.mark.parametrize(("k", "surface"), [(-1, None), (2, "energy")])
-def test_bad_input_to_best_of(k, surface):
-    with pytest.raises(ValueError, match="allowed"):
-        best_of(RUNS, k, surface)

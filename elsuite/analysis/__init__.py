@@ -8,7 +8,7 @@ Superbasins
 A tree made smaller, and what that hides
     `lowest_minima`, `minima_below`, `merged_branches`, `persistent_minima`, `components_from`, `component_of`
 Its drawing, as numbers
-    `tree_layout`, `with_levels`, `energy_scale`, `node_groups`, `node_values`, `branches_between`
+    `tree_layout`, `with_levels`, `energy_scale`, `node_groups`, `branches_between`
 Sets of minima
     `minima_by_set`, `set_table`, `heights_by_set` and `pair_heights`, `distances_to_origin`, `loss_curves`,
     `compare`
@@ -16,7 +16,7 @@ Maps
     `kernel_pca`, `barrier_map`, `gram_matrix`
 Clusters
     `superbasin_clusters`, `persistence_clusters`, `cluster_minima` of `barrier_dissimilarity`,
-    `branch_lengths`, `height_dissimilarity`, `euclidean_dissimilarity` or `map_dissimilarity`;
+    `branch_lengths`, `euclidean_dissimilarity` or `map_dissimilarity`;
     `cluster_agreement` with known groups
 """
 
@@ -31,7 +31,6 @@ from elsuite.analysis.dissimilarity import (
     barrier_dissimilarity,
     branch_lengths,
     euclidean_dissimilarity,
-    height_dissimilarity,
     map_dissimilarity,
 )
 from elsuite.analysis.distances import OriginDistances, distances_to_origin
@@ -41,7 +40,7 @@ from elsuite.analysis.levels import with_levels
 from elsuite.analysis.loss_curves import LossCurves, curve_quantiles, loss_curves
 from elsuite.analysis.meeting import meeting_energies
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
-from elsuite.analysis.node_groups import branches_between, node_groups, node_values
+from elsuite.analysis.node_groups import branches_between, node_groups
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
 from elsuite.analysis.statistics import SetSummary, minima_by_set, set_table
 from elsuite.analysis.tree_layout import TreeLayout, tree_layout
@@ -90,7 +89,6 @@ __all__ = [
     "energy_scale",
     "euclidean_dissimilarity",
     "gram_matrix",
-    "height_dissimilarity",
     "heights_by_set",
     "kernel_pca",
     "loss_curves",
@@ -102,7 +100,6 @@ __all__ = [
     "minima_below",
     "minima_by_set",
     "node_groups",
-    "node_values",
     "pair_heights",
     "persistence",
     "persistence_clusters",

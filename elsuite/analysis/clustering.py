@@ -95,7 +95,7 @@ def cluster_minima(
     Parameters
     ----------
     dissimilarities : array-like (n, n)
-        Symmetric, with a zero diagonal: `barrier_dissimilarity`, `height_dissimilarity`,
+        Symmetric, with a zero diagonal: `barrier_dissimilarity`,
         `euclidean_dissimilarity`, `map_dissimilarity`, or your own.
     method : {"hdbscan", "agglomerative", "spectral"}
         HDBSCAN finds the number of clusters and leaves outliers out. Spectral clustering takes affinities

@@ -1,17 +1,15 @@
-"""How unlike minima are, as matrices (n, n) with a zero diagonal: by barriers, heights, distances or maps."""
+"""How unlike minima are, as matrices (n, n) with a zero diagonal: by barriers, distances or maps."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, squared_distances
 from elsuite.analysis.embedding import Embedding
-from elsuite.network import AnyGraph, network_arrays
 
 __all__ = [
     "barrier_dissimilarity",
     "branch_lengths",
     "euclidean_dissimilarity",
-    "height_dissimilarity",
     "map_dissimilarity",
 ]
 
@@ -72,30 +70,6 @@ def _joined(barriers: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float6
         highest = matrix[~apart].max()
         matrix[apart] = highest + MARGIN * ((highest - energies.min()) or 1.0)
     return matrix, energies
-
-
-def height_dissimilarity(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.float64]:
-    """Return the height of the lowest direct path of each pair above the lowest minimum of all.
-
-    Pairs without a path count as higher than the highest path, by a tenth of the range of energies.
-
-    Parameters
-    ----------
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    ndarray (n, n)
-    """
-    arrays = network_arrays(network, energy=energy)
-    matrix = np.full((len(arrays.labels),) * 2, np.inf)
-    ends = np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets])
-    heights = np.where(np.isfinite(arrays.heights), np.maximum(arrays.heights, ends), np.inf)
-    np.minimum.at(matrix, (arrays.sources, arrays.targets), heights)
-    matrix = np.minimum(matrix, matrix.T)
-    np.fill_diagonal(matrix, arrays.energies)
-    return barrier_dissimilarity(matrix)
 
 
 def euclidean_dissimilarity(

@@ -1,15 +1,14 @@
-"""What the minima under a node have in common: a label, a mean value; and the branches between two minima."""
+"""What the minima under a node have in common: a label; and the branches between two minima."""
 
 from collections.abc import Hashable, Sequence
-from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import MergeTree
 
-__all__ = ["branches_between", "node_groups", "node_values"]
+__all__ = ["branches_between", "node_groups"]
 
 
 def node_groups(
@@ -53,57 +52,6 @@ def node_groups(
     names = list(codes)
     first = ordered[nodes.starts].tolist()
     return [names[code] if same else None for code, same in zip(first, common.tolist(), strict=True)]
-
-
-def node_values(
-    tree: DisconnectivityTree | MergeTree,
-    values: ArrayLike,
-    *,
-    reduce: Literal["mean", "min", "max"] = "mean",
-) -> NDArray[np.float64]:
-    """Return the mean, lowest or highest value of the minima under each node.
-
-    Parameters
-    ----------
-    tree : DisconnectivityTree or MergeTree
-        For a drawing, the tree of its layout.
-    values : array-like (n_leaves,)
-    reduce : {"mean", "min", "max"}
-        What disconnectionDPS calls TRVAL is "max".
-
-    Returns
-    -------
-    ndarray (n_nodes,)
-
-    Raises
-    ------
-    ValueError
-        If there is not one value a minimum, or `reduce` is unknown.
-    """
-    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
-    leaf_values = np.asarray(values, dtype=np.float64)
-    if leaf_values.shape != (nodes.n_leaves,):
-        raise ValueError(
-            f"{nodes.n_leaves} values are needed, one a minimum, not an array {leaf_values.shape}"
-        )
-    if reduce == "mean":
-        sums = np.append(0.0, np.cumsum(leaf_values[nodes.leaf_order]))
-        means: NDArray[np.float64] = (sums[nodes.starts + nodes.sizes] - sums[nodes.starts]) / nodes.sizes
-        means[: nodes.n_leaves] = leaf_values
-        return means
-    if reduce == "max":
-        return _highest(nodes, leaf_values)
-    if reduce == "min":
-        return -_highest(nodes, -leaf_values)
-    raise ValueError(f"values are reduced by 'mean', 'min' or 'max', not {reduce!r}")
-
-
-def _highest(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    highest = [*values.tolist(), *[-np.inf] * (tree.n_nodes - tree.n_leaves)]
-    for node, parent in enumerate(tree.parents.tolist()):
-        if parent >= 0 and highest[parent] < highest[node]:
-            highest[parent] = highest[node]
-    return np.array(highest)
 
 
 def branches_between(tree: MergeTree, a: int, b: int) -> tuple[list[int], int | None]:

@@ -1,7 +1,7 @@
 """Foreign formats, one file each: readers return a `ForeignLandscape`, writers take one.
 
 - PATHSAMPLE: `read_pathsample`, `write_pathsample`;
-- topsearch: `read_topsearch`, `write_topsearch`, `is_topsearch`;
+- topsearch: `read_topsearch`, `write_topsearch`;
 - pele: `read_pele`, `write_pele`;
 - numpy arrays: `read_solutions`, `read_arrays`, `write_arrays`;
 - CSV edge lists: `read_edges`, `write_edges`.
@@ -16,13 +16,12 @@ from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.pathsample import read_pathsample, write_pathsample
 from elsuite.interchange.pele import read_pele, write_pele
 from elsuite.interchange.storing import from_database, to_database
-from elsuite.interchange.topsearch import is_topsearch, read_topsearch, write_topsearch
+from elsuite.interchange.topsearch import read_topsearch, write_topsearch
 
 __all__ = [
     "ForeignLandscape",
     "FormatError",
     "from_database",
-    "is_topsearch",
     "read_arrays",
     "read_edges",
     "read_pathsample",

@@ -1,7 +1,7 @@
 """Dumps of topsearch: `min.data`, `min.coords`, `ts.data`, `ts.coords`, `pairlist`, with ids from 0.
 
 Its files have PATHSAMPLE's names with other columns: two in `min.data` (id, energy), three in `ts.data`
-(minimum, minimum, energy). `is_topsearch` tells them apart.
+(minimum, minimum, energy).
 """
 
 from pathlib import Path
@@ -14,20 +14,7 @@ from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
-__all__ = ["is_topsearch", "read_topsearch", "write_topsearch"]
-
-
-def is_topsearch(folder: str | Path, *, suffix: str = "") -> bool:
-    """Return whether `min.data` in `folder` has the two columns of a topsearch dump."""
-    path = Path(folder) / f"min.data{suffix}"
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            line = next((line for line in file if line.strip()), b"")
-    except OSError:
-        return False
-    return len(line.split()) == 2
+__all__ = ["read_topsearch", "write_topsearch"]
 
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:

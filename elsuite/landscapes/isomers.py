@@ -19,7 +19,6 @@ __all__ = [
     "fingerprints",
     "is_cluster",
     "nearest_image",
-    "point_distance",
     "point_group_order",
     "same_point",
     "zero_modes",
@@ -80,13 +79,6 @@ def fingerprints(landscape: Landscape, points: ArrayLike) -> Array:
     atoms = batch.reshape(len(batch), batch.shape[1] // 3, 3)
     first, second = np.triu_indices(atoms.shape[1], 1)
     return np.sort(np.linalg.norm(atoms[:, first] - atoms[:, second], axis=-1), axis=1)
-
-
-def point_distance(landscape: Landscape, a: ArrayLike, b: ArrayLike) -> float:
-    """Return the Euclidean distance of two points, of a cluster the shortest that `align_clusters` finds."""
-    if is_cluster(landscape):
-        return align_clusters(a, b).distance
-    return float(np.linalg.norm(np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)))
 
 
 def nearest_image(landscape: Landscape, a: ArrayLike, b: ArrayLike) -> Array:

@@ -23,7 +23,6 @@ __all__ = [
     "Symmetry",
     "UnitGroup",
     "apply",
-    "compose",
     "identity_element",
     "inverse",
     "parameter_permutation",
@@ -157,11 +156,6 @@ def permute(values: Tensor | NDArray[Any], permutation: Permutation) -> Tensor |
         return permuted
     result: NDArray[Any] = values[..., index] * sign.astype(values.dtype)
     return result
-
-
-def compose(first: Permutation, then: Permutation) -> Permutation:
-    """Return the signed permutation that does what `first` and after it `then` do."""
-    return permute(first, then)
 
 
 def inverse(permutation: Permutation) -> Permutation:

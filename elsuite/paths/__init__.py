@@ -3,11 +3,10 @@
 Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
 `BezierPathFinder` (one control point), `ChainPathFinder` (a polygon), `AutoNEBPathFinder` (a growing band of pivots),
 `LinearPathFinder` (the straight line). All return a `PathSearch`. Heights of any path on any surface: `measure`.
-Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`,
-`aligned_distances`.
+Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`.
 """
 
-from elsuite.paths.alignment import Alignment, align, align_all, aligned_distances, renamed
+from elsuite.paths.alignment import Alignment, align, align_all
 from elsuite.paths.autoneb import AutoNEBPathFinder
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.basis import BezierBasis, EmptyBasis, HatBasis, SineBasis
@@ -37,8 +36,6 @@ __all__ = [
     "SineBasis",
     "align",
     "align_all",
-    "aligned_distances",
     "measure",
     "path_length",
-    "renamed",
 ]

@@ -1,7 +1,7 @@
-"""Solutions with their units renamed so that they are near to each other: `align`, `align_all`, `aligned_distances`."""
+"""Solutions with their units renamed so that they are near to each other: `align`, `align_all`."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
@@ -26,9 +26,8 @@ from elsuite.landscapes.symmetry import (
     random_element,
 )
 from elsuite.minimizers.base import Outcome
-from elsuite.paths.base import Path
 
-__all__ = ["Alignment", "align", "align_all", "aligned_distances", "check_symmetry", "renamed"]
+__all__ = ["Alignment", "align", "align_all", "check_symmetry"]
 
 Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
@@ -148,54 +147,6 @@ def align_all(
         align(landscape, reference, point, method=method, restarts=restarts, seed=seed, symmetry=symmetry)
         for point in points
     )
-
-
-def aligned_distances(
-    landscape: Landscape,
-    points: Points,
-    *,
-    restarts: int = 0,
-    seed: int = 0,
-    symmetry: Symmetry | None = None,
-) -> NDArray[np.float64]:
-    """Return the distances between all pairs of points, each with its units renamed to be nearest to the other.
-
-    Parameters
-    ----------
-    points : array_like or Tensor (n_points, n_parameters)
-    restarts, seed, symmetry
-        As for `align`.
-
-    Returns
-    -------
-    ndarray (n_points, n_points)
-        Upper bounds, as every search gives one; symmetric, with zeros on the diagonal.
-
-    Raises
-    ------
-    ValueError
-        As `align`; that the symmetry leaves the energy as it is, is checked for a random copy of each point.
-    """
-    symmetry = landscape_symmetry(landscape, symmetry)
-    arrays = [_array(point) for point in points]
-    for k, point in enumerate(arrays):
-        check_symmetry(landscape, point, seed=k, symmetry=symmetry)
-    distances = np.zeros((len(arrays), len(arrays)))
-    for i, j in zip(*np.triu_indices(len(arrays), 1), strict=True):
-        match = match_weights(symmetry, arrays[i], arrays[j], restarts=restarts, seed=seed)
-        distances[i, j] = distances[j, i] = match.distance
-    return distances
-
-
-def renamed(path: Path, permutation: NDArray[np.int32]) -> Path:
-    """Return `path` with the units renamed by a signed permutation, shape (n_parameters,): its energies stay.
-
-    A path from a to the copy of b, renamed by ``inverse(alignment.permutation)``, ends at b itself (and starts at a
-    copy of a).
-    """
-    parts = (path.start, path.end, path.coefficients)
-    start, end, coefficients = (permute(part, permutation) for part in parts)
-    return replace(path, start=start, end=end, coefficients=coefficients)
 
 
 def check_symmetry(

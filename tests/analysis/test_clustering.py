@@ -1,4 +1,3 @@
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +14,6 @@ from elsuite.analysis import (
     cluster_minima,
     disconnectivity_tree,
     euclidean_dissimilarity,
-    height_dissimilarity,
     kernel_pca,
     map_dissimilarity,
     persistence,
@@ -123,15 +121,6 @@ def test_dissimilarities_are_metrics_with_a_zero_diagonal(graph):
         apart = ~np.isfinite(barriers)
         if apart.any() and not apart.all():
             assert matrix[apart].min() > 0
-
-
-def test_direct_heights_and_pairs_without_a_path():
-    network = nx.MultiGraph()
-    network.add_nodes_from([(0, {"energy": 0.0}), (1, {"energy": 1.0}), (2, {"energy": 2.0})])
-    network.add_edge(0, 1, energy=4.0)
-    network.add_edge(1, 0, energy=3.0)
-    network.add_edge(1, 2, energy=1.5)  # lifted to 2
-    np.testing.assert_allclose(height_dissimilarity(network), [[0, 3, 3.3], [3, 0, 2], [3.3, 2, 0]])
 
 
 def test_distances_on_a_map():

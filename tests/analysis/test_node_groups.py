@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies_network import barrier_graphs
 
-from elsuite.analysis import branches_between, merge_tree, node_groups, node_values
+from elsuite.analysis import branches_between, merge_tree, node_groups
 
 
 def leaves_under(tree, node):
@@ -12,20 +12,15 @@ def leaves_under(tree, node):
 
 
 @given(barrier_graphs(), st.data())
-def test_groups_and_values_of_nodes(graph, data):
+def test_groups_of_nodes(graph, data):
     tree = merge_tree(*graph)
     n = tree.n_leaves
     labels = data.draw(st.lists(st.sampled_from(["sgd", "lbfgs", None, 3]), min_size=n, max_size=n))
-    values = np.array(data.draw(st.lists(st.floats(-5, 5), min_size=n, max_size=n)))
     groups = node_groups(tree, labels)
-    reduced = {how: node_values(tree, values, reduce=how) for how in ("mean", "min", "max")}
     for node in range(tree.n_nodes):
         under = leaves_under(tree, node)
         names = {labels[leaf] for leaf in under}
         assert groups[node] == (names.pop() if len(names) == 1 else None)
-        assert reduced["mean"][node] == pytest.approx(values[under].mean(), abs=1e-12)
-        assert reduced["min"][node] == values[under].min()
-        assert reduced["max"][node] == values[under].max()
 
 
 def test_arrays_of_labels():
@@ -55,7 +50,3 @@ def test_bad_input():
     tree = merge_tree([0.0, 0.0], [0], [1], [1.0])
     with pytest.raises(ValueError, match="2 labels are needed, one a minimum, not 1"):
         node_groups(tree, ["a"])
-    with pytest.raises(ValueError, match="2 values are needed"):
-        node_values(tree, [1.0])
-    with pytest.raises(ValueError, match="not 'median'"):
-        node_values(tree, [1.0, 2.0], reduce="median")

@@ -19,8 +19,7 @@ from elsuite.landscapes.matching import (
 )
 from elsuite.landscapes.symmetry import Axis, Block, Symmetry, apply, inverse, permute, random_element
 from elsuite.minimizers.base import Outcome
-from elsuite.paths import Path, SineBasis
-from elsuite.paths.alignment import align, align_all, aligned_distances, check_symmetry, renamed
+from elsuite.paths.alignment import align, align_all, check_symmetry
 
 pytestmark = pytest.mark.making
 
@@ -195,32 +194,6 @@ def test_many_points_are_aligned_to_one():
         np.testing.assert_array_equal(one.coordinates, align(landscape, reference, other).coordinates)
 
 
-def test_paths_are_mapped_back_to_the_stored_point():
-    landscape = tiny_landscape("lstm")
-    a, b = (torch.as_tensor(point) for point in random_points(landscape, 2))
-    found = align(landscape, a, b)
-    bows = torch.as_tensor(random_points(landscape, 3, seed=1))
-    path = Path(a, torch.as_tensor(found.coordinates), SineBasis(3), bows)
-    back = renamed(path, inverse(found.permutation))
-    t = torch.linspace(0, 1, 7, dtype=torch.float64)
-    assert torch.equal(back.end, b)
-    torch.testing.assert_close(
-        landscape.energy(back.points(t)), landscape.energy(path.points(t)), rtol=1e-12, atol=0
-    )
-
-
-def test_distances_between_all_pairs():
-    landscape = tiny_landscape("autoencoder")
-    points = random_points(landscape, 3)
-    copies = apply(landscape.symmetry, points, random_element(landscape.symmetry, 1))
-    distances = aligned_distances(landscape, np.concatenate([points, copies]), restarts=10)
-    np.testing.assert_array_equal(distances, distances.T)
-    np.testing.assert_array_equal(np.diag(distances), 0)
-    np.testing.assert_array_equal([distances[k, k + 3] for k in range(3)], 0)
-    np.testing.assert_allclose(distances[:3, :3], distances[3:, 3:], rtol=1e-12)
-    assert distances[0, 1] == match_weights(landscape.symmetry, points[0], points[1], restarts=10).distance
-
-
 def test_permuted_copies_are_recognized():
     landscape = tiny_landscape("lenet")
     point, other = random_points(landscape, 2)
@@ -254,8 +227,6 @@ def test_a_wrong_declaration_is_found():
         align(landscape, point, other)
     with pytest.raises(ValueError, match="declared is none of this landscape"):
         check_symmetry(landscape, point)
-    with pytest.raises(ValueError, match="renaming units changes the energy"):
-        aligned_distances(landscape, [point, other])
 
 
 def test_a_symmetry_may_be_given_to_any_landscape():
