@@ -95,8 +95,8 @@ def cluster_minima(
     Parameters
     ----------
     dissimilarities : array-like (n, n)
-        Symmetric, with a zero diagonal: `barrier_dissimilarity`,
-        `euclidean_dissimilarity`, `map_dissimilarity`, or your own.
+        Symmetric, with a zero diagonal: `barrier_dissimilarity`, `euclidean_dissimilarity`,
+        `map_dissimilarity`, or your own.
     method : {"hdbscan", "agglomerative", "spectral"}
         HDBSCAN finds the number of clusters and leaves outliers out. Spectral clustering takes affinities
         exp(-d^2 / 2 s^2), s the median dissimilarity.

@@ -145,6 +145,8 @@ def permute(values: NDArray[Any], permutation: Permutation) -> NDArray[Any]: ...
 def permute(values: Tensor | NDArray[Any], permutation: Permutation) -> Tensor | NDArray[Any]:
     """Return `values`, array or tensor of shape (..., n), with a signed permutation applied along the last axis.
 
+    Of values that are a signed permutation themselves, the result does what they do and after it `permutation`.
+
     Examples
     --------
     >>> permute(np.array([10.0, 20.0, 30.0]), np.array([3, -1, 2]))

@@ -46,8 +46,7 @@ class Alignment:
         The copy.
     permutation : ndarray (n_parameters,) int32
         The signed permutation that makes the copy from the point as it was given, counted from 1: it can be stored,
-        ``permute(point, permutation)`` makes the copy again, and ``renamed(path, inverse(permutation))`` takes a path
-        that ends at the copy back to the point.
+        and ``permute(point, permutation)`` makes the copy again.
     distance_before, distance_after : float
         Distance to the reference.
     energy_difference : float
