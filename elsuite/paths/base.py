@@ -1,7 +1,7 @@
 """A curve between two points (`Path`), its search (`PathSearch`), and what searches (`PathFinder`)."""
 
 import abc
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -74,8 +74,6 @@ class PathSearch:
         Gradients computed, in units of the whole data set at one point.
     n_evaluations : float
         Energies computed for the heights and the profile, in the same unit.
-    trace : tuple of (float, float)
-        Point gradients spent and the refined height reached with them, in the order of the search.
     """
 
     path: Path
@@ -90,7 +88,6 @@ class PathSearch:
     n_point_gradients: float
     n_evaluations: float
     seconds: float
-    trace: tuple[tuple[float, float], ...] = field(default=())
 
 
 class PathFinder(abc.ABC):

@@ -22,7 +22,6 @@ __all__ = [
     "PowerSum",
     "SoftMaximum",
     "descend",
-    "path_gradient",
     "stratified",
 ]
 
@@ -188,20 +187,6 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
 
 
-def path_gradient(path: Path, landscape: Landscape, t: Tensor, objective: Objective) -> tuple[Tensor, Tensor]:
-    r"""Return the energies at `t`, shape (n,), and the gradient for the coefficients, shape (K, P).
-
-    .. math::
-
-        \frac{dL}{dc} = B^T \mathrm{diag}(\partial L / \partial E)\, G + 2 \lambda\, \Delta B^T \Delta W S
-
-    with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
-    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are.
-    """
-    spanning = torch.vstack([path.start, path.end, path.coefficients])
-    return _gradient(landscape, _weights(path, t), spanning, (objective, _chord(path)))
-
-
 def stratified(
     n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform"
 ) -> Tensor:
@@ -232,9 +217,15 @@ def _gradient(
     terms: tuple[Objective, float],
     asked: slice = slice(None),
 ) -> tuple[Tensor, Tensor]:
-    """Return the energies of the points `asked` for, and the gradient.
+    r"""Return the energies of the points `asked` for, and the gradient for the coefficients, shape (K, P).
 
-    `terms` are the objective and the chord that its smoothness refers to.
+    .. math::
+
+        \frac{dL}{dc} = B^T \mathrm{diag}(\partial L / \partial E)\, G + 2 \lambda\, \Delta B^T \Delta W S
+
+    with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
+    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are. `terms` are the
+    objective and the chord that its smoothness refers to.
     """
     objective, chord = terms
     energies, gradient = _energy_term(landscape, weights[asked], spanning, objective)

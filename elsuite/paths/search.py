@@ -24,20 +24,16 @@ class Ledger:
     ----------
     began : float
         Clock when the search began.
-    trace : list of (float, float)
-        Refined height against point gradients spent.
     """
 
     began: float = field(default_factory=time.perf_counter)
     n_point_gradients: float = 0.0
     n_evaluations: float = 0.0
-    trace: list[tuple[float, float]] = field(default_factory=list)
 
     def look(self, path: Path, landscape: Landscape, n_points: int) -> Heights:
-        """Measure `path`, and note the height reached and its cost."""
+        """Measure `path`, and note what that cost."""
         heights = measure(path, landscape, n_points)
         self.n_evaluations += heights.n_evaluations
-        self.trace.append((self.n_point_gradients, heights.refined_height))
         return heights
 
 
@@ -77,5 +73,4 @@ def conclude(path: Path, heights: Heights, ledger: Ledger, outcome: Outcome, mes
         n_point_gradients=ledger.n_point_gradients,
         n_evaluations=ledger.n_evaluations,
         seconds=time.perf_counter() - ledger.began,
-        trace=tuple(ledger.trace),
     )

@@ -8,11 +8,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from path_gradients import path_gradient
 
 from elsuite.landscapes import FourGaussians, MullerBrown
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, Path, SineBasis, engine
 from elsuite.paths.autoneb import band_tangents, spread_evenly
-from elsuite.paths.engine import Descent, PowerSum, descend, path_gradient
+from elsuite.paths.engine import Descent, PowerSum, descend
 
 pytestmark = pytest.mark.making
 

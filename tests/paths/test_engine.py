@@ -5,10 +5,11 @@ import math
 import cases
 import pytest
 import torch
+from path_gradients import path_gradient
 
 from elsuite.landscapes import FourGaussians
 from elsuite.paths import BezierBasis, HatBasis, Path, SineBasis, engine
-from elsuite.paths.engine import Descent, PowerSum, SoftMaximum, descend, path_gradient, stratified
+from elsuite.paths.engine import Descent, PowerSum, SoftMaximum, descend, stratified
 
 pytestmark = pytest.mark.making
 

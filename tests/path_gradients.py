@@ -1,0 +1,12 @@
+"""The gradient that a descent takes, at any points of a path."""
+
+import torch
+
+from elsuite.paths import engine
+
+
+def path_gradient(path, landscape, t, objective):
+    """Return the energies at `t`, shape (n,), and the gradient for the coefficients, shape (K, P)."""
+    spanning = torch.vstack([path.start, path.end, path.coefficients])
+    terms = objective, engine._chord(path)
+    return engine._gradient(landscape, engine._weights(path, t), spanning, terms)
