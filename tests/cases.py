@@ -70,7 +70,6 @@ NETWORKS = {
     "autoencoder, biases and tanh": network("autoencoder", hidden=(4,), bias=True, activation="tanh"),
     "lenet": network("lenet", shape=(12, 14), hidden=(8, 6), channels=(2, 3)),
     "lstm": network("lstm", hidden=5),
-    "lstm, unrolled": network("lstm", hidden=5, unrolled=True),
 }
 
 LANDSCAPES = ANALYTIC | NETWORKS

@@ -5,13 +5,12 @@ Inputs are images of shape (batch, height, width); each network arranges them as
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal, final
+from typing import Final, Literal, final
 
 import torch
 from torch import Tensor, nn
 
 from elsuite.landscapes.declarations import UnitAxes, lstm_axes, sequential_axes
-from elsuite.landscapes.recurrent import UnrolledLSTM
 
 __all__ = [
     "ACTIVATIONS",
@@ -212,9 +211,6 @@ class LongShortTerm(nn.Module):
         Units of the LSTM layer.
     n_outputs : int
         Number of classes.
-    unrolled : bool
-        Whether the layer is an `UnrolledLSTM`, which has a rule for `torch.vmap` and forward-mode derivatives,
-        instead of the quicker ``nn.LSTM``. Tensors, starts and values are the same.
 
     Examples
     --------
@@ -225,22 +221,13 @@ class LongShortTerm(nn.Module):
     reconstructs = False
     permutation: Tensor
 
-    def __init__(
-        self,
-        image: tuple[int, int] = (28, 28),
-        hidden: int = 48,
-        *,
-        n_outputs: int = 10,
-        unrolled: bool = False,
-    ) -> None:
+    def __init__(self, image: tuple[int, int] = (28, 28), hidden: int = 48, *, n_outputs: int = 10) -> None:
         super().__init__()
         _positive(image=image, hidden=hidden, n_outputs=n_outputs)
         self.image = tuple(image)
         permutation = torch.randperm(image[0] * image[1], generator=torch.Generator().manual_seed(1234))
         self.register_buffer("permutation", permutation, persistent=False)
-        self.lstm: Any = (
-            UnrolledLSTM(image[1], hidden) if unrolled else nn.LSTM(image[1], hidden, batch_first=True)
-        )
+        self.lstm = nn.LSTM(image[1], hidden, batch_first=True)
         self.output = nn.Linear(hidden, n_outputs, bias=False)
 
     def forward(self, inputs: Tensor) -> Tensor:

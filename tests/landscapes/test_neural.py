@@ -18,7 +18,6 @@ from elsuite.landscapes import ARCHITECTURES, DataSet, NeuralLandscape, load_dat
 from elsuite.landscapes.dense import DenseEvaluator
 from elsuite.landscapes.evaluation import LoopEvaluator
 from elsuite.landscapes.losses import CrossEntropy
-from elsuite.landscapes.recurrent import UnrolledLSTM
 
 pytestmark = pytest.mark.making
 
@@ -489,41 +488,6 @@ def test_order_of_the_parameters():
     assert list(named) == [name for name, _ in module.named_parameters()]
     assert torch.equal(torch.cat([tensor.flatten() for tensor in named.values()]), point)
     module.load_state_dict(named)
-
-
-def test_unrolled_lstm_equals_that_of_torch():
-    reference_layer, layer = nn.LSTM(5, 7, batch_first=True), UnrolledLSTM(5, 7)
-    layer.load_state_dict(reference_layer.state_dict())
-    inputs = torch.randn(4, 9, 5, generator=torch.Generator().manual_seed(0))
-    for a, b in zip(_flat(layer(inputs)), _flat(reference_layer(inputs)), strict=True):
-        assert a.shape == b.shape
-        assert torch.allclose(a, b, atol=1e-6)
-    losses = [functional.mse_loss(each(inputs)[0], torch.ones(4, 9, 7)) for each in (layer, reference_layer)]
-    gradients = [
-        torch.autograd.grad(loss, list(each.parameters()))
-        for loss, each in zip(losses, (layer, reference_layer), strict=True)
-    ]
-    for a, b in zip(*gradients, strict=True):
-        assert torch.allclose(a, b, atol=1e-6)
-
-
-def _flat(results):
-    outputs, (hidden, cell) = results
-    return outputs, hidden, cell
-
-
-def test_unrolled_lstm_has_vmap_and_forward_mode():
-    module = ARCHITECTURES["lstm"](image=(8, 8), hidden=5, n_outputs=4, unrolled=True)
-    inputs = torch.from_numpy(IMAGES)
-    stacked = {name: torch.stack([tensor, 2 * tensor]).detach() for name, tensor in module.named_parameters()}
-    both = torch.vmap(lambda named: functional_call(module, named, (inputs,)))(stacked)
-    assert torch.allclose(both[0], module(inputs), atol=1e-6)
-    named = {name: values[0] for name, values in stacked.items()}
-    _, tangent = torch.func.jvp(lambda values: functional_call(module, values, (inputs,)), (named,), (named,))
-    step = 1e-3
-    ahead = functional_call(module, {name: (1 + step) * value for name, value in named.items()}, (inputs,))
-    behind = functional_call(module, {name: (1 - step) * value for name, value in named.items()}, (inputs,))
-    assert torch.allclose(tangent, (ahead - behind) / (2 * step), atol=1e-3)
 
 
 def test_inputs_of_whole_numbers_stay_whole():
