@@ -17,6 +17,9 @@ __all__ = ["TreeLayout", "tree_layout"]
 
 Style: TypeAlias = Literal["rectangular", "sloped"]
 
+COMPONENT_GAP = 1.0
+"""Extra distance between components, in leaves."""
+
 
 @dataclass(frozen=True, eq=False)
 class TreeLayout:
@@ -35,12 +38,10 @@ class TreeLayout:
     segment_nodes : ndarray of int (n_segments,)
         The node that each segment belongs to: the lower one of a vertical or sloped segment, the merge of a
         horizontal one.
-    root_segments : ndarray (n, 2, 2)
-        Lines of the synthetic root above separate components; empty unless asked for.
     top : float
         Drawn height at which the stems of the components end.
     scale : EnergyScale
-        Between energies and drawn heights; its ticks are in true units.
+        Between energies and drawn heights; the axis is numbered in true units.
     """
 
     tree: MergeTree
@@ -49,7 +50,6 @@ class TreeLayout:
     y: NDArray[np.float64]
     segments: NDArray[np.float64]
     segment_nodes: NDArray[np.int64]
-    root_segments: NDArray[np.float64]
     top: float
     scale: EnergyScale
 
@@ -64,8 +64,6 @@ def tree_layout(
     slope: float = 0.05,
     levels: int | ArrayLike | None = None,
     scale: ScaleName | EnergyScale = "linear",
-    component_gap: float = 1.0,
-    synthetic_root: bool = False,
 ) -> TreeLayout:
     """Return the positions of all nodes and lines of a disconnectivity graph.
 
@@ -86,10 +84,6 @@ def tree_layout(
         drawings.
     levels : int or array-like, optional
         Energies that merges are raised to, or how many, equally spaced as drawn. None draws the exact tree.
-    component_gap : float
-        Extra distance between components, in leaves.
-    synthetic_root : bool
-        Join the stems of separate components by a line at the top, which is no energy.
 
     Raises
     ------
@@ -118,14 +112,13 @@ def tree_layout(
     if axis == "value":
         x = _mean_of_leaves(drawn, starts, leaf_order, leaf_values)
     elif axis == "rank":
-        x = _middle_of_leaves(drawn, starts, component_gap)
+        x = _middle_of_leaves(drawn, starts)
     else:
         raise ValueError(f"no axis {axis!r}: there are 'rank' and 'value'")
     y = axis_scale.forward(drawn.heights)
     top = _top(y)
     segments, nodes = _lines(drawn, x, y, top, style=style, bend=_bend(drawn, y, slope, levels))
-    root_segments = _root_lines(drawn, x, top) if synthetic_root else np.zeros((0, 2, 2))
-    return TreeLayout(drawn, leaf_order, x, y, segments, nodes, root_segments, top, axis_scale)
+    return TreeLayout(drawn, leaf_order, x, y, segments, nodes, top, axis_scale)
 
 
 def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) -> NDArray[np.float64]:
@@ -142,13 +135,11 @@ def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) 
 
 
 # The middle between the first and the last leaf of each node; leaves are one apart.
-def _middle_of_leaves(
-    tree: MergeTree, starts: NDArray[np.int64], component_gap: float
-) -> NDArray[np.float64]:
+def _middle_of_leaves(tree: MergeTree, starts: NDArray[np.int64]) -> NDArray[np.float64]:
     x: NDArray[np.float64] = starts + (tree.sizes - 1) / 2
-    if component_gap and len(tree.roots) > 1:
+    if len(tree.roots) > 1:
         first = np.zeros(tree.n_leaves)
-        first[np.sort(starts[tree.roots])[1:]] = component_gap
+        first[np.sort(starts[tree.roots])[1:]] = COMPONENT_GAP
         x = x + np.cumsum(first)[starts]
     return x
 
@@ -218,8 +209,3 @@ def _segments(*groups: tuple[NDArray[Any], ...]) -> tuple[NDArray[np.float64], N
             part[:, column] = values
         done += len(part)
     return segments.reshape(-1, 2, 2), nodes
-
-
-def _root_lines(tree: MergeTree, x: NDArray[np.float64], top: float) -> NDArray[np.float64]:
-    at = x[tree.roots]
-    return np.array([[[at.min(), top], [at.max(), top]]]) if len(at) > 1 else np.zeros((0, 2, 2))

@@ -50,11 +50,6 @@ def draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *
             collection.set_in_layout(False)
             if runs:
                 ax.add_collection(collection, autolim=False)
-    if len(layout.root_segments):
-        root = LineCollection(
-            list(true_energies(layout, layout.root_segments)), colors=NEUTRAL, linestyles=":"
-        )
-        ax.add_collection(root, autolim=False)
 
 
 def true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np.float64]:

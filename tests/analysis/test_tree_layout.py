@@ -80,13 +80,11 @@ def test_labels_give_the_order_of_a_labelled_tree():
 
 def test_components_stand_side_by_side():
     tree = merge_tree([0.0, 1.0, -1.0], [0], [1], [2.0])
-    layout = tree_layout(tree, order="energy", component_gap=2.0, synthetic_root=True)
+    layout = tree_layout(tree, order="energy")
     assert layout.leaf_order.tolist() == [2, 0, 1]
-    assert layout.x[:3].tolist() == [3.0, 4.0, 0.0]
-    assert layout.root_segments.tolist() == [[[0.0, layout.top], [3.5, layout.top]]]
+    assert layout.x[:3].tolist() == [2.0, 3.0, 0.0]
     stems = layout.segments[layout.segments[:, 1, 1] == layout.top]
-    assert sorted(stems[:, 0, 0].tolist()) == [0.0, 3.5]
-    assert tree_layout(tree).root_segments.shape == (0, 2, 2)
+    assert sorted(stems[:, 0, 0].tolist()) == [0.0, 2.5]
 
 
 def test_rectangular_lines():
