@@ -102,7 +102,7 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _apart(axis: Axis, scale: EnergyScale, low: float, high: float) -> list[float]:
+def _apart(axis: Axis, scale: GapScale | LogGapScale, low: float, high: float) -> list[float]:
     """Return the scale's ticks, less those too near to the one below: numbers are wider than high."""
     share = 0.05 if axis.axis_name == "y" else 0.12  # type: ignore[attr-defined]
     span = float(np.diff(scale.forward([low, high]))[0])

@@ -43,7 +43,7 @@ class LogGapScale(EnergyScale):
         """Return the energies of drawn heights."""
         return self.log.inverse(self.compressed.inverse(heights))
 
-    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+    def ticks(self, low: float, high: float) -> NDArray[np.float64]:
         """Return powers of ten outside the compressed ranges; 2 and 5 times them where there are few."""
         ticks = self._multiples(low, high, (1,))
         return ticks if len(ticks) >= 3 else self._multiples(low, high, (1, 2, 5))
