@@ -106,16 +106,6 @@ def test_verify_finds_arrays_of_another_kind(tmp_path, options, problem):
     assert re.match(problem, findings[0].problem)
 
 
-def test_verify_computes_energies_again(tmp_path):
-    filled(tmp_path / "a").close()
-    right = {"train": lambda x: 0.1 + x[:, 0] / 30, "test": lambda x: 1.0 + x[:, 0] / 30}
-    assert verify_store(tmp_path / "a", energy=lambda x, surface: right[surface](x)) == ()
-    findings = verify_store(tmp_path / "a", energy=lambda x, surface: right["test"](x), sample=2)
-    assert len(findings) == 2
-    assert {finding.where for finding in findings} == {"minima.energy"}
-    assert "on train, computed again" in findings[0].problem
-
-
 def test_verify_a_store_that_is_none(tmp_path):
     with pytest.raises(NotFoundError):
         verify_store(tmp_path / "a")

@@ -1,6 +1,6 @@
 """A store checked against the format: `verify_store`."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,7 +24,6 @@ from elsuite.schema import (
 __all__ = ["Finding", "verify_store"]
 
 Values: TypeAlias = np.ndarray[Any, Any]
-Energy: TypeAlias = Callable[[Values, str], Any]
 BLOCK_BYTES = 2**26
 
 
@@ -59,9 +58,7 @@ class _Opened:
         return [found[name] for name in names] if all(name in found for name in names) else None
 
 
-def verify_store(
-    path: str | Path, *, energy: Energy | None = None, sample: int = 5, tolerance: float = 1e-4, seed: int = 0
-) -> tuple[Finding, ...]:
+def verify_store(path: str | Path) -> tuple[Finding, ...]:
     """Check a store against the format, version 1.
 
     Every array is opened and every value but the coefficients read, in blocks; the writer may be at work meanwhile.
@@ -70,15 +67,6 @@ def verify_store(
     ----------
     path : str or Path
         The folder of the store.
-    energy : callable, optional
-        `energy(coordinates, surface)`, coordinates of shape (n, n_parameters), returns n energies: the energies of
-        a few minima are computed again.
-    sample : int
-        How many minima.
-    tolerance : float
-        Largest difference, relative to max(abs(energy), 1e-3): losses are sums of float32 numbers.
-    seed : int
-        Of the choice of minima.
 
     Returns
     -------
@@ -108,8 +96,6 @@ def verify_store(
         findings += check(opened)
     for name, table in TABLES.items():
         findings += _bulky(store, table, arrays[name], opened.n_rows(name))
-    if energy is not None and not findings:
-        findings += _recompute(opened, energy, sample, tolerance, seed)
     return tuple(findings)
 
 
@@ -281,21 +267,3 @@ def _blocks(array: za.Array, n_rows: int) -> Iterator[tuple[int, Values]]:
     step = chunk * max(1, BLOCK_BYTES // (row_bytes * chunk))
     for start in range(0, n_rows, step):
         yield start, za.read(array, start, min(n_rows, start + step))
-
-
-def _recompute(
-    opened: _Opened, energy: Energy, sample: int, tolerance: float, seed: int
-) -> Iterator[Finding]:
-    """Compute the energies of a few minima again."""
-    stored, n_rows = opened.columns["minima"]["energy"], opened.n_rows("minima")
-    if not n_rows:
-        return
-    ids = np.sort(np.random.default_rng(seed).choice(n_rows, size=min(sample, n_rows), replace=False))
-    points = za.read_rows(opened.arrays["minima"]["coordinates"], ids)
-    has_points = np.isfinite(points).all(axis=1)
-    for index, surface in enumerate(opened.root["surfaces"]):
-        again = np.asarray(energy(points[has_points], surface), dtype=np.float64)
-        before = stored[ids[has_points], index]
-        far = np.abs(again - before) > tolerance * np.maximum(np.abs(before), 1e-3)
-        for row, new, old in zip(ids[has_points][far], again[far], before[far], strict=True):
-            yield Finding("minima.energy", f"minimum {row} has {old!r} on {surface}, computed again {new!r}")
