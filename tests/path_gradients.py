@@ -2,7 +2,7 @@
 
 import torch
 
-from elsuite.paths import engine
+from elsuite.paths import descent as engine
 
 
 def path_gradient(path, landscape, t, objective):

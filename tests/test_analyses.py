@@ -14,7 +14,7 @@ FOLDERS = sorted(path.parent for path in ROOT.glob("*/run.py"))
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_study_files_are_valid(path):
-    from elsuite.exploration import load_study
+    from elsuite.studies import load_study
 
     study, _ = load_study(path)
     assert study.paths

@@ -10,8 +10,19 @@ import pytest
 
 import elsuite
 
-READING = ("schema", "database", "network", "interchange", "analysis", "plotting", "report", "cli")
-MAKING = ("landscapes", "minimizers", "sampling", "paths", "stationary", "exploration")
+READING = (
+    "core",
+    "schema",
+    "symmetry",
+    "database",
+    "network",
+    "interchange",
+    "analysis",
+    "plotting",
+    "report",
+    "cli",
+)
+MAKING = ("datasets", "landscapes", "minimizers", "sampling", "paths", "stationary", "exploration", "studies")
 
 
 def loads(code, *forbidden):
@@ -94,7 +105,7 @@ def final_classes(module, interface):
 def test_settings_are_frozen():
     import dataclasses
 
-    from elsuite.exploration.build import algorithm_tables
+    from elsuite.studies.build import algorithm_tables
 
     tables = algorithm_tables()
     for algorithm in {*tables.minimizers.values(), *tables.finders.values()}:

@@ -17,7 +17,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary import (
     Box,
     Limits,
-    StationaryOutcome,
+    Outcome,
     classify_stationary_point,
     descend,
     follow_down,
@@ -217,7 +217,7 @@ def test_other_kinds_of_points():
 def test_transition_states_are_refined_to_1e9_from_nearby(surface):
     moved = surface.transition_states + rng.normal(scale=0.01, size=surface.transition_states.shape)
     for found, point in zip(refine_transition_states(surface, moved), surface.transition_states, strict=True):
-        assert found.outcome is StationaryOutcome.CONVERGED
+        assert found.outcome is Outcome.CONVERGED
         np.testing.assert_allclose(found.point, point, atol=1e-9)
         assert found.index == 1
         assert found.eigenvalues[0] < 0 < found.eigenvalues[1]
@@ -227,7 +227,7 @@ def test_transition_states_are_refined_to_1e9_from_nearby(surface):
 def test_descents_reach_known_minima(surface):
     ends = descend(surface, surface.minima + rng.normal(scale=0.05, size=surface.minima.shape))
     for found, point in zip(ends, surface.minima, strict=True):
-        assert found.outcome is StationaryOutcome.CONVERGED
+        assert found.outcome is Outcome.CONVERGED
         np.testing.assert_allclose(found.point, point, atol=1e-9)
 
 
@@ -259,7 +259,7 @@ def test_both_sides_are_where_steepest_descent_ends():
     for state, ends in zip(found, sides, strict=True):
         for sign, end in zip((-1, 1), ends, strict=True):
             reference = steepest_descent_end(surface, state.point + sign * 1e-2 * state.eigenvector)
-            assert end.outcome is StationaryOutcome.CONVERGED
+            assert end.outcome is Outcome.CONVERGED
             np.testing.assert_allclose(end.point, reference, atol=1e-4)
 
 
@@ -276,10 +276,10 @@ def test_searches_from_a_minimum_find_its_transition_states():
 def test_transition_states_of_a_cluster():
     cluster = LennardJones(7)
     found = search_from_minimum(cluster, cluster.minima[1], n_modes=4)
-    energies = {round(f.energy, 6) for f in found if f.outcome is StationaryOutcome.CONVERGED}
+    energies = {round(f.energy, 6) for f in found if f.outcome is Outcome.CONVERGED}
     assert {-15.444734, -15.319864} <= energies
     for state in found:
-        if state.outcome is StationaryOutcome.CONVERGED:
+        if state.outcome is Outcome.CONVERGED:
             assert len(state.eigenvalues) == 15
             assert state.gradient_norm < 1e-8
 
@@ -287,10 +287,10 @@ def test_transition_states_of_a_cluster():
 def test_krylov_spaces_stand_for_the_whole_in_large_landscapes():
     landscape = chain(400)
     found = refine_transition_state(landscape, np.tanh(np.arange(400) - 360.0))
-    assert found.outcome is StationaryOutcome.CONVERGED
+    assert found.outcome is Outcome.CONVERGED
     assert found.gradient_norm < 1e-10
     ((low, high),) = follow_down(landscape, found.point[None], found.eigenvector[None])
-    assert {low.outcome, high.outcome} == {StationaryOutcome.CONVERGED}
+    assert {low.outcome, high.outcome} == {Outcome.CONVERGED}
     small = refine_transition_state(chain(100), np.tanh(np.arange(100) - 60.0))
     assert found.eigenvalues[0] == pytest.approx(small.eigenvalues[0], rel=1e-6)
 
@@ -308,13 +308,13 @@ def test_small_networks():
     (end,) = descend(landscape, landscape.initial_points([0]))
     assert classify_stationary_point(landscape, end.point).kind == "minimum"
     found = search_from_minimum(landscape, end.point, n_modes=1)[0]
-    assert found.outcome is StationaryOutcome.CONVERGED
+    assert found.outcome is Outcome.CONVERGED
     assert classify_stationary_point(landscape, found.point).kind == "transition state"
     limits = Limits(max_steps=240)
     (sides,) = follow_down(landscape, found.point[None], found.eigenvector[None], limits=limits)
     # One side leads back, the other to ever larger weights, lower and lower: a network may have no lowest minimum.
     back, away = sorted(sides, key=lambda side: side.energy)[::-1]
-    assert (back.outcome, back.energy) == (StationaryOutcome.CONVERGED, pytest.approx(end.energy, rel=1e-9))
+    assert (back.outcome, back.energy) == (Outcome.CONVERGED, pytest.approx(end.energy, rel=1e-9))
     assert away.energy < end.energy
 
 

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from elsuite import LandscapeDatabase, open_database
-from elsuite.exploration import StudyRun, load_study, run_study
 from elsuite.landscapes import load_data
 from elsuite.plotting import save_figure
+from elsuite.studies import StudyRun, load_study, run_study
 
 __all__ = ["NETWORKS", "ROOT", "SCALES", "Setup", "main"]
 

@@ -7,11 +7,11 @@ from analyses.common.sets import GSS, SETS, SGD, STYLES, above_ends, area
 from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import kernel_pca, minima_by_set, pair_heights
-from elsuite.exploration import landscape_of_database
 from elsuite.network import path_heights
 from elsuite.paths import align_all
 from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_heights
 from elsuite.schema import NotFoundError
+from elsuite.studies import landscape_of_database
 
 SETTINGS = ("published", "converged", "aligned")
 # The sets that the article compares, by the surface that heights are taken on.

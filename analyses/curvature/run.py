@@ -7,11 +7,11 @@ from analyses.common.sets import GSS, SETS, SGD, STYLES, above_ends
 from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
 from elsuite.analysis import minima_by_set, pair_heights
-from elsuite.exploration import landscape_of_database
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.minimizers import LBFGSGSS
 from elsuite.plotting import DOUBLE_COLUMN, SetStyle, new_figure, paper_style
 from elsuite.stationary import hessian_spectrum, hessian_trace
+from elsuite.studies import landscape_of_database
 
 NETWORKS = ("fcp", "lstm")
 N_EIGENVALUES, N_PROBES, MOST_SOLUTIONS = 3, 12, 8

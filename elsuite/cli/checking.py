@@ -32,7 +32,7 @@ def verify(store: str, sample: int, data_dir: str | None, json_: bool) -> None:
     checked: dict[str, int] = {"minima": 0, "paths": 0}
     note = "not asked for"
     if sample and not findings:
-        from elsuite.exploration.verify import recompute_sample
+        from elsuite.studies.recompute import recompute_sample
 
         again = recompute_sample(store, n=sample, data_folder=data_dir)
         findings += [{"where": f.where, "problem": f.problem} for f in again.findings]

@@ -54,9 +54,9 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     STORE is made, or extended if it holds solutions of the same network on the same data. Interrupted, the same
     command goes on.
     """
-    from elsuite.exploration.build import landscape_identity, landscape_of
     from elsuite.exploration.solutions import add_solutions, check_set_name
     from elsuite.interchange import read_solutions
+    from elsuite.studies.build import landscape_identity, landscape_of
 
     data, network = _sections(options)
     check_set_name(set_, ("train", "test"))
@@ -221,8 +221,8 @@ def quench(
     import dataclasses
 
     from elsuite.exploration.quench import quench as relax
-    from elsuite.exploration.stored import landscape_of_database
     from elsuite.minimizers import LBFGSGSS
+    from elsuite.studies.stored import landscape_of_database
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
@@ -255,7 +255,7 @@ def data() -> None:
 @_data_option
 def fetch(name: str, data_dir: str | None) -> None:
     """Download a data set into the data folder and check every file by its SHA-256."""
-    from elsuite.landscapes.datasets import fetch_data
+    from elsuite.datasets.load import fetch_data
 
     click.echo(str(fetch_data(name, folder=data_dir)))
 
@@ -294,7 +294,7 @@ def _say_notes(notes: list[str]) -> None:
 
 def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
     """Return the data and network sections of a study that the options describe, checked as a study file is."""
-    from elsuite.exploration.study import DataSection, NetworkSection, check_network
+    from elsuite.studies.model import DataSection, NetworkSection, check_network
 
     network: dict[str, Any] = {"architecture": options["network"], "dtype": options["dtype"]}
     if options["hidden"]:

@@ -36,7 +36,7 @@ def demo(out: str, seed: int | None) -> None:
 
     Killed or interrupted, the same command goes on from what is committed.
     """
-    from elsuite.exploration.study import parse_study, shipped_study
+    from elsuite.studies.model import parse_study, shipped_study
 
     started = time.monotonic()
     text = _with_seed(shipped_study("demo"), seed)
@@ -72,7 +72,7 @@ def run(
 
     Killed or interrupted, the same command goes on from what is committed.
     """
-    from elsuite.exploration.study import load_study, parse_study
+    from elsuite.studies.model import load_study, parse_study
 
     value, text = load_study(study)
     if seed is not None:
@@ -99,7 +99,7 @@ def _check_cluster(workers: int | None, scheduler: str | None) -> None:
 
 
 def _run(study: Any, text: str, out: Path, **options: Any) -> Path:
-    from elsuite.exploration.run import StudyRun, run_study
+    from elsuite.studies.run import StudyRun, run_study
 
     with progress_bars() as progress:
         return run_study(StudyRun(study, text, out), progress=progress, **options)
@@ -152,7 +152,7 @@ def _say_found(store: Path) -> None:
 
 
 def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
-    from elsuite.exploration.cost import estimate_cost
+    from elsuite.studies.cost import estimate_cost
 
     cost = estimate_cost(study, data_folder=data_dir)
     pairs, n_starts = _planned(study, out)
@@ -178,8 +178,8 @@ def _planned(study: Any, out: Path) -> tuple[list[dict[str, Any]] | None, int]:
     import dataclasses
 
     from elsuite.database import open_database
-    from elsuite.exploration.planned import planned_pairs, starts_left
-    from elsuite.exploration.run import STORE_NAME
+    from elsuite.studies.planned import planned_pairs, starts_left
+    from elsuite.studies.run import STORE_NAME
 
     if not (out / STORE_NAME).is_dir():
         return None, sum(section.starts for section in study.minimizers)

@@ -92,7 +92,7 @@ def _map(
     import torch
 
     from elsuite.analysis import disconnectivity_tree
-    from elsuite.exploration.mapping import map_landscape
+    from elsuite.exploration.mapping.run import map_landscape
     from elsuite.network import transition_network
 
     torch.set_num_threads(1)  # these tensors are small: more threads wait for each other

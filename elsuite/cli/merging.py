@@ -9,7 +9,7 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from elsuite.exploration.merge import Joined
+    from elsuite.exploration.merging import Joined
 
 __all__ = ["merge"]
 
@@ -38,7 +38,7 @@ def merge(
     json_: bool,
 ) -> None:  # fmt: skip
     """Make one new store of several STORES of the same landscape; equal minima are joined, paths follow."""
-    from elsuite.exploration.merge import merge_databases
+    from elsuite.exploration.merging import merge_databases
 
     report = merge_databases(
         stores, into, tolerance=tolerance, symmetry=symmetry, cluster=cluster, data_folder=data_dir

@@ -35,7 +35,7 @@ def neighbors(
     store: str, minimum: int, by: str, n: int, surface: str | None, finder: str | None, json_: bool
 ) -> None:
     """List the minima nearest to MINIMUM, in distance or by the minimax barrier to them."""
-    from elsuite.analysis.query import nearest
+    from elsuite.database.query import nearest
     from elsuite.network import neighbors_by_barrier, transition_network
 
     if finder is not None and by == "distance":

@@ -53,7 +53,7 @@ def minima(
     with open_database(store) as database:
         rows = _minima_rows(database)
         if where is not None:
-            from elsuite.analysis.query import select_minima
+            from elsuite.database.query import select_minima
 
             rows = [rows[i] for i in select_minima(database, where).tolist()]
         surfaces = database.surfaces

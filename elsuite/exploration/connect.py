@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.identity import content_key, work_seed
+from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import key_settings
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batch import Batch, add_batch, joined
-from elsuite.exploration.keys import content_key, work_seed
-from elsuite.exploration.settings import key_settings
+from elsuite.exploration.batches import Batch, add_batch, joined
 from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Outcome
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import fingerprints, same_point
+from elsuite.symmetry.atoms import fingerprints, same_point
 
 __all__ = ["KnownPoints"]
 

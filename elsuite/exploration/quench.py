@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from elsuite.core.identity import content_key
+from elsuite.core.settings import all_settings
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batch import minimization_batch
-from elsuite.exploration.keys import content_key
+from elsuite.exploration.batches import minimization_batch
 from elsuite.exploration.recognize import StoredMinima
-from elsuite.exploration.settings import all_settings
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers import LBFGSGSS, Minimization, Minimizer, Solution

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import fingerprints, is_cluster, same_point
-from elsuite.landscapes.matching import same_up_to_symmetry
+from elsuite.symmetry.atoms import fingerprints, is_cluster, same_point
+from elsuite.symmetry.units import same_up_to_symmetry
 
 __all__ = ["StoredMinima"]
 

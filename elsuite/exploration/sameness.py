@@ -14,9 +14,9 @@ from scipy.spatial import KDTree
 
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import align_clusters, fingerprints, is_cluster
-from elsuite.landscapes.matching import landscape_symmetry, match_weights
-from elsuite.landscapes.symmetry import Symmetry
+from elsuite.symmetry.atoms import align_clusters, fingerprints, is_cluster
+from elsuite.symmetry.permutations import UnitSymmetry
+from elsuite.symmetry.units import landscape_symmetry, match_weights
 
 __all__ = ["Found", "Sameness", "StoredPoints", "rows_at_once"]
 
@@ -61,7 +61,7 @@ class Sameness:
         return not (self.of_clusters or self.permuted)
 
     @cached_property
-    def symmetry(self) -> Symmetry:
+    def symmetry(self) -> UnitSymmetry:
         """What permutes the units of the network."""
         assert self.landscape is not None
         return landscape_symmetry(self.landscape)

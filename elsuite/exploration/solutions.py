@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elsuite.core.identity import content_key
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.keys import content_key
 from elsuite.landscapes.base import Landscape
 
 __all__ = ["add_solutions", "check_set_name", "evaluate"]

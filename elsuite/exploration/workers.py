@@ -8,17 +8,14 @@ committed. What lies in the inbox at the next start counts as done.
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from elsuite.exploration.batch import Batch, load_batch, save_batch
-from elsuite.exploration.build import landscape_of
-from elsuite.exploration.study import DataSection, NetworkSection
-from elsuite.landscapes import NeuralLandscape
+from elsuite.exploration.batches import Batch, load_batch, save_batch
+from elsuite.landscapes.base import Landscape
 
 __all__ = ["Recipe", "Task", "Workers"]
 
@@ -33,32 +30,22 @@ class Task(Protocol):
     def key(self) -> int:
         """The hash of what the result depends on."""
 
-    def perform(self, landscape: NeuralLandscape) -> Batch:
+    def perform(self, landscape: Landscape) -> Batch:
         """Return the rows that the work adds to the database."""
 
     def failed(self, reason: str) -> Batch:
         """Return the rows that say that the work cannot be done."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How a worker makes the landscape: from the study's words, as JSON text, so that it can be sent and cached."""
+class Recipe(Hashable, Protocol):
+    """How a worker makes the landscape: a value that can be pickled, compared and hashed."""
 
-    data: str
-    network: str
-    folder: str | None
-    threads: int
+    @property
+    def threads(self) -> int:
+        """Threads of torch in a worker."""
 
-    @classmethod
-    def of(cls, data: DataSection, network: NetworkSection, *, folder: str | None, threads: int) -> Self:
-        """Return the recipe of a study's sections."""
-        return cls(data.model_dump_json(), network.model_dump_json(), folder, threads)
-
-    def landscape(self) -> NeuralLandscape:
+    def landscape(self) -> Landscape:
         """Return the landscape."""
-        data = DataSection.model_validate_json(self.data)
-        network = NetworkSection.model_validate_json(self.network)
-        return landscape_of(data, network, folder=self.folder)
 
 
 class Workers:
@@ -171,7 +158,7 @@ def _perform(recipe: Recipe, task: Any, inbox: str) -> Batch | None:
 
 
 @lru_cache(maxsize=2)
-def _landscape(recipe: Recipe) -> NeuralLandscape:
+def _landscape(recipe: Recipe) -> Landscape:
     return recipe.landscape()
 
 

@@ -10,6 +10,7 @@
 - `symmetry_of`, `same_up_to_symmetry`: which units of a network are interchangeable.
 """
 
+from elsuite.datasets.load import DATA_SETS, DataError, DataSet, fetch_data, load_data
 from elsuite.landscapes.analytic import (
     AnalyticLandscape,
     BoxLandscape,
@@ -19,14 +20,19 @@ from elsuite.landscapes.analytic import (
     SeparableWells,
     SixHumpCamel,
 )
-from elsuite.landscapes.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import LennardJones
-from elsuite.landscapes.datasets import DATA_SETS, DataError, DataSet, fetch_data, load_data
-from elsuite.landscapes.declarations import symmetry_of
-from elsuite.landscapes.matching import same_up_to_symmetry
-from elsuite.landscapes.neural import MinibatchLandscape, NeuralLandscape, network_landscape
-from elsuite.landscapes.symmetry import Axis, Block, Symmetry
+from elsuite.landscapes.networks.architectures import (
+    ARCHITECTURES,
+    Autoencoder,
+    FullyConnected,
+    LeNet,
+    LongShortTerm,
+)
+from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape, network_landscape
+from elsuite.symmetry.modules import symmetry_of
+from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry
+from elsuite.symmetry.units import same_up_to_symmetry
 
 __all__ = [
     "ARCHITECTURES",
@@ -51,7 +57,7 @@ __all__ = [
     "NeuralLandscape",
     "SeparableWells",
     "SixHumpCamel",
-    "Symmetry",
+    "UnitSymmetry",
     "fetch_data",
     "load_data",
     "network_landscape",

@@ -1,10 +1,13 @@
 """The interface of everything that can be explored: `Landscape`, and `DataLandscape` over a data set."""
 
 import abc
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from elsuite.symmetry.base import NoSymmetry
 
 __all__ = ["DataLandscape", "Landscape"]
 
@@ -42,6 +45,11 @@ class Landscape(abc.ABC):
     dtype: torch.dtype
     device: torch.device
     n_zero_modes: int = 0
+
+    @cached_property
+    def symmetry(self) -> Any:
+        """Which points are one; by default each is equal to itself only."""
+        return NoSymmetry(self.n_parameters)
 
     @abc.abstractmethod
     def energy(self, points: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ All are frozen dataclasses with one method, `Minimizer.minimize(landscape, start
 for each start. `MINIMIZERS` has them by the names that study files use. A new one is a file here and a row there.
 """
 
-from elsuite.minimizers.base import Minimization, Minimizer, Outcome, Solution
+from elsuite.core.outcomes import Outcome
+from elsuite.minimizers.base import Minimization, Minimizer, Solution
 from elsuite.minimizers.lbfgs_gss import LBFGSGSS
 from elsuite.minimizers.lbfgs_wolfe import LBFGSWolfe
 from elsuite.minimizers.sgd import SGD

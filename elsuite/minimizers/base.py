@@ -9,9 +9,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.driver import drive
-from elsuite.minimizers.results import Minimization, Outcome, Solution
+from elsuite.minimizers.minimize import drive
+from elsuite.minimizers.results import Minimization, Solution
 from elsuite.minimizers.settings import setting
 
 __all__ = ["Minimization", "Minimizer", "Outcome", "Solution", "State"]

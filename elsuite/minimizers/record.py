@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.results import Minimization, Outcome, Solution
+from elsuite.minimizers.results import Minimization, Solution
 
 __all__ = ["Record", "first_record", "minimizations", "with_epoch", "with_finished"]
 

@@ -1,22 +1,13 @@
-"""What a minimization returns (`Minimization` with its `Solution`s) and how anything can end (`Outcome`)."""
+"""What a minimization returns: `Minimization` with its `Solution`s."""
 
-import enum
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Minimization", "Outcome", "Solution"]
+from elsuite.core.outcomes import Outcome
 
-
-class Outcome(enum.StrEnum):
-    """How a minimization or a search for a path ended; the value is what is stored."""
-
-    CONVERGED = "converged"
-    BUDGET_SPENT = "budget spent"
-    DIVERGED = "diverged"
-    NOT_A_NUMBER = "not a number"
-    FAILED = "failed"
+__all__ = ["Minimization", "Solution"]
 
 
 @dataclass(frozen=True)

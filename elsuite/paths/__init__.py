@@ -9,7 +9,7 @@ Networks with their hidden units renamed so that they are near to each other: `a
 from elsuite.paths.alignment import Alignment, align, align_all
 from elsuite.paths.autoneb import AutoNEBPathFinder
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
-from elsuite.paths.basis import BezierBasis, EmptyBasis, HatBasis, SineBasis
+from elsuite.paths.bases import BezierBasis, EmptyBasis, HatBasis, SineBasis
 from elsuite.paths.bezier import BezierPathFinder
 from elsuite.paths.chain import ChainPathFinder
 from elsuite.paths.finders import PATH_FINDERS

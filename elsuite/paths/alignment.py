@@ -9,23 +9,23 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.matching import (
+from elsuite.landscapes.networks.landscape import NeuralLandscape
+from elsuite.symmetry.permutations import (
+    UnitSymmetry,
+    apply,
+    parameter_permutation,
+    permute,
+    random_element,
+)
+from elsuite.symmetry.units import (
     Match,
     checked_vector,
     landscape_symmetry,
     match_activations,
     match_weights,
 )
-from elsuite.landscapes.neural import NeuralLandscape
-from elsuite.landscapes.symmetry import (
-    Symmetry,
-    apply,
-    parameter_permutation,
-    permute,
-    random_element,
-)
-from elsuite.minimizers.base import Outcome
 
 __all__ = ["Alignment", "align", "align_all", "check_symmetry"]
 
@@ -73,7 +73,7 @@ def align(
     method: Method = "weights",
     restarts: int = 4,
     seed: int = 0,
-    symmetry: Symmetry | None = None,
+    symmetry: UnitSymmetry | None = None,
 ) -> Alignment:
     """Return the copy of `b`, with its units renamed, that is nearest to `a`.
 
@@ -89,7 +89,7 @@ def align(
         Random starts of the search, for weights.
     seed : int
         Of the random starts.
-    symmetry : Symmetry, optional
+    symmetry : UnitSymmetry, optional
         The landscape's own by default; a landscape that declares none has only the point itself as its copy.
 
     Raises
@@ -100,7 +100,7 @@ def align(
     Examples
     --------
     >>> from elsuite.landscapes import load_data, network_landscape
-    >>> from elsuite.landscapes.symmetry import apply, random_element
+    >>> from elsuite.symmetry.permutations import apply, random_element
     >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10))
     >>> point, = landscape.initial_points([0])
     >>> copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed=1))
@@ -139,7 +139,7 @@ def align_all(
     method: Method = "weights",
     restarts: int = 4,
     seed: int = 0,
-    symmetry: Symmetry | None = None,
+    symmetry: UnitSymmetry | None = None,
 ) -> tuple[Alignment, ...]:
     """Return the copies of all `points`, shape (n_points, P), that are nearest to `reference`, each by `align`."""
     return tuple(
@@ -149,7 +149,7 @@ def align_all(
 
 
 def check_symmetry(
-    landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: Symmetry | None = None
+    landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: UnitSymmetry | None = None
 ) -> None:
     """Raise ValueError if a random copy of `point`, shape (n_parameters,), has another energy."""
     symmetry = landscape_symmetry(landscape, symmetry)
@@ -158,7 +158,7 @@ def check_symmetry(
 
 
 def _match_activations(
-    landscape: Landscape, symmetry: Symmetry, a: NDArray[np.floating], b: NDArray[np.floating]
+    landscape: Landscape, symmetry: UnitSymmetry, a: NDArray[np.floating], b: NDArray[np.floating]
 ) -> Match:
     if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
         raise ValueError(

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Path, PathFinder, PathSearch
-from elsuite.paths.basis import HatBasis
+from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.rounds import lower, nothing_above, unfinished

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Outcome
 
 __all__ = ["Basis", "Path", "PathFinder", "PathSearch"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from elsuite.paths.basis import BezierBasis
+from elsuite.paths.bases import BezierBasis
 from elsuite.paths.series import SeriesPathFinder
 
 __all__ = ["BezierPathFinder"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, final
 
-from elsuite.paths.basis import SineBasis
+from elsuite.paths.bases import SineBasis
 from elsuite.paths.series import SeriesPathFinder
 
 __all__ = ["FourierPathFinder"]

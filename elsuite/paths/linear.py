@@ -7,10 +7,10 @@ from typing import ClassVar
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import PathFinder, PathSearch
-from elsuite.paths.basis import EmptyBasis
+from elsuite.paths.bases import EmptyBasis
 from elsuite.paths.search import Ledger, conclude, straight_path
 
 __all__ = ["LinearPathFinder"]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Basis, Path, PathSearch
-from elsuite.paths.engine import Descended, Descent, SoftMaximum, descend
+from elsuite.paths.descent import Descended, Descent, SoftMaximum, descend
 from elsuite.paths.heights import Heights
 from elsuite.paths.search import Ledger, conclude
 

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
-from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
 

@@ -9,10 +9,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.minimizers.base import Outcome
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
-from elsuite.paths.engine import Density, Descent, PowerSum, descend
+from elsuite.paths.descent import Density, Descent, PowerSum, descend
 from elsuite.paths.rounds import Plan, converge
 from elsuite.paths.search import Ledger, conclude, straight_path
 

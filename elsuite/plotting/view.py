@@ -35,8 +35,8 @@ from elsuite.analysis import (
     superbasin_clusters,
 )
 from elsuite.analysis.energy_scale import ScaleName
-from elsuite.analysis.query import nearest
 from elsuite.analysis.statistics import UNNAMED_SET
+from elsuite.database.query import nearest
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.plotting.axis import wants_log
 from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale

@@ -6,13 +6,14 @@ Kinds of points
     `classify_stationary_point` returns a `StationaryPoint`
 Searches
     `refine_transition_state` from a point nearby, `search_from_minimum` along soft modes, `follow_down` from a
-    transition state to both sides, `descend` from anywhere; each returns `Refinement`s with a `StationaryOutcome`
+    transition state to both sides, `descend` from anywhere; each returns `Refinement`s with a `Outcome`
 
 All of it works on any landscape, on the surface that it shows. Up to `DENSE_LIMIT` parameters whole Hessians are used,
 many points at once. Above, Hessian-vector products: meant for networks of up to a few thousand parameters, in float64.
 The zero modes of clusters are projected out.
 """
 
+from elsuite.core.outcomes import Outcome
 from elsuite.stationary.classify import classify_stationary_point
 from elsuite.stationary.descend import descend, follow_down
 from elsuite.stationary.hessian import (
@@ -23,7 +24,7 @@ from elsuite.stationary.hessian import (
     local_expansions,
 )
 from elsuite.stationary.refine import refine_transition_state, refine_transition_states, search_from_minimum
-from elsuite.stationary.results import Refinement, Spectrum, StationaryOutcome, StationaryPoint
+from elsuite.stationary.results import Refinement, Spectrum, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
 from elsuite.stationary.walk import Box, Limits
 
@@ -31,9 +32,9 @@ __all__ = [
     "DENSE_LIMIT",
     "Box",
     "Limits",
+    "Outcome",
     "Refinement",
     "Spectrum",
-    "StationaryOutcome",
     "StationaryPoint",
     "TraceEstimate",
     "classify_stationary_point",

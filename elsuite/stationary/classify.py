@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point
-from elsuite.stationary.results import Refinement, StationaryOutcome, StationaryPoint
+from elsuite.stationary.results import Refinement, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
 from elsuite.stationary.walk import Limits, State, count_zero
 
@@ -87,9 +88,9 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
     for k, outcome in enumerate(state.outcomes):
         model, values = state.model, state.model.values[k]
         vector = model.vectors[k, :, 0]
-        how = outcome or StationaryOutcome.BUDGET_SPENT
+        how = outcome or Outcome.BUDGET_SPENT
         n_zero = int(count_zero(values, limits.zero_tolerance))
-        if landscape.n_parameters > DENSE_LIMIT and how is StationaryOutcome.CONVERGED:
+        if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
             point = classify_stationary_point(
                 landscape, state.points[k], zero_tolerance=limits.zero_tolerance
             )
@@ -112,22 +113,22 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
     return tuple(results)
 
 
-def _checked(point: StationaryPoint, index: int) -> StationaryOutcome:
+def _checked(point: StationaryPoint, index: int) -> Outcome:
     if point.n_zero:
-        return StationaryOutcome.DEGENERATE
-    return StationaryOutcome.CONVERGED if point.index == index else StationaryOutcome.WRONG_INDEX
+        return Outcome.DEGENERATE
+    return Outcome.CONVERGED if point.index == index else Outcome.WRONG_INDEX
 
 
-def _message(outcome: StationaryOutcome, values: Array, n_zero: int, n_steps: int) -> str:
+def _message(outcome: Outcome, values: Array, n_zero: int, n_steps: int) -> str:
     """Return the reason of a failure in words, nothing for success."""
     negative = int((values < 0).sum())
     words = {
-        StationaryOutcome.WRONG_INDEX: f"stationary, with {negative} negative eigenvalues",
-        StationaryOutcome.DEGENERATE: f"{n_zero} eigenvalues are zero beside the zero modes",
-        StationaryOutcome.LEFT_BOUNDS: f"left the bounds after {n_steps} steps",
-        StationaryOutcome.BUDGET_SPENT: f"not stationary after {n_steps} steps",
-        StationaryOutcome.STALLED: f"no step of any length is good after {n_steps} steps",
-        StationaryOutcome.NOT_A_NUMBER: f"energy or derivatives are not finite after {n_steps} steps",
+        Outcome.WRONG_INDEX: f"stationary, with {negative} negative eigenvalues",
+        Outcome.DEGENERATE: f"{n_zero} eigenvalues are zero beside the zero modes",
+        Outcome.LEFT_BOUNDS: f"left the bounds after {n_steps} steps",
+        Outcome.BUDGET_SPENT: f"not stationary after {n_steps} steps",
+        Outcome.STALLED: f"no step of any length is good after {n_steps} steps",
+        Outcome.NOT_A_NUMBER: f"energy or derivatives are not finite after {n_steps} steps",
     }
     return words.get(outcome, "")
 

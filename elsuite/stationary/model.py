@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import zero_modes
 from elsuite.stationary.hessian import as_point, hessian_operator, local_expansions
 from elsuite.stationary.spectrum import DENSE_LIMIT, without_zero_modes
+from elsuite.symmetry.atoms import zero_modes
 
 __all__ = ["LocalModel", "chosen", "local_model", "mixed"]
 

@@ -1,26 +1,15 @@
 """What searches for stationary points return."""
 
-import enum
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Refinement", "Spectrum", "StationaryOutcome", "StationaryPoint"]
+from elsuite.core.outcomes import Outcome
+
+__all__ = ["Refinement", "Spectrum", "StationaryPoint"]
 
 Array = NDArray[np.float64]
-
-
-class StationaryOutcome(enum.StrEnum):
-    """How a search for a stationary point ended; the value is what is stored."""
-
-    CONVERGED = "converged"
-    WRONG_INDEX = "wrong index"
-    DEGENERATE = "degenerate"
-    LEFT_BOUNDS = "left the bounds"
-    BUDGET_SPENT = "budget spent"
-    STALLED = "stalled"
-    NOT_A_NUMBER = "not a number"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +112,7 @@ class Refinement:
     eigenvalues: Array
     eigenvector: Array
     index: int
-    outcome: StationaryOutcome
+    outcome: Outcome
     message: str
     n_steps: int
     n_gradients: int

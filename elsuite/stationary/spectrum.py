@@ -8,9 +8,9 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.isomers import zero_modes
 from elsuite.stationary.hessian import as_point, hessian_operator, hessian_vector_products
 from elsuite.stationary.results import Spectrum
+from elsuite.symmetry.atoms import zero_modes
 
 __all__ = ["DENSE_LIMIT", "hessian_spectrum"]
 

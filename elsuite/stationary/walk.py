@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
-from elsuite.stationary.results import StationaryOutcome
 
 __all__ = ["Box", "Limits", "Rule", "State", "count_zero", "surprise", "walk", "walk_limits"]
 
@@ -86,7 +86,7 @@ class State:
     radii : ndarray (n,)
     guides : ndarray (n, P)
         The direction that each search follows, with its sense; zeros where it follows none.
-    outcomes : tuple of StationaryOutcome or None
+    outcomes : tuple of Outcome or None
         None while it goes on.
     n_steps, n_gradients : ndarray of int (n,)
     """
@@ -95,7 +95,7 @@ class State:
     model: LocalModel
     radii: Array
     guides: Array
-    outcomes: tuple[StationaryOutcome | None, ...]
+    outcomes: tuple[Outcome | None, ...]
     n_steps: NDArray[np.int64]
     n_gradients: NDArray[np.int64]
 
@@ -155,7 +155,7 @@ def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limi
         if not going.size:
             break
         state = _settled(_advanced(landscape, state, going, rule, limits), rule, limits)
-    spent = StationaryOutcome.BUDGET_SPENT
+    spent = Outcome.BUDGET_SPENT
     return replace(state, outcomes=tuple(outcome or spent for outcome in state.outcomes))
 
 
@@ -210,12 +210,12 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
     flat = count_zero(model.values, limits.zero_tolerance) > 0
     inside = limits.box.holds(state.points) if limits.box else np.ones(len(size), dtype=bool)
     tests = (
-        (~model.finite, StationaryOutcome.NOT_A_NUMBER),
-        (~inside, StationaryOutcome.LEFT_BOUNDS),
-        (arrived & flat, StationaryOutcome.DEGENERATE),
-        (arrived & (index != rule.index), StationaryOutcome.WRONG_INDEX),
-        (arrived, StationaryOutcome.CONVERGED),
-        (state.radii < SHORTEST * limits.first_radius, StationaryOutcome.STALLED),
+        (~model.finite, Outcome.NOT_A_NUMBER),
+        (~inside, Outcome.LEFT_BOUNDS),
+        (arrived & flat, Outcome.DEGENERATE),
+        (arrived & (index != rule.index), Outcome.WRONG_INDEX),
+        (arrived, Outcome.CONVERGED),
+        (state.radii < SHORTEST * limits.first_radius, Outcome.STALLED),
     )
     outcomes = tuple(
         known or next((outcome for test, outcome in tests if test[k]), None)

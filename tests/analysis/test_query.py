@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_database import MINIMA, SURFACES, fill
 
-from elsuite.analysis.query import QueryError, lowest, nearest, select, select_minima, to_dataframe
 from elsuite.database import LandscapeDatabase
+from elsuite.database.query import QueryError, lowest, nearest, select, select_minima, to_dataframe
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elsuite.exploration.basin_hopping import basin_hopping
+from elsuite.exploration.mapping.basin_hopping import basin_hopping
 from elsuite.landscapes import FunctionLandscape, LennardJones, SeparableWells, SixHumpCamel
 from elsuite.stationary import Limits
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from elsuite.exploration import parse_study
-from elsuite.exploration.cost import estimate_cost
+from elsuite.studies import parse_study
+from elsuite.studies.cost import estimate_cost
 
 TEXT = """
 [data]

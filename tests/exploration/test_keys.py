@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elsuite.exploration.keys import canonical_json, content_key, work_seed
+from elsuite.core.identity import canonical_json, content_key, work_seed
 
 pytestmark = pytest.mark.making
 

@@ -9,8 +9,8 @@ import pytest
 from elsuite.analysis import disconnectivity_tree
 from elsuite.database import open_database
 from elsuite.exploration.known_points import KnownPoints
-from elsuite.exploration.mapping import map_landscape
-from elsuite.exploration.mapping_plan import MappingPlan
+from elsuite.exploration.mapping.plan import MappingPlan
+from elsuite.exploration.mapping.run import map_landscape
 from elsuite.landscapes import (
     FourGaussians,
     FunctionLandscape,
@@ -19,9 +19,9 @@ from elsuite.landscapes import (
     SeparableWells,
     SixHumpCamel,
 )
-from elsuite.landscapes.isomers import same_point
 from elsuite.network import minimax_barrier, transition_network
 from elsuite.stationary import Limits, classify_stationary_point
+from elsuite.symmetry.atoms import same_point
 
 pytestmark = pytest.mark.making
 

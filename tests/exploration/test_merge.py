@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from small_database import MINIMA, PATHS, SURFACES, fill, small_store
 
 from elsuite.database import LandscapeDatabase, open_database, verify_store
-from elsuite.exploration.merge import MergeError, merge_databases
 from elsuite.exploration.merge_rows import closed_blocks
+from elsuite.exploration.merging import MergeError, merge_databases
 from elsuite.exploration.sameness import Sameness, StoredPoints
 from elsuite.network import minimax_matrix, transition_network
 
@@ -325,9 +325,9 @@ def test_a_surface_that_is_known_to_be_a_cluster_needs_no_option(tmp_path, name,
 
 
 def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are_dropped(tmp_path):
-    from elsuite.exploration.build import landscape_identity, landscape_of
-    from elsuite.exploration.study import parse_study
-    from elsuite.landscapes.symmetry import apply, random_element
+    from elsuite.studies.build import landscape_identity, landscape_of
+    from elsuite.studies.model import parse_study
+    from elsuite.symmetry.permutations import apply, random_element
 
     text = 'seed = 1\n[data]\nname = "digits"\nn_train = 20\nn_test = 10\n[network]\narchitecture = "fcp"\nhidden = [6]\n'
     study = parse_study(text + '[[minimizers]]\nalgorithm = "sgd"\nstarts = 1\nepochs = 1\n')

@@ -5,11 +5,10 @@ import pytest
 import torch
 
 from elsuite.database import LandscapeDatabase, describe, verify_store
-from elsuite.exploration.mapping import MappingPlan, map_landscape
+from elsuite.exploration.mapping.run import MappingPlan, map_landscape
 from elsuite.exploration.quench import Quench, quench, stored_minima_of
 from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.solutions import add_solutions
-from elsuite.exploration.stored import landscape_of_database
 from elsuite.landscapes import (
     FunctionLandscape,
     LennardJones,
@@ -18,8 +17,9 @@ from elsuite.landscapes import (
     load_data,
     network_landscape,
 )
-from elsuite.landscapes.symmetry import apply, random_element
 from elsuite.minimizers import LBFGSGSS
+from elsuite.studies.stored import landscape_of_database
+from elsuite.symmetry.permutations import apply, random_element
 
 pytestmark = pytest.mark.making
 

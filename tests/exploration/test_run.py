@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from elsuite.database import describe, open_database, verify_store
-from elsuite.exploration import StudyError, StudyRun, parse_study, run_study
-from elsuite.exploration.run import study_pairs
-from elsuite.exploration.verify import recompute_sample
 from elsuite.network import minimax_matrix, transition_network
+from elsuite.studies import StudyError, StudyRun, parse_study, run_study
+from elsuite.studies.recompute import recompute_sample
+from elsuite.studies.run import study_pairs
 
 pytestmark = pytest.mark.making
 

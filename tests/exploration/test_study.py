@@ -2,10 +2,10 @@
 
 import pytest
 
-from elsuite.exploration.settings import all_settings, key_settings, settings_model
-from elsuite.exploration.study import StudyError, load_study, parse_study, shipped_study
+from elsuite.core.settings import all_settings, key_settings, settings_model
 from elsuite.minimizers import LBFGSGSS
 from elsuite.paths import FourierPathFinder
+from elsuite.studies.model import StudyError, load_study, parse_study, shipped_study
 
 pytestmark = pytest.mark.making
 
@@ -114,7 +114,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, content):
 def test_settings_of_every_algorithm_can_be_read_and_written():
     import json
 
-    from elsuite.exploration.build import algorithm_tables
+    from elsuite.studies.build import algorithm_tables
 
     tables = algorithm_tables()
     for algorithm in (*tables.minimizers.values(), *tables.finders.values()):

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from elsuite.database import open_database
-from elsuite.exploration import StudyRun, parse_study, run_study
-from elsuite.exploration.batch import Batch
-from elsuite.exploration.sample import BlockTask, blocks_of
-from elsuite.exploration.workers import Recipe, Workers
+from elsuite.exploration.batches import Batch
+from elsuite.exploration.minima import BlockTask, blocks_of
+from elsuite.exploration.workers import Workers
+from elsuite.studies import StudyRun, parse_study, run_study
+from elsuite.studies.recipe import StudyRecipe
 
 pytestmark = [
     pytest.mark.making,
@@ -137,7 +138,7 @@ class Deadly:
 
 def recipe():
     study = parse_study(TEXT)
-    return Recipe.of(study.data, study.network, folder=None, threads=1)
+    return StudyRecipe.of(study.data, study.network, folder=None, threads=1)
 
 
 def test_a_killed_worker_costs_one_more_try_and_a_poisonous_task_is_given_up(tmp_path):
@@ -160,7 +161,7 @@ def test_what_lies_in_the_inbox_is_not_done_again(tmp_path):
 
     (block,) = blocks_of(SGD(epochs=1), label="sgd", seeds=[0], identity="x")
     task = BlockTask(block, None)
-    from elsuite.exploration.batch import save_batch
+    from elsuite.exploration.batches import save_batch
 
     save_batch(tmp_path / f"{task.key:016x}.npz", task.failed("put there by hand"))
     with Workers(recipe(), tmp_path, n_workers=1) as workers:

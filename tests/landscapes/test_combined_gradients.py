@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from elsuite.landscapes import NeuralLandscape
-from elsuite.landscapes.dense import DenseEvaluator
+from elsuite.landscapes.networks.dense import DenseEvaluator
 
 pytestmark = pytest.mark.making
 

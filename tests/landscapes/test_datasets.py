@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elsuite.datasets import sources as sources_module
+from elsuite.datasets.idx import read_idx
+from elsuite.datasets.load import _choice
+from elsuite.datasets.sources import SOURCES, data_folder
 from elsuite.landscapes import DATA_SETS, DataError, fetch_data, load_data, network_landscape
-from elsuite.landscapes import sources as sources_module
-from elsuite.landscapes.datasets import _choice
-from elsuite.landscapes.idx import read_idx
-from elsuite.landscapes.sources import SOURCES, data_folder
 
 pytestmark = pytest.mark.making
 

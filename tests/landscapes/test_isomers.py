@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from elsuite.landscapes import LennardJones, MullerBrown
-from elsuite.landscapes.isomers import (
+from elsuite.stationary import local_expansions
+from elsuite.symmetry.atoms import (
     align_clusters,
     fingerprints,
     is_cluster,
@@ -18,7 +19,6 @@ from elsuite.landscapes.isomers import (
     same_point,
     zero_modes,
 )
-from elsuite.stationary import local_expansions
 
 pytestmark = pytest.mark.making
 

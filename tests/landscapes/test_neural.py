@@ -15,9 +15,9 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from elsuite.landscapes import ARCHITECTURES, DataSet, NeuralLandscape, load_data, network_landscape
-from elsuite.landscapes.dense import DenseEvaluator
-from elsuite.landscapes.evaluation import LoopEvaluator
-from elsuite.landscapes.losses import CrossEntropy
+from elsuite.landscapes.networks.dense import DenseEvaluator
+from elsuite.landscapes.networks.evaluation import LoopEvaluator
+from elsuite.landscapes.networks.losses import CrossEntropy
 
 pytestmark = pytest.mark.making
 

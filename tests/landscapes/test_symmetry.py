@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from elsuite.landscapes import NeuralLandscape
-from elsuite.landscapes.architectures import ARCHITECTURES
-from elsuite.landscapes.declarations import lstm_axes, sequential_axes, symmetry_of
-from elsuite.landscapes.symmetry import (
+from elsuite.landscapes.networks.architectures import ARCHITECTURES
+from elsuite.symmetry.modules import lstm_axes, sequential_axes, symmetry_of
+from elsuite.symmetry.permutations import (
     Axis,
     Block,
-    Symmetry,
     UnitGroup,
+    UnitSymmetry,
     apply,
     identity_element,
     inverse,
@@ -168,7 +168,7 @@ def test_what_is_not_known_to_treat_units_alike_has_no_groups(module):
 
 
 def test_every_layer_on_the_list_of_elementwise_ones_treats_units_alike():
-    from elsuite.landscapes.declarations import _ELEMENTWISE, _ODD
+    from elsuite.symmetry.modules import _ELEMENTWISE, _ODD
 
     values = torch.randn(4, 3, dtype=torch.float64)
     for kind in _ELEMENTWISE:
@@ -196,7 +196,7 @@ def symmetries(draw):
     blocks = [Block((axes[k + 1], axes[k]), (sizes[k + 1], sizes[k])) for k in range(len(sizes) - 1)]
     if draw(st.booleans()):
         blocks.append(Block((Axis("h0"), Axis("h0", flips)), (sizes[1], sizes[1])))
-    return Symmetry(tuple(blocks))
+    return UnitSymmetry(tuple(blocks))
 
 
 @given(symmetry=symmetries(), seeds=st.tuples(*[st.integers(0, 2**32)] * 3))

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from minimizer_cases import GOLDEN, reference_search
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes import FunctionLandscape, MullerBrown, load_data, network_landscape
-from elsuite.minimizers import LBFGSGSS, Outcome
+from elsuite.minimizers import LBFGSGSS
 from elsuite.minimizers.golden_section import golden_section_search
 
 pytestmark = pytest.mark.making

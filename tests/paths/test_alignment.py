@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes import FunctionLandscape, NeuralLandscape
-from elsuite.landscapes.architectures import ARCHITECTURES, FullyConnected
-from elsuite.landscapes.matching import (
+from elsuite.landscapes.networks.architectures import ARCHITECTURES, FullyConnected
+from elsuite.paths.alignment import align, align_all, check_symmetry
+from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry, apply, inverse, permute, random_element
+from elsuite.symmetry.units import (
     best_assignment,
     match_activations,
     match_weights,
     same_up_to_symmetry,
 )
-from elsuite.landscapes.symmetry import Axis, Block, Symmetry, apply, inverse, permute, random_element
-from elsuite.minimizers.base import Outcome
-from elsuite.paths.alignment import align, align_all, check_symmetry
 
 pytestmark = pytest.mark.making
 
@@ -231,7 +231,7 @@ def test_a_wrong_declaration_is_found():
 
 def test_a_symmetry_may_be_given_to_any_landscape():
     landscape = FunctionLandscape(lambda x: ((x**2 - 1) ** 2).sum(dim=1), 3)
-    mirrored = Symmetry((Block((Axis("coordinates", flips=True),), (3,)),))
+    mirrored = UnitSymmetry((Block((Axis("coordinates", flips=True),), (3,)),))
     found = align(landscape, [0.9, 1.0, -1.1], [-1.0, 1.1, 0.9], symmetry=mirrored)
     assert found.coordinates.tolist() == [0.9, 1.0, -1.1]
     assert found.permutation.tolist() == [3, -1, -2]
@@ -244,7 +244,7 @@ def test_a_symmetry_may_be_given_to_any_landscape():
         ({"method": "names"}, "method 'names' given; 'weights' or 'activations'"),
         ({"b": np.zeros(3)}, r"a vector of shape \(3,\) given; \(39,\) is expected"),
         ({"b": np.full(39, np.nan)}, "not finite"),
-        ({"symmetry": Symmetry(())}, "a symmetry of 0 parameters given; the landscape has 39"),
+        ({"symmetry": UnitSymmetry(())}, "a symmetry of 0 parameters given; the landscape has 39"),
         ({"method": "activations", "b": np.full(39, np.inf)}, "not finite"),
     ],
 )

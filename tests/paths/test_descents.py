@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from path_gradients import path_gradient
 
 from elsuite.landscapes import FourGaussians, MullerBrown
-from elsuite.paths import PATH_FINDERS, FourierPathFinder, Path, SineBasis, engine
+from elsuite.paths import PATH_FINDERS, FourierPathFinder, Path, SineBasis
+from elsuite.paths import descent as descent_module
 from elsuite.paths.autoneb import band_tangents, spread_evenly
-from elsuite.paths.engine import Descent, PowerSum, descend
+from elsuite.paths.descent import Descent, PowerSum, descend
 
 pytestmark = pytest.mark.making
 
@@ -52,10 +53,12 @@ def test_the_mean_of_stochastic_gradients_is_the_gradient():
     generator = torch.Generator().manual_seed(0)
     descent = Descent(PowerSum(), n_steps=600, learning_rate=1.0, points_per_step=4, images_per_step=8)
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    weights, total = engine._sampler(path, descent, generator), torch.zeros_like(path.coefficients)
+    weights, total = descent_module._sampler(path, descent, generator), torch.zeros_like(path.coefficients)
     for _ in range(600):
-        shown, _share = engine._step_landscape(surface, descent, generator)
-        total += engine._gradient(shown, weights(spanning), spanning, (descent.objective, 1.0))[1] / 600
+        shown, _share = descent_module._step_landscape(surface, descent, generator)
+        total += (
+            descent_module._gradient(shown, weights(spanning), spanning, (descent.objective, 1.0))[1] / 600
+        )
     fine = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
     expected = path_gradient(path, surface, fine, PowerSum())[1] / 100
     assert float((total - expected).norm() / expected.norm()) < 0.05
@@ -66,7 +69,7 @@ def test_points_by_length_are_spread_along_the_path():
     path = Path(*torch.tensor([[0.0, 0.0], [1.0, 0.0]]).double(), SineBasis(2), bow)
     descent = Descent(PowerSum(), n_steps=1, learning_rate=0.1, points_per_step=401, by_length=True)
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    weights = engine._sampler(path, descent, torch.Generator().manual_seed(0))(spanning)
+    weights = descent_module._sampler(path, descent, torch.Generator().manual_seed(0))(spanning)
     parts = (weights @ spanning).diff(dim=0).norm(dim=1).view(-1, 20).sum(1)
     assert float(parts.max() / parts.min()) < 1.3
 

@@ -8,8 +8,9 @@ import torch
 from path_gradients import path_gradient
 
 from elsuite.landscapes import FourGaussians
-from elsuite.paths import BezierBasis, HatBasis, Path, SineBasis, engine
-from elsuite.paths.engine import Descent, PowerSum, SoftMaximum, descend, stratified
+from elsuite.paths import BezierBasis, HatBasis, Path, SineBasis
+from elsuite.paths import descent as descent_module
+from elsuite.paths.descent import Descent, PowerSum, SoftMaximum, descend, stratified
 
 pytestmark = pytest.mark.making
 
@@ -102,7 +103,7 @@ def test_chunks_of_points_give_the_same_gradient(monkeypatch, objective):
     surface = cases.LANDSCAPES["fcp"]()
     path = bent_path(surface, SineBasis(4))
     energies, gradient = path_gradient(path, surface, GRID, objective)
-    monkeypatch.setattr(engine, "BYTES_AT_ONCE", 4 * 8 * surface.n_parameters)
+    monkeypatch.setattr(descent_module, "BYTES_AT_ONCE", 4 * 8 * surface.n_parameters)
     chunked = path_gradient(path, surface, GRID, objective)
     assert torch.allclose(energies, chunked[0])
     assert torch.allclose(gradient, chunked[1], atol=1e-12)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from elsuite.paths import SineBasis, rounds
-from elsuite.paths.engine import Descended, Descent, PowerSum
+from elsuite.paths.descent import Descended, Descent, PowerSum
 from elsuite.paths.heights import Heights
 from elsuite.paths.rounds import Plan, converge
 from elsuite.paths.search import Ledger, straight_path

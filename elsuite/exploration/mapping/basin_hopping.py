@@ -1,0 +1,213 @@
+"""Basin hopping: a random walk from minimum to minimum (`basin_hopping`)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from elsuite.core.outcomes import Outcome
+from elsuite.exploration.known_points import KnownPoints
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary import Limits, Refinement, descend
+from elsuite.symmetry.atoms import is_cluster
+
+__all__ = ["HoppingResult", "basin_hopping"]
+
+Array = NDArray[np.float64]
+ADAPT_EVERY = 10
+
+
+@dataclass(frozen=True, eq=False)
+class HoppingResult:
+    """What the walkers of basin hopping found.
+
+    Attributes
+    ----------
+    minima : tuple of Refinement
+        The distinct minima, lowest first.
+    visits : ndarray of int (n_minima,)
+        How often each was reached, accepted or not.
+    energies : ndarray (n_walkers, n_hops + 1)
+        Energy of the minimum that each walker is in, at the start and after each hop; NaN before it is in one.
+    accepted : ndarray (n_walkers,)
+        Share of the hops that were accepted.
+    n_failed : int
+        Descents that reached no minimum.
+    """
+
+    minima: tuple[Refinement, ...]
+    visits: NDArray[np.int64]
+    energies: Array
+    accepted: Array
+    n_failed: int
+    n_gradients: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Walkers:
+    points: Array
+    energies: Array
+    steps: Array
+    taken: NDArray[np.int64]
+
+
+def basin_hopping(
+    landscape: Landscape,
+    starts: ArrayLike | Tensor,
+    *,
+    n_hops: int = 100,
+    step: float | ArrayLike | None = None,
+    temperature: float = 1.0,
+    adapt: bool = True,
+    seed: int = 0,
+    bounds: ArrayLike | None = None,
+    tolerance: float = 1e-5,
+    limits: Limits | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> HoppingResult:
+    r"""Return the minima that walkers from `starts` meet: displace, descend, accept by Metropolis' rule.
+
+    All walkers descend together; each has a generator of its own, so what one does depends on its start, the seed
+    and its place only. A hop that reaches no minimum is refused. Wales and Doye, J. Phys. Chem. A 101, 5111 (1997).
+
+    Parameters
+    ----------
+    landscape : Landscape
+        On the surface that it shows.
+    starts : array (n_walkers, P)
+    step : float or array (P,), optional
+        Every coordinate is displaced by up to so much, either way. By default 0.4 for clusters, a tenth of the
+        bounds' widths where there are some, else 0.5.
+    temperature : float
+        In units of energy: a hop upward by E is accepted with probability exp(-E / temperature).
+    adapt : bool
+        Every ten hops a walker's step grows or shrinks by a tenth, towards half of its hops accepted.
+    bounds : array (2, P), optional
+        Of a surface: displaced points are put back within.
+    tolerance : float
+        Minima as near as this are one, aligned where the landscape has a symmetry.
+    limits : Limits, optional
+        Of the descents.
+    progress : callable, optional
+        Called after each hop with the number of hops done and `n_hops`.
+
+    Raises
+    ------
+    ValueError
+        For starts of another width, a step or temperature that is not positive, or a negative number of hops.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> surface = SixHumpCamel()
+    >>> found = basin_hopping(surface, [[2.0, 1.0], [-2.0, 0.0]], n_hops=50, bounds=surface.bounds)
+    >>> round(found.minima[0].energy, 4)
+    -1.0316
+    """
+    generators = [np.random.default_rng([seed, k]) for k in range(len(np.asarray(starts)))]
+    box = None if bounds is None else np.asarray(bounds, dtype=np.float64)
+    lengths = _lengths(landscape, step, box)
+    if not temperature > 0 or n_hops < 0:
+        raise ValueError(
+            f"temperature {temperature} and n_hops {n_hops} given; a positive and one from 0 are expected"
+        )
+    ends = descend(landscape, starts, limits=limits)
+    record = _Record(landscape, tolerance)
+    record.take(ends)
+    walkers = _Walkers(
+        points=np.array([end.point for end in ends]).reshape(len(ends), landscape.n_parameters),
+        energies=np.array([end.energy if _is_minimum(end) else np.nan for end in ends]),
+        steps=np.ones(len(ends)),
+        taken=np.zeros(len(ends), dtype=np.int64),
+    )
+    traces, recent = [walkers.energies], walkers.taken
+    for hop in range(n_hops if len(ends) else 0):
+        trials = _displaced(walkers, lengths, generators)
+        if box is not None and not is_cluster(landscape):
+            trials = np.clip(trials, *box)
+        ends = descend(landscape, trials, limits=limits)
+        record.take(ends)
+        walkers = _hopped(walkers, ends, temperature, generators)
+        traces.append(walkers.energies)
+        if adapt and (hop + 1) % ADAPT_EVERY == 0:
+            more = 2 * (walkers.taken - recent) > ADAPT_EVERY
+            recent = walkers.taken
+            walkers = _Walkers(
+                walkers.points, walkers.energies, walkers.steps * np.where(more, 1.1, 1 / 1.1), walkers.taken
+            )
+        if progress is not None:
+            progress(hop + 1, n_hops)
+    return record.result(np.array(traces).T, walkers.taken / max(1, n_hops))
+
+
+def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Array | None) -> Array:
+    if step is None:
+        plain = 0.5 if bounds is None else 0.1 * (bounds[1] - bounds[0])
+        step = 0.4 if is_cluster(landscape) else plain
+    lengths = np.broadcast_to(np.asarray(step, dtype=np.float64), (landscape.n_parameters,))
+    if not (lengths > 0).all():
+        raise ValueError(f"step {step} given; positive lengths are expected")
+    return lengths
+
+
+def _is_minimum(end: Refinement) -> bool:
+    return end.outcome is Outcome.CONVERGED
+
+
+def _displaced(
+    walkers: _Walkers, lengths: NDArray[np.float64], generators: list[np.random.Generator]
+) -> NDArray[np.float64]:
+    """Return where each walker tries to go, by random numbers of its own."""
+    steps = zip(walkers.points, walkers.steps, generators, strict=True)
+    return np.array([point + size * lengths * rng.uniform(-1, 1, len(point)) for point, size, rng in steps])
+
+
+def _hopped(
+    walkers: _Walkers, ends: tuple[Refinement, ...], temperature: float, generators: list[np.random.Generator]
+) -> _Walkers:
+    """Return the walkers after Metropolis' rule; one random number is drawn for each walker in any case."""
+    chances = np.array([rng.random() for rng in generators])
+    energies = np.array([end.energy if _is_minimum(end) else np.inf for end in ends])
+    with np.errstate(over="ignore", invalid="ignore"):
+        accepted = chances < np.exp(-(energies - walkers.energies) / temperature)
+    accepted |= np.isnan(walkers.energies) & np.isfinite(energies)
+    points = np.where(accepted[:, None], [end.point for end in ends], walkers.points)
+    return _Walkers(
+        points, np.where(accepted, energies, walkers.energies), walkers.steps, walkers.taken + accepted
+    )
+
+
+class _Record:
+    """Distinct minima, their visits, and what was spent."""
+
+    def __init__(self, landscape: Landscape, tolerance: float) -> None:
+        self.known = KnownPoints(landscape, tolerance)
+        self.minima: list[Refinement] = []
+        self.visits: list[int] = []
+        self.n_failed = 0
+        self.n_gradients = 0
+
+    def take(self, ends: tuple[Refinement, ...]) -> None:
+        for end in ends:
+            self.n_gradients += end.n_gradients
+            if not _is_minimum(end):
+                self.n_failed += 1
+                continue
+            number = self.known.number(end.point)
+            if number == len(self.minima):
+                self.minima.append(end)
+                self.visits.append(0)
+            self.visits[number] += 1
+
+    def result(self, energies: Array, accepted: Array) -> HoppingResult:
+        order = sorted(range(len(self.minima)), key=lambda k: self.minima[k].energy)
+        return HoppingResult(
+            minima=tuple(self.minima[k] for k in order),
+            visits=np.array([self.visits[k] for k in order], dtype=np.int64),
+            energies=energies,
+            accepted=accepted,
+            n_failed=self.n_failed,
+            n_gradients=self.n_gradients,
+        )

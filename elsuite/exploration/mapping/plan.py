@@ -1,0 +1,134 @@
+"""What is done to map a landscape, and where: the settings, the pieces of work, the region."""
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from elsuite.exploration.mapping.work import Region
+from elsuite.landscapes import AnalyticLandscape
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary import Box, Limits
+from elsuite.symmetry.atoms import is_cluster
+
+__all__ = ["MappingPlan", "Task", "describe_landscape", "mapped_region"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingPlan:
+    """How thoroughly a landscape is mapped.
+
+    Attributes
+    ----------
+    n_starts : int
+        Random starts of descents to minima.
+    n_points : int
+        Random points from which transition states are sought.
+    n_hops : int
+        Hops of basin hopping by each of four walkers, from the lowest minima of the starts.
+    temperature : float
+        Of basin hopping.
+    n_modes : int
+        Softest modes along which transition states are sought from every minimum, both ways; all there are, if fewer.
+    n_directions : int
+        Random directions a round, from every minimum.
+    n_rounds : int
+        Rounds of random directions at most, each beginning farther from the minima; after a round that finds nothing
+        new there is no other.
+    n_pairs : int
+        Paths searched at most while minima are not joined.
+    tolerance : float
+        Points as near as this are one.
+    """
+
+    n_starts: int = 64
+    n_points: int = 128
+    n_hops: int = 20
+    temperature: float = 1.0
+    n_modes: int = 40
+    n_directions: int = 20
+    n_rounds: int = 3
+    n_pairs: int = 30
+    tolerance: float = 1e-5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in (
+            "n_starts",
+            "n_points",
+            "n_hops",
+            "n_modes",
+            "n_directions",
+            "n_rounds",
+            "n_pairs",
+            "seed",
+        ):
+            value = getattr(self, name)
+            least = 1 if name == "n_starts" else 0
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} {value!r} given; a whole number from {least} is expected")
+        if not self.tolerance > 0 or not self.temperature > 0:
+            raise ValueError(
+                f"tolerance {self.tolerance} and temperature {self.temperature} given; positive ones are expected"
+            )
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work; its key says whether the database holds it already.
+
+    Attributes
+    ----------
+    stage : str
+        "starts", "hops", "random points", "modes", "directions" or "paths".
+    number : int
+        Of the batch, the minimum, or the pair.
+    other : int
+        The second minimum of a pair.
+    """
+
+    stage: str
+    number: int = 0
+    round: int = 0
+    other: int = -1
+
+
+def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits) -> Region:
+    """Return where a landscape is mapped: within the bounds, by default its own, if it has some.
+
+    Raises
+    ------
+    ValueError
+        For bounds of another shape, or not finite and ascending.
+    """
+    if bounds is None:
+        if not isinstance(landscape, AnalyticLandscape):
+            return Region(None, limits)
+        bounds = landscape.bounds
+    box = np.asarray(bounds, dtype=np.float64)
+    shape = (2, landscape.n_parameters)
+    if box.shape != shape or not np.isfinite(box).all() or not (box[0] < box[1]).all():
+        raise ValueError(
+            f"bounds of shape {box.shape} given; lowest and highest values, shape {shape}, are expected"
+        )
+    if limits.box is None:
+        margin = 0.5 * (box[1] - box[0])
+        limits = replace(limits, box=Box(box[0] - margin, box[1] + margin, free=is_cluster(landscape)))
+    return Region(box, limits)
+
+
+def describe_landscape(landscape: Landscape) -> dict[str, Any]:
+    """Return what tells the landscape from others: its class, size, surface shown, and plain settings."""
+    settings: dict[str, Any] = {}
+    given: Any = landscape
+    if is_dataclass(given):
+        values = {field.name: getattr(given, field.name) for field in fields(given)}
+        plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
+        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    return {
+        "type": type(landscape).__name__,
+        "n_parameters": landscape.n_parameters,
+        "surface": landscape.surface,
+        "settings": settings,
+    }

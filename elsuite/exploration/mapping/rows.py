@@ -1,0 +1,164 @@
+"""What a piece of mapping found, as rows of the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elsuite.core.identity import content_key
+from elsuite.exploration.known_points import KnownPoints
+from elsuite.landscapes.base import Landscape
+from elsuite.stationary import Refinement
+from elsuite.symmetry.atoms import is_cluster, point_group_order
+
+__all__ = ["Discovery", "Rows", "VerifiedState", "new_rows"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class VerifiedState:
+    """A transition state of index 1 with the minima at the ends of its two paths of steepest descent."""
+
+    state: Refinement
+    ends: tuple[Refinement, Refinement]
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """What one piece of work found.
+
+    Attributes
+    ----------
+    failures : mapping of str to int
+        Searches that led nowhere, by outcome.
+    """
+
+    minima: Sequence[Refinement] = ()
+    states: Sequence[VerifiedState] = ()
+    failures: Mapping[str, int] = field(default_factory=dict)
+    n_searches: int = 0
+    n_steps: int = 0
+    n_gradients: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """New rows of minima and paths, as columns, and what the run's row says of them."""
+
+    minima: dict[str, Any]
+    paths: dict[str, Any]
+    message: str
+
+
+def new_rows(
+    landscape: Landscape, found: Discovery, known: tuple[KnownPoints, KnownPoints], *, key: int, label: str
+) -> Rows:
+    """Return rows for the minima and transition states that were not known; they are known afterwards.
+
+    Parameters
+    ----------
+    known : (KnownPoints, KnownPoints)
+        Minima and transition states in the order of their rows.
+    key : int
+        Of the work.
+    label : str
+        What the columns say found them.
+    """
+    minima, states = known
+    new_minima: list[Refinement] = []
+    new_states: list[tuple[VerifiedState, int, int]] = []
+
+    def number(minimum: Refinement) -> int:
+        n_before = len(minima)
+        k = minima.number(minimum.point)
+        if k == n_before:
+            new_minima.append(minimum)
+        return k
+
+    for minimum in sorted(found.minima, key=lambda minimum: minimum.energy):
+        number(minimum)
+    for verified in sorted(found.states, key=lambda verified: verified.state.energy):
+        n_before = len(states)
+        if states.number(verified.state.point) == n_before:
+            source, target = (number(end) for end in verified.ends)
+            new_states.append((verified, source, target))
+    message = (
+        f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
+    )
+    if found.failures:
+        message += "; " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))
+    return Rows(
+        _minima_rows(landscape, new_minima, key, label),
+        _state_rows(landscape, new_states, key, label),
+        message,
+    )
+
+
+def _minima_rows(landscape: Landscape, minima: Sequence[Refinement], key: int, label: str) -> dict[str, Any]:
+    if not minima:
+        return {}
+    points = torch.tensor(np.array([m.point for m in minima]), dtype=landscape.dtype, device=landscape.device)
+    energies = [landscape.on(name).energy(points).detach().cpu().numpy() for name in landscape.surfaces]
+    return {
+        "coordinates": np.array([m.point for m in minima]),
+        "energy": np.array(energies, dtype=np.float64).T,
+        "set": ["minima"] * len(minima),
+        "stopping": [landscape.surface] * len(minima),
+        "outcome": [str(m.outcome) for m in minima],
+        "key": np.array([content_key("minimum", key, k) for k in range(len(minima))], dtype=np.uint64),
+        "found_by": [label] * len(minima),
+        "lowest_eigenvalue": np.array([m.eigenvalues[0] if len(m.eigenvalues) else np.nan for m in minima]),
+        **_curvature(landscape, minima),
+    }
+
+
+def _state_rows(
+    landscape: Landscape, states: Sequence[tuple[VerifiedState, int, int]], key: int, label: str
+) -> dict[str, Any]:
+    if not states:
+        return {}
+    tops = [verified.state for verified, _, _ in states]
+    chords = [np.linalg.norm(v.ends[0].point - v.ends[1].point) for v, _, _ in states]
+    return {
+        "coordinates": np.array([top.point for top in tops]),
+        "source": [source for _, source, _ in states],
+        "target": [target for _, _, target in states],
+        "surface": [landscape.surface] * len(states),
+        "kind": ["transition_state"] * len(states),
+        "finder": [label] * len(states),
+        "height": np.array([top.energy for top in tops]),
+        "refined_height": np.array([top.energy for top in tops]),
+        "chord": np.array(chords),
+        "outcome": [str(top.outcome) for top in tops],
+        "n_point_gradients": np.array([float(_cost(verified)) for verified, _, _ in states]),
+        "key": np.array([content_key("state", key, k) for k in range(len(states))], dtype=np.uint64),
+        "negative_eigenvalue": np.array([top.eigenvalues[0] for top in tops]),
+        **_curvature(landscape, tops),
+    }
+
+
+def _cost(verified: VerifiedState) -> int:
+    return verified.state.n_gradients + sum(end.n_gradients for end in verified.ends)
+
+
+def _curvature(landscape: Landscape, points: Sequence[Refinement]) -> dict[str, Any]:
+    """Return what the Hessians say, in the columns that the interchange formats know too."""
+    columns: dict[str, Any] = {
+        "gradient_norm": np.array([p.gradient_norm for p in points]),
+        "hessian_index": np.array([p.index for p in points], dtype=np.int64),
+        "log_product": np.array([_log_product(landscape, p) for p in points]),
+    }
+    if is_cluster(landscape):
+        columns["point_group_order"] = np.array([point_group_order(p.point) for p in points], dtype=np.int64)
+    return columns
+
+
+def _log_product(landscape: Landscape, point: Refinement) -> float:
+    """Return the sum of the logarithms of the positive eigenvalues; NaN where only some are known."""
+    if len(point.eigenvalues) < landscape.n_parameters - landscape.n_zero_modes:
+        return float("nan")
+    return float(np.log(point.eigenvalues[point.eigenvalues > 0]).sum())

@@ -1,0 +1,219 @@
+"""The pieces of work that mapping a landscape is made of, each a function of the landscape and its own seed."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from elsuite.exploration.mapping.basin_hopping import basin_hopping
+from elsuite.exploration.mapping.rows import Discovery, VerifiedState
+from elsuite.landscapes.base import Landscape
+from elsuite.paths import PathFinder, PathSearch
+from elsuite.sampling import start_seeds
+from elsuite.stationary import (
+    Box,
+    Limits,
+    Outcome,
+    Refinement,
+    descend,
+    follow_down,
+    refine_transition_states,
+    search_from_minimum,
+)
+from elsuite.symmetry.atoms import is_cluster, nearest_image, zero_modes
+
+__all__ = [
+    "Region",
+    "between",
+    "from_random_points",
+    "hops",
+    "leave_along_modes",
+    "leave_anywhere",
+    "random_points",
+    "settle",
+]
+
+Array = NDArray[np.float64]
+TOPS = 6
+"""At most so many tops of one path are refined."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """Where a landscape is mapped.
+
+    Attributes
+    ----------
+    bounds : ndarray (2, P) or None
+        Where starts are drawn; points outside, of a surface, are not taken.
+    limits : Limits
+        Of all searches; their box is wider than the bounds, so that a search may turn back.
+    """
+
+    bounds: Array | None
+    limits: Limits
+
+    def holds(self, landscape: Landscape, point: Array) -> bool:
+        """Return whether a point found may be kept."""
+        if self.bounds is None or is_cluster(landscape):
+            return True
+        return Box(*self.bounds).holds(point[None]).item()
+
+
+def random_points(landscape: Landscape, region: Region, numbers: Sequence[int], *, seed: int) -> Array:
+    """Return the random starts of some numbers, shape (n, P): each depends on its number and the seed only."""
+    seeds = start_seeds(seed, max(numbers) + 1)[numbers[0] : numbers[-1] + 1]
+    if region.bounds is None or is_cluster(landscape):
+        return landscape.initial_points(seeds).cpu().numpy().astype(np.float64)
+    fractions = np.array([np.random.default_rng(s).random(landscape.n_parameters) for s in seeds])
+    return np.asarray(region.bounds[0] + fractions * (region.bounds[1] - region.bounds[0]))
+
+
+def settle(landscape: Landscape, region: Region, points: Array) -> Discovery:
+    """Return the minima below some points."""
+    ends = descend(landscape, points, limits=region.limits)
+    minima, failures = _kept(landscape, region, ends)
+    return _discovery(ends, minima=minima, failures=failures)
+
+
+def hops(
+    landscape: Landscape, region: Region, starts: Array, *, n_hops: int, temperature: float, seed: int
+) -> Discovery:
+    """Return the minima that walkers from `starts` meet."""
+    found = basin_hopping(
+        landscape,
+        starts,
+        n_hops=n_hops,
+        temperature=temperature,
+        seed=seed,
+        bounds=region.bounds,
+        limits=region.limits,
+    )
+    minima, failures = _kept(landscape, region, found.minima)
+    if found.n_failed:
+        failures["descents without a minimum"] += found.n_failed
+    return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
+
+
+def leave_along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
+    """Return the transition states found from one minimum along its soft modes, both ways."""
+    return _verified(
+        landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits)
+    )
+
+
+def leave_anywhere(
+    landscape: Landscape, region: Region, minimum: Array, *, n_directions: int, farther: int, seed: int
+) -> Discovery:
+    """Return the transition states found from one minimum in random directions, starting `farther` reaches away."""
+    ways = np.random.default_rng(seed).standard_normal((n_directions, len(minimum)))
+    ways -= np.einsum("pk,qk,nq->np", *[zero_modes(landscape, minimum[None])[0]] * 2, ways)
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    starts = minimum + farther * _reach(landscape, region) * ways
+    return _verified(
+        landscape, region, refine_transition_states(landscape, starts, directions=ways, limits=region.limits)
+    )
+
+
+def _reach(landscape: Landscape, region: Region) -> float:
+    """Return a length about a third of the way to a neighboring minimum: a guess, which decides cost only."""
+    if is_cluster(landscape):
+        return 0.5
+    if region.bounds is None:
+        return 10 * region.limits.first_radius
+    return 0.05 * float((region.bounds[1] - region.bounds[0]).min())
+
+
+def from_random_points(landscape: Landscape, region: Region, points: Array) -> Discovery:
+    """Return the transition states found uphill from some points, wherever they lie."""
+    return _verified(landscape, region, refine_transition_states(landscape, points, limits=region.limits))
+
+
+def between(
+    landscape: Landscape, region: Region, ends: tuple[Array, Array], *, finder: PathFinder, seed: int
+) -> tuple[Discovery, PathSearch]:
+    """Return the transition states at the tops of a path between two minima, and the search for the path."""
+    a, b = ends
+    search = finder.find(landscape, a, nearest_image(landscape, a, b), seed=seed)
+    tops, tangents = _tops(search)
+    return _verified(
+        landscape,
+        region,
+        refine_transition_states(landscape, tops, directions=tangents, limits=region.limits),
+    ), search
+
+
+def _tops(search: PathSearch) -> tuple[Array, Array]:
+    """Return the highest local maxima along a path, and the tangents there."""
+    profile = search.profile
+    inner = np.flatnonzero((profile[1:-1] >= profile[:-2]) & (profile[1:-1] >= profile[2:])) + 1
+    t = np.append(np.linspace(0, 1, len(profile))[inner], search.refined_t)
+    heights = np.append(profile[inner], search.refined_height)
+    t = t[np.argsort(-heights, kind="stable")][:TOPS]
+    width = 0.25 / len(profile)
+    around = np.concatenate([t, np.clip(t - width, 0, 1), np.clip(t + width, 0, 1)])
+    points = search.path.points(torch.as_tensor(around)).detach().cpu().numpy().astype(np.float64)
+    here, before, after = np.split(points, 3)
+    return here, after - before
+
+
+def _verified(landscape: Landscape, region: Region, found: Sequence[Refinement]) -> Discovery:
+    """Return the transition states among some searches that lead down to a minimum on both sides."""
+    states, failures = _kept(landscape, region, found)
+    distinct = _without_repeats(states)
+    sides = follow_down(
+        landscape,
+        np.array([s.point for s in distinct]).reshape(-1, landscape.n_parameters),
+        np.array([s.eigenvector for s in distinct]).reshape(-1, landscape.n_parameters),
+        limits=region.limits,
+    )
+    verified = []
+    for state, ends in zip(distinct, sides, strict=True):
+        minima, lost = _kept(landscape, region, ends)
+        failures += Counter({f"followed down: {outcome}": n for outcome, n in lost.items()})
+        if len(minima) == 2:
+            verified.append(VerifiedState(state, ends))
+    searches = [*found, *(end for pair in sides for end in pair)]
+    return _discovery(searches, states=verified, failures=failures, n_searches=len(found))
+
+
+def _without_repeats(states: Sequence[Refinement]) -> list[Refinement]:
+    """Leave out states at the very same place; turned and relabeled ones are recognized later."""
+    kept: list[Refinement] = []
+    for state in states:
+        if not any(np.abs(state.point - other.point).max() < 1e-7 for other in kept):
+            kept.append(state)
+    return kept
+
+
+def _kept(
+    landscape: Landscape, region: Region, found: Sequence[Refinement]
+) -> tuple[list[Refinement], Counter[str]]:
+    """Return the points of the wanted index within the bounds, and the number of all others by outcome."""
+    failures = Counter(str(f.outcome) for f in found if f.outcome is not Outcome.CONVERGED)
+    good = [f for f in found if f.outcome is Outcome.CONVERGED]
+    inside = [f for f in good if region.holds(landscape, f.point)]
+    if len(inside) < len(good):
+        failures["outside the bounds"] += len(good) - len(inside)
+    return inside, failures
+
+
+def _discovery(
+    searches: Sequence[Refinement],
+    *,
+    minima: Sequence[Refinement] = (),
+    states: Sequence[VerifiedState] = (),
+    failures: Counter[str],
+    n_searches: int | None = None,
+) -> Discovery:
+    return Discovery(
+        minima,
+        states,
+        failures,
+        len(searches) if n_searches is None else n_searches,
+        sum(s.n_steps for s in searches),
+        sum(s.n_gradients for s in searches),
+    )

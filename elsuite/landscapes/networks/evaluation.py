@@ -1,0 +1,209 @@
+"""How the energy of a network is computed at many points: what is common, and the loop for any module."""
+
+import abc
+import contextlib
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
+
+__all__ = ["Evaluator", "LoopEvaluator", "Network", "Samples"]
+
+# Best on 2 cores for convolutions and recurrences: larger batches fall out of the cache.
+_HEAVY_LAYERS = (nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase)
+_HEAVY_BATCH = 512
+_LIGHT_BATCH = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Inputs and targets, common to all points or (`own`) with a leading axis of points.
+
+    Attributes
+    ----------
+    inputs, targets : Tensor ([n_points,] n_samples, ...)
+    own : bool
+        Whether each point has samples of its own.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    own: bool = False
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of one point."""
+        return self.inputs.shape[1] if self.own else self.inputs.shape[0]
+
+    def of_point(self, k: int) -> "Samples":
+        """Return the samples of point `k`."""
+        return Samples(self.inputs[k], self.targets[k]) if self.own else self
+
+    def of_points(self, points: slice) -> "Samples":
+        """Return the samples of some points."""
+        return Samples(self.inputs[points], self.targets[points], True) if self.own else self
+
+    def batches(self, size: int) -> "Iterator[Samples]":
+        """Yield all samples in micro-batches of `size`."""
+        for start in range(0, self.n_samples, size):
+            part = (slice(None), slice(start, start + size)) if self.own else slice(start, start + size)
+            yield Samples(self.inputs[part], self.targets[part], self.own)
+
+
+@final
+class Network:
+    """A module as a function of one parameter vector, and its loss; the caller's module stays as it is.
+
+    Parameters that do not require gradients and all buffers are frozen at the caller's values.
+    """
+
+    def __init__(
+        self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
+        self._template = copy.deepcopy(module).cpu()
+        self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
+        trained = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
+        self.names = tuple(trained)
+        self.shapes = tuple(tensor.shape for tensor in trained.values())
+        self.sizes = [shape.numel() for shape in self.shapes]
+        self.module.requires_grad_(False)
+        for layer in self.module.modules():
+            # cuDNN gives gradients of recurrent layers in training mode only; without dropout it is the same.
+            if isinstance(layer, nn.RNNBase) and not layer.dropout:
+                layer.training = True
+        self.loss = loss
+        self.dtype = dtype
+        self.device = device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(self.sizes)
+
+    def parameters(self, point: Tensor) -> dict[str, Tensor]:
+        """Return the module's tensors as views of `point`, shape (n_parameters,), in the module's own order."""
+        parts = torch.split(point, self.sizes)
+        named = zip(self.names, parts, self.shapes, strict=True)
+        return {name: part.view(shape) for name, part, shape in named}
+
+    def outputs(self, point: Tensor, inputs: Tensor) -> Tensor:
+        """Return the outputs at `point`."""
+        outputs: Tensor = functional_call(self.module, self.parameters(point), (inputs,))
+        return outputs
+
+    def copy_at_start(self, seed: int) -> Tensor:
+        """Return the parameters of a copy initialized by its own layers' ``reset_parameters`` under `seed`.
+
+        Returns
+        -------
+        Tensor (n_parameters,)
+            On the CPU.
+
+        Raises
+        ------
+        ValueError
+            A tensor belongs to a layer without ``reset_parameters``.
+        """
+        module = copy.deepcopy(self._template)
+        # Layers draw from the global generator; it is put back as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(seed))
+            for name, layer in module.named_modules():
+                reset = getattr(layer, "reset_parameters", None)
+                own = [key for key, _ in layer.named_parameters(name, recurse=False) if key in self.names]
+                if callable(reset):
+                    reset()
+                elif own:
+                    raise ValueError(
+                        f"no random start for {', '.join(own)}: {type(layer).__name__} has no "
+                        "reset_parameters(); give it one, or start from points of your own"
+                    )
+        tensors = dict(module.named_parameters())
+        return torch.cat([tensors[name].detach().flatten() for name in self.names]).to(self.dtype)
+
+
+class Evaluator(abc.ABC):
+    """Computes energies of one network at many points."""
+
+    @abc.abstractmethod
+    def energies(self, points: Tensor, samples: Samples) -> Tensor:
+        """Return the mean losses, shape (n_points,) float64; differentiable where `points` require it."""
+
+    @abc.abstractmethod
+    def energies_and_gradients(self, points: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
+        """Return the mean losses, shape (n_points,), and their gradients, shape (n_points, P)."""
+
+
+@final
+class LoopEvaluator(Evaluator):
+    """One point after the other, in micro-batches: best for convolutions and recurrences, and never wrong."""
+
+    def __init__(
+        self, network: Network, loss: KnownLoss | None, *, bytes_per_sample: int, byte_budget: int
+    ) -> None:
+        heavy = any(isinstance(layer, _HEAVY_LAYERS) for layer in network.module.modules())
+        fitting = max(1, byte_budget // max(1, bytes_per_sample))
+        self.network = network
+        self.loss = loss
+        self.micro_batch = min(fitting, _HEAVY_BATCH if heavy else _LIGHT_BATCH)
+
+    def energies(self, points: Tensor, samples: Samples) -> Tensor:
+        """Return the mean losses."""
+        energies = [points.new_empty(0, dtype=torch.float64)]
+        # cuDNN's recurrent layers have no second derivative, which autograd may be asked for here.
+        without = points.is_cuda and points.requires_grad and torch.is_grad_enabled()
+        with torch.backends.cudnn.flags(enabled=False) if without else contextlib.nullcontext():
+            for k, point in enumerate(points):
+                own = samples.of_point(k)
+                parts = [
+                    self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
+                    for batch in own.batches(self.micro_batch)
+                ]
+                energies.append(torch.stack(parts).sum(0, keepdim=True))
+        return torch.cat(energies)
+
+    def energies_and_gradients(self, points: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
+        """Return the mean losses and gradients."""
+        energies = torch.zeros(len(points), dtype=torch.float64, device=points.device)
+        gradients = torch.zeros_like(points)
+        for k in range(len(points)):
+            own = samples.of_point(k)
+            for batch in own.batches(self.micro_batch):
+                point = points[k].detach().requires_grad_()
+                with torch.enable_grad():
+                    part = self._mean_loss(point, batch) * (batch.n_samples / own.n_samples)
+                gradients[k] += torch.autograd.grad(part, point)[0]
+                energies[k] += part.detach()
+        return energies, gradients
+
+    def _mean_loss(self, point: Tensor, samples: Samples) -> Tensor:
+        outputs = self.network.outputs(point, samples.inputs)
+        if self.loss is not None:
+            return self.loss.mean(outputs, samples.targets)
+        return self.network.loss(outputs, samples.targets).double()
+
+
+def activation_bytes(network: Network, samples: Samples) -> int:
+    """Return about how many bytes one sample occupies while its gradient is computed."""
+    counts = [samples.inputs[0].numel()]
+
+    def count(_layer: nn.Module, _inputs: object, output: object) -> None:
+        tensors = output if isinstance(output, tuple) else (output,)
+        counts.extend(tensor.numel() for tensor in tensors if isinstance(tensor, Tensor))
+
+    probe = copy.deepcopy(network.module)
+    hooks = [layer.register_forward_hook(count) for layer in probe.modules()]
+    with torch.no_grad():
+        probe(samples.inputs[:1])
+    for hook in hooks:
+        hook.remove()
+    # Values and their gradients, and what the operations keep for themselves.
+    return math.ceil(3 * sum(counts) * network.dtype.itemsize)

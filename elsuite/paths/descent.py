@@ -1,0 +1,313 @@
+"""The descent that serves every path of the form basis times coefficients (`descend`)."""
+
+import abc
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.networks.landscape import NeuralLandscape
+from elsuite.paths.base import Path
+from elsuite.paths.optimizers import optimizer
+
+__all__ = [
+    "Density",
+    "Descended",
+    "Descent",
+    "Objective",
+    "PowerSum",
+    "SoftMaximum",
+    "descend",
+    "stratified",
+]
+
+Density = Literal["uniform", "arcsine"]
+
+BYTES_AT_ONCE = 2**28
+"""Points of a path and their gradients are made in chunks of this size."""
+
+SMALLEST_SPREAD = 1e-300
+"""In place of a range of energies, or a length, that is zero."""
+
+LENGTH_STEPS = 200
+"""Steps in which the length of a path is taken while it is searched."""
+
+
+class Objective(abc.ABC):
+    r"""What a descent lowers: a function of the energies :math:`E_m` at :math:`w(t_m)`, and smoothness.
+
+    .. math:: L = f(E_1 .. E_M) + \lambda \sum_m |w(t_{m+1}) - w(t_m)|^2
+    """
+
+    @abc.abstractmethod
+    def slopes(self, energies: Tensor) -> Tensor:
+        """Return the derivatives of f, shape (M,)."""
+
+    @abc.abstractmethod
+    def smoothness_at(self, energies: Tensor, chord: float) -> float:
+        """Return lambda; `chord` is the distance between the path's ends."""
+
+
+@dataclass(frozen=True)
+class PowerSum(Objective):
+    r"""The published objective, :math:`f = \sum_m E_m^q` with a fixed lambda.
+
+    Attributes
+    ----------
+    power : float
+        q.
+    smoothness : float
+        Lambda.
+    """
+
+    power: float = 1.0
+    smoothness: float = 0.0
+
+    def slopes(self, energies: Tensor) -> Tensor:
+        """Return q E^(q - 1)."""
+        return torch.ones_like(energies) if self.power == 1 else self.power * energies ** (self.power - 1)
+
+    def smoothness_at(self, energies: Tensor, chord: float) -> float:
+        """Return `smoothness`."""
+        return self.smoothness
+
+
+@dataclass(frozen=True)
+class SoftMaximum(Objective):
+    r"""A maximum over the points that can be descended, for surfaces whose energies carry no noise.
+
+    .. math:: f = \frac{\Delta}{s} \log \sum_m e^{s E_m / \Delta}, \quad \lambda = \mu \Delta M / |b - a|^2
+
+    where :math:`\Delta` is the range of the energies, taken as a constant: scales drop out.
+
+    Attributes
+    ----------
+    sharpness : float
+        s: energies under the maximum by more than :math:`\Delta / s` hardly count.
+    stiffness : float
+        :math:`\mu`: keeps the points spread along the path, so that none rush over the top.
+    """
+
+    sharpness: float
+    stiffness: float = 0.0
+
+    def slopes(self, energies: Tensor) -> Tensor:
+        """Return the softmax of the energies."""
+        spread = (energies.max() - energies.min()).clamp(min=SMALLEST_SPREAD)
+        return torch.softmax(self.sharpness * (energies - energies.max()) / spread, dim=0)
+
+    def smoothness_at(self, energies: Tensor, chord: float) -> float:
+        """Return lambda for the current range of the energies."""
+        if not chord:
+            return 0.0
+        return self.stiffness * float(energies.max() - energies.min()) * len(energies) / chord**2
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Settings of one descent.
+
+    Attributes
+    ----------
+    learning_rate : float
+        Step of a coefficient's components.
+    schedule : {"constant", "cosine"}
+        Of the learning rate: as it is, or down to zero along half a cosine.
+    optimizer : {"adam", "momentum"}
+        Adam, or gradient steps with momentum 0.9.
+    second_decay : float
+        Of Adam's mean squared gradients; that of its mean gradients is 0.9.
+    n_points : int
+        Points of the fixed grid from 0 to 1.
+    points_per_step : int, optional
+        Random points of a step, one in each of as many equally probable parts of [0, 1], in place of
+        the grid.
+    images_per_step : int, optional
+        Random samples at each of a step's points, on landscapes over data; all by default.
+    by_length : bool
+        Random points in equal parts of the path's current length in place of equal parts of t, so that a path
+        gains nothing by rushing over a ridge.
+    density : {"uniform", "arcsine"}
+        Of random points in t (`stratified`).
+    """
+
+    objective: Objective
+    n_steps: int
+    learning_rate: float
+    schedule: Literal["constant", "cosine"] = "constant"
+    optimizer: Literal["adam", "momentum"] = "adam"
+    second_decay: float = 0.999
+    n_points: int = 51
+    points_per_step: int | None = None
+    images_per_step: int | None = None
+    by_length: bool = False
+    density: Density = "uniform"
+
+
+@dataclass(frozen=True)
+class Descended:
+    """What came of a descent: the path with the last finite coefficients, and what it took.
+
+    Attributes
+    ----------
+    finite : bool
+        False if it was stopped by an energy or gradient that is not finite.
+    n_point_gradients : float
+        In units of the whole data set at one point.
+    """
+
+    path: Path
+    finite: bool
+    n_steps: int
+    n_point_gradients: float
+
+
+def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch.Generator) -> Descended:
+    """Lower the objective over the coefficients of `path`; the generator draws points and samples."""
+    spanning = torch.vstack([path.start, path.end, path.coefficients])
+    coefficients = spanning[2:]
+    chord = _chord(path)
+    step = optimizer(descent.optimizer, descent.second_decay)
+    spent = 0.0
+    next_weights = _sampler(path, descent, generator)
+    asked = _asked(descent)
+    for done in range(descent.n_steps):
+        weights = next_weights(spanning)
+        shown, share = _step_landscape(landscape, descent, generator)
+        energies, gradient = _gradient(shown, weights, spanning, (descent.objective, chord), asked)
+        spent += share * len(energies)
+        # One check for both: a sum over all is not finite if any is not.
+        if not math.isfinite(float(energies.sum() + gradient.sum())):
+            return Descended(replace(path, coefficients=coefficients), False, done, spent)
+        step(coefficients, gradient, descent.learning_rate * _schedule(descent, done))
+    return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
+
+
+def stratified(
+    n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform"
+) -> Tensor:
+    r"""Return ascending random t, shape (n_steps, n_points), one in each of `n_points` equally probable parts.
+
+    The arcsine density, :math:`1 / (\pi \sqrt{t (1 - t)})`, has most points near the ends: the solutions lie in
+    narrow valleys, so that a path's last ridges are there, and uniform points seldom meet them.
+    """
+    jitter = torch.rand(n_steps, n_points, generator=generator, dtype=torch.float64)
+    shares = (torch.arange(n_points, dtype=torch.float64) + jitter) / n_points
+    return shares if density == "uniform" else (0.5 * math.pi * shares).sin().square()
+
+
+def _chord(path: Path) -> float:
+    return float(torch.linalg.vector_norm(path.end - path.start))
+
+
+def _weights(path: Path, t: Tensor) -> Tensor:
+    """Return the weights of the spanning points in the path's points at `t`."""
+    t = t.to(path.start.device)
+    return torch.column_stack([1 - t, t, path.basis.values(t)]).to(path.start)
+
+
+def _gradient(
+    landscape: Landscape,
+    weights: Tensor,
+    spanning: Tensor,
+    terms: tuple[Objective, float],
+    asked: slice = slice(None),
+) -> tuple[Tensor, Tensor]:
+    r"""Return the energies of the points `asked` for, and the gradient for the coefficients, shape (K, P).
+
+    .. math::
+
+        \frac{dL}{dc} = B^T \mathrm{diag}(\partial L / \partial E)\, G + 2 \lambda\, \Delta B^T \Delta W S
+
+    with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
+    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are. `terms` are the
+    objective and the chord that its smoothness refers to.
+    """
+    objective, chord = terms
+    energies, gradient = _energy_term(landscape, weights[asked], spanning, objective)
+    smoothness = objective.smoothness_at(energies, chord)
+    if smoothness:
+        steps = torch.diff(weights, dim=0)
+        gradient += 2 * smoothness * (steps[:, 2:].T @ steps) @ spanning
+    return energies, gradient
+
+
+def _energy_term(
+    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective
+) -> tuple[Tensor, Tensor]:
+    bows = weights[:, 2:]
+    size = max(1, BYTES_AT_ONCE // (2 * spanning.shape[1] * spanning.element_size()))
+    plain_sum = isinstance(objective, PowerSum) and objective.power == 1
+    if plain_sum and len(weights) <= size and isinstance(landscape, NeuralLandscape):
+        return landscape.combined_gradients(weights, spanning, bows)
+    if len(weights) <= size:
+        energies, gradients = landscape.energy_and_gradient(weights @ spanning)
+        return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
+    chunks = torch.split(weights, size)
+    # Two passes: the slopes of some objectives need all energies first.
+    energies = torch.cat([landscape.energy(chunk @ spanning) for chunk in chunks])
+    factors = torch.split(bows * objective.slopes(energies).to(bows)[:, None], size)
+    gradient = torch.zeros_like(spanning[2:])
+    for chunk, factor in zip(chunks, factors, strict=True):
+        gradient += factor.T @ landscape.energy_and_gradient(chunk @ spanning)[1]
+    return energies, gradient
+
+
+def _asked(descent: Descent) -> slice:
+    """Return which points of a step have to be looked at.
+
+    On a grid the first and the last are the ends of the path, which do not move: in a sum over points they are
+    constants.
+    """
+    grid = descent.points_per_step is None and descent.images_per_step is None
+    return slice(1, -1) if grid and isinstance(descent.objective, PowerSum) else slice(None)
+
+
+def _sampler(path: Path, descent: Descent, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
+    """Return what makes, step by step, the weights of the spanning points in the step's points."""
+    n_points, n_steps = descent.points_per_step, descent.n_steps
+    if n_points is None:
+        grid = _weights(path, torch.linspace(0, 1, descent.n_points, dtype=torch.float64))
+        return lambda spanning: grid
+    parts = stratified(n_points, n_steps, generator, descent.density)
+    if descent.by_length:
+        fine = torch.linspace(0, 1, LENGTH_STEPS + 1, dtype=torch.float64, device=path.start.device)
+        steps = torch.diff(_weights(path, fine).double(), dim=0)
+        rows = iter(parts.to(fine))
+        return lambda spanning: _weights(path, _at_shares(next(rows), fine, steps, spanning))
+    # All steps in one go: for small landscapes, what a step does besides its gradient is half of its time.
+    every = iter(torch.split(_weights(path, parts.flatten()), n_points))
+    return lambda spanning: next(every)
+
+
+def _at_shares(shares: Tensor, fine: Tensor, steps: Tensor, spanning: Tensor) -> Tensor:
+    """Return the t at which the path has gone the given shares of its length."""
+    gram = (spanning @ spanning.T).double()
+    lengths = ((steps @ gram) * steps).sum(1).clamp(min=0).sqrt()
+    gone = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    if not gone[-1] > 0:
+        return shares
+    wanted = shares * gone[-1]
+    k = torch.searchsorted(gone, wanted).clamp(1, LENGTH_STEPS) - 1
+    return fine[k] + (wanted - gone[k]) / lengths[k].clamp(min=SMALLEST_SPREAD) * (fine[1] - fine[0])
+
+
+def _step_landscape(
+    landscape: Landscape, descent: Descent, generator: torch.Generator
+) -> tuple[Landscape, float]:
+    """Return the landscape of one step, and the share of the data that each of its points looks at."""
+    n_images = descent.images_per_step
+    if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
+        return landscape, 1.0
+    # Each point has samples of its own: their noise averages out over the points.
+    shape = (descent.points_per_step or descent.n_points, n_images)
+    indices = torch.randint(landscape.n_samples, shape, generator=generator)
+    return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
+
+
+def _schedule(descent: Descent, step: int) -> float:
+    return 0.5 + 0.5 * math.cos(math.pi * step / descent.n_steps) if descent.schedule == "cosine" else 1.0

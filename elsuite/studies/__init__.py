@@ -1,0 +1,19 @@
+"""The study file: what is explored, how minima are reached and joined, and `run_study`, which does it.
+
+`Study`, `load_study`, `parse_study`, `shipped_study`, `StudyError`; `StudyRun`, `run_study`; `landscape_of_database`.
+"""
+
+from elsuite.studies.model import Study, StudyError, load_study, parse_study, shipped_study
+from elsuite.studies.run import StudyRun, run_study
+from elsuite.studies.stored import landscape_of_database
+
+__all__ = [
+    "Study",
+    "StudyError",
+    "StudyRun",
+    "landscape_of_database",
+    "load_study",
+    "parse_study",
+    "run_study",
+    "shipped_study",
+]

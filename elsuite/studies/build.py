@@ -1,0 +1,99 @@
+"""From the words of a study file to landscapes, minimizers and finders."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from elsuite.core.settings import frozen
+from elsuite.database import LandscapeDatabase
+from elsuite.landscapes import ARCHITECTURES, NeuralLandscape, load_data, network_landscape
+from elsuite.minimizers import MINIMIZERS
+from elsuite.minimizers.base import Minimizer
+from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
+from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
+
+__all__ = [
+    "AlgorithmTables",
+    "algorithm_tables",
+    "build_finder",
+    "build_landscape",
+    "build_minimizer",
+    "landscape_identity",
+    "landscape_of",
+    "stored_landscape",
+]
+
+
+@dataclass(frozen=True)
+class AlgorithmTables:
+    """What a study file can name."""
+
+    architectures: Mapping[str, type]
+    minimizers: Mapping[str, type]
+    finders: Mapping[str, type]
+
+
+@lru_cache
+def algorithm_tables() -> AlgorithmTables:
+    """Return the names of all architectures, minimizers and finders with their classes."""
+    return AlgorithmTables(ARCHITECTURES, MINIMIZERS, PATH_FINDERS)
+
+
+def build_landscape(study: Study, *, folder: str | None = None) -> NeuralLandscape:
+    """Return the landscape of the study's network on its data, which may lie in `folder`."""
+    return landscape_of(study.data, study.network, folder=folder)
+
+
+def stored_landscape(database: LandscapeDatabase, *, folder: str | None = None) -> NeuralLandscape:
+    """Return the landscape that the energies of a database are of, from what the database says of itself.
+
+    Raises
+    ------
+    ValueError
+        When it does not say, or the data are not at hand.
+    """
+    identity = database.attributes.get("landscape")
+    if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
+        raise ValueError("the store does not say which network and data its energies are of")
+    data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
+    return landscape_of(data, network, folder=folder)
+
+
+def landscape_of(data: DataSection, network: NetworkSection, *, folder: str | None = None) -> NeuralLandscape:
+    """Return the landscape of a network on data, which may lie in `folder`."""
+    loaded = load_data(
+        data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, folder=folder or data.folder
+    )
+    return network_landscape(
+        network.architecture,
+        loaded,
+        byte_budget=network.byte_budget,
+        device=network.device,
+        dtype=getattr(torch, network.dtype),
+        **frozen(network.options),
+    )
+
+
+def landscape_identity(data: DataSection, network: NetworkSection) -> dict[str, Any]:
+    """Return in JSON's types what energies depend on: data and network, without where and how they are computed."""
+    return {
+        "data": data.model_dump(exclude={"folder"}),
+        "network": network.model_dump(exclude={"device", "byte_budget"}),
+    }
+
+
+def build_minimizer(section: MinimizerSection) -> Minimizer:
+    """Return the minimizer that a section names, with its settings."""
+    algorithm: Callable[..., Minimizer] = MINIMIZERS[section.algorithm]
+    return algorithm(**frozen(section.settings))
+
+
+def build_finder(section: PathsSection) -> PathFinder:
+    """Return the finder that a section names, with its settings."""
+    if section.finder == "fourier" and section.setting == "published":
+        return FourierPathFinder.published(**frozen(section.settings))
+    finder: Callable[..., PathFinder] = PATH_FINDERS[section.finder]
+    return finder(**frozen(section.settings))

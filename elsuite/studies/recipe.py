@@ -1,0 +1,31 @@
+"""How a worker makes the landscape of a study: `StudyRecipe`."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from elsuite.landscapes.networks import NeuralLandscape
+from elsuite.studies.build import landscape_of
+from elsuite.studies.model import DataSection, NetworkSection
+
+__all__ = ["StudyRecipe"]
+
+
+@dataclass(frozen=True)
+class StudyRecipe:
+    """The study's words as JSON text, so that they can be sent and cached."""
+
+    data: str
+    network: str
+    folder: str | None
+    threads: int
+
+    @classmethod
+    def of(cls, data: DataSection, network: NetworkSection, *, folder: str | None, threads: int) -> Self:
+        """Return the recipe of a study's sections."""
+        return cls(data.model_dump_json(), network.model_dump_json(), folder, threads)
+
+    def landscape(self) -> NeuralLandscape:
+        """Return the landscape."""
+        data = DataSection.model_validate_json(self.data)
+        network = NetworkSection.model_validate_json(self.network)
+        return landscape_of(data, network, folder=self.folder)

@@ -1,0 +1,161 @@
+"""Energies and heights of a stored study computed again: `recompute_sample`."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+import torch
+
+from elsuite import paths
+from elsuite.database import Finding, LandscapeDatabase, open_database
+from elsuite.landscapes.base import Landscape
+from elsuite.paths import Basis, Path, measure
+from elsuite.studies.stored import landscape_of_database
+from elsuite.symmetry.permutations import permute
+
+__all__ = ["Recomputed", "basis_from_text", "recompute_sample", "stored_path"]
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """What came of computing a sample again.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        One for each value that does not come out again.
+    n_minima, n_paths : int
+        How many were computed again.
+    note : str
+        Why there were none, or which.
+    """
+
+    findings: tuple[Finding, ...]
+    n_minima: int
+    n_paths: int
+    note: str
+
+
+def recompute_sample(
+    store: str | FilePath,
+    *,
+    n: int = 5,
+    data_folder: str | None = None,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+) -> Recomputed:
+    """Compute the energies of `n` random minima and the heights of `n` random stored curves again.
+
+    `tolerance` is relative to the larger of the value and 1e-3: losses are sums of float32 numbers.
+    """
+    with open_database(store) as database:
+        try:
+            landscape = landscape_of_database(database, folder=data_folder)
+        except (ValueError, OSError) as error:
+            return Recomputed((), 0, 0, f"not possible: {error}")
+        rng = np.random.default_rng(seed)
+        chosen = _some(rng, np.arange(database.n_minima), n)
+        findings = _check_minima(database, landscape, chosen, tolerance)
+        bases = database.paths["basis"].values.tolist() if "basis" in database.paths else []
+        curves = _some(rng, np.array([i for i, basis in enumerate(bases) if basis]), n)
+        findings += _check_paths(database, landscape, curves, tolerance)
+    return Recomputed(tuple(findings), len(chosen), len(curves), "drawn at random")
+
+
+def basis_from_text(text: str) -> Basis:
+    """Return the basis that the column `basis` describes, such as ``SineBasis(n_terms=10, power=2.0)``.
+
+    Raises
+    ------
+    ValueError
+        For anything but the name of a basis with literal keywords.
+
+    Examples
+    --------
+    >>> basis_from_text("SineBasis(n_terms=3, power=2.0)").n_terms
+    3
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.args:
+            raise ValueError
+        known = {
+            name: getattr(paths, name) for name in paths.__all__ if name.endswith("Basis") and name != "Basis"
+        }
+        basis: Basis = known[call.func.id](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+    except (SyntaxError, ValueError, KeyError, TypeError):
+        raise ValueError(f"not a basis of paths: {text!r}") from None
+    return basis
+
+
+def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
+    """Return the curve stored in `row` of the table of paths; None when its coefficients were not kept."""
+    table = database.paths
+    basis = basis_from_text(str(table["basis"].values[row]))
+    start, end = database.coordinates([int(table["source"][row]), int(table["target"][row])])
+    if "permutation" in table:
+        permutation = table["permutation"][row].values
+        end = end if (permutation == -1).all() else permute(end, permutation)
+    if basis.n_terms == 0:
+        coefficients = np.zeros((0, len(start)), dtype=start.dtype)
+    elif "coefficients" not in table:
+        return None
+    else:
+        coefficients = np.asarray(table["coefficients"][row, : basis.n_terms].values)
+        if np.isnan(coefficients).any():
+            return None
+    return Path(
+        torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype))
+    )
+
+
+def _check_minima(
+    database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float
+) -> list[Finding]:
+    if not len(ids):
+        return []
+    points = torch.as_tensor(database.coordinates(ids.tolist())).to(landscape.device)
+    stored = database.minima["energy"].values[ids]
+    findings = []
+    for column, name in enumerate(database.surfaces):
+        again = landscape.on(name).energy(points).cpu().numpy()
+        for i, old, new in zip(ids.tolist(), stored[:, column].tolist(), again.tolist(), strict=True):
+            if not _agree(old, new, tolerance):
+                findings.append(
+                    Finding(
+                        f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}"
+                    )
+                )
+    return findings
+
+
+def _check_paths(
+    database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float
+) -> list[Finding]:
+    table = database.paths
+    findings = []
+    for row in rows.tolist():
+        path = stored_path(database, row)
+        if path is None:
+            continue
+        profile = table["profile"][row].values
+        n_points = int(np.isfinite(profile).sum())
+        if n_points < 2:
+            continue
+        again = measure(path, landscape.on(str(table["surface"].values[row])), n_points=n_points)
+        worst = int(np.argmax(np.abs(again.profile - profile[:n_points])))
+        if not _agree(float(profile[worst]), float(again.profile[worst]), tolerance):
+            old, new = profile[worst], again.profile[worst]
+            problem = f"energy at point {worst} is stored as {old:.8g}, comes out as {new:.8g}"
+            findings.append(Finding(f"path {row}", problem))
+    return findings
+
+
+def _agree(old: float, new: float, tolerance: float) -> bool:
+    return abs(old - new) <= tolerance * max(abs(old), 1e-3)
+
+
+def _some(rng: np.random.Generator, ids: Any, n: int) -> Any:
+    return np.sort(rng.permutation(ids)[:n])

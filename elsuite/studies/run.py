@@ -1,0 +1,287 @@
+"""`run_study`: everything that a study file asks for, into one database; what is there already is not done again."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from elsuite import __version__
+from elsuite.core.settings import ADDED, all_settings
+from elsuite.database import LandscapeDatabase, open_database
+from elsuite.exploration.connect import connect_minima
+from elsuite.exploration.minima import Progress, blocks_of, sample_into, starts_of
+from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
+from elsuite.exploration.spanning import connect_spanning
+from elsuite.exploration.workers import Workers, threads_each
+from elsuite.landscapes import Landscape, NeuralLandscape
+from elsuite.studies.build import (
+    build_finder,
+    build_landscape,
+    build_minimizer,
+    landscape_identity,
+)
+from elsuite.studies.model import PathsSection, Study, StudyError
+from elsuite.studies.recipe import StudyRecipe
+
+__all__ = ["STORE_NAME", "StudyRun", "run_study", "study_pairs"]
+
+STORE_NAME = "landscape.elsuite"
+_SHARED_WORK = 10**8
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr", "networkx")
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Where a study runs.
+
+    Attributes
+    ----------
+    text : str
+        The study file as it was written.
+    folder : Path
+        Holds the store and, while it runs, unfinished work.
+    """
+
+    study: Study
+    text: str
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        """The path of the database."""
+        return self.folder / STORE_NAME
+
+    @property
+    def work(self) -> Path:
+        """The folder of checkpoints and results that wait to be committed."""
+        return self.folder / "work"
+
+
+def run_study(
+    run: StudyRun,
+    *,
+    data_folder: str | None = None,
+    progress: Progress | None = None,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Path:
+    """Do all that the study asks for and is not in the store yet; return the path of the store.
+
+    With `n_workers`, that many processes of this machine work for it; with `scheduler`, the address of a running Dask
+    cluster, that cluster. The database is the same as without them, up to rounding.
+
+    Raises
+    ------
+    StudyError
+        When the store holds another study: other data, another network, or other settings under the same name.
+    """
+    landscape = build_landscape(run.study, folder=data_folder)
+    threads = _threads(landscape)
+    torch.set_num_threads(threads)
+    with ExitStack() as stack:
+        database = stack.enter_context(_opened(run, landscape))
+        workers = None
+        if n_workers is not None or scheduler is not None:
+            each = threads_each(n_workers, threads) if n_workers else threads
+            recipe = StudyRecipe.of(run.study.data, run.study.network, folder=data_folder, threads=each)
+            inbox = run.work / "inbox"
+            workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
+        for position in range(len(run.study.minimizers)):
+            _minimize(database, landscape, run, position, progress, workers)
+        for position, paths in enumerate(run.study.paths):
+            _search(database, landscape, run.study, position, paths, progress, workers)
+    for folder in (run.work / "inbox", run.work):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    return run.store
+
+
+def _minimize(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    run: StudyRun,
+    position: int,
+    progress: Progress | None,
+    workers: Workers | None,
+) -> None:
+    section = run.study.minimizers[position]
+    blocks = blocks_of(
+        build_minimizer(section),
+        label=section.label,
+        seeds=list(starts_of(run.study.seed, position, section.starts)),
+        identity=landscape_identity(run.study.data, run.study.network),
+        starts_per_block=section.starts_per_block,
+        checkpoint_every=section.checkpoint_every,
+    )
+    sample_into(
+        database,
+        landscape,
+        blocks,
+        keep=section.keep,
+        folder=run.work,
+        progress=progress,
+        workers=workers,
+    )
+
+
+def _threads(landscape: NeuralLandscape) -> int:
+    """Return how many threads torch should use: one where an evaluation is too small to be shared.
+
+    A fixed rule, not a timing: sums depend on the number of threads, and equal studies shall give equal databases.
+    """
+    if landscape.n_parameters * landscape.n_samples < _SHARED_WORK:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _search(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    study: Study,
+    position: int,
+    section: PathsSection,
+    progress: Progress | None,
+    workers: Workers | None = None,
+) -> None:
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"paths: {section.label}, {section.pairs}, {section.surface or 'train'}", done, total)
+
+    surface = section.surface or landscape.surfaces[0]
+    options: dict[str, Any] = {
+        "surface": surface,
+        "measure_on": section.measure,
+        "label": section.label,
+        "keep_curve": section.keep_curves,
+        "align": section.align,
+        "progress": report,
+    }
+    finder = build_finder(section)
+    if section.pairs == "spanning":
+        ids = _chosen(database, section, study)
+        connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
+    else:
+        pairs = study_pairs(database, study, position)
+        connect_minima(database, landscape, finder, pairs, workers=workers, **options)
+
+
+def pairs_seed(study: Study, position: int) -> int:
+    """Return the seed from which the round at `position` draws its pairs: its own, unless the study says another."""
+    given = study.paths[position].pairs_seed
+    return study.seed + 7919 * position if given is None else given
+
+
+def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
+    """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found."""
+    section, seed = study.paths[position], pairs_seed(study, position)
+    sets = _ids_by_set(database, section, study)
+    ids = sorted(i for members in sets.values() for i in members)
+    if section.pairs == "nearest":
+        return nearest_pairs(ids, _distances(database, ids), section.n_neighbors)
+    if section.pairs == "all":
+        return all_pairs(ids)
+    if section.within is None and section.between is None:
+        return random_pairs(all_pairs(ids), section.n_pairs or len(ids), seed)
+    within = within_pairs(sets, section.within or 0, seed)
+    between = between_pairs(sets, section.between or 0, seed)
+    return np.concatenate([within, between])
+
+
+def _chosen(database: LandscapeDatabase, section: PathsSection, study: Study) -> list[int]:
+    return sorted(i for members in _ids_by_set(database, section, study).values() for i in members)
+
+
+def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study) -> dict[str, list[int]]:
+    names = [str(name) for name in database.minima["set"].values.tolist()]
+    # Sets that came from elsewhere, such as relaxed minima, are none of the study's: they change none of its pairs.
+    wanted = section.sets or sorted(set(names) & set(study.sets))
+    return {name: [i for i, own in enumerate(names) if own == name] for name in wanted}
+
+
+def _distances(database: LandscapeDatabase, ids: list[int]) -> np.ndarray[Any, Any]:
+    from scipy.spatial.distance import cdist
+
+    points = database.coordinates(ids).astype(np.float64)
+    return cdist(points, points)
+
+
+def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
+    """Return the store of the study open for writing, made now if it is not there."""
+    attributes = {
+        "study": run.text,
+        "settings": _settings_in_words(run.study),
+        "landscape": landscape_identity(run.study.data, run.study.network),
+        "finders": {p.label: all_settings(build_finder(p)) for p in run.study.paths},
+        "versions": _versions(),
+    }
+    if not run.store.exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        return LandscapeDatabase.create(
+            run.store,
+            n_parameters=landscape.n_parameters,
+            surfaces=landscape.surfaces,
+            dtype=run.study.network.dtype,
+            attributes=attributes,
+        )
+    database = open_database(run.store, mode="a")
+    try:
+        _check_same(run, database, attributes)
+        if database.attributes.get("study") != run.text:
+            database.add(attributes={key: attributes[key] for key in ("study", "settings", "finders")})
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _settings_in_words(study: Study) -> dict[str, Any]:
+    """Return what may not change while a store grows: seed, minimizers and finders by label."""
+    minimizers = {
+        m.label: {
+            "settings": all_settings(build_minimizer(m)),
+            "keep": m.keep,
+            "starts": m.starts if m.keep else None,
+        }
+        for m in study.minimizers
+    }
+    finders = {p.label: all_settings(build_finder(p)) for p in study.paths}
+    return {"seed": study.seed, "minimizers": minimizers, "finders": finders}
+
+
+def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str, Any]) -> None:
+    stored = {
+        "landscape": database.attributes.get("landscape"),
+        **(database.attributes.get("settings") or {}),
+    }
+    # Stores of earlier versions do not name what was the only way then.
+    stored["finders"] = {label: ADDED | settings for label, settings in (stored.get("finders") or {}).items()}
+    wanted = {"landscape": attributes["landscape"], **attributes["settings"]}
+    for key, old, new in _differences(stored, wanted):
+        raise StudyError(
+            f"{run.store} holds another study: {key} is {old!r} there and {new!r} here; give another --out folder"
+        )
+
+
+def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield where two nested values differ; a key that only one of them has is growth, not a difference."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in sorted(old.keys() & new.keys()):
+            yield from _differences(old[name], new[name], f"{key}.{name}".lstrip("."))
+    elif old != new:
+        yield key, old, new
+
+
+def _versions() -> dict[str, str]:
+    found = {"elsuite": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,56 @@
+"""The landscape that the energies of a database are of: `landscape_of_database`."""
+
+import inspect
+from typing import Any
+
+from elsuite import landscapes
+from elsuite.core.settings import frozen
+from elsuite.database import LandscapeDatabase
+from elsuite.landscapes import AnalyticLandscape, FunctionLandscape
+from elsuite.landscapes.base import Landscape
+from elsuite.studies.build import stored_landscape
+
+__all__ = ["landscape_of_database"]
+
+
+def landscape_of_database(database: LandscapeDatabase, *, folder: str | None = None) -> Landscape:
+    """Return the landscape that a database says it is of: a network on data, or a surface known by its name.
+
+    Parameters
+    ----------
+    folder : str, optional
+        Of the data, if not where they are looked for.
+
+    Raises
+    ------
+    ValueError
+        When the database does not say, the surface is not one of elsuite's, or the data are not at hand.
+
+    Examples
+    --------
+    >>> from elsuite.exploration.mapping.run import map_landscape
+    >>> from elsuite.landscapes import SeparableWells
+    >>> landscape_of_database(map_landscape(SeparableWells((1.0,)), n_starts=4))
+    SeparableWells(heights=(1.0,))
+    """
+    identity = database.attributes.get("landscape")
+    if isinstance(identity, dict) and "type" in identity:
+        return _known_surface(identity).on(database.surfaces[0])
+    return stored_landscape(database, folder=folder)
+
+
+def _known_surface(identity: dict[str, Any]) -> AnalyticLandscape:
+    """Return the surface of that class and settings, from a file that may say anything."""
+    known: dict[str, type[AnalyticLandscape]] = {}
+    for name in landscapes.__all__:
+        value = getattr(landscapes, name)
+        if isinstance(value, type) and issubclass(value, AnalyticLandscape) and not inspect.isabstract(value):
+            known[name] = value
+    known.pop(FunctionLandscape.__name__)  # a function of the user's own is in no file
+    name, settings = str(identity["type"]), identity.get("settings", {})
+    if name not in known or not isinstance(settings, dict):
+        raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")
+    try:
+        return known[name](**frozen(settings))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the store's {name} cannot be made again: {error}") from None

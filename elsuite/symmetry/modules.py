@@ -1,0 +1,226 @@
+"""Which units of a module are interchangeable: `symmetry_of` it, and how modules declare it.
+
+A module's method ``unit_axes()`` names the tensors with permuted axes; `sequential_axes` and `lstm_axes` write such
+declarations for chains of layers and for an LSTM layer.
+"""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Protocol, runtime_checkable
+
+from torch import nn
+
+from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry
+
+__all__ = ["DeclaresUnits", "UnitAxes", "lstm_axes", "sequential_axes", "symmetry_of"]
+
+UnitAxes = Mapping[str, Block | Sequence[Block]]
+"""Names of tensors with their block, or with the blocks that they are made of, one after the other."""
+
+
+@runtime_checkable
+class DeclaresUnits(Protocol):
+    """A module that says which of its units are interchangeable."""
+
+    def unit_axes(self) -> UnitAxes:
+        """Return the blocks of all tensors that have permuted axes; the others need not be named."""
+
+
+def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> UnitSymmetry:
+    """Return the permutable groups of a module.
+
+    A module declares them by a method ``unit_axes()`` (see `DeclaresUnits`); those of an `nn.Sequential` are
+    found by `sequential_axes`; any other module has none. A group that a frozen tensor belongs to is left out.
+
+    Parameters
+    ----------
+    names : collection of str, optional
+        The tensors that make up the parameter vector, in order; those that require gradients by default.
+
+    Raises
+    ------
+    ValueError
+        A declared tensor that the module lacks, or a declaration that does not fit its tensor.
+
+    Examples
+    --------
+    >>> class Network(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.first, self.second = nn.Linear(3, 5), nn.Linear(5, 2)
+    ...
+    ...     def unit_axes(self):
+    ...         hidden = Axis("hidden")
+    ...         return {
+    ...             "first.weight": Block((hidden, None)),
+    ...             "first.bias": Block((hidden,)),
+    ...             "second.weight": Block((None, hidden)),
+    ...         }
+    >>> symmetry_of(Network()).groups
+    (UnitGroup(name='hidden', size=5, flips=False),)
+    """
+    tensors = dict(module.named_parameters())
+    if names is None:
+        names = [name for name, tensor in tensors.items() if tensor.requires_grad]
+    declared = _declared(module)
+    if unknown := [name for name in declared if name not in tensors]:
+        raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
+    blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
+    frozen = {
+        axis.group
+        for name in set(tensors) - set(names)
+        for block in blocks[name]
+        for axis in block.axes
+        if axis
+    }
+    return UnitSymmetry(tuple(_without(block, frozen) for name in names for block in blocks[name]))
+
+
+def _declared(module: nn.Module) -> UnitAxes:
+    if isinstance(module, DeclaresUnits):
+        return module.unit_axes()
+    return sequential_axes(module) if type(module) is nn.Sequential else {}
+
+
+def _blocks(name: str, shape: tuple[int, ...], declared: Block | Sequence[Block] | None) -> tuple[Block, ...]:
+    if declared is None:
+        return (Block((None,) * len(shape), shape, name),)
+    given = (declared,) if isinstance(declared, Block) else tuple(declared)
+    blocks = tuple(replace(block, shape=block.shape or shape, tensor=name) for block in given)
+    if sum(block.n_parameters for block in blocks) != math.prod(shape):
+        raise ValueError(f"{name} of shape {shape} is declared as blocks of {[b.shape for b in blocks]}")
+    return blocks
+
+
+def _without(block: Block, groups: set[str]) -> Block:
+    return replace(block, axes=tuple(None if axis and axis.group in groups else axis for axis in block.axes))
+
+
+_CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_ODD: Final = {nn.Tanh, nn.Softsign, nn.Tanhshrink, nn.Softshrink, nn.Hardshrink, nn.Identity, nn.Dropout}
+_ELEMENTWISE: Final = _ODD | {
+    nn.Softplus, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
+    nn.Sigmoid, nn.LogSigmoid, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh,
+}  # fmt: skip
+_AVERAGES: Final = {
+    nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
+}  # fmt: skip
+_POOLS: Final = _AVERAGES | {nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d}
+
+
+def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]:
+    """Return the declaration of a chain of dense and convolutional layers with anything elementwise between them.
+
+    The outputs of each layer but the last are a group, named after the layer, unless something that is not known to
+    treat units alike (a normalization, say) stands between it and the next one. Units have sign flips where all that
+    is between is odd (tanh, average pooling). Layers that share tensors have no groups.
+
+    Parameters
+    ----------
+    prefix : str
+        What stands before its tensors' names in the module, such as ``"layers."``.
+
+    Examples
+    --------
+    >>> sequential_axes(nn.Sequential(nn.Linear(3, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False)))
+    {'0.weight': Block(axes=(Axis(group='0', flips=True), None), shape=(5, 3), tensor=''),
+     '2.weight': Block(axes=(None, Axis(group='0', flips=True)), shape=(2, 5), tensor='')}
+    """
+    # Not `named_children`, which shows an activation that is used twice only once.
+    chain = [item for item in layers.named_modules(remove_duplicate=False) if item[0] and "." not in item[0]]
+    weighted = [k for k, (_, layer) in enumerate(chain) if _is_plain(layer)]
+    tensors = [id(tensor) for k in weighted for tensor in chain[k][1].parameters()]
+    if len(set(tensors)) < len(tensors):
+        return {}
+    declared: dict[str, Block] = {}
+    columns, before = None, None
+    for here, after in zip(weighted, [*weighted[1:], None], strict=True):
+        name, layer = f"{prefix}{chain[here][0]}", chain[here][1]
+        rows = None
+        if after is not None:
+            rows = _hidden(name, layer, [other for _, other in chain[here + 1 : after]], chain[after][1])
+        declared |= _layer_blocks(name, layer, (rows, columns), before)
+        before, columns = layer, rows
+    return declared
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Return whether `layer` is a dense or convolutional layer of torch, without reparametrization."""
+    names = {name for name, _ in layer.named_parameters()}
+    return type(layer) in {nn.Linear, *_CONVOLUTIONS} and "weight" in names and names <= {"weight", "bias"}
+
+
+def _hidden(name: str, layer: Any, between: list[nn.Module], after: Any) -> Axis | None:
+    """Return the axis that counts the outputs of `layer`, if all up to `after` treats them alike."""
+    kinds = [type(other) for other in between]
+    flattens = [k for k, kind in enumerate(kinds) if kind is nn.Flatten]
+    pools = [k for k, kind in enumerate(kinds) if kind in _POOLS]
+    if type(layer) is nn.Linear:
+        alike = type(after) is nn.Linear and after.in_features == layer.out_features and not pools
+    elif type(after) is nn.Linear:
+        # Flattened from the channels on: each of them has a run of inputs of the dense layer.
+        alike = (
+            len(flattens) == 1
+            and max(pools, default=-1) < flattens[0]
+            and _flattens_all(between[flattens[0]])
+        )
+    else:
+        alike = not flattens
+    known = all(kind in _ELEMENTWISE | _POOLS | {nn.Flatten} for kind in kinds)
+    if not (alike and known) or {getattr(layer, "groups", 1), getattr(after, "groups", 1)} != {1}:
+        return None
+    return Axis(name, flips=all(kind in _ODD | _AVERAGES | {nn.Flatten} for kind in kinds))
+
+
+def _flattens_all(layer: Any) -> bool:
+    return (layer.start_dim, layer.end_dim) == (1, -1)
+
+
+def _layer_blocks(
+    name: str, layer: Any, axes: tuple[Axis | None, Axis | None], before: Any
+) -> dict[str, Block]:
+    rows, columns = axes
+    shape = tuple(layer.weight.shape)
+    if columns is not None and type(layer) is nn.Linear and type(before) is not nn.Linear:
+        shape = (shape[0], before.out_channels, shape[1] // before.out_channels)
+    blocks = {f"{name}.weight": Block((rows, columns, *[None] * (len(shape) - 2)), shape)}
+    return blocks | ({} if layer.bias is None else {f"{name}.bias": Block((rows,), tuple(layer.bias.shape))})
+
+
+def lstm_axes(lstm: nn.LSTM, prefix: str, output: str) -> dict[str, list[Block] | Block]:
+    r"""Return the declaration of one LSTM layer and of the dense layer that reads its hidden state.
+
+    A unit has rows in each of the four gates, a column of the recurrent weights and one of the output's. Its sign
+    flip is exact, since tanh is odd: with rows of the candidate gate g and all its columns flipped,
+
+    .. math:: g \to -g, \quad c = f c + i g \to -c, \quad h = o \tanh(c) \to -h,
+
+    and what others read of h is unchanged. The state has to start at zero.
+
+    Parameters
+    ----------
+    lstm : nn.LSTM
+        One layer, in one direction, without projection.
+    prefix : str
+        What stands before its tensors' names, such as ``"lstm."``.
+    output : str
+        Name of the weight, (n_outputs, n_units), that reads the hidden state.
+
+    Raises
+    ------
+    ValueError
+        More layers, two directions, or a projection.
+    """
+    if lstm.num_layers != 1 or lstm.bidirectional or lstm.proj_size:
+        raise ValueError(f"{lstm} given; one layer in one direction without projection is expected")
+    size, flipped, plain = lstm.hidden_size, Axis("hidden", flips=True), Axis("hidden")
+    rows = (plain, plain, flipped, plain)  # torch's gates: input, forget, candidate, output
+    declared: dict[str, list[Block] | Block] = {
+        f"{prefix}weight_ih_l0": [Block((row, None), (size, lstm.input_size)) for row in rows],
+        f"{prefix}weight_hh_l0": [Block((row, flipped), (size, size)) for row in rows],
+        output: Block((None, flipped)),
+    }
+    biases = ("bias_ih_l0", "bias_hh_l0") if lstm.bias else ()
+    return declared | {f"{prefix}{name}": [Block((row,), (size,)) for row in rows] for name in biases}

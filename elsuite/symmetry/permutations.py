@@ -1,0 +1,219 @@
+"""Interchangeable units of a parameter vector (`UnitSymmetry`), and signed permutations.
+
+Two solutions may be one and the same with units renamed. A `UnitSymmetry` says which axes of which blocks of the vector
+count the same units; everything else follows. A **signed permutation** is a whole-number array p, counted from 1
+with signs: it takes x to y with ``y[i] = sign(p[i]) * x[abs(p[i]) - 1]``. An **element** of a symmetry has one for
+each group of units; `parameter_permutation` turns it into one of all parameters, int32, that can be stored.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = [
+    "Axis",
+    "Block",
+    "UnitGroup",
+    "UnitSymmetry",
+    "apply",
+    "identity_element",
+    "inverse",
+    "parameter_permutation",
+    "permute",
+    "random_element",
+]
+
+Permutation = NDArray[np.int32]
+Element = tuple[Permutation, ...]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis that counts the units of a group.
+
+    Attributes
+    ----------
+    group : str
+        Axes of one group are permuted together.
+    flips : bool
+        Whether values along this axis change sign with their unit.
+    """
+
+    group: str
+    flips: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive parameters as an array, with what each of its axes counts.
+
+    Attributes
+    ----------
+    axes : tuple of Axis or None
+        None: the axis is not permuted (inputs, outputs, positions).
+    shape : tuple of int, optional
+        The tensor's own by default. Another one splits an axis: (units, 16 channels x 25 positions) is
+        (units, 16, 25).
+    tensor : str
+        Name of the tensor that the parameters come from; filled in by `symmetry_of`.
+    """
+
+    axes: tuple[Axis | None, ...]
+    shape: tuple[int, ...] = ()
+    tensor: str = ""
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Interchangeable units: their name, number, and whether each has an exact sign flip as well."""
+
+    name: str
+    size: int
+    flips: bool
+
+
+@dataclass(frozen=True)
+class UnitSymmetry:
+    """The permutable groups of a parameter vector that is the concatenation of `blocks`, flattened.
+
+    Attributes
+    ----------
+    blocks : tuple of Block
+        In the vector's order, every shape given.
+
+    Raises
+    ------
+    ValueError
+        Axes that do not fit their shape, or two sizes of one group.
+
+    Examples
+    --------
+    Two hidden units between one input and one output:
+
+    >>> hidden = Axis("hidden")
+    >>> symmetry = UnitSymmetry((Block((hidden, None), (2, 1)), Block((None, hidden), (1, 2))))
+    >>> apply(symmetry, np.array([1.0, 2.0, 3.0, 4.0]), (np.array([2, 1]),))
+    array([2., 1., 4., 3.])
+    """
+
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for block in self.blocks:
+            if len(block.axes) != len(block.shape):
+                raise ValueError(f"{block} given; as many axes as its shape has are expected")
+            for axis, size in zip(block.axes, block.shape, strict=True):
+                if axis is not None and sizes.setdefault(axis.group, size) != size:
+                    raise ValueError(
+                        f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}"
+                    )
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(block.n_parameters for block in self.blocks)
+
+    @cached_property
+    def groups(self) -> tuple[UnitGroup, ...]:
+        """The groups, in the order in which they first appear."""
+        found: dict[str, UnitGroup] = {}
+        for block in self.blocks:
+            for axis, size in zip(block.axes, block.shape, strict=True):
+                if axis is not None:
+                    known = found.get(axis.group, UnitGroup(axis.group, size, False))
+                    found[axis.group] = replace(known, flips=known.flips or axis.flips)
+        return tuple(found.values())
+
+
+@overload
+def permute(values: "Tensor", permutation: Permutation) -> "Tensor": ...
+@overload
+def permute(values: NDArray[Any], permutation: Permutation) -> NDArray[Any]: ...
+def permute(values: "Tensor | NDArray[Any]", permutation: Permutation) -> "Tensor | NDArray[Any]":
+    """Return `values`, array or tensor of shape (..., n), with a signed permutation applied along the last axis.
+
+    Of values that are a signed permutation themselves, the result does what they do and after it `permutation`.
+
+    Examples
+    --------
+    >>> permute(np.array([10.0, 20.0, 30.0]), np.array([3, -1, 2]))
+    array([ 30., -10.,  20.])
+    """
+    index, sign = np.abs(permutation) - 1, np.sign(permutation)
+    if isinstance(values, np.ndarray):
+        result: NDArray[Any] = values[..., index] * sign.astype(values.dtype)
+        return result
+    chosen = values.new_tensor(index).long()  # made by the tensor itself: readers never load torch
+    permuted: Tensor = values[..., chosen] * values.new_tensor(sign)
+    return permuted
+
+
+def inverse(permutation: Permutation) -> Permutation:
+    """Return the signed permutation that undoes `permutation`."""
+    undone = np.empty_like(permutation)
+    places = np.arange(1, len(permutation) + 1, dtype=permutation.dtype)
+    undone[np.abs(permutation) - 1] = np.sign(permutation) * places
+    return undone
+
+
+def identity_element(symmetry: UnitSymmetry) -> Element:
+    """Return the element that changes nothing."""
+    return tuple(np.arange(1, group.size + 1, dtype=np.int32) for group in symmetry.groups)
+
+
+def random_element(symmetry: UnitSymmetry, seed: int | Sequence[int]) -> Element:
+    """Return an element drawn uniformly: a permutation of each group, with signs where units have flips."""
+    rng = np.random.default_rng(seed)
+    return tuple(
+        (rng.permutation(g.size) + 1).astype(np.int32)
+        * (rng.choice([-1, 1], g.size).astype(np.int32) if g.flips else np.int32(1))
+        for g in symmetry.groups
+    )
+
+
+def parameter_permutation(symmetry: UnitSymmetry, element: Element) -> Permutation:
+    """Return the signed permutation of all parameters, shape (P,) int32, that an element stands for."""
+    units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
+    parts, start = [np.empty(0, np.int32)], 1
+    for block in symmetry.blocks:
+        part = np.arange(start, start + block.n_parameters, dtype=np.int32).reshape(block.shape)
+        for place, axis in enumerate(block.axes):
+            if axis is not None:
+                part = permute_axis(part, place, axis, units[axis.group])
+        parts.append(part.ravel())
+        start += block.n_parameters
+    return np.concatenate(parts)
+
+
+def permute_axis(values: NDArray[Any], place: int, axis: Axis, permutation: Permutation) -> NDArray[Any]:
+    """Return `values` with the units that its axis number `place` counts permuted and, if it flips, with signs."""
+    # Not by `permute`: this is the innermost operation of matching, and moving axes takes longer than all else.
+    permuted: NDArray[Any] = values.take(np.abs(permutation) - 1, axis=place)
+    if axis.flips:
+        permuted *= np.sign(permutation).reshape((-1,) + (1,) * (values.ndim - place - 1))
+    return permuted
+
+
+@overload
+def apply(symmetry: UnitSymmetry, vectors: "Tensor", element: Element) -> "Tensor": ...
+@overload
+def apply(symmetry: UnitSymmetry, vectors: NDArray[Any], element: Element) -> NDArray[Any]: ...
+def apply(
+    symmetry: UnitSymmetry, vectors: "Tensor | NDArray[Any]", element: Element
+) -> "Tensor | NDArray[Any]":
+    """Return parameter vectors, shape (..., P), with their units permuted by `element`."""
+    return permute(vectors, parameter_permutation(symmetry, element))

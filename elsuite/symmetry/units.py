@@ -1,0 +1,361 @@
+"""The element of a symmetry that brings one network nearest to another: `match_weights`, `match_activations`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from elsuite.symmetry.permutations import (
+    Axis,
+    Block,
+    Element,
+    Permutation,
+    UnitGroup,
+    UnitSymmetry,
+    apply,
+    identity_element,
+    permute_axis,
+    random_element,
+)
+
+if TYPE_CHECKING:
+    from elsuite.landscapes.base import Landscape
+
+__all__ = [
+    "Match",
+    "best_assignment",
+    "checked_vector",
+    "landscape_symmetry",
+    "match_activations",
+    "match_weights",
+    "same_up_to_symmetry",
+]
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Units = dict[str, Permutation]
+Activations = Mapping[str, ArrayLike]
+
+MAX_SWEEPS = 100
+BONUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""What staying is worth against the mean gain of the present assignment, where a group meets itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Match:
+    """What came of a search for the nearest copy.
+
+    Attributes
+    ----------
+    element : tuple of ndarray
+        One signed permutation for each group.
+    distance : float
+        Between the one vector and the copy of the other.
+    n_sweeps : int
+        Sweeps over all groups, of all starts together.
+    converged : bool
+        Whether no group could be improved any more, from the start that was best.
+    """
+
+    element: Element
+    distance: float
+    n_sweeps: int
+    converged: bool
+
+
+def best_assignment(plus: Matrix, minus: Matrix) -> Permutation:
+    """Return the signed permutation p of largest total gain: ``plus[i, j]`` for p[i] = j + 1, ``minus`` for -(j + 1).
+
+    Examples
+    --------
+    >>> best_assignment(np.array([[0.0, 2.0], [1.0, 0.0]]), np.array([[0.0, 3.0], [0.0, 0.0]]))
+    array([-2,  1], dtype=int32)
+    """
+    rows, chosen = linear_sum_assignment(np.maximum(plus, minus), maximize=True)
+    signs = np.where(minus[rows, chosen] > plus[rows, chosen], -1, 1)
+    permutation: Permutation = ((chosen + 1) * signs).astype(np.int32)
+    return permutation
+
+
+def match_weights(
+    symmetry: UnitSymmetry, a: ArrayLike, b: ArrayLike, *, restarts: int = 4, seed: int = 0
+) -> Match:
+    r"""Return the element whose copy of `b` is nearest to `a`, as far as coordinate sweeps find it.
+
+    .. math:: |a - g b|^2 = |a|^2 + |b|^2 - 2 \langle a, g b \rangle
+
+    With all groups but one held, the inner product is a sum of gains of single pairs of units, so the best
+    permutation of the group, signs included, is a linear assignment problem. Where a group meets itself (recurrent
+    weights) the product is quadratic in it; there the gains are those of the linearized problem, with a rising bonus
+    for units that stay, until a step raises the inner product. Sweeps end at a fixed point. They start from the
+    identity (so that the distance never grows), from matches of one group after the other that look only at weights
+    whose other axes are matched already (exact for a copy, from inputs or from outputs on), from what does not depend
+    on other groups (sorted weights), and from random elements; the best is returned.
+
+    Parameters
+    ----------
+    a, b : array_like (P,)
+    restarts : int
+        Number of random starts.
+    seed : int
+        Of the random starts.
+
+    Raises
+    ------
+    ValueError
+        For vectors of another size than the symmetry's, or with values that are not finite.
+    """
+    vectors = tuple(checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b))
+    problem = _Problem(symmetry, *vectors)
+    best = Match(identity_element(symmetry), problem.distance(identity_element(symmetry)), 0, True)
+    n_sweeps = 0
+    for start in _starts(problem, restarts, seed):
+        element, swept, converged = _sweep(problem, start)
+        n_sweeps += swept
+        distance = problem.distance(element)
+        if distance < best.distance:
+            best = Match(element, distance, n_sweeps, converged)
+        if best.distance == 0:
+            break
+    return Match(best.element, best.distance, n_sweeps, best.converged)
+
+
+def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) -> Element:
+    """Return the element that brings units together whose activations correlate most, one group after the other.
+
+    Parameters
+    ----------
+    a, b : mapping of group name to array_like (n_units, n_values)
+        What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation.
+
+    Returns
+    -------
+    tuple of ndarray
+        One signed permutation for each group.
+    """
+    element = []
+    for group in symmetry.groups:
+        correlations = _standardized(a[group.name]) @ _standardized(b[group.name]).T
+        opposite = -correlations if group.flips else np.full_like(correlations, -np.inf)
+        element.append(best_assignment(correlations, opposite))
+    return tuple(element)
+
+
+def _standardized(values: ArrayLike) -> Matrix:
+    """Return rows of mean 0 and norm 1; constant ones as zeros."""
+    centered = np.asarray(values, dtype=np.float64)
+    centered = centered - centered.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centered, axis=1, keepdims=True)
+    standardized: Matrix = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
+    return standardized
+
+
+def same_up_to_symmetry(
+    landscape: "Landscape",
+    a: ArrayLike,
+    b: ArrayLike,
+    tolerance: float,
+    *,
+    symmetry: UnitSymmetry | None = None,
+) -> bool:
+    """Return whether some copy of `b`, with its units permuted, is within the distance `tolerance` of `a`.
+
+    True is certain. False is certain where the sorted absolute values are farther apart than the tolerance, which
+    is the common case; otherwise no search has found such a copy. Without any units the distance itself decides.
+
+    Raises
+    ------
+    ValueError
+        As `match_weights`.
+    """
+    symmetry = landscape_symmetry(landscape, symmetry)
+    vectors = [checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b)]
+    if np.linalg.norm(np.sort(np.abs(vectors[0])) - np.sort(np.abs(vectors[1]))) > tolerance:
+        return False
+    return match_weights(symmetry, *vectors).distance <= tolerance
+
+
+def landscape_symmetry(landscape: "Landscape", given: UnitSymmetry | None = None) -> UnitSymmetry:
+    """Return `given`, or what the landscape's network declares; any other landscape has no groups.
+
+    Raises
+    ------
+    ValueError
+        For a symmetry of another number of parameters than the landscape's.
+    """
+    if given is None:
+        given = UnitSymmetry((Block((None,), (landscape.n_parameters,)),))
+        if isinstance(landscape.symmetry, UnitSymmetry):
+            given = landscape.symmetry
+    if given.n_parameters != landscape.n_parameters:
+        raise ValueError(
+            f"a symmetry of {given.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
+        )
+    return given
+
+
+def checked_vector(symmetry: UnitSymmetry, vector: NDArray[Any]) -> NDArray[Any]:
+    """Return `vector`, shape (P,), if it is finite and of the symmetry's size; raise ValueError if not."""
+    if vector.shape != (symmetry.n_parameters,):
+        raise ValueError(f"a vector of shape {vector.shape} given; ({symmetry.n_parameters},) is expected")
+    if not np.isfinite(vector).all():
+        raise ValueError("a vector with values that are not finite given; only finite ones can be matched")
+    return vector
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One block with permuted axes: its values in both vectors."""
+
+    axes: tuple[Axis | None, ...]
+    a: Vector
+    b: Vector
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The group of each permuted axis."""
+        return tuple(axis.group for axis in self.axes if axis is not None)
+
+    def others(self, name: str) -> set[str]:
+        """Return the groups of the other axes, when one axis of the group `name` is looked at."""
+        return set(self.groups) - ({name} if self.groups.count(name) == 1 else set())
+
+    def permuted(self, units: Units, but: int | None = None) -> Vector:
+        """Return `b` with its axes permuted, all but the axis number `but`."""
+        values = self.b
+        for place, axis in enumerate(self.axes):
+            if axis is not None and place != but:
+                values = permute_axis(values, place, axis, units[axis.group])
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    symmetry: UnitSymmetry
+    a: Vector
+    b: Vector
+
+    @cached_property
+    def parts(self) -> dict[str, list[_Part]]:
+        """The parts that each group has axes of."""
+        blocks = self.symmetry.blocks
+        ends = np.cumsum([block.n_parameters for block in blocks])[:-1]
+        found: dict[str, list[_Part]] = {group.name: [] for group in self.symmetry.groups}
+        for block, a, b in zip(blocks, np.split(self.a, ends), np.split(self.b, ends), strict=True):
+            part = _Part(block.axes, a.reshape(block.shape), b.reshape(block.shape))
+            for name in set(part.groups):
+                found[name].append(part)
+        return found
+
+    @cached_property
+    def alone(self) -> dict[str, Matrix]:
+        """For each group the gains from parts with no other permuted axis: they never change."""
+        return {
+            group.name: _gains([p for p in self.parts[group.name] if len(p.groups) == 1], group, {})
+            for group in self.symmetry.groups
+        }
+
+    @cached_property
+    def rounding(self) -> float:
+        """Inner products that differ by less are equal."""
+        return 1e-13 * float(np.linalg.norm(self.a) * np.linalg.norm(self.b))
+
+    def gains(self, group: UnitGroup, units: Units) -> Matrix:
+        """Return the gains of `group`, with the other axes as in `units`; parts with axes not in it do not count."""
+        shared = [
+            p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)
+        ]
+        return self.alone[group.name] + _gains(shared, group, units)
+
+    def evidence(self, group: UnitGroup, units: Units) -> bool:
+        """Return whether there is any part to match `group` by."""
+        return any(part.others(group.name) <= set(units) for part in self.parts[group.name])
+
+    def overlap(self, group: UnitGroup, units: Units) -> float:
+        """Return the inner product over the parts of `group`."""
+        return sum(float(np.vdot(part.a, part.permuted(units))) for part in self.parts[group.name])
+
+    def distance(self, element: Element) -> float:
+        return float(np.linalg.norm(self.a - apply(self.symmetry, self.b, element)))
+
+
+def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Matrix:
+    """Return what each pair of units brings, (2, size, size): with its sign kept and, where it flips, flipped."""
+    constant, flipping = np.zeros((2, group.size, group.size))
+    for part in parts:
+        for place, axis in enumerate(part.axes):
+            if axis is not None and axis.group == group.name:
+                target = flipping if axis.flips else constant
+                target += _rows(part.a, place) @ _rows(part.permuted(units, but=place), place).T
+    return np.stack(
+        [constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)]
+    )
+
+
+def _rows(values: Vector, place: int) -> Matrix:
+    """Return the values along the axis number `place` as rows of a matrix."""
+    return values.swapaxes(0, place).reshape(values.shape[place], -1)
+
+
+def _starts(problem: _Problem, restarts: int, seed: int) -> Iterator[Element]:
+    symmetry = problem.symmetry
+    yield identity_element(symmetry)
+    yield _progressive(problem, symmetry.groups)
+    if len(symmetry.groups) > 1:
+        yield _progressive(problem, symmetry.groups[::-1])
+    yield from (random_element(symmetry, [seed, k]) for k in range(restarts))
+
+
+def _progressive(problem: _Problem, order: Sequence[UnitGroup]) -> Element:
+    """Match one group after the other, each by the parts whose other axes are matched already."""
+    units: Units = {}
+    while waiting := [group for group in order if group.name not in units]:
+        group = next((group for group in waiting if problem.evidence(group, units)), waiting[0])
+        units[group.name] = best_assignment(*problem.gains(group, units))
+    return tuple(units[group.name] for group in problem.symmetry.groups)
+
+
+def _sweep(problem: _Problem, start: Element) -> tuple[Element, int, bool]:
+    """Improve one group after the other until none improves; return the element, the sweeps, and whether it ended."""
+    groups = problem.symmetry.groups
+    units = dict(zip((group.name for group in groups), start, strict=True))
+    for swept in range(1, MAX_SWEEPS + 1):
+        improved = [_improve(problem, group, units) for group in groups]
+        if not any(improved):
+            return tuple(units.values()), swept, True
+    return tuple(units.values()), MAX_SWEEPS, False
+
+
+def _improve(problem: _Problem, group: UnitGroup, units: Units) -> bool:
+    """Give `group` a better permutation in `units`, if one is found; return whether it was."""
+    present, gains = units[group.name], problem.gains(group, units)
+    meets_itself = any(part.groups.count(group.name) > 1 for part in problem.parts[group.name])
+    if not meets_itself:
+        units[group.name] = best_assignment(*gains)
+        return _total(gains, units[group.name]) > _total(gains, present) + problem.rounding
+    before, mean = problem.overlap(group, units), abs(_total(gains, present)) / group.size
+    for bonus in BONUSES:
+        favored = gains.copy()
+        favored[_entries(present)] += bonus * mean
+        candidate = best_assignment(*favored)
+        if problem.overlap(group, units | {group.name: candidate}) > before + problem.rounding:
+            units[group.name] = candidate
+            return True
+    return False
+
+
+def _entries(permutation: Permutation) -> tuple[Permutation, Permutation, Permutation]:
+    """Return where the pairs of a signed permutation are in an array of gains."""
+    return (
+        (permutation < 0).astype(np.int32),
+        np.arange(len(permutation), dtype=np.int32),
+        np.abs(permutation) - 1,
+    )
+
+
+def _total(gains: Matrix, permutation: Permutation) -> float:
+    return float(gains[_entries(permutation)].sum())
