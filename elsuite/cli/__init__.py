@@ -1,44 +1,40 @@
 """The command line: a table of commands, each loaded only when it is called."""
 
-import importlib
 import os
 import sys
-from collections.abc import Mapping
-from types import MappingProxyType
 
 import click
 
 from elsuite import __version__
+from elsuite.core.plugins import PluginTable
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        # name: (module, function, short help)
-        "demo": ("elsuite.cli.making", "demo", "The whole chain on real data, in a few minutes."),
-        "run": ("elsuite.cli.making", "run", "Build the database that a study file describes."),
-        "map": ("elsuite.cli.mapping", "map_", "Minima and transition states of a physical surface."),
-        "info": ("elsuite.cli.reading", "info", "What a database holds."),
-        "minima": ("elsuite.cli.reading", "minima", "List the minima."),
-        "barrier": (
-            "elsuite.cli.reading",
-            "barrier",
-            "The minimax barrier between two minima, and its route.",
-        ),
-        "superbasins": ("elsuite.cli.reading", "superbasins", "Which minima are joined below an energy."),
-        "tree": ("elsuite.cli.reading", "tree", "The disconnectivity tree: leaves and merges."),
-        "neighbors": ("elsuite.cli.querying", "neighbors", "The minima nearest to one."),
-        "matrix": ("elsuite.cli.querying", "matrix", "Write all minimax barriers."),
-        "plot": ("elsuite.cli.drawing", "plot", "Draw a picture into a PNG, SVG or PDF file."),
-        "report": ("elsuite.cli.drawing", "report", "Write a self-contained page."),
-        "quench": ("elsuite.cli.importing", "quench", "Relax stored solutions to their minima."),
-        "import": ("elsuite.cli.importing", "import_", "Bring in what was made elsewhere."),
-        "merge": ("elsuite.cli.merging", "merge", "Make one database of several."),
-        "export": ("elsuite.cli.importing", "export", "Write another program's format."),
-        "data": ("elsuite.cli.importing", "data", "Get data sets."),
-        "verify": ("elsuite.cli.checking", "verify", "Check a database against its specification."),
-    }
+_ROWS = {
+    # name: (where it is, short help)
+    "demo": ("elsuite.cli.demo:demo", "The whole chain on real data, in a few minutes."),
+    "run": ("elsuite.cli.run:run", "Build the database that a study file describes."),
+    "map": ("elsuite.cli.map:map_", "Minima and transition states of a physical surface."),
+    "info": ("elsuite.cli.info:info", "What a database holds."),
+    "minima": ("elsuite.cli.minima:minima", "List the minima."),
+    "barrier": ("elsuite.cli.barrier:barrier", "The minimax barrier between two minima, and its route."),
+    "superbasins": ("elsuite.cli.superbasins:superbasins", "Which minima are joined below an energy."),
+    "tree": ("elsuite.cli.tree:tree", "The disconnectivity tree: leaves and merges."),
+    "neighbors": ("elsuite.cli.neighbors:neighbors", "The minima nearest to one."),
+    "matrix": ("elsuite.cli.matrix:matrix", "Write all minimax barriers."),
+    "plot": ("elsuite.cli.plot:plot", "Draw a picture into a PNG, SVG or PDF file."),
+    "report": ("elsuite.cli.report:report", "Write a self-contained page."),
+    "quench": ("elsuite.cli.quench:quench", "Relax stored solutions to their minima."),
+    "import": ("elsuite.cli.import_:import_", "Bring in what was made elsewhere."),
+    "merge": ("elsuite.cli.merge:merge", "Make one database of several."),
+    "export": ("elsuite.cli.export:export", "Write another program's format."),
+    "data": ("elsuite.cli.data:data", "Get data sets."),
+    "verify": ("elsuite.cli.verify:verify", "Check a database against its specification."),
+}
+COMMANDS: PluginTable[click.Command] = PluginTable(
+    "commands", {name: where for name, (where, _) in _ROWS.items()}, "command"
 )
+"""The commands by name, each imported on first use; another package adds one by an entry point ``elsuite.commands``."""
 
 
 class _Table(click.Group):
@@ -48,15 +44,20 @@ class _Table(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, function, _ = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(module), function)
-        return command
+        return COMMANDS.get(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, _short_help(name)) for name in COMMANDS])
+
+
+def _short_help(name: str) -> str:
+    if name in _ROWS:
+        return _ROWS[name][1]
+    try:
+        return COMMANDS[name].get_short_help_str(70)
+    except ValueError as error:  # another package that is broken is no reason to hide the rest
+        return f"({error})"
 
 
 @click.command(

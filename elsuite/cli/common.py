@@ -3,25 +3,32 @@
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from elsuite.database import LandscapeDatabase
+from elsuite.database import LandscapeDatabase, open_database
 from elsuite.schema import NotFoundError
+
+if TYPE_CHECKING:
+    from elsuite.analysis import DisconnectivityTree
 
 __all__ = [
     "as_json",
     "check_ids",
     "choose_surface",
+    "data_option",
     "example",
     "finder_option",
     "finite",
     "json_option",
     "print_json",
+    "print_notes",
     "print_table",
+    "seed_option",
     "store_argument",
     "surface_option",
+    "tree_of_store",
 ]
 
 LONGEST_RULE = 40
@@ -33,6 +40,10 @@ surface_option = click.option("--surface", metavar="NAME", help="Which energies;
 finder_option = click.option(
     "--finder", metavar="NAME", help="Only paths of the finder with this name; default: all."
 )
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed."
+)
+data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
 def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
@@ -80,6 +91,22 @@ def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
         if not 0 <= i < database.n_minima:
             there = f"there are ids 0 to {database.n_minima - 1}" if database.n_minima else "there are none"
             raise NotFoundError(f"no minimum {i}; {there}")
+
+
+def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":
+    """Return the disconnectivity tree of a store on a surface."""
+    from elsuite.analysis import disconnectivity_tree
+    from elsuite.network import transition_network
+
+    with open_database(store) as database:
+        surface = choose_surface(database, surface)
+        return disconnectivity_tree(transition_network(database, surface=surface, finder=finder))
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what was left out or changed, on stderr."""
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
 
 
 def as_json(value: Any) -> Any:

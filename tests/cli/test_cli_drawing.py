@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from elsuite.analysis.embedding import Kernel
 from elsuite.analysis.tree_layout import Style
 from elsuite.cli import main
-from elsuite.cli.drawing import plot
+from elsuite.cli.plot import plot
 from elsuite.cli.plot_options import CHOICES, KINDS
 from elsuite.database import LandscapeDatabase
 from elsuite.plotting import FIGURES, FigureOptions

@@ -1,60 +1,23 @@
-"""Commands that build a database: demo, run."""
+"""The command that builds the database of a study file: run."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from elsuite.cli.common import example, print_json, print_table
+from elsuite.cli.common import data_option, example, print_json, print_table, seed_option
 from elsuite.cli.progress import progress_bars
 
-__all__ = ["demo", "run"]
+__all__ = ["build", "print_found", "run", "with_seed"]
 
 _PAIRS_SHOWN = 20
-_PICTURES = (
-    "disconnectivity", "superbasins", "heights", "kpca", "mds", "distances", "losses", "clustering", "network",
-    "profile",
-)  # fmt: skip
-_seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed."
-)
-_data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
-
-
-@click.command(epilog=example("elsuite demo --out demo --seed 1"))
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False),
-    default="elsuite-demo",
-    show_default=True,
-    help="Folder for everything.",
-)
-@_seed_option
-def demo(out: str, seed: int | None) -> None:
-    """Run the whole chain on real data: digits, two optimizers, paths, pictures and a page.
-
-    Killed or interrupted, the same command goes on from what is committed.
-    """
-    from elsuite.studies.model import parse_study, shipped_study
-
-    started = time.monotonic()
-    text = _with_seed(shipped_study("demo"), seed)
-    store = _run(parse_study(text, "demo"), text, Path(out))
-    pictures = _draw(store, Path(out) / "figures")
-    page = _report(store, Path(out) / "report.html")
-    _say_found(store)
-    click.echo()
-    for name, where in [("database", store), ("pictures", pictures), ("page", page)]:
-        click.echo(f"{name:<9} {where}")
-    click.echo(f"took      {time.monotonic() - started:.0f} s")
 
 
 @click.command(epilog=example("elsuite run study.toml --out results"))
 @click.argument("study", type=click.Path(dir_okay=False))
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the database.")
-@_seed_option
-@_data_option
+@seed_option
+@data_option
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -76,20 +39,20 @@ def run(
 
     value, text = load_study(study)
     if seed is not None:
-        text = _with_seed(text, seed)
+        text = with_seed(text, seed)
         value = parse_study(text, study)
     if dry_run:
         _say_cost(value, Path(out), data_dir, json_)
         return
     _check_cluster(workers, scheduler)
-    store = _run(value, text, Path(out), data_folder=data_dir, n_workers=workers, scheduler=scheduler)
+    store = build(value, text, Path(out), data_folder=data_dir, n_workers=workers, scheduler=scheduler)
     if json_:
         from elsuite.database import describe, open_database
 
         with open_database(store) as database:
             print_json({"store": str(store), **describe(database)})
         return
-    _say_found(store)
+    print_found(store)
     click.echo(f"\ndatabase {store}")
 
 
@@ -98,14 +61,15 @@ def _check_cluster(workers: int | None, scheduler: str | None) -> None:
         raise click.UsageError("--workers and --scheduler: given both, allowed: one of them")
 
 
-def _run(study: Any, text: str, out: Path, **options: Any) -> Path:
+def build(study: Any, text: str, out: Path, **options: Any) -> Path:
+    """Build what a study describes in the folder `out`, with a display of progress; return the store."""
     from elsuite.studies.run import StudyRun, run_study
 
     with progress_bars() as progress:
         return run_study(StudyRun(study, text, out), progress=progress, **options)
 
 
-def _with_seed(text: str, seed: int | None) -> str:
+def with_seed(text: str, seed: int | None) -> str:
     """Return the study text with its seed replaced, so that the stored text is the study that ran."""
     if seed is None:
         return text
@@ -115,28 +79,7 @@ def _with_seed(text: str, seed: int | None) -> str:
     return "\n".join([*head, f"seed = {seed}", "", *lines[first_table:]]) + "\n"
 
 
-def _draw(store: Path, folder: Path) -> Path:
-    from elsuite.database import open_database
-    from elsuite.plotting.figures import FIGURES, FigureOptions, save_figure
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with open_database(store) as database:
-        for kind in _PICTURES:
-            figure = FIGURES[kind](database, FigureOptions())
-            for ending in ("png", "svg"):
-                save_figure(figure, folder / f"{kind}.{ending}")
-    return folder
-
-
-def _report(store: Path, out: Path) -> Path:
-    from elsuite.database import open_database
-    from elsuite.report import write_report
-
-    with open_database(store) as database:
-        return Path(write_report(database, out))
-
-
-def _say_found(store: Path) -> None:
+def print_found(store: Path) -> None:
     """Print the short table of what was found: sets, then the joined landscape on each surface."""
     from elsuite.cli.summary import joined_rows, set_rows
     from elsuite.database import open_database

@@ -1,4 +1,4 @@
-"""Commands that draw: plot, report."""
+"""The command that draws: plot."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from elsuite.cli.common import choose_surface, example, store_argument
 from elsuite.cli.plot_options import KINDS, GroupedCommand, with_plot_options
 from elsuite.database import open_database
 
-__all__ = ["plot", "report"]
+__all__ = ["plot"]
 
 
 @click.command(
@@ -41,14 +41,3 @@ def plot(kind: str, store: str, out: str, surface: str | None, **options: Any) -
             err=True,
         )
     click.echo(out)
-
-
-@click.command(epilog=example("elsuite report demo/landscape.elsuite --out report.html"))
-@store_argument
-@click.option("--out", type=click.Path(dir_okay=False), required=True, help="The .html file to write.")
-def report(store: str, out: str) -> None:
-    """Write one self-contained page: pictures, tables, and how it was made."""
-    from elsuite.report import write_report
-
-    with open_database(store) as database:
-        click.echo(str(write_report(database, out)))

@@ -1,20 +1,13 @@
-"""Commands that bring in what was made elsewhere, and take out: import, export, quench, data."""
+"""The commands that bring in what was made elsewhere: import."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from elsuite.cli.common import (
-    choose_surface,
-    example,
-    json_option,
-    print_json,
-    store_argument,
-    surface_option,
-)
+from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import of_stage, progress_bars
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.schema import NotFoundError
@@ -22,9 +15,8 @@ from elsuite.schema import NotFoundError
 if TYPE_CHECKING:
     from elsuite.interchange import ForeignLandscape
 
-__all__ = ["data", "export", "import_", "quench"]
+__all__ = ["import_"]
 
-_data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 _source_argument = click.argument("source", type=click.Path())
 
 
@@ -46,7 +38,7 @@ def import_() -> None:
 @click.option("--n-train", type=click.IntRange(min=1), metavar="N", help="Only so many training samples.")
 @click.option("--n-test", type=click.IntRange(min=1), metavar="N", help="Only so many test samples.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True)
-@_data_option
+@data_option
 @json_option
 def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, **options: Any) -> None:
     """Store the solutions in FILE, an array (solutions, parameters), with their energies on all surfaces.
@@ -144,127 +136,6 @@ def edges(source: str, store: str, nodes: str | None, json_: bool) -> None:
     _store(read_edges(source, nodes), store, "edges", json_)
 
 
-_FORMATS = ("pathsample", "topsearch", "pele", "npz", "edges", "graphml")
-
-
-@click.command(epilog=example("elsuite export pathsample lj7.elsuite LJ7"))
-@click.argument("format_", metavar="FORMAT", type=click.Choice(_FORMATS))
-@store_argument
-@click.argument("out", type=click.Path())
-@surface_option
-@click.option("--nodes", type=click.Path(), help="edges only: a CSV file for the minima.")
-def export(format_: str, store: str, out: str, surface: str | None, nodes: str | None) -> None:
-    """Write minima and edges of a surface to OUT, in a FORMAT: pathsample, topsearch, pele, npz, edges, graphml.
-
-    Nothing that is there is written over.
-    """
-    from elsuite import interchange
-
-    _check_nodes(nodes, format_)
-    with open_database(store) as database:
-        surface = choose_surface(database, surface)
-        if format_ == "graphml":
-            _write_graphml(database, surface, Path(out))
-            click.echo(out)
-            return
-        foreign = interchange.from_database(database, surface=surface)
-    if format_ == "edges":
-        interchange.write_edges(foreign, out, nodes)
-    else:
-        writers: dict[str, Callable[[ForeignLandscape, str], None]] = {
-            "pathsample": interchange.write_pathsample,
-            "topsearch": interchange.write_topsearch,
-            "pele": interchange.write_pele,
-            "npz": interchange.write_arrays,
-        }
-        writers[format_](foreign, out)
-    click.echo(out)
-    n_paths = int((foreign.state_columns["kind"] == "path").sum())
-    notes = list(foreign.notes)
-    if n_paths and format_ in {"pathsample", "topsearch", "pele"}:
-        notes.append(
-            f"{n_paths} of {len(foreign.heights)} states are tops of paths, not verified transition states"
-        )
-    _say_notes(notes)
-
-
-@click.command(epilog=example("elsuite quench demo/landscape.elsuite --set sgd/train"))
-@store_argument
-@surface_option
-@click.option(
-    "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times."
-)
-@click.option(
-    "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most."
-)
-@click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Of the gradient norm."
-)
-@click.option(
-    "--distance",
-    type=click.FloatRange(min=0),
-    default=1e-3,
-    show_default=True,
-    help="Relative, of equal minima.",
-)
-@click.option("--permuted", is_flag=True, help="Minima equal but for a permutation of hidden units are one.")
-@_data_option
-@json_option
-def quench(
-    store: str, surface: str | None, sets: tuple[str, ...], epochs: int, tolerance: float, distance: float,
-    permuted: bool, data_dir: str | None, json_: bool,
-) -> None:  # fmt: skip
-    """Relax stored solutions to their minima on a surface, by L-BFGS; minima become the set quenched/SURFACE.
-
-    What was relaxed before is passed over: interrupted, the same command goes on.
-    """
-    import dataclasses
-
-    from elsuite.exploration.quench import quench as relax
-    from elsuite.minimizers import LBFGSGSS
-    from elsuite.studies.stored import landscape_of_database
-
-    with open_database(store, mode="a") as database:
-        surface = choose_surface(database, surface)
-        ids = _solutions(database, sets)
-        landscape = landscape_of_database(database, folder=data_dir)
-        minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
-        with progress_bars() as bars:
-            found = relax(
-                database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
-                distance_tolerance=distance, permuted=permuted,
-                progress=of_stage(bars, f"quench on {surface}"),
-            )  # fmt: skip
-    if json_:
-        print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})
-        return
-    click.echo(
-        f"{found.n_solutions} solutions relaxed on {surface} ({len(ids) - found.n_solutions} were before): "
-        f"{found.n_minima} new minima, {found.n_known} led to known ones, {found.n_failed} led nowhere; "
-        f"{found.n_stationary} within the gradient tolerance {tolerance:g}"
-    )
-
-
-@click.group(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
-def data() -> None:
-    """Get data sets."""
-
-
-@data.command(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
-@click.argument("name")
-@_data_option
-def fetch(name: str, data_dir: str | None) -> None:
-    """Download a data set into the data folder and check every file by its SHA-256."""
-    from elsuite.datasets.load import fetch_data
-
-    click.echo(str(fetch_data(name, folder=data_dir)))
-
-
-def _check_nodes(nodes: str | None, format_: str) -> None:
-    if nodes is not None and format_ != "edges":
-        raise click.UsageError(f"--nodes: given with {format_}, allowed with edges only")
-
-
 def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) -> None:
     """Make the store of a landscape that was read, and say what is in it."""
     from elsuite.interchange import to_database
@@ -284,12 +155,7 @@ def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) ->
         return
     what = "transition states" if n_states or origin not in {"npz", "edges"} else "edges"
     click.echo(f"{found['n_minima']} minima and {found['n_paths']} {what} in {store}")
-    _say_notes(notes)
-
-
-def _say_notes(notes: list[str]) -> None:
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+    print_notes(notes)
 
 
 def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
@@ -345,26 +211,3 @@ def _store_for(
         if not database.n_minima:
             shutil.rmtree(path, ignore_errors=True)
         raise
-
-
-def _solutions(database: LandscapeDatabase, sets: tuple[str, ...]) -> list[int]:
-    """Return the minima of some sets; of none given, all that are not quenched already."""
-    names = [str(name) for name in database.minima["set"].values.tolist()]
-    for name in sets:
-        if name not in names:
-            raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names))) or 'none'}")
-    return [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]
-
-
-def _write_graphml(database: LandscapeDatabase, surface: str, out: Path) -> None:
-    import networkx as nx
-
-    from elsuite.interchange.files import new_files
-    from elsuite.network import transition_network
-
-    network = transition_network(database, surface=surface, parallel=True)
-    for _, attributes in network.nodes(data=True):
-        for key, value in list(attributes.items()):
-            attributes[key] = value if isinstance(value, (int, float, str)) else str(value)
-    with new_files(out) as (place,):
-        nx.write_graphml(network, place)

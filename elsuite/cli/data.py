@@ -1,0 +1,22 @@
+"""The commands that get data sets: data."""
+
+import click
+
+from elsuite.cli.common import data_option, example
+
+__all__ = ["data"]
+
+
+@click.group(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
+def data() -> None:
+    """Get data sets."""
+
+
+@data.command(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
+@click.argument("name")
+@data_option
+def fetch(name: str, data_dir: str | None) -> None:
+    """Download a data set into the data folder and check every file by its SHA-256."""
+    from elsuite.datasets.load import fetch_data
+
+    click.echo(str(fetch_data(name, folder=data_dir)))

@@ -1,0 +1,32 @@
+"""The command that says what a database holds: info."""
+
+from typing import Any
+
+import click
+
+from elsuite.cli.common import example, json_option, print_json, print_table, store_argument
+from elsuite.database import describe, open_database
+
+__all__ = ["info"]
+
+
+@click.command(epilog=example("elsuite info demo/landscape.elsuite --json"))
+@store_argument
+@json_option
+def info(store: str, json_: bool) -> None:
+    """Say what a database holds: format, sizes, surfaces, sets."""
+    with open_database(store) as database:
+        facts = describe(database)
+    if json_:
+        print_json(facts)
+        return
+    sets = facts.pop("sets")
+    print_table(["", store], [[key, _in_words(value)] for key, value in facts.items()])
+    click.echo()
+    print_table(["set", "minima"], list(sets.items()))
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {'unknown' if item is None else item}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

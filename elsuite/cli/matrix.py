@@ -1,0 +1,38 @@
+"""The command that writes all minimax barriers: matrix."""
+
+import csv
+from pathlib import Path
+
+import click
+import numpy as np
+
+from elsuite.cli.common import choose_surface, example, finder_option, store_argument, surface_option
+from elsuite.database import open_database
+
+__all__ = ["matrix"]
+
+
+@click.command(epilog=example("elsuite matrix demo/landscape.elsuite --surface train --out barriers.csv"))
+@store_argument
+@click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .npy or .csv file.")
+@surface_option
+@finder_option
+def matrix(store: str, out: str, surface: str | None, finder: str | None) -> None:
+    """Write the minimax barriers of all pairs; inf where no route is known, the diagonal holds the energies."""
+    from elsuite.network import minimax_matrix, transition_network
+
+    path = Path(out)
+    if path.suffix not in {".npy", ".csv"}:
+        raise click.UsageError(f"--out: given {out!r}, allowed: a name that ends in .npy or .csv")
+    with open_database(store) as database:
+        surface = choose_surface(database, surface)
+        values = minimax_matrix(transition_network(database, surface=surface, finder=finder))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".npy":
+        np.save(path, values)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["id", *range(len(values))])
+            writer.writerows([i, *row] for i, row in enumerate(values.tolist()))
+    click.echo(out)

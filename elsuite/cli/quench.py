@@ -1,0 +1,84 @@
+"""The command that relaxes stored solutions to their minima: quench."""
+
+import click
+
+from elsuite.cli.common import (
+    choose_surface,
+    data_option,
+    example,
+    json_option,
+    print_json,
+    store_argument,
+    surface_option,
+)
+from elsuite.cli.progress import of_stage, progress_bars
+from elsuite.database import LandscapeDatabase, open_database
+from elsuite.schema import NotFoundError
+
+__all__ = ["quench"]
+
+
+@click.command(epilog=example("elsuite quench demo/landscape.elsuite --set sgd/train"))
+@store_argument
+@surface_option
+@click.option(
+    "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times."
+)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most."
+)
+@click.option(
+    "--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Of the gradient norm."
+)
+@click.option(
+    "--distance",
+    type=click.FloatRange(min=0),
+    default=1e-3,
+    show_default=True,
+    help="Relative, of equal minima.",
+)
+@click.option("--permuted", is_flag=True, help="Minima equal but for a permutation of hidden units are one.")
+@data_option
+@json_option
+def quench(
+    store: str, surface: str | None, sets: tuple[str, ...], epochs: int, tolerance: float, distance: float,
+    permuted: bool, data_dir: str | None, json_: bool,
+) -> None:  # fmt: skip
+    """Relax stored solutions to their minima on a surface, by L-BFGS; minima become the set quenched/SURFACE.
+
+    What was relaxed before is passed over: interrupted, the same command goes on.
+    """
+    import dataclasses
+
+    from elsuite.exploration.quench import quench as relax
+    from elsuite.minimizers import LBFGSGSS
+    from elsuite.studies.stored import landscape_of_database
+
+    with open_database(store, mode="a") as database:
+        surface = choose_surface(database, surface)
+        ids = _solutions(database, sets)
+        landscape = landscape_of_database(database, folder=data_dir)
+        minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
+        with progress_bars() as bars:
+            found = relax(
+                database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
+                distance_tolerance=distance, permuted=permuted,
+                progress=of_stage(bars, f"quench on {surface}"),
+            )  # fmt: skip
+    if json_:
+        print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})
+        return
+    click.echo(
+        f"{found.n_solutions} solutions relaxed on {surface} ({len(ids) - found.n_solutions} were before): "
+        f"{found.n_minima} new minima, {found.n_known} led to known ones, {found.n_failed} led nowhere; "
+        f"{found.n_stationary} within the gradient tolerance {tolerance:g}"
+    )
+
+
+def _solutions(database: LandscapeDatabase, sets: tuple[str, ...]) -> list[int]:
+    """Return the minima of some sets; of none given, all that are not quenched already."""
+    names = [str(name) for name in database.minima["set"].values.tolist()]
+    for name in sets:
+        if name not in names:
+            raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names))) or 'none'}")
+    return [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]
