@@ -193,15 +193,11 @@ def _store_for(
 
     if path.exists():
         with open_database(path, mode="a") as database:
-            if database.attributes.get("landscape") != identity:
-                raise NotFoundError(f"{path} holds another network or other data; give another store")
             yield database
         return
     database = LandscapeDatabase.create(
         path,
-        n_parameters=landscape.n_parameters,
-        surfaces=landscape.surfaces,
-        dtype="float64" if dtype == "float64" else "float32",
+        landscape,
         attributes={"landscape": identity},
     )
     try:

@@ -1,10 +1,210 @@
-"""Content keys: the same work has the same 64-bit key, on every machine and in every order."""
+"""Which landscape it is (`Identity`), which piece of work (`content_key`), and the seeds of both.
+
+A landscape says what it is: its kind, its settings, checksums of its data, and its energies at three fixed points. A
+database keeps that, and every function that writes compares it first: what the words leave out, the energies tell.
+"""
 
 import hashlib
 import json
-from typing import Any
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, Self
 
-__all__ = ["canonical_json", "content_key", "work_seed"]
+import numpy as np
+
+__all__ = [
+    "Identified",
+    "Identity",
+    "OtherLandscapeError",
+    "canonical_json",
+    "checksum",
+    "content_key",
+    "nested_differences",
+    "plain_settings",
+    "work_seed",
+]
+
+NAMES_SHOWN = 3
+"""A message names so many differences at most."""
+
+
+class OtherLandscapeError(ValueError):
+    """A database or a file belongs to another landscape; the message says what differs."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a landscape says it is, in JSON's types.
+
+    Attributes
+    ----------
+    kind : str
+        Name of its class, or what stands for it.
+    settings : dict
+        What it was made with, as far as energies depend on it.
+    n_parameters : int
+    surfaces : tuple of str
+    data : dict of str to str
+        Surface to the checksum of the content of its data; empty where there are none.
+    points : list of 3 lists of float, or None
+        The fixed points, where they are short; None: the landscape makes them again.
+    energies : list of 3 lists
+        On every surface at the fixed points; None for one that is not finite.
+    precision : float
+        Relative: energies that agree to this are equal.
+    symmetry : dict
+        `Symmetry.description`: merging asks for it.
+    length_scale : float or None
+        A typical length in the landscape's own units.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    n_parameters: int
+    surfaces: tuple[str, ...]
+    data: dict[str, str]
+    points: list[list[float]] | None
+    energies: list[list[float | None]]
+    precision: float
+    symmetry: dict[str, Any]
+    length_scale: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the attribute ``identity`` of a database."""
+        return {**asdict(self), "surfaces": list(self.surfaces)}
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Self:
+        """Return the identity that `as_json` gave.
+
+        Raises
+        ------
+        ValueError
+            For anything else.
+        """
+        try:
+            known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
+            found = cls(**{**known, "surfaces": tuple(known["surfaces"])})
+            np.asarray(found.energies, dtype=np.float64)
+        except (TypeError, KeyError, ValueError):
+            raise ValueError("the attribute `identity` of the database is none") from None
+        return found
+
+    def differences(self, other: "Identity") -> list[str]:
+        """Return in words what `self`, which is stored, says otherwise than `other`, which is at hand."""
+        words = [
+            f"{name} is {_short(old)} there and {_short(new)} here"
+            for name, old, new in nested_differences(self._declared(), other._declared())
+        ]
+        if words:
+            return [
+                *words[:NAMES_SHOWN],
+                *([f"and {len(words) - 3} more"] if len(words) > NAMES_SHOWN else []),
+            ]
+        if (
+            self.points != other.points
+        ):  # nothing can be compared: the caller computes energies at these points
+            return []
+        return self.other_energies(other.energies)
+
+    def other_energies(self, energies: list[list[float | None]]) -> list[str]:
+        """Return in words which of the energies at the fixed points are not those of `energies`."""
+        old, new = (
+            np.array(e, dtype=np.float64).reshape(-1, len(self.surfaces)) for e in (self.energies, energies)
+        )
+        if old.shape != new.shape:
+            return [f"{len(old)} fixed points there and {len(new)} here"]
+        size = np.nanmax(np.abs(np.stack([old, new])), axis=(0, 1), initial=0.0)
+        same = np.isnan(old) & np.isnan(new) | (np.abs(old - new) <= self.precision * size)
+        for point, column in np.argwhere(~same)[:1].tolist():
+            values = f"{_number(old[point, column])} there and {_number(new[point, column])} here"
+            return [f"the energy on {self.surfaces[column]!r} at fixed point {point} is {values}"]
+        return []
+
+    def _declared(self) -> dict[str, Any]:
+        declared = asdict(self)
+        for name in ("points", "energies", "precision", "length_scale"):
+            declared.pop(name)
+        if self.symmetry.get("kind") == "units":  # found by looking at the module: more may be found one day
+            declared.pop("symmetry")
+        return {**declared, "surfaces": list(self.surfaces)}
+
+
+class Identified(Protocol):
+    """What a database asks of the landscape that it is made for."""
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of a point."""
+
+    @property
+    def surfaces(self) -> tuple[str, ...]:
+        """Names of the surfaces."""
+
+    @property
+    def dtype(self) -> Any:
+        """Of points, torch's float32 or float64."""
+
+    @property
+    def identity(self) -> Identity:
+        """What the landscape says it is."""
+
+
+def nested_differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield where two nested values of JSON differ: the name of the place and both values.
+
+    Examples
+    --------
+    >>> list(nested_differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}))
+    [('a.c', 2, 3)]
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            place = f"{name}.{key}" if name else str(key)
+            yield from nested_differences(old.get(key), new.get(key), place)
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        for k, (a, b) in enumerate(zip(old, new, strict=True)):
+            yield from nested_differences(a, b, f"{name}[{k}]")
+    elif old != new:
+        yield name, old, new
+
+
+def checksum(*arrays: Any) -> str:
+    """Return the checksum of the content of some arrays: their types, shapes and values, by SHA-256.
+
+    Examples
+    --------
+    >>> checksum(np.zeros(2)) == checksum(np.zeros(2)), checksum(np.zeros(2)) == checksum(np.zeros((2, 1)))
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        values = np.ascontiguousarray(array)
+        values = values.astype(values.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{values.dtype.str} {array.shape}".encode())
+        digest.update(values.reshape(-1).view(np.uint8).data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def plain_settings(value: Any) -> Any:
+    """Return what something was made with in JSON's types: arrays as their checksums, anything else by its name."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain_settings(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_settings(item) for item in value]
+    if callable(item := getattr(value, "item", None)) and not getattr(value, "shape", None):
+        return plain_settings(item())  # a number of numpy or torch
+    if hasattr(value, "shape") and callable(getattr(value, "tolist", None)):
+        return checksum(np.asarray(value))
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        fields = {name: plain_settings(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {"kind": type(value).__name__, **fields}
+    return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def canonical_json(value: Any) -> str:
@@ -33,3 +233,14 @@ def content_key(*parts: Any) -> int:
 def work_seed(key: int) -> int:
     """Return the seed, a non-negative 31-bit integer, of the work with that key."""
     return key & 0x7FFFFFFF
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sha256:"):
+        return value[:15]
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _number(value: float) -> str:
+    return "not finite" if math.isnan(value) else f"{value:.10g}"

@@ -137,7 +137,7 @@ def claim_folder(path: str | Path) -> tuple[Path, WriterLock]:
 
 
 def new_root(
-    n_parameters: int, surfaces: Sequence[str], dtype: str, attributes: Mapping[str, Any]
+    n_parameters: int | None, surfaces: Sequence[str], dtype: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the attributes of a new store's root.
 

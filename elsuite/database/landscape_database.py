@@ -1,7 +1,7 @@
 """`LandscapeDatabase`: a store of runs, minima and paths that one writer extends and any number of readers read."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from zarr.storage import LocalStore, MemoryStore
 
+from elsuite.core.identity import Identified
 from elsuite.database import arrays as za
 from elsuite.database.checks import check_heights, check_keys, check_references
 from elsuite.database.folders import check_root, claim_folder, existing_folder, new_root
@@ -61,10 +62,11 @@ class LandscapeDatabase:
     def create(
         cls,
         path: str | Path | None,
+        landscape: Identified | None = None,
         *,
-        n_parameters: int,
-        surfaces: list[str] | tuple[str, ...],
-        dtype: Literal["float32", "float64"] = "float32",
+        n_parameters: int | None = None,
+        surfaces: Sequence[str] = (),
+        dtype: Literal["float32", "float64"] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> Self:
         """Make an empty database, open for writing.
@@ -73,12 +75,15 @@ class LandscapeDatabase:
         ----------
         path : str, Path or None
             A folder that is not there yet, by convention NAME.elsuite; None: in memory.
-        n_parameters : int
-            Length of a point.
-        surfaces : sequence of str
+        landscape : Landscape, optional
+            What the minima will be of: width, surfaces and dtype are its own, and its identity is kept, so that no
+            other landscape's minima or paths can come in.
+        n_parameters : int, optional
+            Length of a point, where no landscape is at hand.
+        surfaces : sequence of str, optional
             Names of the surfaces, such as "train" and "test".
-        dtype : {"float32", "float64"}
-            Of the coordinates.
+        dtype : {"float32", "float64"}, optional
+            Of the coordinates; float32 without a landscape.
         attributes : mapping of str to JSON value, optional
             Kept with the store: the study file, the landscape, the finders' settings.
 
@@ -93,7 +98,14 @@ class LandscapeDatabase:
         StoreAccessError
             When the folder cannot be written.
         """
-        root = new_root(n_parameters, surfaces, dtype, attributes or {})
+        given = dict(attributes or {})
+        if landscape is not None:
+            n_parameters = landscape.n_parameters if n_parameters is None else n_parameters
+            surfaces = surfaces or landscape.surfaces
+            dtype = dtype or ("float64" if landscape.dtype.itemsize > 4 else "float32")
+            given |= {"identity": landscape.identity.as_json()}
+        dtype = dtype or "float32"
+        root = new_root(n_parameters, surfaces, dtype, given)
         if path is None:
             memory = MemoryStore()
             create_tables(memory, root, dtype)
@@ -112,6 +124,11 @@ class LandscapeDatabase:
     def path(self) -> Path | None:
         """Folder of the store; None in memory."""
         return self._opened.path
+
+    @property
+    def writable(self) -> bool:
+        """Whether rows can be added now."""
+        return self._writer is not None and not self._closed
 
     @property
     def n_parameters(self) -> int:

@@ -13,6 +13,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import key_settings
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.batches import Batch, add_batch, joined
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import PathFinder, PathSearch, measure
@@ -167,6 +168,7 @@ def connect_minima(
     least every `commit_seconds`; an interrupted call loses no more than that and, called again, does only what is
     missing. With `workers`, searches run in other processes, at the same time, and are stored in the same order.
     """
+    check_landscape(database, landscape)
     surface = surface or landscape.surfaces[0]
     tasks = search_tasks(
         database,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from elsuite.core.identity import Identity, nested_differences
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.merge_rows import Joined, Merger
 from elsuite.exploration.sameness import Sameness
@@ -196,11 +197,23 @@ def _check_same(first: LandscapeDatabase, source: LandscapeDatabase, store: str 
     for what, a, b in [
         ("parameters", first.n_parameters, source.n_parameters),
         ("surfaces", list(first.surfaces), list(source.surfaces)),
-        ("landscape", first.attributes.get("landscape"), source.attributes.get("landscape")),
     ]:
         if a != b:
             raise MergeError(f"{store}: {what} are {b}, those of the first store are {a}")
+    if words := _other_landscape(first, source):
+        raise MergeError(f"{store} is of another landscape than the first store: {'; '.join(words)}")
     if not first.n_parameters:
         raise MergeError(
             f"{store}: minima without coordinates cannot be recognized, and energies say nothing"
         )
+
+
+def _other_landscape(first: LandscapeDatabase, source: LandscapeDatabase) -> list[str]:
+    """Return in words what two stores say otherwise of their landscapes; data go by their content, not by name."""
+    identities = [store.attributes.get("identity") for store in (first, source)]
+    if None not in identities:
+        one, other = (Identity.from_json(identity) for identity in identities)
+        return one.differences(other)
+    old, new = (store.attributes.get("landscape") for store in (first, source))
+    found = nested_differences(old, new, "landscape")
+    return [f"{name} is {a!r} there and {b!r} here" for name, a, b in found]

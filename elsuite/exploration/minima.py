@@ -20,6 +20,7 @@ from elsuite.exploration.batches import (
     save_batch,
     select_lowest,
 )
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
@@ -151,6 +152,7 @@ def sample_into(
     blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes, at the
     same time, and are committed in the same order.
     """
+    check_landscape(database, landscape)
     known = set(database.runs["key"].values.tolist())
     missing = [part for block in blocks if (part := _missing_part(block, known)).seeds]
     n_starts = sum(len(block.seeds) for block in blocks)
@@ -199,11 +201,12 @@ def run_minimizer(
     >>> from elsuite.landscapes import SixHumpCamel
     >>> from elsuite.minimizers import LBFGSGSS
     >>> landscape = SixHumpCamel()
-    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
+    >>> with LandscapeDatabase.create(None, landscape) as database:
     ...     run_minimizer(database, landscape, LBFGSGSS(), seeds=range(3))
     ...     database.n_minima
     3
     """
+    check_landscape(database, landscape)
     identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
     blocks = blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity)
     where = None if folder is None else Path(folder)

@@ -16,6 +16,7 @@ from elsuite.core.identity import content_key
 from elsuite.core.settings import all_settings
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.batches import minimization_batch
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
@@ -157,12 +158,7 @@ def stored_minima_of(database: LandscapeDatabase, surface: str, gradient_toleran
 def _check(database: LandscapeDatabase, landscape: Landscape, surface: str) -> None:
     if not database.n_parameters:
         raise ValueError("the database has no coordinates to relax")
-    given = (landscape.n_parameters, landscape.surfaces)
-    if given != (database.n_parameters, database.surfaces):
-        raise ValueError(
-            f"the landscape has {given[0]} parameters and the surfaces {', '.join(given[1])}; the database has "
-            f"{database.n_parameters} and {', '.join(database.surfaces)}"
-        )
+    check_landscape(database, landscape)
     landscape.on(surface)
 
 

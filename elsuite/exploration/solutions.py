@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
 
 __all__ = ["add_solutions", "check_set_name", "evaluate"]
@@ -74,6 +75,7 @@ def add_solutions(
         finite, or a set name that is none.
     """
     _, stopping = check_set_name(set_name, landscape.surfaces)
+    check_landscape(database, landscape)
     points = _points(landscape, solutions)
     keys = [content_key("solution", set_name, point.tobytes().hex()) for point in points]
     known = set(database.minima["key"].values.tolist())

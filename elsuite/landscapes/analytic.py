@@ -4,7 +4,7 @@ import abc
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Self, final
+from typing import Any, Final, Self, final
 
 import numpy as np
 import torch
@@ -355,6 +355,10 @@ class FunctionLandscape(BoxLandscape):
                 f"bounds {self.bounds!r} given; finite lowest and highest values, shape {shape}, are expected"
             )
         object.__setattr__(self, "bounds", bounds)
+
+    def declared(self) -> dict[str, Any]:
+        """Return that it is a function: its energies say which; bounds are where starts are drawn."""
+        return {"kind": "function"}
 
     def formula(self, points: Tensor) -> Tensor:
         """Return what the function gives."""

@@ -1,15 +1,25 @@
 """The interface of everything that can be explored: `Landscape`, and `DataLandscape` over a data set."""
 
 import abc
+from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from elsuite.core.identity import Identity, plain_settings
 from elsuite.symmetry.base import NoSymmetry
 
 __all__ = ["DataLandscape", "Landscape"]
+
+
+SHORT_POINT = 256
+"""Fixed points of so many parameters at most are written down with the identity; longer ones are made again."""
+
+PROBE_SEEDS = (271828, 314159, 161803)
+"""Of the fixed points at which a landscape is recognized."""
 
 
 class Landscape(abc.ABC):
@@ -50,6 +60,50 @@ class Landscape(abc.ABC):
     def symmetry(self) -> Any:
         """Which points are one; by default each is equal to itself only."""
         return NoSymmetry(self.n_parameters)
+
+    @cached_property
+    def identity(self) -> Identity:
+        """What this landscape is, as a database keeps it: the same for every surface that is shown."""
+        points = self.probe_points()
+        declared = self.declared()
+        return Identity(
+            kind=declared.pop("kind"),
+            data=declared.pop("data", {}),
+            settings=declared,
+            n_parameters=self.n_parameters,
+            surfaces=tuple(self.surfaces),
+            points=points.double().tolist() if self.n_parameters <= SHORT_POINT else None,
+            energies=self.energies_on_all_surfaces(points),
+            precision=self.precision,
+            symmetry=self.symmetry.description(),
+            length_scale=getattr(self, "length_scale", None),
+        )
+
+    @property
+    def precision(self) -> float:
+        """How far, relative, energies of the same point can differ between machines."""
+        return 1e-4 if self.dtype == torch.float32 else 1e-9
+
+    def declared(self) -> dict[str, Any]:
+        """Return ``kind`` and all else that tells this landscape from others, in JSON's types.
+
+        By default the name of the class and, of a dataclass, its fields. ``data``, if there, has a checksum for each
+        surface.
+        """
+        given: Any = self
+        names = [field.name for field in fields(given)] if is_dataclass(given) else []
+        return {"kind": type(self).__name__} | {name: plain_settings(getattr(self, name)) for name in names}
+
+    def probe_points(self) -> Tensor:
+        """Return the three fixed points at which the landscape is recognized, shape (3, P)."""
+        return self.initial_points(list(PROBE_SEEDS))
+
+    def energies_on_all_surfaces(self, points: Tensor) -> list[list[float | None]]:
+        """Return the energies at `points`, (n_points, P), on every surface; None where they are not finite."""
+        with torch.no_grad():
+            columns = [self.on(name).energy(points).double().cpu().numpy() for name in self.surfaces]
+        table = np.array(columns, dtype=np.float64).T
+        return [[value if np.isfinite(value) else None for value in row] for row in table.tolist()]
 
     @abc.abstractmethod
     def energy(self, points: Tensor) -> Tensor:

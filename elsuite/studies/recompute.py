@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from elsuite import paths
+from elsuite.core.identity import OtherLandscapeError
 from elsuite.database import Finding, LandscapeDatabase, open_database
+from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import Basis, Path, measure
 from elsuite.studies.stored import landscape_of_database
@@ -55,6 +57,12 @@ def recompute_sample(
             landscape = landscape_of_database(database, folder=data_folder)
         except (ValueError, OSError) as error:
             return Recomputed((), 0, 0, f"not possible: {error}")
+        try:
+            check_landscape(database, landscape)
+        except OtherLandscapeError as error:
+            return Recomputed(
+                (Finding("landscape", str(error)),), 0, 0, "not possible: the data at hand are others"
+            )
         rng = np.random.default_rng(seed)
         chosen = _some(rng, np.arange(database.n_minima), n)
         findings = _check_minima(database, landscape, chosen, tolerance)

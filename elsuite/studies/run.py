@@ -1,5 +1,6 @@
 """`run_study`: everything that a study file asks for, into one database; what is there already is not done again."""
 
+import copy
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ import torch
 from elsuite import __version__
 from elsuite.core.settings import ADDED, all_settings
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.minima import Progress, blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
@@ -115,7 +117,8 @@ def _minimize(
         build_minimizer(section),
         label=section.label,
         seeds=list(starts_of(run.study.seed, position, section.starts)),
-        identity=landscape_identity(run.study.data, run.study.network),
+        # As the store has it: the same data may lie elsewhere now, and keys must not change.
+        identity=database.attributes["landscape"],
         starts_per_block=section.starts_per_block,
         checkpoint_every=section.checkpoint_every,
     )
@@ -224,14 +227,13 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
         run.folder.mkdir(parents=True, exist_ok=True)
         return LandscapeDatabase.create(
             run.store,
-            n_parameters=landscape.n_parameters,
-            surfaces=landscape.surfaces,
-            dtype=run.study.network.dtype,
+            landscape,
             attributes=attributes,
         )
     database = open_database(run.store, mode="a")
     try:
         _check_same(run, database, attributes)
+        check_landscape(database, landscape)
         if database.attributes.get("study") != run.text:
             database.add(attributes={key: attributes[key] for key in ("study", "settings", "finders")})
     except BaseException:
@@ -259,13 +261,22 @@ def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str
         "landscape": database.attributes.get("landscape"),
         **(database.attributes.get("settings") or {}),
     }
+    _ignore_where_data_lie(stored["landscape"])
     # Stores of earlier versions do not name what was the only way then.
     stored["finders"] = {label: ADDED | settings for label, settings in (stored.get("finders") or {}).items()}
-    wanted = {"landscape": attributes["landscape"], **attributes["settings"]}
+    wanted = {"landscape": copy.deepcopy(attributes["landscape"]), **attributes["settings"]}
+    _ignore_where_data_lie(wanted["landscape"])
     for key, old, new in _differences(stored, wanted):
         raise StudyError(
             f"{run.store} holds another study: {key} is {old!r} there and {new!r} here; give another --out folder"
         )
+
+
+def _ignore_where_data_lie(landscape: Any) -> None:
+    """Take the name out of a description of data that are a file: they go by their content, which is checked."""
+    data = landscape.get("data") if isinstance(landscape, dict) else None
+    if isinstance(data, dict) and str(data.get("name")).endswith(".npz"):
+        data["name"] = "a file"
 
 
 def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -8,7 +8,7 @@ each group of units; `parameter_permutation` turns it into one of all parameters
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
@@ -126,6 +126,10 @@ class UnitSymmetry:
     def n_parameters(self) -> int:
         """Number of parameters."""
         return sum(block.n_parameters for block in self.blocks)
+
+    def description(self) -> dict[str, Any]:
+        """Return the blocks in JSON's types."""
+        return {"kind": "units", "blocks": [asdict(block) for block in self.blocks]}
 
     @cached_property
     def groups(self) -> tuple[UnitGroup, ...]:

@@ -129,7 +129,7 @@ def test_a_solution_that_leads_nowhere_is_told():
     """Downhill for ever: the energy goes out of all bounds, or is not a number to begin with."""
     landscape = FunctionLandscape(lambda x: torch.log(x[:, 0]), n_parameters=1)
     with empty(landscape) as database:
-        database.add(minima={"coordinates": [[-1.0]], "energy": [[0.0]]})
+        database.add(minima={"coordinates": [[-1.0]], "energy": [[float("nan")]]})
         found = quench(database, landscape, [0])
         assert found == Quench(n_solutions=1, n_failed=1)
         assert links(database) == {0: -1}
@@ -239,7 +239,8 @@ def test_a_landscape_with_settings_is_made_again():
 
 def test_what_cannot_be_relaxed_is_said(solutions):
     with pytest.raises(
-        ValueError, match="the landscape has 18 parameters and the surfaces energy; the database has 2"
+        ValueError,
+        match="of another landscape: it has 2 parameters and the surfaces energy, the landscape 18",
     ):
         quench(solutions, LennardJones(6), [0])
     nothing = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])

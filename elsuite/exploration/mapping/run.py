@@ -14,6 +14,7 @@ from scipy.spatial.distance import cdist
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.settings import all_settings, key_settings
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.known_points import KnownPoints
 from elsuite.exploration.mapping.plan import MappingPlan, Task, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
@@ -318,11 +319,14 @@ def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> 
         if there != description:
             database.close()
             raise ValueError(f"{store} is a database of {_in_words(there)}, not of {_in_words(description)}")
+        try:
+            check_landscape(database, landscape)
+        except BaseException:
+            database.close()
+            raise
         return database
     return LandscapeDatabase.create(
         store,
-        n_parameters=landscape.n_parameters,
-        surfaces=list(landscape.surfaces),
-        dtype="float64" if landscape.dtype.itemsize >= 8 else "float32",
+        landscape,
         attributes={"landscape": description, "mapping": all_settings(plan)},
     )

@@ -5,13 +5,15 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final, Literal, Self, final
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.nn import functional
 
+from elsuite.core.identity import checksum, plain_settings
 from elsuite.datasets.load import DataSet
-from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.networks.activations import unit_activations
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
@@ -24,7 +26,7 @@ from elsuite.landscapes.networks.evaluation import (
     Samples,
     activation_bytes,
 )
-from elsuite.landscapes.networks.losses import LossFunction
+from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
 from elsuite.symmetry.modules import symmetry_of
 
 __all__ = ["MinibatchLandscape", "NeuralLandscape", "network_landscape"]
@@ -91,7 +93,8 @@ class NeuralLandscape(DataLandscape):
         given = {"train": (inputs, targets)} | ({} if test is None else {"test": test})
         self._samples = {name: self._as_samples(name, *pair) for name, pair in given.items()}
         self._network = Network(module, loss, dtype=self.dtype, device=self.device)
-        self._evaluator = _evaluator(self._network, self._samples, byte_budget)
+        self._loss = check_function(self._network, self._samples)
+        self._evaluator = _evaluator(self._network, self._loss, self._samples, byte_budget)
         self.n_parameters = self._network.n_parameters
         self.symmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
@@ -152,6 +155,34 @@ class NeuralLandscape(DataLandscape):
         starts = [self._network.copy_at_start(seed) for seed in seeds]
         empty = torch.empty(0, self.n_parameters, dtype=self.dtype)
         return (torch.stack(starts) if starts else empty).to(self.device)
+
+    def declared(self) -> dict[str, Any]:
+        """Return the layers, the tensors and the loss by their names, and checksums of the data."""
+        module, loss = self._network.module, self._network.loss
+        return {
+            "kind": "network",
+            "layers": [type(layer).__name__ for layer in module.modules()],
+            "tensors": {n: list(s) for n, s in zip(self._network.names, self._network.shapes, strict=True)},
+            "loss": type(self._loss).__name__ if self._loss is not None else plain_settings(loss),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "data": {
+                name: checksum(samples.inputs.cpu().numpy(), samples.targets.cpu().numpy())
+                for name, samples in self._samples.items()
+            },
+        }
+
+    def probe_points(self) -> Tensor:
+        """Return three points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
+        generators = [np.random.default_rng(seed) for seed in PROBE_SEEDS]
+        widths = [shape[1:].numel() if len(shape) > 1 else shape.numel() for shape in self._network.shapes]
+        rows = [
+            np.concatenate([
+                rng.uniform(-1, 1, size) / math.sqrt(max(width, 1))
+                for size, width in zip(self._network.sizes, widths, strict=True)
+            ])
+            for rng in generators
+        ]  # fmt: skip
+        return torch.as_tensor(np.array(rows), dtype=self.dtype, device=self.device)
 
     def minibatch(self, indices: Tensor) -> "MinibatchLandscape":
         """Return the landscape of the mean over some samples of the surface shown."""
@@ -307,9 +338,10 @@ def _device(name: Device) -> torch.device:
     return torch.device(name)
 
 
-def _evaluator(network: Network, surfaces: dict[str, Samples], byte_budget: int) -> Evaluator:
+def _evaluator(
+    network: Network, loss: KnownLoss | None, surfaces: dict[str, Samples], byte_budget: int
+) -> Evaluator:
     """Return the quickest evaluator that is right for the network."""
-    loss = check_function(network, surfaces)
     layers = dense_layers(network.module)
     # Where some tensors are frozen, a point is shorter than the layers' tensors together.
     every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters

@@ -1,0 +1,109 @@
+"""Whether a landscape is the one that a database is of: `check_landscape`, before anything is computed for it."""
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from elsuite.core.identity import Identity, OtherLandscapeError
+from elsuite.core.typing import Floats
+from elsuite.database import LandscapeDatabase
+from elsuite.landscapes.base import Landscape
+
+__all__ = ["check_landscape"]
+
+RECOMPUTED = 3
+"""So many stored energies are computed again where a database does not say which landscape it is of."""
+
+DESCENT_TO_HERE = 200
+"""Energies at minima, which are small differences, agree to so many times the landscape's precision."""
+
+_checked: "weakref.WeakKeyDictionary[LandscapeDatabase, list[weakref.ref[Landscape]]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
+    """Refuse a landscape that is not the one of the database; a database that did not say, says so afterwards.
+
+    What the landscape declares is compared with the attribute ``identity``, then its energies at the fixed points. A
+    database without that attribute (of an older version, imported, or made without a landscape) is recognized by some
+    of its stored energies, which are computed again. Every function that writes asks this first; a landscape that was
+    checked against an open database is not checked again.
+
+    Raises
+    ------
+    OtherLandscapeError
+        In one line: the database, and what differs.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.landscapes import MullerBrown, SixHumpCamel
+    >>> database = LandscapeDatabase.create(None, MullerBrown())
+    >>> check_landscape(database, MullerBrown())
+    >>> check_landscape(database, SixHumpCamel())
+    Traceback (most recent call last):
+        ...
+    elsuite.core.identity.OtherLandscapeError: the database in memory is of another landscape: kind is 'MullerBrown' ...
+    """
+    known = _checked.setdefault(database, [])
+    if any(reference() is landscape for reference in known):
+        return
+    given, own = (
+        (landscape.n_parameters, tuple(landscape.surfaces)),
+        (database.n_parameters, database.surfaces),
+    )
+    stored = database.attributes.get("identity")
+    if given != own:
+        words = [_sizes(own, given)]
+    elif stored is not None:
+        words = _compared(Identity.from_json(stored), landscape)
+    else:
+        words = _recomputed(database, landscape)
+    if words:
+        where = database.path or "the database in memory"
+        raise OtherLandscapeError(f"{where} is of another landscape: {'; '.join(words)}")
+    if stored is None and database.writable:
+        database.add(attributes={"identity": landscape.identity.as_json()})
+    known.append(weakref.ref(landscape))
+
+
+def _compared(stored: Identity, landscape: Landscape) -> list[str]:
+    words = stored.differences(landscape.identity)
+    if words or stored.points is None or stored.points == landscape.identity.points:
+        return words
+    points = torch.tensor(stored.points, dtype=landscape.dtype, device=landscape.device)
+    return stored.other_energies(landscape.energies_on_all_surfaces(points))
+
+
+def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
+    """Return in words which stored energy does not come out again."""
+    stored = database.minima["energy"].values
+    usable = np.flatnonzero(np.isfinite(stored).any(axis=1))
+    chosen = (
+        np.unique(usable[np.linspace(0, len(usable) - 1, RECOMPUTED).astype(int)]) if len(usable) else usable
+    )
+    if not len(chosen):
+        return []
+    points = torch.as_tensor(database.coordinates(chosen)).to(landscape.device, landscape.dtype)
+    again = np.array(landscape.energies_on_all_surfaces(points), dtype=np.float64)
+    old = stored[chosen]
+    size = np.nanmax(np.abs(old))
+    allowed = landscape.precision * (DESCENT_TO_HERE * np.abs(old) + size / 100)
+    wrong = np.isfinite(old) & ~(np.abs(again - old) <= allowed)
+    return [
+        _energy(database.surfaces, chosen, old, again, *place) for place in np.argwhere(wrong)[:1].tolist()
+    ]
+
+
+def _energy(surfaces: Sequence[str], ids: Any, old: Floats, again: Floats, row: int, column: int) -> str:
+    here = f"{again[row, column]:.8g}" if np.isfinite(again[row, column]) else "not finite"
+    return f"minimum {ids[row]} has the energy {old[row, column]:.8g} on {surfaces[column]!r} there and {here} here"
+
+
+def _sizes(own: tuple[int, tuple[str, ...]], given: tuple[int, tuple[str, ...]]) -> str:
+    words = [f"{n} parameters and the surfaces {', '.join(surfaces)}" for n, surfaces in (own, given)]
+    return f"it has {words[0]}, the landscape {words[1]}"
