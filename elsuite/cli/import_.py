@@ -10,7 +10,6 @@ import click
 from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import of_stage, progress_bars
 from elsuite.database import LandscapeDatabase, open_database
-from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.interchange import ForeignLandscape

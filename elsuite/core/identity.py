@@ -72,7 +72,8 @@ class Identity:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the attribute ``identity`` of a database."""
-        return {**asdict(self), "surfaces": list(self.surfaces)}
+        stored: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        return stored
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
