@@ -1,27 +1,174 @@
 """elsuite: databases of minima, graphs of barriers, disconnectivity graphs.
 
-The reading half (never loads torch)
-    `elsuite.database`, `elsuite.network`, `elsuite.analysis`, `elsuite.plotting`, `elsuite.report`
-The making half (torch)
-    `elsuite.landscapes`, `elsuite.minimizers`, `elsuite.sampling`, `elsuite.paths`, `elsuite.stationary`
-Where they meet
-    `elsuite.exploration`, `elsuite.cli`
+What a first program needs is here, loaded when it is asked for; ``dir(elsuite)`` lists it. The rest is in
+
+- the reading half, which never loads torch: `elsuite.database`, `elsuite.network`, `elsuite.analysis`,
+  `elsuite.interchange`, `elsuite.plotting`, `elsuite.report`;
+- the making half: `elsuite.datasets`, `elsuite.landscapes`, `elsuite.minimizers`, `elsuite.stationary`,
+  `elsuite.paths`;
+- where they meet: `elsuite.exploration`, `elsuite.studies`, `elsuite.cli`;
+- under all: `elsuite.symmetry` (when two points are one), `elsuite.core`.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["LandscapeDatabase", "__version__", "open_database"]
+_PLACES = {
+    "analysis": ("cluster_minima", "compare", "disconnectivity_tree", "kernel_pca", "superbasins"),
+    "core.outcomes": ("Outcome",),
+    "database": ("LandscapeDatabase", "describe", "open_database", "verify_store"),
+    "datasets": ("load_data",),
+    "exploration": (
+        "add_solutions",
+        "all_pairs",
+        "basin_hopping",
+        "between_pairs",
+        "connect_minima",
+        "connect_spanning",
+        "map_landscape",
+        "merge_databases",
+        "nearest_pairs",
+        "quench",
+        "random_pairs",
+        "run_minimizer",
+        "within_pairs",
+    ),
+    "landscapes": (
+        "FunctionLandscape",
+        "LennardJones",
+        "MullerBrown",
+        "NeuralLandscape",
+        "SixHumpCamel",
+        "network_landscape",
+    ),
+    "minimizers": ("LBFGSGSS", "SGD", "TorchOptimizer"),
+    "network": ("minimax_barrier", "minimax_route", "transition_network"),
+    "paths": (
+        "AutoNEBPathFinder",
+        "BezierPathFinder",
+        "ChainPathFinder",
+        "FourierPathFinder",
+        "LinearPathFinder",
+    ),
+    "plotting": ("plot_disconnectivity", "save_figure"),
+    "report": ("write_report",),
+    "studies": ("load_study", "run_study"),
+}
+"""Sub-package to the names that it lends to the top level."""
+
+_PACKAGES = (
+    *(name for name in _PLACES if "." not in name),
+    "cli",
+    "core",
+    "interchange",
+    "schema",
+    "stationary",
+    "symmetry",
+)
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "LBFGSGSS",
+    "SGD",
+    "AutoNEBPathFinder",
+    "BezierPathFinder",
+    "ChainPathFinder",
+    "FourierPathFinder",
+    "FunctionLandscape",
+    "LandscapeDatabase",
+    "LennardJones",
+    "LinearPathFinder",
+    "MullerBrown",
+    "NeuralLandscape",
+    "Outcome",
+    "SixHumpCamel",
+    "TorchOptimizer",
+    "__version__",
+    "add_solutions",
+    "all_pairs",
+    "basin_hopping",
+    "between_pairs",
+    "cluster_minima",
+    "compare",
+    "connect_minima",
+    "connect_spanning",
+    "describe",
+    "disconnectivity_tree",
+    "kernel_pca",
+    "load_data",
+    "load_study",
+    "map_landscape",
+    "merge_databases",
+    "minimax_barrier",
+    "minimax_route",
+    "nearest_pairs",
+    "network_landscape",
+    "open_database",
+    "plot_disconnectivity",
+    "quench",
+    "random_pairs",
+    "run_minimizer",
+    "run_study",
+    "save_figure",
+    "superbasins",
+    "transition_network",
+    "verify_store",
+    "within_pairs",
+    "write_report",
+]
 
 if TYPE_CHECKING:
-    from elsuite.database import LandscapeDatabase, open_database
+    from elsuite.analysis import cluster_minima, compare, disconnectivity_tree, kernel_pca, superbasins
+    from elsuite.core.outcomes import Outcome
+    from elsuite.database import LandscapeDatabase, describe, open_database, verify_store
+    from elsuite.datasets import load_data
+    from elsuite.exploration import (
+        add_solutions,
+        all_pairs,
+        basin_hopping,
+        between_pairs,
+        connect_minima,
+        connect_spanning,
+        map_landscape,
+        merge_databases,
+        nearest_pairs,
+        random_pairs,
+        run_minimizer,
+        within_pairs,
+    )
+    from elsuite.exploration.quench import quench
+    from elsuite.landscapes import (
+        FunctionLandscape,
+        LennardJones,
+        MullerBrown,
+        NeuralLandscape,
+        SixHumpCamel,
+        network_landscape,
+    )
+    from elsuite.minimizers import LBFGSGSS, SGD, TorchOptimizer
+    from elsuite.network import minimax_barrier, minimax_route, transition_network
+    from elsuite.paths import (
+        AutoNEBPathFinder,
+        BezierPathFinder,
+        ChainPathFinder,
+        FourierPathFinder,
+        LinearPathFinder,
+    )
+    from elsuite.plotting import plot_disconnectivity, save_figure
+    from elsuite.report import write_report
+    from elsuite.studies import load_study, run_study
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded on first use: `elsuite --help` then starts without zarr and xarray.
-    if name in {"LandscapeDatabase", "open_database"}:
-        from elsuite import database
-
-        return getattr(database, name)
+    # Loaded on first use: `elsuite --help` then starts without zarr and xarray, and a reader without torch.
+    if name in _PLACE_OF:
+        return getattr(importlib.import_module(f"elsuite.{_PLACE_OF[name]}"), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"elsuite.{name}")
     raise AttributeError(f"module 'elsuite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_PACKAGES])

@@ -113,3 +113,31 @@ def test_settings_are_frozen():
         field = dataclasses.fields(value)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(value, field, None)
+
+
+def test_the_top_level_lists_what_a_program_needs():
+    names = dir(elsuite)
+    assert {
+        "open_database",
+        "LandscapeDatabase",
+        "FourierPathFinder",
+        "disconnectivity_tree",
+        "analysis",
+    } <= set(names)
+    assert not {"Any", "TYPE_CHECKING", "importlib"} & set(names)
+    assert 35 <= len(elsuite.__all__) <= 60
+
+
+@pytest.mark.making
+def test_every_name_of_the_top_level_is_where_it_says():
+    for place, names in elsuite._PLACES.items():
+        module = importlib.import_module(f"elsuite.{place}")
+        for name in names:
+            assert getattr(elsuite, name) is getattr(module, name)
+    for package in elsuite._PACKAGES:
+        assert getattr(elsuite, package).__name__ == f"elsuite.{package}"
+
+
+def test_what_is_not_there_is_said():
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        _ = elsuite.no_such_name
