@@ -13,7 +13,7 @@ What a first program needs is here, loaded when it is asked for; ``dir(elsuite)`
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from elsuite.core.versions import __version__
 
 _PLACES = {
     "analysis": ("cluster_minima", "compare", "disconnectivity_tree", "kernel_pca", "superbasins"),

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from zarr.abc.store import Store
 
-import elsuite
+from elsuite.core.versions import versions
 from elsuite.database.arrays import read_root
 from elsuite.database.locking import WriterLock
 from elsuite.schema import (
@@ -28,8 +27,6 @@ from elsuite.schema import (
 )
 
 __all__ = ["check_root", "claim_folder", "existing_folder", "new_root"]
-
-PACKAGES = ("networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")
 
 ROOT = "zarr.json"
 
@@ -162,19 +159,9 @@ def new_root(
         "n_parameters": int(n_parameters),
         "surfaces": [str(name) for name in surfaces],
         **{table.pointer: 0 for table in TABLES.values()},
-        "versions": _versions(),
+        "versions": versions(),
         **check_attributes(attributes),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"elsuite": elsuite.__version__}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def check_root(store: Store, path: object) -> dict[str, Any]:
