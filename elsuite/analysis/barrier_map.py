@@ -55,6 +55,15 @@ def barrier_map(
         Names of the minima; 0 to n - 1 by default.
     tolerance : float
         Relative change of the stress at which the iteration stops.
+
+    Examples
+    --------
+    Minima 0 and 1 join at 1, minimum 2 with either at 4: the map has them 2 and 8 apart.
+
+    >>> found = barrier_map([[0.0, 1.0, 4.0], [1.0, 0.0, 4.0], [4.0, 4.0, 0.0]])
+    >>> to_first = np.linalg.norm(found.coordinates - found.coordinates[0], axis=1)
+    >>> to_first.round(2).tolist()
+    [0.0, 2.0, 8.0]
     """
     from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
 

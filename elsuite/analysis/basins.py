@@ -87,7 +87,17 @@ class SuperbasinCurves:
 
 
 def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves:
-    """Return the number of superbasins and the size of the largest as functions of the energy."""
+    """Return the number of superbasins and the size of the largest as functions of the energy.
+
+    Examples
+    --------
+    Three minima appear one by one; two join at 1, all at 3.
+
+    >>> from elsuite.analysis import merge_tree
+    >>> curves = superbasin_curves(merge_tree([0.5, 0.0, 0.2], [0, 1], [1, 2], [1.0, 3.0]))
+    >>> curves.energies.tolist(), curves.numbers.tolist(), curves.largest.tolist()
+    ([0.0, 0.2, 0.5, 1.0, 3.0], [1, 2, 3, 2, 1], [1, 1, 1, 2, 3])
+    """
     nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
     inner = nodes.parents[nodes.parents >= 0]
     changes = 1 - np.bincount(inner, minlength=nodes.n_nodes)  # a minimum adds one, a merge of k takes k - 1
@@ -108,6 +118,12 @@ def persistence(tree: DisconnectivityTree | MergeTree) -> NDArray[np.float64]:
     Returns
     -------
     ndarray (n_leaves,)
+
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree
+    >>> persistence(merge_tree([0.5, 0.0, 0.25], [0, 1], [1, 2], [1.0, 3.0])).tolist()
+    [0.5, inf, 2.75]
     """
     nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
     lasting = np.full(nodes.n_leaves, np.inf)

@@ -105,6 +105,11 @@ def gram_matrix(
     Returns
     -------
     ndarray (n, n)
+
+    Examples
+    --------
+    >>> gram_matrix([[1.0, 2.0], [3.0, 4.0]]).tolist()
+    [[5.0, 11.0], [11.0, 25.0]]
     """
     read, chosen = reader(coordinates, ids)
     gram = np.zeros((len(chosen), len(chosen)))

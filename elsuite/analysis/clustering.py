@@ -45,7 +45,17 @@ class Clustering:
 
 
 def superbasin_clusters(tree: DisconnectivityTree, energy: float) -> Clustering:
-    """Return the superbasins at an energy as a clustering; minima above it are in none."""
+    """Return the superbasins at an energy as a clustering; minima above it are in none.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> superbasin_clusters(disconnectivity_tree(network), 2.0).labels.tolist()
+    [0, 0, 1]
+    """
     return Clustering(superbasin_numbers(tree.tree, energy), "superbasins", {"energy": energy})
 
 
@@ -66,6 +76,16 @@ def persistence_clusters(
     ------
     ValueError
         If not exactly one of the two is given, or it is out of range.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, {0: 0.5, 1: 0.0, 2: 0.2}, "energy")
+    >>> clusters = persistence_clusters(disconnectivity_tree(network), n_clusters=2)
+    >>> clusters.labels.tolist(), clusters.settings
+    ([0, 0, 1], {'threshold': 2.8})
     """
     if (threshold is None) == (n_clusters is None):
         raise ValueError("give a threshold or a number of clusters")
@@ -111,6 +131,15 @@ def cluster_minima(
     ------
     ValueError
         If the matrix is no matrix of dissimilarities, or an option is unknown or out of range.
+
+    Examples
+    --------
+    Two pairs of minima, near to each other and far from the other pair.
+
+    >>> points = np.array([0.0, 0.1, 5.0, 5.1])
+    >>> clusters = cluster_minima(np.abs(points[:, None] - points), method="agglomerative", n_clusters=2)
+    >>> clusters.labels.tolist()
+    [0, 0, 1, 1]
     """
     matrix = _checked(dissimilarities)
     n = len(matrix)

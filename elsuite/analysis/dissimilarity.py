@@ -30,6 +30,11 @@ def barrier_dissimilarity(barriers: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray (n, n)
+
+    Examples
+    --------
+    >>> barrier_dissimilarity([[-1.0, 2.0], [2.0, 0.0]]).tolist()
+    [[0.0, 3.0], [3.0, 0.0]]
     """
     joined, energies = _joined(barriers)
     joined -= energies.min() if len(energies) else 0.0
@@ -50,6 +55,13 @@ def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray (n, n)
+
+    Examples
+    --------
+    From the energy -1 up to the barrier at 2 and down to 0: 3 + 2.
+
+    >>> branch_lengths([[-1.0, 2.0], [2.0, 0.0]]).tolist()
+    [[0.0, 5.0], [5.0, 0.0]]
     """
     joined, energies = _joined(barriers)
     lengths: NDArray[np.float64] = 2 * joined - (energies[:, None] + energies[None, :])
@@ -89,6 +101,11 @@ def euclidean_dissimilarity(
     Returns
     -------
     ndarray (n, n)
+
+    Examples
+    --------
+    >>> euclidean_dissimilarity([[0.0, 0.0], [3.0, 4.0]]).tolist()
+    [[0.0, 5.0], [5.0, 0.0]]
     """
     return np.sqrt(squared_distances(gram_matrix(coordinates, ids, block_bytes=block_bytes)))
 
@@ -99,6 +116,13 @@ def map_dissimilarity(embedding: Embedding) -> NDArray[np.float64]:
     Returns
     -------
     ndarray (n, n)
+
+    Examples
+    --------
+    >>> from elsuite.analysis import kernel_pca
+    >>> embedding = kernel_pca([[0.0, 0.0], [3.0, 4.0]], kernel="linear", n_components=1)
+    >>> map_dissimilarity(embedding).round(6).tolist()
+    [[0.0, 5.0], [5.0, 0.0]]
     """
     from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
 

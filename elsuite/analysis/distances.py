@@ -48,6 +48,18 @@ def distances_to_origin(
         Names such as "sgd/test".
     block_bytes : int
         Memory that one block of coordinates may take.
+
+    Examples
+    --------
+    The sets' means are at 1 and 9, so the origin is at 5.
+
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> points = [[0.0], [2.0], [9.0]]
+    >>> _ = database.add(minima={"coordinates": points, "energy": [[0.0]] * 3, "set": ["a", "a", "b"]})
+    >>> found = distances_to_origin(database, "a", "b")
+    >>> found.distances_a.tolist(), found.distances_b.tolist(), found.mean_distance
+    ([5.0, 3.0], [4.0], 4.0)
     """
     ids_a, ids_b = set_ids(database, set_a), set_ids(database, set_b)
     read, _ = reader(database.coordinates, ids_a)

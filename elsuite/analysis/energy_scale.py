@@ -27,7 +27,13 @@ class EnergyScale(abc.ABC):
 
 @dataclass(frozen=True)
 class LinearScale(EnergyScale):
-    """Drawn height = energy."""
+    """Drawn height = energy.
+
+    Examples
+    --------
+    >>> LinearScale().forward([1.0, 10.0]).tolist()
+    [1.0, 10.0]
+    """
 
     def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
         """Return the energies themselves."""
@@ -46,6 +52,12 @@ class LogScale(EnergyScale):
     ----------
     floor : float
         Energies under it are drawn at it (a loss can be exactly 0).
+
+    Examples
+    --------
+    >>> scale = LogScale(floor=1e-6)
+    >>> scale.forward([0.0, 0.01, 1.0]).tolist(), scale.inverse([-2.0]).tolist()
+    ([-6.0, -2.0, 0.0], [0.01])
     """
 
     floor: float = 1e-300
@@ -67,6 +79,14 @@ class GapScale(EnergyScale):
     ----------
     energies, heights : tuple of float
         The kinks, ascending; outside them the slope is 1.
+
+    Examples
+    --------
+    From 1 to 9, where no energy lies, eight units are drawn as one.
+
+    >>> scale = GapScale(energies=(1.0, 9.0), heights=(1.0, 2.0))
+    >>> scale.forward([0.0, 1.0, 9.0, 10.0]).tolist(), scale.gaps
+    ([0.0, 1.0, 2.0, 3.0], ((1.0, 9.0),))
     """
 
     energies: tuple[float, ...]

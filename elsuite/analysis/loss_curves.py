@@ -43,6 +43,15 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
     -------
     tuple of LossCurves
         Minimizers in the order of their first run, surfaces in the database's order.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["train", "test"])
+    >>> curves = {"train": [4.0, 2.0, 1.0], "test": [4.0, 3.0, 3.5]}
+    >>> _ = database.add(runs=[{"minimizer": "sgd", "seed": 0, "curves": curves}])
+    >>> [(curve.surface, curve.values.tolist()) for curve in loss_curves(database)]
+    [('train', [[4.0, 2.0, 1.0]]), ('test', [[4.0, 3.0, 3.5]])]
     """
     runs, minima = database.runs, database.minima
     if not database.n_runs or runs.sizes.get("epoch", 0) == 0:
@@ -86,6 +95,13 @@ def curve_quantiles(
     Returns
     -------
     ndarray (n_shares, n_epochs)
+
+    Examples
+    --------
+    The second run ends an epoch early.
+
+    >>> curve_quantiles(np.array([[4.0, 2.0, 1.0], [2.0, 1.0, np.nan]]), (0.5,)).tolist()
+    [[3.0, 1.5, 1.0]]
     """
     quantiles = np.full((len(shares), values.shape[1]), np.nan)
     finite = np.where(np.isfinite(values), values, np.nan)

@@ -68,6 +68,14 @@ def branches_between(tree: MergeTree, a: int, b: int) -> tuple[list[int], int | 
     -------
     tuple of (list of int, int or None)
         All nodes on the way and None if the two never join.
+
+    Examples
+    --------
+    Leaves 0 and 1 join in node 3, that and leaf 2 in node 4.
+
+    >>> from elsuite.analysis import merge_tree
+    >>> branches_between(merge_tree([0.0, 0.1, 0.2], [0, 1], [1, 2], [1.0, 2.0]), 0, 2)
+    ([0, 3, 2], 4)
     """
     rising, falling = [int(a)], [int(b)]
     while rising[-1] != falling[-1]:

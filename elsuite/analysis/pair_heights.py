@@ -46,6 +46,17 @@ def pair_heights(
     ------
     NotFoundError
         If the database has no such surface or finder.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"energy": [[0.0]] * 3, "set": ["sgd", "sgd", "lbfgs"]},
+    ...     paths={"source": [0, 0, 1], "target": [1, 2, 2], "height": [1.0, 2.0, 3.0]},
+    ... )
+    >>> {name: found.heights.tolist() for name, found in pair_heights(database).items()}
+    {'sgd': [1.0], 'sgd ~ lbfgs': [2.0, 3.0]}
     """
     found = path_heights(database, surface, refined=refined, finder=finder)
     found = found.select(found.sources != found.targets)
@@ -89,6 +100,17 @@ def heights_by_set(
     -------
     dict of str to ndarray
         Keys "sgd/train" within a set, "sgd/train ~ sgd/test" between two.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"energy": [[0.0]] * 3, "set": ["sgd", "sgd", "lbfgs"]},
+    ...     paths={"source": [0, 0], "target": [1, 2], "height": [1.0, 2.0]},
+    ... )
+    >>> heights_by_set(database)
+    {'sgd': array([1.]), 'sgd ~ lbfgs': array([2.])}
     """
     pairs = pair_heights(database, surface, refined=refined, finder=finder)
     return {name: found.heights for name, found in pairs.items()}

@@ -47,7 +47,16 @@ class SetSummary:
 
 
 def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:
-    """Return the ids of the minima of each set, sets in the order of their first minimum."""
+    """Return the ids of the minima of each set, sets in the order of their first minimum.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(minima={"energy": [[0.0]] * 3, "set": ["sgd/train", "lbfgs", "sgd/train"]})
+    >>> {name: ids.tolist() for name, ids in minima_by_set(database).items()}
+    {'sgd/train': [0, 2], 'lbfgs': [1]}
+    """
     names = np.array([str(name) or UNNAMED_SET for name in database.minima["set"].values], dtype=object)
     return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
 
@@ -75,6 +84,16 @@ def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) 
     ----------
     block_bytes : int
         Memory that one block of coordinates may take.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train", "test"])
+    >>> minima = {"coordinates": [[3.0, 4.0], [0.0, 1.0]], "energy": [[0.0, 1.0], [0.0, 2.0]], "set": "sgd"}
+    >>> _ = database.add(minima=minima)
+    >>> (row,) = set_table(database)
+    >>> row.n, row.energies, row.weight_mean, row.norm
+    (2, {'train': 0.0, 'test': 1.5}, 2.0, 3.0)
     """
     minima = database.minima
     energies, gradients = minima["energy"].values, minima["gradient_norm"].values

@@ -97,7 +97,20 @@ def lowest_minima(tree: DisconnectivityTree, n: int) -> Trimmed:
 
 
 def minima_below(tree: DisconnectivityTree, energy: float) -> Trimmed:
-    """Return the tree below an energy: minima above it are hidden, merges above it undone."""
+    """Return the tree below an energy: minima above it are hidden, merges above it undone.
+
+    Examples
+    --------
+    The merge at 3 is above the energy: what it joined stands apart.
+
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> trimmed = minima_below(disconnectivity_tree(network), 2.0)
+    >>> trimmed.tree.minimax_barrier("a", "b"), trimmed.tree.minimax_barrier("b", "c")
+    (1.0, None)
+    """
     return _trimmed(tree, tree.energies <= energy, f"only what is below {energy:.6g} is shown", top=energy)
 
 
@@ -108,6 +121,16 @@ def merged_branches(tree: DisconnectivityTree, size: int) -> Trimmed:
     ------
     ValueError
         If `size` is less than 1.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 3.0}), ("c", "d", {"energy": 2.0})])
+    >>> nx.set_node_attributes(network, {"a": 0.5, "b": 0.0, "c": 0.1, "d": 0.2}, "energy")
+    >>> trimmed = merged_branches(disconnectivity_tree(network), 3)
+    >>> trimmed.tree.leaves, trimmed.note
+    (('b', 'c'), '2 of 4 minima hidden (branches of fewer than 3 minima are drawn as one)')
     """
     if size < 1:
         raise ValueError(f"a size is at least 1, not {size}")
@@ -120,7 +143,18 @@ def merged_branches(tree: DisconnectivityTree, size: int) -> Trimmed:
 
 
 def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
-    """Return the tree of those components that have at least `size` minima."""
+    """Return the tree of those components that have at least `size` minima.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0})])
+    >>> network.add_node("alone")
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> components_from(disconnectivity_tree(network), 2).tree.leaves
+    ('a', 'b')
+    """
     nodes = tree.tree
     keep = np.zeros(nodes.n_leaves, dtype=bool)
     for root in nodes.roots.tolist():
@@ -130,7 +164,17 @@ def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
 
 
 def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
-    """Return the tree of all minima that are joined with one."""
+    """Return the tree of all minima that are joined with one.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("c", "d", {"energy": 2.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> component_of(disconnectivity_tree(network), "d").tree.leaves
+    ('c', 'd')
+    """
     nodes = tree.tree
     node = tree.position(label)
     while nodes.parents[node] >= 0:
@@ -141,7 +185,19 @@ def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
 
 
 def persistent_minima(tree: DisconnectivityTree, threshold: float) -> Trimmed:
-    """Return the tree of the minima of at least this `persistence`."""
+    """Return the tree of the minima of at least this `persistence`.
+
+    Examples
+    --------
+    Minimum "b" lasts from 0.9 to 1 only.
+
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, {"a": 0.0, "b": 0.9, "c": 0.2}, "energy")
+    >>> persistent_minima(disconnectivity_tree(network), 0.5).tree.leaves
+    ('a', 'c')
+    """
     return _trimmed(
         tree, persistence(tree) >= threshold, f"a persistence of at least {threshold:.6g} is shown"
     )

@@ -354,6 +354,16 @@ def open_database(
         When the operating system refuses.
     ValueError
         For another mode, or a URL.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with LandscapeDatabase.create(f"{folder}/a.elsuite", n_parameters=1, surfaces=["energy"]) as made:
+    ...         _ = made.add(minima={"coordinates": [[0.0], [1.0]], "energy": [[-2.0], [-1.0]]})
+    ...     with open_database(f"{folder}/a.elsuite") as database:
+    ...         database.n_minima, database.writable
+    (2, False)
     """
     if mode not in {"r", "a"}:
         raise ValueError(f"mode: expected 'r' or 'a', got {mode!r}")

@@ -81,6 +81,16 @@ def verify_store(path: str | Path) -> tuple[Finding, ...]:
         When something else is.
     NewerFormatError
         When the format is newer than this program's.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from elsuite.database import LandscapeDatabase
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with LandscapeDatabase.create(f"{folder}/a.elsuite", n_parameters=1, surfaces=["energy"]) as made:
+    ...         _ = made.add(minima={"coordinates": [[0.0]], "energy": [[-2.0]]})
+    ...     verify_store(f"{folder}/a.elsuite")
+    ()
     """
     folder = existing_folder(path)
     store = LocalStore(folder, read_only=True)

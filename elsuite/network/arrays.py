@@ -45,6 +45,15 @@ def network_arrays(network: AnyGraph, *, energy: str = "energy") -> NetworkArray
 
     Directions are ignored, parallel edges kept. A node or an edge without the attribute, or with one that
     is no number, raises ValueError.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 2.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> arrays = network_arrays(network)
+    >>> arrays.labels, arrays.sources.tolist(), arrays.targets.tolist(), arrays.heights.tolist()
+    (('a', 'b', 'c'), [0, 1], [1, 2], [1.0, 2.0])
     """
     labels = tuple(network.nodes)
     position = {label: k for k, label in enumerate(labels)}
@@ -79,6 +88,13 @@ def spanning_forest(
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
     Of parallel edges the lowest counts, self edges never do.
+
+    Examples
+    --------
+    A triangle: its highest edge closes a cycle, and stays out.
+
+    >>> spanning_forest(3, [0, 1, 0], [1, 2, 2], [2.0, 1.0, 3.0]).tolist()
+    [1, 0]
     """
     ends = np.asarray(sources, dtype=np.int64), np.asarray(targets, dtype=np.int64)
     return kruskal(n_nodes, *ends, np.asarray(heights, dtype=np.float64)).edges

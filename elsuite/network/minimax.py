@@ -30,6 +30,16 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
     -------
     float or None
         None if no route joins them. For many pairs take `minimax_matrix` or a disconnectivity tree.
+
+    Examples
+    --------
+    The way over 1 has a step of 2, the direct one a step of 3.
+
+    >>> import networkx as nx
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 2.0}), (0, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> minimax_barrier(network, 0, 2)
+    2.0
     """
     arrays = network_arrays(network, energy=energy)
     source, target = _position(arrays, a), _position(arrays, b)
@@ -126,6 +136,14 @@ def neighbors_by_barrier(
     -------
     list of (node, float)
         Ascending in the barrier; of equal ones in the network's order.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([(0, 1, {"energy": 2.0}), (1, 2, {"energy": 1.0}), (0, 3, {"energy": 1.5})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> neighbors_by_barrier(network, 0)
+    [(3, 1.5), (1, 2.0), (2, 2.0)]
     """
     arrays = network_arrays(network, energy=energy)
     source = _position(arrays, a)
@@ -148,6 +166,17 @@ def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.f
     -------
     ndarray (n, n)
         inf where no route joins a pair; the diagonal holds the minima's energies.
+
+    Examples
+    --------
+    Minimum 3 has no edge: it is joined with none.
+
+    >>> import networkx as nx
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 2.0})])
+    >>> network.add_node(3)
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> minimax_matrix(network).tolist()
+    [[0.0, 1.0, 2.0, inf], [1.0, 0.0, 2.0, inf], [2.0, 2.0, 0.0, inf], [inf, inf, inf, 0.0]]
     """
     arrays = network_arrays(network, energy=energy)
     n = len(arrays.labels)

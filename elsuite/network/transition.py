@@ -91,6 +91,13 @@ def surface_index(database: "LandscapeDatabase", surface: str | None) -> tuple[s
     ------
     NotFoundError
         If the database has no such surface.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["train", "test"])
+    >>> surface_index(database, None), surface_index(database, "test")
+    (('train', 0), ('test', 1))
     """
     name = database.surfaces[0] if surface is None else surface
     if name not in database.surfaces:
@@ -146,6 +153,19 @@ def path_heights(
     ------
     NotFoundError
         If the database has no such surface or finder.
+
+    Examples
+    --------
+    Only the first path was refined.
+
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"coordinates": [[0.0], [1.0]], "energy": [[-2.0], [-1.0]]},
+    ...     paths={"source": [0, 0], "target": [1, 1], "height": [0.5, 0.75], "refined_height": [0.6, None]},
+    ... )
+    >>> path_heights(database).heights.tolist(), path_heights(database, refined=False).heights.tolist()
+    ([0.6, 0.75], [0.5, 0.75])
     """
     name, column = surface_index(database, surface)
     paths, energies = database.paths, database.minima["energy"].values[:, column]
@@ -172,6 +192,17 @@ def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> NDA
     ------
     NotFoundError
         If the database has no paths of one of them.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"coordinates": [[0.0], [1.0]], "energy": [[-2.0], [-1.0]]},
+    ...     paths={"source": [0, 0], "target": [1, 1], "height": [0.5, 0.7], "finder": ["fourier", "linear"]},
+    ... )
+    >>> of_finder(database, "linear").tolist()
+    [False, True]
     """
     labels = database.paths["finder"].values.astype(str)
     names = [finder] if isinstance(finder, str) else list(finder)
@@ -183,7 +214,16 @@ def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> NDA
 
 
 def lowest_of_pairs(found: PathHeights) -> PathHeights:
-    """Return the lowest path of each pair of different minima; of equally low ones the first."""
+    """Return the lowest path of each pair of different minima; of equally low ones the first.
+
+    Examples
+    --------
+    The first two paths join the same pair, in either direction.
+
+    >>> ids, sources, targets = np.arange(3), np.array([0, 1, 1]), np.array([1, 0, 2])
+    >>> lowest_of_pairs(PathHeights(ids, sources, targets, np.array([0.9, 0.5, 0.7]))).paths.tolist()
+    [1, 2]
+    """
     low, high = np.minimum(found.sources, found.targets), np.maximum(found.sources, found.targets)
     order = np.lexsort((found.paths, found.heights, high, low))
     same = (np.diff(low[order], prepend=-1) == 0) & (np.diff(high[order], prepend=-1) == 0)
