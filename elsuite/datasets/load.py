@@ -41,6 +41,14 @@ class DataSet:
         Class indices from 0.
     n_classes : int
         Of the whole data set, however small a subset this is; by default one more than the highest label here.
+
+    Examples
+    --------
+    Three samples of two numbers, in two classes, all for training and for testing.
+
+    >>> inputs, targets = np.float32([[0, 0], [0, 1], [1, 1]]), np.array([0, 1, 0])
+    >>> DataSet("mine", inputs, targets, inputs, targets).n_classes
+    2
     """
 
     name: str
@@ -128,6 +136,14 @@ def fetch_data(name: str, folder: str | Path | None = None, *, mirrors: Sequence
     ------
     DataError
         A data set that needs no download or is not known, or one that could not be had.
+
+    Examples
+    --------
+    What needs no download says so; ``fetch_data("mnist")`` returns the folder with its four files.
+
+    >>> fetch_data("digits")
+    Traceback (most recent call last):
+    elsuite.datasets.idx.DataError: digits comes with scikit-learn; there is nothing to fetch
     """
     if name == "digits":
         raise DataError("digits comes with scikit-learn; there is nothing to fetch")

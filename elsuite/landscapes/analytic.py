@@ -100,7 +100,21 @@ class AnalyticLandscape(Landscape):
 
 
 class BoxLandscape(AnalyticLandscape):
-    """An analytic surface with gradients by autograd and starts uniform in `bounds`."""
+    """An analytic surface with gradients by autograd and starts uniform in `bounds`.
+
+    Examples
+    --------
+    A new surface is a formula and the box in which searches begin.
+
+    >>> class Bowl(BoxLandscape):
+    ...     n_parameters, bounds = 2, np.array([[-1.0, -1.0], [1.0, 1.0]])
+    ...     minima, transition_states = np.zeros((1, 2)), np.empty((0, 2))
+    ...
+    ...     def formula(self, points):
+    ...         return (points**2).sum(1)
+    >>> Bowl().energy_and_gradient(torch.ones(1, 2))[1].tolist()
+    [[2.0, 2.0]]
+    """
 
     @final
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -141,7 +141,18 @@ def align_all(
     seed: int = 0,
     symmetry: UnitSymmetry | None = None,
 ) -> tuple[Alignment, ...]:
-    """Return the copies of all `points`, shape (n_points, P), that are nearest to `reference`, each by `align`."""
+    """Return the copies of all `points`, shape (n_points, P), that are nearest to `reference`, each by `align`.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import load_data, network_landscape
+    >>> from elsuite.symmetry.permutations import apply, random_element
+    >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10), hidden=(4,))
+    >>> point, = landscape.initial_points([0])
+    >>> copies = [apply(landscape.symmetry, point, random_element(landscape.symmetry, seed=k)) for k in (1, 2)]
+    >>> [aligned.distance_after for aligned in align_all(landscape, point, copies)]
+    [0.0, 0.0]
+    """
     return tuple(
         align(landscape, reference, point, method=method, restarts=restarts, seed=seed, symmetry=symmetry)
         for point in points

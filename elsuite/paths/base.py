@@ -39,6 +39,15 @@ class Path:
     ----------
     start, end : Tensor (n_parameters,)
     coefficients : Tensor (n_terms, n_parameters)
+
+    Examples
+    --------
+    One pivot, a unit above the middle of a straight line of length 2.
+
+    >>> from elsuite.paths import HatBasis
+    >>> path = Path(torch.zeros(2), torch.tensor([2.0, 0.0]), HatBasis(1), torch.tensor([[0.0, 1.0]]))
+    >>> path.points(torch.tensor([0.0, 0.5, 1.0])).tolist()
+    [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]
     """
 
     start: Tensor

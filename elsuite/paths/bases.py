@@ -14,7 +14,13 @@ __all__ = ["BezierBasis", "EmptyBasis", "HatBasis", "SineBasis"]
 
 @dataclass(frozen=True)
 class EmptyBasis(Basis):
-    """No function at all: the path is the straight line."""
+    """No function at all: the path is the straight line.
+
+    Examples
+    --------
+    >>> EmptyBasis().values(torch.tensor([0.0, 0.5, 1.0])).shape
+    torch.Size([3, 0])
+    """
 
     n_terms: int = 0
 
@@ -58,6 +64,11 @@ class BezierBasis(Basis):
     r"""The one function :math:`B_1(t) = 2 t (1 - t)`: quadratic Bezier curves.
 
     With coefficient c the curve's control point is the middle of the ends plus c.
+
+    Examples
+    --------
+    >>> BezierBasis().values(torch.tensor([0.0, 0.5, 1.0])).T
+    tensor([[0.0000, 0.5000, 0.0000]])
     """
 
     n_terms: int = 1

@@ -26,6 +26,14 @@ class ChainPathFinder(SeriesPathFinder):
     --------
     elsuite.paths.series.SeriesPathFinder : All other settings.
     elsuite.paths.autoneb.AutoNEBPathFinder : Chains whose pivots are moved each by itself.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> surface = FourGaussians()
+    >>> search = ChainPathFinder().find(surface, *surface.minima)
+    >>> print(search.outcome, round(search.refined_height, 2))
+    converged 0.62
     """
 
     n_pivots: int = 9

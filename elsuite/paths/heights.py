@@ -118,7 +118,17 @@ def measure(
 
 
 def path_length(path: Path) -> float:
-    """Return the Euclidean length of `path`, as a polygon of a thousand sides."""
+    """Return the Euclidean length of `path`, as a polygon of a thousand sides.
+
+    Examples
+    --------
+    A line of length 2 with a pivot a unit above its middle: twice the square root of 2.
+
+    >>> from elsuite.paths import HatBasis
+    >>> path = Path(torch.zeros(2), torch.tensor([2.0, 0.0]), HatBasis(1), torch.tensor([[0.0, 1.0]]))
+    >>> round(path_length(path), 4)
+    2.8284
+    """
     return float(arc_lengths(path, torch.linspace(0, 1, 1001, dtype=torch.float64))[-1])
 
 

@@ -92,7 +92,17 @@ def hessian_vector_products(
 def hessian_operator(
     landscape: Landscape, point: ArrayLike | Tensor, *, method: Method = "auto"
 ) -> LinearOperator:
-    """Return the Hessian at one point, shape (P,), as a scipy LinearOperator: one product a call."""
+    """Return the Hessian at one point, shape (P,), as a scipy LinearOperator: one product a call.
+
+    Examples
+    --------
+    The Hessian at a minimum of these wells is diagonal: eight times the heights.
+
+    >>> from elsuite.landscapes import SeparableWells
+    >>> operator = hessian_operator(SeparableWells((1.0, 2.0)), [1.0, 1.0])
+    >>> operator @ np.array([1.0, 1.0])
+    array([ 8., 16.])
+    """
     products = _products(landscape, as_point(landscape, point), method)
 
     def multiply(vector: Array) -> Array:
@@ -122,6 +132,15 @@ def local_expansions(
     ------
     ValueError
         For points of another width, or another method.
+
+    Examples
+    --------
+    At a minimum of these wells, and at the maximum between all of them.
+
+    >>> from elsuite.landscapes import SeparableWells
+    >>> energies, _, hessians = local_expansions(SeparableWells((1.0, 2.0)), [[1.0, 1.0], [0.0, 0.0]])
+    >>> energies.tolist(), hessians.diagonal(axis1=1, axis2=2).tolist()
+    ([0.0, 3.0], [[8.0, 16.0], [-4.0, -8.0]])
     """
     batch = torch.as_tensor(points, dtype=landscape.dtype, device=landscape.device)
     size = landscape.n_parameters

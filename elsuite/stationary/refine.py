@@ -125,6 +125,13 @@ def refine_transition_states(
     ------
     ValueError
         For points or directions of another shape.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> found = refine_transition_states(MullerBrown(), [[-0.8, 0.6], [0.2, 0.3]])
+    >>> [round(search.energy, 4) for search in found]
+    [-40.6648, -72.2489]
     """
     starts = as_points(landscape, points)
     guides = np.zeros_like(starts) if directions is None else as_points(landscape, directions)

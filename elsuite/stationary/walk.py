@@ -33,6 +33,12 @@ class Box:
     lowest, highest : ndarray (P,)
     free : bool
         Whether points are free clusters, which drift: they are taken relative to their own center.
+
+    Examples
+    --------
+    >>> box = Box(np.array([0.0, 0.0]), np.array([1.0, 2.0]))
+    >>> box.holds(np.array([[0.5, 1.5], [1.5, 0.5]])).tolist()
+    [True, False]
     """
 
     lowest: Array
@@ -65,6 +71,13 @@ class Limits:
         Converged when the gradient norm is not above it.
     zero_tolerance : float
         An eigenvalue counts as zero when it is not above this times the larger of 1 and the largest one.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> from elsuite.stationary import refine_transition_state
+    >>> print(refine_transition_state(MullerBrown(), [-0.8, 0.6], limits=Limits(max_steps=1)).outcome)
+    budget spent
     """
 
     max_steps: int = 300

@@ -171,6 +171,16 @@ def same_up_to_symmetry(
     ------
     ValueError
         As `match_weights`.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import load_data, network_landscape
+    >>> from elsuite.symmetry.permutations import apply, random_element
+    >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10), hidden=(4,))
+    >>> point, other = landscape.initial_points([0, 1]).numpy()
+    >>> copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed=1))
+    >>> same_up_to_symmetry(landscape, point, copy, 1e-6), same_up_to_symmetry(landscape, point, other, 1e-6)
+    (True, False)
     """
     symmetry = landscape_symmetry(landscape, symmetry)
     vectors = [checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b)]

@@ -229,7 +229,15 @@ class NeuralLandscape(DataLandscape):
 
 @final
 class MinibatchLandscape(Landscape):
-    """The mean loss over some samples of a `NeuralLandscape`; made by its `minibatch`."""
+    """The mean loss over some samples of a `NeuralLandscape`; made by its `minibatch`.
+
+    Examples
+    --------
+    >>> inputs, targets = torch.rand(20, 3), torch.arange(20) % 2
+    >>> landscape = NeuralLandscape(nn.Linear(3, 2), nn.CrossEntropyLoss(), inputs, targets)
+    >>> landscape.minibatch(torch.tensor([0, 1, 2])).energy(torch.zeros(1, 8)).item()
+    0.693147...
+    """
 
     def __init__(self, whole: NeuralLandscape, evaluator: Evaluator, samples: Samples) -> None:
         self.n_parameters = whole.n_parameters
@@ -300,6 +308,17 @@ def network_landscape(
     ------
     ValueError
         No such architecture, or an option that it does not take.
+
+    Examples
+    --------
+    All weights zero: each of the ten digits is as likely, and the cross-entropy is log 10.
+
+    >>> from elsuite.landscapes import load_data
+    >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10), hidden=(4,))
+    >>> landscape.surfaces, landscape.n_parameters
+    (('train', 'test'), 296)
+    >>> landscape.energy(torch.zeros(1, 296)).item()
+    2.302585...
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(
