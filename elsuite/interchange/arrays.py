@@ -23,6 +23,15 @@ def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray
     ------
     FormatError
         For a file that is no such array, or one of another width; names both numbers.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/solutions.npy", [[1, 2, 3], [4, 5, 6]])
+    ...     read_solutions(f"{folder}/solutions.npy", n_parameters=3)
+    array([[1., 2., 3.],
+           [4., 5., 6.]])
     """
     path = Path(path)
     values = _only_array(path)
@@ -52,6 +61,15 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
     ------
     FormatError
         For a file that is no such archive, or arrays that do not fit together.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/a.npz", energies=[-2.0, -1.0], sources=[0], targets=[1], heights=[0.5])
+    ...     landscape = read_arrays(f"{folder}/a.npz")
+    >>> landscape.energies.tolist(), landscape.heights.tolist()
+    ([-2.0, -1.0], [0.5])
     """
     path = Path(path)
     arrays = read_npz(path)
@@ -92,6 +110,15 @@ def write_arrays(landscape: ForeignLandscape, path: str | Path) -> None:
     ------
     FormatError
         If there is something at `path` already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_arrays(landscape, f"{folder}/a.npz")
+    ...     sorted(np.load(f"{folder}/a.npz"))
+    ['energies', 'heights', 'sources', 'states.kind', 'targets']
     """
     arrays: dict[str, Any] = {
         "energies": landscape.energies,

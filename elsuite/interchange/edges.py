@@ -50,7 +50,7 @@ class _Table:
 
 
 def read_edges(edges: str | Path, nodes: str | Path | None = None) -> ForeignLandscape:
-    """Return the landscape of an edge list with the columns source, target and energy (or height).
+    r"""Return the landscape of an edge list with the columns source, target and energy (or height).
 
     `nodes` has the columns id and energy. Without it, the minima are the ends of the edges in order of appearance,
     and each has the lowest energy that the edges allow: that of its lowest edge. Ids may be any text; they are kept
@@ -62,6 +62,17 @@ def read_edges(edges: str | Path, nodes: str | Path | None = None) -> ForeignLan
     ------
     FormatError
         For a missing or malformed file, or an edge to a node that is not there; names file and line.
+
+    Examples
+    --------
+    Without nodes, minimum "b" has the energy of the lower one of its edges.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "edges.csv").write_text("source,target,height\na,b,0.5\nb,c,0.75\n")
+    ...     landscape = read_edges(f"{folder}/edges.csv")
+    >>> landscape.minima_columns["name"].tolist(), landscape.energies.tolist(), landscape.heights.tolist()
+    (['a', 'b', 'c'], [0.5, 0.5, 0.75], [0.5, 0.75])
     """
     table = _read(Path(edges))
     ends = [table.columns[table.heading(name)] for name in ("source", "target")]
@@ -104,6 +115,19 @@ def write_edges(landscape: ForeignLandscape, edges: str | Path, nodes: str | Pat
     ------
     FormatError
         If there is something at one of the places already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_edges(landscape, f"{folder}/edges.csv", f"{folder}/nodes.csv")
+    ...     print(Path(folder, "edges.csv").read_text() + Path(folder, "nodes.csv").read_text(), end="")
+    source,target,energy,kind
+    0,1,0.5,transition_state
+    id,energy
+    0,-2.0
+    1,-1.0
     """
     names = _names(landscape)
     states = {"kind": np.full(len(landscape.heights), landscape.kind)} | dict(landscape.state_columns)

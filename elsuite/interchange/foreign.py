@@ -61,6 +61,18 @@ class ForeignLandscape:
     ------
     FormatError
         For columns that do not fit together, or an energy or coordinate that is not finite.
+
+    Examples
+    --------
+    Two minima and two transition states between them.
+
+    >>> ends = (np.array([0, 0]), np.array([1, 1]))
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), *ends, heights=np.array([0.5, 0.75]))
+    >>> landscape.kind, landscape.n_parameters
+    ('transition_state', 0)
+    >>> ForeignLandscape(np.array([-2.0]), *ends, heights=np.array([0.5, 0.75]))
+    Traceback (most recent call last):
+    elsuite.interchange.foreign.FormatError: ...
     """
 
     energies: Floats

@@ -23,7 +23,7 @@ _REGIONS = ("A", "B")
 
 
 def read_pathsample(folder: str | Path) -> ForeignLandscape:
-    """Return the database in `folder`; all files but `min.data` may be missing.
+    r"""Return the database in `folder`; all files but `min.data` may be missing.
 
     Columns that are kept: ``log_product`` (sum of the logarithms of the positive Hessian eigenvalues),
     ``point_group_order``, ``inertia_1`` to ``inertia_3``, ``region`` ("A" or "B"), and, where they are given,
@@ -34,6 +34,18 @@ def read_pathsample(folder: str | Path) -> ForeignLandscape:
     ------
     FormatError
         For a missing, malformed or truncated file; names file and line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "min.data").write_text("-2.0 5.5 1 1 1 1\n-1.0 4.5 2 1 1 1\n")
+    ...     _ = Path(folder, "ts.data").write_text("0.5 4.0 1 1 2 1 1 1\n")
+    ...     landscape = read_pathsample(folder)
+    >>> landscape.sources.tolist(), landscape.targets.tolist(), landscape.heights.tolist()
+    ([0], [1], [0.5])
+    >>> landscape.minima_columns["point_group_order"].tolist()
+    [1.0, 2.0]
     """
     folder = Path(folder)
     minima = read_table(folder / "min.data", (6, 8, 2), "energy, log product, order, 3 inertia eigenvalues")
@@ -80,6 +92,17 @@ def write_pathsample(landscape: ForeignLandscape, folder: str | Path) -> None:
     ------
     FormatError
         If one of the files is there already.
+
+    Examples
+    --------
+    Energy, log product and order of the transition state, and its minima, counted from 1.
+
+    >>> import tempfile
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_pathsample(landscape, folder)
+    ...     Path(folder, "ts.data").read_text().split()[:5]
+    ['5.0000000000000000E-01', '1.0000000000000000E+00', '1', '1', '2']
     """
     folder = Path(folder)
     contents = {"min.data": _minima_text(landscape), "ts.data": _states_text(landscape)}

@@ -47,6 +47,16 @@ def read_pele(path: str | Path) -> ForeignLandscape:
     ------
     FormatError
         For a file that is no such database, a row that is malformed, or a blob that is not a plain array.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> written = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_pele(written, f"{folder}/pele.sqlite")
+    ...     landscape = read_pele(f"{folder}/pele.sqlite")
+    >>> landscape.energies.tolist(), landscape.heights.tolist()
+    ([-2.0, -1.0], [0.5])
     """
     path = Path(path)
     n_bytes = read_head(path, b"SQLite format 3\0", "an SQLite database of pele")
@@ -88,6 +98,18 @@ def write_pele(landscape: ForeignLandscape, path: str | Path) -> None:
     ------
     FormatError
         If there is something at `path` already.
+
+    Examples
+    --------
+    Ids of pele begin with 1.
+
+    >>> import tempfile
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_pele(landscape, f"{folder}/pele.sqlite")
+    ...     with closing(sqlite3.connect(f"{folder}/pele.sqlite")) as connection:
+    ...         connection.execute("SELECT _id, energy FROM tbl_minima").fetchall()
+    [(1, -2.0), (2, -1.0)]
     """
     ends = 1 + np.sort(np.column_stack([landscape.sources, landscape.targets]).reshape(-1, 2), axis=1)
     columns, state_columns = landscape.minima_columns, landscape.state_columns

@@ -157,6 +157,16 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
         For a surface that the database does not have.
     FormatError
         For a minimum without an energy on that surface.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"energy": [[-2.0], [-1.0]]}, paths={"source": [0, 0], "target": [1, 1], "height": [0.5, None]}
+    ... )
+    >>> landscape = from_database(database)
+    >>> landscape.heights.tolist(), landscape.notes
+    ([0.5], ('1 paths without a height left out',))
     """
     surface = surface or database.surfaces[0]
     found = path_heights(database, surface)

@@ -18,12 +18,22 @@ __all__ = ["read_topsearch", "write_topsearch"]
 
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
-    """Return the dump in `folder`, whose files end in `suffix`; all but `min.data` may be missing.
+    r"""Return the dump in `folder`, whose files end in `suffix`; all but `min.data` may be missing.
 
     Raises
     ------
     FormatError
         For a missing or malformed file; names file and line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "min.data").write_text("0 -2.0\n1 -1.0\n")
+    ...     _ = Path(folder, "ts.data").write_text("0 1 0.5\n")
+    ...     landscape = read_topsearch(folder)
+    >>> landscape.energies.tolist(), landscape.heights.tolist()
+    ([-2.0, -1.0], [0.5])
     """
     folder = Path(folder)
     minima = read_table(folder / f"min.data{suffix}", (2, 6, 8), "id, energy")
@@ -67,6 +77,15 @@ def write_topsearch(landscape: ForeignLandscape, folder: str | Path) -> None:
     ------
     FormatError
         If one of the files is there already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> landscape = ForeignLandscape(np.array([-2.0, -1.0]), np.array([0]), np.array([1]), np.array([0.5]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_topsearch(landscape, folder)
+    ...     print(Path(folder, "ts.data").read_text(), end="")
+    0 1 5.0000000000000000e-01
     """
     folder = Path(folder)
     ends = np.column_stack([landscape.sources, landscape.targets]).reshape(-1, 2)
