@@ -1,64 +1,190 @@
 """Paths between minima of a database, searched and stored: `connect_minima`."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import key_settings
+from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batches import Batch, add_batch, joined
-from elsuite.exploration.checking import check_landscape
-from elsuite.exploration.workers import Workers
+from elsuite.exploration.attempts import remaining_work, retry_key
+from elsuite.exploration.new_rows import NewRows, add_rows, joined
+from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.networks import NeuralLandscape
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
+from elsuite.schema import NotFoundError
 
-__all__ = ["SearchTask", "connect_minima", "search_path", "search_tasks"]
-
+__all__ = ["SearchPlan", "SearchReport", "SearchTask", "connect_minima", "plan_searches"]
 
 Align = Literal["weights", "activations"]
 
+AHEAD_BYTES = 8 * 2**20
+"""End points are read so far ahead: one read takes a millisecond, however little it reads."""
+
 
 @dataclass(frozen=True)
-class SearchTask:
-    """One search for a path between two stored minima.
+class SearchReport:
+    """What came of some searches.
 
     Attributes
     ----------
-    source, target : int
-        Ids of the minima.
+    n_searched : int
+        Searches done now.
+    n_known : int
+        Pairs that the database held a search of already, by this finder with these settings.
+    n_failed : int
+        Searches that failed, now or before, and were not tried again with success.
+    """
+
+    n_searched: int
+    n_known: int
+    n_failed: int
+
+
+class EndPoints:
+    """The end points of searches that come in a known order, read some searches ahead."""
+
+    def __init__(self, database: LandscapeDatabase, pairs: Array) -> None:
+        self._database, self._pairs = database, pairs
+        self._held: dict[int, Array] = {}
+        size = 2 * database.n_parameters * np.dtype(str(database.minima["coordinates"].dtype)).itemsize
+        self._at_once = max(1, AHEAD_BYTES // max(size, 1))
+
+    def of(self, position: int) -> tuple[Array, Array]:
+        """Return source and target of the pair at `position`."""
+        source, target = self._pairs[position].tolist()
+        if not {source, target} <= self._held.keys():
+            ids = np.unique(self._pairs[position : position + self._at_once])
+            self._held = dict(zip(ids.tolist(), self._database.coordinates(ids), strict=True))
+        return self._held[source], self._held[target]
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a path is searched.
+
+    Attributes
+    ----------
     surface : str
         Searched on.
-    measure : tuple of str
+    measure_on : tuple of str
         Surfaces on which the heights of the found path are wanted as well.
     label : str
         What the column `finder` says.
-    key : int
-        Hash of both minima, the surfaces and the finder's settings: the same search is never done twice by accident.
     keep_curve : bool
         Whether the coefficients of the path are stored.
     align : "weights", "activations" or None
         How the target is replaced by the nearest of its copies under the landscape's symmetries, before the search.
     """
 
-    source: int
-    target: int
     surface: str
-    measure: tuple[str, ...]
+    measure_on: tuple[str, ...]
     finder: PathFinder
     label: str
-    key: int
-    keep_curve: bool = True
-    align: Align | None = None
+    keep_curve: bool
+    align: Align | None
 
 
-def search_tasks(
+_NOT_READ = np.empty(0)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SearchTask:
+    """One search for a path between two stored minima; without its end points until it is `loaded`.
+
+    Attributes
+    ----------
+    source, target : int
+        Ids of the minima.
+    search_key : int
+        Hash of both minima, the surface and the finder's settings: the same search is never done twice by accident.
+    attempt : int
+        How often it has failed before.
+    """
+
+    search: Search
+    source: int
+    target: int
+    search_key: int
+    attempt: int = 0
+    position: int = 0
+    ends: EndPoints | None = field(default=None, repr=False)
+    start: Array = field(default_factory=lambda: _NOT_READ, repr=False)
+    end: Array = field(default_factory=lambda: _NOT_READ, repr=False)
+
+    @property
+    def key(self) -> int:
+        """The key of this attempt."""
+        return retry_key(self.search_key, self.attempt)
+
+    @property
+    def row_key(self) -> int:
+        """The key of the row of the surface searched on."""
+        return retry_key(_row_key(self.search_key, self.search.surface), self.attempt)
+
+    def loaded(self) -> "SearchTask":
+        """Return the task with its end points."""
+        if self.ends is None:
+            return self
+        start, end = self.ends.of(self.position)
+        return replace(self, start=start, end=end, ends=None)
+
+    def perform(self, landscape: Landscape) -> NewRows:
+        """Return the rows of the search: one for the surface searched on, one for each other surface measured."""
+        search, seed = self.search, work_seed(self.search_key)
+        shown, end, permutation = landscape.on(search.surface), self.end, None
+        if search.align is not None:
+            aligned = align_to(shown, self.start, end, method=search.align, seed=seed)
+            end, permutation = aligned.coordinates, aligned.permutation
+        found = search.finder.find(shown, self.start, end, seed=seed)
+        rows = [_row(self, found, search.surface)]
+        rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
+        # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
+        columns = {
+            name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None)
+            for name in rows[0]
+        }
+        if search.keep_curve and len(found.path.coefficients):
+            curve = found.path.coefficients.detach().cpu().numpy().astype(np.float32)
+            columns["coefficients"] = np.array([curve] * len(rows))
+        if permutation is not None:
+            columns["permutation"] = np.array([np.asarray(permutation, dtype=np.int64)] * len(rows))
+        return NewRows(paths=columns)
+
+    def failed(self, reason: str) -> NewRows:
+        """Return a path without heights that says why."""
+        row: dict[str, Any] = {
+            "key": np.array([self.row_key], dtype=np.uint64),
+            "source": np.array([self.source]),
+            "target": np.array([self.target]),
+            "surface": np.array([self.search.surface]),
+            "kind": np.array(["path"]),
+            "finder": np.array([self.search.label]),
+            "height": np.array([np.nan]),
+            "refined_height": np.array([np.nan]),
+            "outcome": np.array([str(Outcome.FAILED)]),
+            "message": np.array([reason]),
+        }
+        return NewRows(paths=row)
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """The searches that are to be done, and how many of those asked for are known and failed already."""
+
+    tasks: tuple[SearchTask, ...]
+    n_known: int
+    n_failed: int
+
+
+def plan_searches(
     database: LandscapeDatabase,
     finder: PathFinder,
     pairs: Iterable[Sequence[int]],
@@ -68,82 +194,36 @@ def search_tasks(
     label: str | None = None,
     keep_curve: bool = True,
     align: Align | None = None,
-) -> list[SearchTask]:
-    """Return the searches between `pairs` of ids that the database does not hold yet."""
+    retry_failed: bool = False,
+) -> SearchPlan:
+    """Return the searches between `pairs` of ids that the database does not hold yet.
+
+    Raises
+    ------
+    NotFoundError
+        For an id that is no minimum's, or a surface that the database does not have.
+    """
+    for name in (surface, *measure_on):
+        if name not in database.surfaces:
+            raise NotFoundError(f"no surface {name!r}; the database has {', '.join(database.surfaces)}")
+    ids = np.array([(int(a), int(b)) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
+    outside = ids[(ids < 0) | (ids >= database.n_minima)]
+    if outside.size:
+        raise NotFoundError(f"no minimum {outside[0]}; the database has {database.n_minima}")
+    others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
+    search = Search(surface, others, finder, label or finder.name, keep_curve, align)
     minimum_keys = database.minima["key"].values.tolist()
-    known = set(database.paths["key"].values.tolist())
     settings = [finder.name, key_settings(finder), *([align] if align else [])]
-    tasks = []
-    for source, target in pairs:
-        a, b = int(source), int(target)
+    asked: dict[int, tuple[int, int, int]] = {}
+    for a, b in ids.tolist():
         ends = [minimum_keys[a] or ["id", a], minimum_keys[b] or ["id", b]]
         key = content_key("path", ends, surface, settings)
-        if _row_key(key, surface) not in known:
-            others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
-            tasks.append(
-                SearchTask(a, b, surface, others, finder, label or finder.name, key, keep_curve, align)
-            )
-    return tasks
-
-
-def search_path(landscape: Landscape, task: SearchTask, start: Any, end: Any) -> Batch:
-    """Return the rows of one search: one for the surface searched on, one for each other surface measured."""
-    shown = landscape.on(task.surface)
-    permutation = None
-    if task.align is not None:
-        aligned = align_to(shown, start, end, method=task.align, seed=work_seed(task.key))
-        end, permutation = aligned.coordinates, aligned.permutation
-    search = task.finder.find(shown, start, end, seed=work_seed(task.key))
-    rows = [_row(task, search, task.surface)]
-    rows += [
-        _row(task, _measured_on(search, landscape.on(name)), name, searched=False) for name in task.measure
-    ]
-    # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
-    columns = {
-        name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None)
-        for name in rows[0]
-    }
-    if task.keep_curve and len(search.path.coefficients):
-        curve = search.path.coefficients.detach().cpu().numpy().astype(np.float32)
-        columns["coefficients"] = np.array([curve] * len(rows))
-    if permutation is not None:
-        columns["permutation"] = np.array([np.asarray(permutation, dtype=np.int64)] * len(rows))
-    return Batch(paths=columns)
-
-
-@dataclass(frozen=True)
-class PathTask:
-    """A search as a task for `Workers`: with the coordinates of both ends."""
-
-    search: SearchTask
-    start: NDArray[Any]
-    end: NDArray[Any]
-
-    @property
-    def key(self) -> int:
-        """The key of the search."""
-        return self.search.key
-
-    def perform(self, landscape: Landscape) -> Batch:
-        """Return the rows of the search."""
-        return search_path(landscape, self.search, self.start, self.end)
-
-    def failed(self, reason: str) -> Batch:
-        """Return a path without heights that says why."""
-        search = self.search
-        row: dict[str, Any] = {
-            "key": np.array([_row_key(search.key, search.surface)], dtype=np.uint64),
-            "source": np.array([search.source]),
-            "target": np.array([search.target]),
-            "surface": np.array([search.surface]),
-            "kind": np.array(["path"]),
-            "finder": np.array([search.label]),
-            "height": np.array([np.nan]),
-            "refined_height": np.array([np.nan]),
-            "outcome": np.array([str(Outcome.FAILED)]),
-            "message": np.array([reason]),
-        }
-        return Batch(paths=row)
+        asked.setdefault(_row_key(key, surface), (a, b, key))
+    left = remaining_work(database.paths, asked, retry_failed=retry_failed)
+    todo = [(*asked[key], attempt) for key, attempt in left.attempts.items()]
+    points = EndPoints(database, np.array([work[:2] for work in todo], dtype=np.int64).reshape(-1, 2))
+    tasks = [SearchTask(search, *work, position, points) for position, work in enumerate(todo)]
+    return SearchPlan(tuple(tasks), left.n_known, left.n_failed)
 
 
 def connect_minima(
@@ -158,19 +238,44 @@ def connect_minima(
     keep_curve: bool = True,
     align: Align | None = None,
     commit_seconds: float = 2.0,
-    progress: Callable[[int, int], None] | None = None,
     workers: Workers | None = None,
-) -> int:
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> SearchReport:
     """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
 
-    With `align`, the path leads to the copy of the target, under the landscape's symmetries, that is nearest to the
-    source; the permutation is stored with it. Returns the number of searches done. What is found is committed at
-    least every `commit_seconds`; an interrupted call loses no more than that and, called again, does only what is
-    missing. With `workers`, searches run in other processes, at the same time, and are stored in the same order.
+    A search that raises an exception is a path without heights whose row says why; with `retry_failed`, such ones are
+    tried again. What is found is committed at least every `commit_seconds`; an interrupted call loses no more than
+    that and, called again, does only what is missing. With `workers`, searches run in other processes, at the same
+    time, and are stored in the same order.
+
+    Parameters
+    ----------
+    surface : str, optional
+        Searched on; by default the landscape's first.
+    measure_on : sequence of str
+        Surfaces on which the heights of the found paths are wanted as well.
+    align : {"weights", "activations"}, optional
+        The path leads to the copy of the target, under the landscape's symmetries, that is nearest to the source; the
+        permutation is stored with it.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> from elsuite.paths import FourierPathFinder
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
+    ...     minima = {"coordinates": camel.minima[:3], "energy": camel.minimum_energies[:3, None]}
+    ...     _ = database.add(minima=minima)
+    ...     connect_minima(database, camel, FourierPathFinder(n_steps=20, max_rounds=1), [(0, 1), (0, 2)])
+    SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
-    check_landscape(database, landscape)
     surface = surface or landscape.surfaces[0]
-    tasks = search_tasks(
+    _check_align(landscape, align)
+    for name in (surface, *measure_on):
+        landscape.on(name)
+    plan = plan_searches(
         database,
         finder,
         pairs,
@@ -179,49 +284,58 @@ def connect_minima(
         label=label,
         keep_curve=keep_curve,
         align=align,
+        retry_failed=retry_failed,
     )
-    todo = (PathTask(task, *database.coordinates([task.source, task.target])) for task in tasks)
+    tasks, n_failed = plan.tasks, plan.n_failed
     if workers is None:
-        pairs_done: Iterable[tuple[PathTask, Batch]] = ((task, task.perform(landscape)) for task in todo)
+        found: Iterable[NewRows] = (performed(task.loaded(), landscape) for task in tasks)
     else:
-        ready = list(todo)
-        pairs_done = zip(ready, workers.results(ready), strict=True)
-    waiting: list[tuple[PathTask, Batch]] = []
+        found = workers.results(tasks)
+    waiting: list[tuple[SearchTask, NewRows]] = []
     last = time.monotonic()
     try:
-        for done, found in enumerate(pairs_done, start=1):
-            waiting.append(found)
+        for done, (task, rows) in enumerate(zip(tasks, found, strict=True), start=1):
+            waiting.append((task, rows))
+            n_failed += rows.paths["outcome"][0] == Outcome.FAILED
             if time.monotonic() - last > commit_seconds:
                 _commit(database, waiting, workers)
                 waiting, last = [], time.monotonic()
             if progress is not None:
-                progress(done, len(tasks))
+                progress(f"paths: {label or finder.name}", done, len(tasks))
     finally:
         _commit(database, waiting, workers)
-    return len(tasks)
+    return SearchReport(len(tasks), plan.n_known, int(n_failed))
+
+
+def _check_align(landscape: Landscape, align: Align | None) -> None:
+    """Raise ValueError for what would make every search fail."""
+    if align not in (None, "weights", "activations"):
+        raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations' or None")
+    if align == "activations" and not isinstance(landscape, NeuralLandscape):
+        raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
 
 
 def _commit(
-    database: LandscapeDatabase, found: Sequence[tuple[PathTask, Batch]], workers: Workers | None
+    database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRows]], workers: Workers | None
 ) -> None:
-    store_paths(database, [batch for _, batch in found], sync=workers is not None)
+    store_paths(database, [rows for _, rows in found], sync=workers is not None)
     if workers is not None:
         workers.forget([task for task, _ in found])
 
 
-def store_paths(database: LandscapeDatabase, batches: Sequence[Batch], *, sync: bool = False) -> None:
-    """Commit the paths of some batches together, none lower than the stored energies of its ends."""
-    if not batches:
+def store_paths(database: LandscapeDatabase, parts: Sequence[NewRows], *, sync: bool = False) -> None:
+    """Commit the paths of some searches together, none lower than the stored energies of its ends."""
+    if not parts:
         return
     # Coefficients differ in shape between finders, and optional columns between rows: one commit for each kind.
-    groups: dict[tuple[Any, ...], list[Batch]] = {}
-    for batch in batches:
-        shape = batch.paths.get("coefficients", np.empty(0)).shape[1:]
-        groups.setdefault((tuple(batch.paths), shape), []).append(batch)
+    groups: dict[tuple[Any, ...], list[NewRows]] = {}
+    for rows in parts:
+        shape = rows.paths.get("coefficients", np.empty(0)).shape[1:]
+        groups.setdefault((tuple(rows.paths), shape), []).append(rows)
     for group in groups.values():
         paths = joined(group).paths
         _lift(database, paths)
-        add_batch(database, Batch(paths=paths), sync=sync)
+        add_rows(database, NewRows(paths=paths), sync=sync)
 
 
 def _lift(database: LandscapeDatabase, paths: dict[str, Any]) -> None:
@@ -251,26 +365,28 @@ def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
     )
 
 
-def _row(task: SearchTask, search: PathSearch, surface: str, *, searched: bool = True) -> dict[str, Any]:
+def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
+    searched_on = task.search.surface
+    searched = surface == searched_on
     return {
-        "key": _row_key(task.key, surface),
+        "key": task.row_key if searched else _row_key(task.search_key, surface),
         "source": task.source,
         "target": task.target,
         "surface": surface,
-        "searched_on": task.surface,
+        "searched_on": searched_on,
         "kind": "path",
-        "finder": task.label,
-        "basis": str(search.path.basis),
-        "seed": work_seed(task.key),
-        "height": search.height,
-        "refined_height": search.refined_height,
-        "refined_t": search.refined_t,
-        "profile": search.profile,
-        "length": search.length,
-        "chord": search.chord,
-        "outcome": str(search.outcome),
-        "message": search.message if searched else f"measured on the path searched on {task.surface!r}",
-        "n_point_gradients": search.n_point_gradients,
-        "n_evaluations": search.n_evaluations,
-        "seconds": search.seconds,
+        "finder": task.search.label,
+        "basis": str(found.path.basis),
+        "seed": work_seed(task.search_key),
+        "height": found.height,
+        "refined_height": found.refined_height,
+        "refined_t": found.refined_t,
+        "profile": found.profile,
+        "length": found.length,
+        "chord": found.chord,
+        "outcome": str(found.outcome),
+        "message": found.message if searched else f"measured on the path searched on {searched_on!r}",
+        "n_point_gradients": found.n_point_gradients,
+        "n_evaluations": found.n_evaluations,
+        "seconds": found.seconds,
     }

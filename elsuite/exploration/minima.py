@@ -1,6 +1,7 @@
 """Runs of a minimizer into the database: block by block, resumable, the best kept."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,26 +9,50 @@ from typing import Any
 import numpy as np
 
 from elsuite.core.identity import content_key
-from elsuite.core.outcomes import Outcome
+from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.settings import all_settings
+from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batches import (
-    Batch,
-    add_batch,
+from elsuite.exploration.attempts import reason_of, remaining_work, retry_key
+from elsuite.exploration.new_rows import (
+    NewRows,
+    add_rows,
     joined,
-    load_batch,
-    minimization_batch,
-    save_batch,
+    load_rows,
+    minimization_rows,
+    save_rows,
     select_lowest,
 )
-from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
 
-__all__ = ["Block", "Progress", "blocks_of", "minimize_block", "run_minimizer", "sample_into"]
+__all__ = ["Block", "MinimizationReport", "blocks_of", "minimize_block", "run_minimizer", "sample_into"]
 
-Progress = Callable[[str, int, int], None]
+
+@dataclass(frozen=True)
+class MinimizationReport:
+    """What came of some starts.
+
+    Attributes
+    ----------
+    n_runs : int
+        Runs done now.
+    n_known : int
+        Starts whose run the database held already.
+    n_minima : int
+        Minima stored now: the solutions of usable runs, or of the best of them.
+    n_failed : int
+        Runs that raised an exception or lost their workers, now or before, and were not tried again with success.
+    n_unusable : int
+        Runs done now that diverged or came to no number: they give no solutions.
+    """
+
+    n_runs: int
+    n_known: int
+    n_minima: int
+    n_failed: int
+    n_unusable: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +67,8 @@ class Block:
         One for each start; a key is the hash of the landscape, the minimizer's settings and the seed.
     checkpoint_every : int
         Epochs between two checkpoints.
+    attempts : tuple of int
+        How often each start has failed before; empty: never.
     """
 
     label: str
@@ -49,11 +76,29 @@ class Block:
     seeds: tuple[int, ...]
     keys: tuple[int, ...]
     checkpoint_every: int = 50
+    attempts: tuple[int, ...] = ()
+
+    @property
+    def row_keys(self) -> tuple[int, ...]:
+        """The keys of the rows of the runs."""
+        return tuple(map(retry_key, self.keys, self.attempts)) if self.attempts else self.keys
 
     @property
     def key(self) -> int:
         """The key of the block as a whole."""
-        return content_key("block", *self.keys)
+        return content_key("block", *self.row_keys)
+
+    def starts(self) -> Iterator["Block"]:
+        """Yield each start as a block of its own."""
+        attempts = self.attempts or (0,) * len(self.seeds)
+        for seed, key, attempt in zip(self.seeds, self.keys, attempts, strict=True):
+            yield replace(self, seeds=(seed,), keys=(key,), attempts=(attempt,))
+
+    def left(self, attempts: Mapping[int, int]) -> "Block":
+        """Return the starts that are to be done, by key; a study that has grown can know some of them."""
+        rest = [(s, k, attempts[k]) for s, k in zip(self.seeds, self.keys, strict=True) if k in attempts]
+        seeds, keys, numbers = zip(*rest, strict=True) if rest else ((), (), ())
+        return replace(self, seeds=seeds, keys=keys, attempts=numbers)
 
 
 @dataclass(frozen=True)
@@ -68,19 +113,23 @@ class BlockTask:
         """The key of the block."""
         return self.block.key
 
-    def perform(self, landscape: Landscape) -> Batch:
+    def loaded(self) -> "BlockTask":
+        """Return the task itself: starts are made from seeds."""
+        return self
+
+    def perform(self, landscape: Landscape) -> NewRows:
         """Return the rows of the block's runs and their solutions."""
         shared = self.folder if self.folder is not None and self.folder.is_dir() else None
-        batch = minimize_block(landscape, self.block, folder=shared)
-        _drop_checkpoint(shared, self.block)
-        return batch
+        rows = block_rows(landscape, self.block, folder=shared)
+        _clear(shared, self.block)
+        return rows
 
-    def failed(self, reason: str) -> Batch:
+    def failed(self, reason: str) -> NewRows:
         """Return runs without solutions that say why."""
         n = len(self.block.keys)
-        return Batch(
+        return NewRows(
             runs={
-                "key": np.array(self.block.keys, dtype=np.uint64),
+                "key": np.array(self.block.row_keys, dtype=np.uint64),
                 "seed": np.array(self.block.seeds, dtype=np.int64),
                 "minimizer": np.array([self.block.label] * n),
                 "outcome": np.array([str(Outcome.FAILED)] * n),
@@ -119,10 +168,10 @@ def minimize_block(
     *,
     folder: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Batch:
+) -> NewRows:
     """Return the rows of one block; with a `folder` for checkpoints, a killed call goes on where it was."""
     seeds = list(block.seeds)
-    checkpoint = None if folder is None else folder / f"{block.key:016x}.checkpoint.npz"
+    checkpoint = None if folder is None else _file(folder, block, ".checkpoint.npz")
     if checkpoint is not None:
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
     results = block.minimizer.minimize(
@@ -133,7 +182,40 @@ def minimize_block(
         checkpoint_every=block.checkpoint_every,
         progress=progress,
     )
-    return minimization_batch(results, keys=block.keys, label=block.label, surfaces=landscape.surfaces)
+    return minimization_rows(
+        results, keys=block.keys, label=block.label, surfaces=landscape.surfaces, row_keys=block.row_keys
+    )
+
+
+def block_rows(
+    landscape: Landscape,
+    block: Block,
+    *,
+    folder: Path | None = None,
+    progress: "_BlockProgress | None" = None,
+) -> NewRows:
+    """Return the rows of one block, also where starts raise exceptions: these have rows that say so.
+
+    When the block raises one, each start is done alone, so that the others get their solutions; with a `folder`, a
+    killed call goes on at the start where it was.
+    """
+    try:
+        return minimize_block(landscape, block, folder=folder, progress=progress)
+    except Exception as error:  # of a user's own landscape, anything
+        if progress is not None and progress.raised:
+            raise
+        if len(block.seeds) == 1:
+            return BlockTask(block, None).failed(reason_of(error))
+    parts = []
+    for start in block.starts():
+        done = None if folder is None else _file(folder, start)
+        if done is not None and done.exists():
+            parts.append(load_rows(done))
+            continue
+        parts.append(block_rows(landscape, start, folder=folder))
+        if done is not None:
+            save_rows(done, parts[-1])
+    return joined(parts)
 
 
 def sample_into(
@@ -143,139 +225,163 @@ def sample_into(
     *,
     keep: int | None = None,
     folder: Path | None = None,
-    progress: Progress | None = None,
     workers: Workers | None = None,
-) -> None:
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> MinimizationReport:
     """Run the blocks that `database` does not hold yet and commit them, each at once.
 
-    With `keep`, the solutions of only the `keep` runs of lowest energy on the first surface become minima; finished
-    blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes, at the
-    same time, and are committed in the same order.
+    With `keep`, the solutions of only the `keep` usable runs of lowest energy on the first surface become minima;
+    finished blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes,
+    at the same time, and are committed in the same order.
     """
-    check_landscape(database, landscape)
-    known = set(database.runs["key"].values.tolist())
-    missing = [part for block in blocks if (part := _missing_part(block, known)).seeds]
-    n_starts = sum(len(block.seeds) for block in blocks)
-    done = n_starts - sum(len(block.seeds) for block in missing)
-    if workers is not None:
-        _sample_with(workers, database, missing, keep, folder, (progress, done, n_starts))
-        return
-    waiting: list[Path] = []
-    batches: list[Batch] = []
-    for block in missing:
-        report = _block_progress(progress, block, done, n_starts)
+    keys = [key for block in blocks for key in block.keys]
+    left = remaining_work(database.runs, keys, retry_failed=retry_failed)
+    todo = [part for block in blocks if (part := block.left(left.attempts)).seeds]
+    tasks = [BlockTask(block, folder) for block in todo]
+    n_starts, done, n_before = len(set(keys)), left.n_known, database.n_minima
+    outcomes: Counter[str] = Counter()
+    waiting: list[NewRows] = []
+    found: Iterable[NewRows]
+    if workers is None:
+        found = _found_here(landscape, todo, folder, keep is not None, (progress, done, n_starts))
+    else:
+        found = workers.results(tasks)
+    for task, rows in zip(tasks, found, strict=True):
+        outcomes.update(rows.runs["outcome"].tolist())
+        done += len(task.block.seeds)
+        if progress is not None and workers is not None:
+            progress(f"minimizing: {task.block.label}", done, n_starts)
         if keep is None:
-            add_batch(database, minimize_block(landscape, block, folder=folder, progress=report), sync=True)
-            _drop_checkpoint(folder, block)
+            add_rows(database, rows, sync=True)
+            _forget([task], workers)
         else:
-            batch, file = _finished_block(landscape, block, folder, report)
-            batches.append(batch)
-            waiting += file
-        done += len(block.seeds)
-    if batches and keep is not None:
-        add_batch(database, select_lowest(joined(batches), keep), sync=True)
-        for path in waiting:
-            path.unlink()
+            waiting.append(rows)
+    if waiting and keep is not None:
+        add_rows(database, select_lowest(joined(waiting), keep), sync=True)
+        _forget(tasks, workers)
+    n_failed = outcomes[Outcome.FAILED]
+    return MinimizationReport(
+        n_runs=outcomes.total(),
+        n_known=left.n_known,
+        n_minima=database.n_minima - n_before,
+        n_failed=left.n_failed + n_failed,
+        n_unusable=sum(outcomes[outcome] for outcome in UNUSABLE) - n_failed,
+    )
 
 
 def run_minimizer(
     database: LandscapeDatabase,
     landscape: Landscape,
     minimizer: Minimizer,
-    *,
     seeds: Sequence[int],
+    *,
     label: str | None = None,
     keep: int | None = None,
     folder: str | Path | None = None,
+    workers: Workers | None = None,
+    retry_failed: bool = False,
     progress: Progress | None = None,
-) -> None:
+) -> MinimizationReport:
     """Descend from one random start for each seed and store the runs and their solutions.
 
     The solutions are the sets ``"label/surface"``, one for each surface of the landscape: the point at the minimum of
-    that surface's curve. Runs that the database holds are not done again. With a `folder`, checkpoints are kept there
-    while it runs, and a killed call goes on where it was.
+    that surface's curve. Runs that the database holds are not done again; with `retry_failed`, those that failed are.
+    Runs that diverge, come to no number or raise an exception give no solutions; their rows say why.
+
+    Parameters
+    ----------
+    keep : int, optional
+        Only the solutions of so many runs, the lowest on the first surface, become minima.
+    folder : path, optional
+        Checkpoints are kept there while it runs, and a killed call goes on where it was.
 
     Examples
     --------
     >>> from elsuite import LandscapeDatabase
     >>> from elsuite.landscapes import SixHumpCamel
     >>> from elsuite.minimizers import LBFGSGSS
-    >>> landscape = SixHumpCamel()
-    >>> with LandscapeDatabase.create(None, landscape) as database:
-    ...     run_minimizer(database, landscape, LBFGSGSS(), seeds=range(3))
-    ...     database.n_minima
-    3
+    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
+    ...     run_minimizer(database, SixHumpCamel(), LBFGSGSS(), seeds=range(3))
+    MinimizationReport(n_runs=3, n_known=0, n_minima=3, n_failed=0, n_unusable=0)
     """
-    check_landscape(database, landscape)
     identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
-    blocks = blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity)
-    where = None if folder is None else Path(folder)
-    sample_into(database, landscape, blocks, keep=keep, folder=where, progress=progress)
+    return sample_into(
+        database,
+        landscape,
+        blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity),
+        keep=keep,
+        folder=None if folder is None else Path(folder),
+        workers=workers,
+        retry_failed=retry_failed,
+        progress=progress,
+    )
 
 
-def _sample_with(
-    workers: Workers,
-    database: LandscapeDatabase,
-    blocks: Sequence[Block],
-    keep: int | None,
-    folder: Path | None,
-    account: tuple[Progress | None, int, int],
-) -> None:
-    progress, done, n_starts = account
-    tasks = [BlockTask(block, folder) for block in blocks]
-    batches: list[Batch] = []
-    for task, batch in zip(tasks, workers.results(tasks), strict=True):
-        batches.append(batch)
-        done += len(task.block.seeds)
-        if progress is not None:
-            progress(f"minimizing: {task.block.label}", done, n_starts)
-        if keep is None:
-            add_batch(database, batch, sync=True)
-            workers.forget([task])
-    if keep is not None and batches:
-        whole = [batch for batch in batches if batch.minima]
-        for batch in batches:
-            if not batch.minima:
-                add_batch(database, batch)
-        add_batch(database, select_lowest(joined(whole), keep), sync=True)
-        workers.forget(tasks)
+@dataclass
+class _BlockProgress:
+    """Turns epochs of a block into progress of all starts; `raised` says that an error was the callback's own."""
 
+    progress: Progress
+    stage: str
+    done: int
+    size: int
+    n_starts: int
+    raised: bool = False
 
-def _missing_part(block: Block, known: set[int]) -> Block:
-    """Return the starts of a block that are not known; a study that has grown can know some of them."""
-    rest = [(seed, key) for seed, key in zip(block.seeds, block.keys, strict=True) if key not in known]
-    return replace(block, seeds=tuple(seed for seed, _ in rest), keys=tuple(key for _, key in rest))
-
-
-def _finished_block(
-    landscape: Landscape, block: Block, folder: Path | None, report: Callable[[int, int], None] | None
-) -> tuple[Batch, list[Path]]:
-    if folder is None:
-        return minimize_block(landscape, block, progress=report), []
-    path = folder / f"{block.key:016x}.npz"
-    if not path.exists():
-        save_batch(path, minimize_block(landscape, block, folder=folder, progress=report))
-        _drop_checkpoint(folder, block)
-    return load_batch(path), [path]
-
-
-def _drop_checkpoint(folder: Path | None, block: Block) -> None:
-    if folder is not None:
-        (folder / f"{block.key:016x}.checkpoint.npz").unlink(missing_ok=True)
-
-
-def _block_progress(
-    progress: Progress | None, block: Block, done: int, n_starts: int
-) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    size, stage = len(block.seeds), f"minimizing: {block.label}"
-
-    def report(epoch: int, n_epochs: int) -> None:
+    def __call__(self, epoch: int, n_epochs: int) -> None:
         # In hundredths of a start, so that the bar moves within a block.
-        progress(stage, 100 * done + 100 * size * epoch // max(n_epochs, 1), 100 * n_starts)
+        done = 100 * self.done + 100 * self.size * epoch // max(n_epochs, 1)
+        try:
+            self.progress(self.stage, done, 100 * self.n_starts)
+        except Exception:
+            self.raised = True
+            raise
 
-    return report
+
+def _found_here(
+    landscape: Landscape,
+    blocks: Sequence[Block],
+    folder: Path | None,
+    wait: bool,
+    account: tuple[Progress | None, int, int],
+) -> Iterator[NewRows]:
+    """Yield the rows of blocks done in this process; those that `wait` to be committed are files in `folder`."""
+    progress, done, n_starts = account
+    for block in blocks:
+        size, own = len(block.seeds), None if folder is None or not wait else _file(folder, block)
+        report = progress and _BlockProgress(progress, f"minimizing: {block.label}", done, size, n_starts)
+        done += size
+        if own is not None and own.exists():
+            yield load_rows(own)
+            continue
+        rows = block_rows(landscape, block, folder=folder, progress=report or None)
+        if own is not None:
+            save_rows(own, rows)
+            _clear(folder, block, but=own)
+        yield rows
+
+
+def _forget(tasks: Sequence[BlockTask], workers: Workers | None) -> None:
+    """Delete the files of blocks whose rows are committed."""
+    if workers is not None:
+        workers.forget(tasks)
+        return
+    for task in tasks:
+        _clear(task.folder, task.block)
+
+
+def _file(folder: Path, block: Block, ending: str = ".npz") -> Path:
+    return folder / f"{block.key:016x}{ending}"
+
+
+def _clear(folder: Path | None, block: Block, *, but: Path | None = None) -> None:
+    if folder is None:
+        return
+    for part in (block, *block.starts()):
+        for path in (_file(folder, part), _file(folder, part, ".checkpoint.npz")):
+            if path != but:
+                path.unlink(missing_ok=True)
 
 
 def starts_of(seed: int, position: int, n_starts: int) -> Iterator[int]:

@@ -15,8 +15,8 @@ import torch
 from elsuite.core.identity import content_key
 from elsuite.core.settings import all_settings
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.batches import minimization_batch
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
@@ -219,7 +219,7 @@ def _settle(plan: _Plan, rows: _Rows, place: int, result: Minimization) -> None:
 def _runs(
     plan: _Plan, results: Sequence[Minimization], keys: Sequence[int], starts: Sequence[int], ends: list[int]
 ) -> dict[str, Any]:
-    batch = minimization_batch(results, keys=keys, label=LABEL, surfaces=plan.landscape.surfaces)
+    batch = minimization_rows(results, keys=keys, label=LABEL, surfaces=plan.landscape.surfaces)
     return {
         **batch.runs,
         "start": np.array(starts, dtype=np.int64),

@@ -7,20 +7,27 @@ committed. What lies in the inbox at the next start counts as done.
 """
 
 import os
+import tempfile
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from elsuite.exploration.batches import Batch, load_batch, save_batch
+from elsuite.exploration.attempts import reason_of
+from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["Recipe", "Task", "Workers"]
+__all__ = ["FactoryRecipe", "Recipe", "Task", "Workers", "WorkersError", "performed", "threads_each"]
 
 DEATHS = 4
 """A task that has killed so many workers is given up."""
+
+
+class WorkersError(RuntimeError):
+    """The workers can do no task at all."""
 
 
 class Task(Protocol):
@@ -30,15 +37,18 @@ class Task(Protocol):
     def key(self) -> int:
         """The hash of what the result depends on."""
 
-    def perform(self, landscape: Landscape) -> Batch:
+    def loaded(self) -> "Task":
+        """Return the task with all that it needs, as it is sent to a worker: waiting ones hold ids only."""
+
+    def perform(self, landscape: Landscape) -> NewRows:
         """Return the rows that the work adds to the database."""
 
-    def failed(self, reason: str) -> Batch:
+    def failed(self, reason: str) -> NewRows:
         """Return the rows that say that the work cannot be done."""
 
 
-class Recipe(Hashable, Protocol):
-    """How a worker makes the landscape: a value that can be pickled, compared and hashed."""
+class Recipe(Protocol):
+    """How a worker makes the landscape: a value that can be pickled."""
 
     @property
     def threads(self) -> int:
@@ -48,31 +58,73 @@ class Recipe(Hashable, Protocol):
         """Return the landscape."""
 
 
+@dataclass(frozen=True)
+class FactoryRecipe:
+    """A landscape of the user's own, made in each worker by ``factory(*arguments)``.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import LennardJones
+    >>> FactoryRecipe(LennardJones, (13,)).landscape().n_parameters
+    39
+    """
+
+    factory: Callable[..., Landscape]
+    arguments: tuple[Any, ...] = ()
+    threads: int = 1
+
+    def landscape(self) -> Landscape:
+        """Return the landscape."""
+        return self.factory(*self.arguments)
+
+
+def performed(task: Task, landscape: Landscape) -> NewRows:
+    """Return the rows of a task; of one that raises an exception, rows that say so."""
+    try:
+        return task.perform(landscape)
+    except Exception as error:  # any error of one task is data; the others go on
+        return task.failed(reason_of(error))
+
+
 class Workers:
-    """A Dask cluster that works for one study; a context manager.
+    """A Dask cluster that works for one study or one landscape; a context manager.
 
     Parameters
     ----------
-    inbox : Path
-        Folder of results that wait to be committed.
+    inbox : Path, optional
+        Folder of results that wait to be committed, for a later call to find; by default a temporary one.
     n_workers : int, optional
         Processes on this machine.
     scheduler : str, optional
         Address of a running cluster instead, such as ``"tcp://node1:8786"``.
+
+    Examples
+    --------
+    ``with Workers(FactoryRecipe(LennardJones, (13,)), n_workers=2) as workers:
+    connect_minima(database, LennardJones(13), finder, pairs, workers=workers)``
     """
 
     def __init__(
-        self, recipe: Recipe, inbox: Path, *, n_workers: int | None = None, scheduler: str | None = None
+        self,
+        recipe: Recipe,
+        inbox: Path | None = None,
+        *,
+        n_workers: int | None = None,
+        scheduler: str | None = None,
     ) -> None:
         import dask
-        import distributed
+        import distributed.protocol.pickle
 
         engine: Any = distributed  # has no types
+        dumps = engine.protocol.pickle.dumps
 
-        self._recipe, self._inbox = recipe, inbox
-        inbox.mkdir(parents=True, exist_ok=True)
-        for leftover in inbox.glob(".*.tmp"):
+        self._temporary = tempfile.TemporaryDirectory() if inbox is None else None
+        self._inbox = Path(self._temporary.name) if self._temporary else Path(str(inbox))
+        self._inbox.mkdir(parents=True, exist_ok=True)
+        for leftover in [*self._inbox.glob(".*.tmp"), *self._inbox.glob(".*.partial")]:
             leftover.unlink()
+        self._dumps: Callable[[object], bytes] = dumps
+        self._recipe = dumps(recipe)
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
         self._cluster: Any = None
         if scheduler is None:
@@ -96,40 +148,72 @@ class Workers:
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[Batch]:
-        """Yield the result of each task, in the order given; what lies in the inbox is not done again."""
-        queue = deque(task for task in tasks if not self._file(task).exists())
+    def results(self, tasks: Sequence[Task]) -> Iterator[NewRows]:
+        """Yield the result of each task, in the order given; what lies in the inbox is not done again.
+
+        A task is loaded when it is sent to a worker and its result when it is yielded, so that memory holds no more
+        than the tasks that run.
+
+        Raises
+        ------
+        WorkersError
+            When a worker cannot make the landscape, or a result has gone from the inbox.
+        """
+        there = {path.name for path in self._inbox.glob("*.npz")}
+        queue = deque(task for task in tasks if self._file(task).name not in there)
         running: dict[Any, Task] = {}
-        for task in tasks:
-            while not self._file(task).exists():
+        try:
+            for task in tasks:
+                while not self._file(task).exists():
+                    if not queue and not running:
+                        raise WorkersError(f"the result of a task has gone from {self._inbox}")
+                    self._fill(queue, running)
+                    self._collect(running)
                 self._fill(queue, running)
-                self._collect(running)
-            self._fill(queue, running)
-            yield load_batch(self._file(task))
+                yield load_rows(self._file(task))
+        finally:
+            for future in running:  # an interrupted caller wants no more of them
+                future.release()
 
     def _fill(self, queue: deque[Task], running: dict[Any, Task]) -> None:
         """Start tasks, no more than there are threads: one that waits at a dying worker would share the blame."""
         inbox = str(self._inbox.absolute())
         while queue and len(running) < max(1, sum(self._client.nthreads().values())):
             task = queue.popleft()
+            loaded = task.loaded()
+            try:
+                sent = self._dumps(loaded)
+            except Exception as error:  # anything can go wrong in pickling what is a user's own
+                save_rows(self._file(task), task.failed(f"cannot be sent to a worker: {reason_of(error)}"))
+                continue
             key = f"elsuite-{task.key:016x}"
-            running[self._client.submit(_perform, self._recipe, task, inbox, key=key, pure=False)] = task
+            running[self._client.submit(_perform, self._recipe, sent, inbox, key=key, pure=False)] = task
 
     def _collect(self, running: dict[Any, Task]) -> None:
         """Wait until one of the running tasks is done, and see that its result lies in the inbox."""
         import distributed
         from distributed.scheduler import KilledWorker
 
+        if not running:
+            return  # all that was started could not be sent, or nothing is left
         engine: Any = distributed
         for future in engine.wait(list(running), return_when="FIRST_COMPLETED").done:
             task = running.pop(future)
             try:
                 returned = future.result()
+            except WorkersError:
+                raise
             except KilledWorker:
                 returned = task.failed(f"it killed its worker {DEATHS} times")
+            except Exception as error:
+                if future.status != "error":  # the cluster is lost, not the task
+                    raise
+                returned = task.failed(reason_of(error))
             if returned is not None:  # a worker that does not share our folders sends its result
-                save_batch(self._file(task), returned)
+                save_rows(self._file(task), returned)
             future.release()
 
     def forget(self, tasks: Sequence[Task]) -> None:
@@ -141,25 +225,39 @@ class Workers:
         return self._inbox / f"{task.key:016x}.npz"
 
 
-def _perform(recipe: Recipe, task: Any, inbox: str) -> Batch | None:
+def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
     """Do a task in a worker; return None if its result lies in the inbox, else the result."""
     import torch
 
-    torch.set_num_threads(recipe.threads)
+    threads, landscape = _landscape(recipe)
+    torch.set_num_threads(threads)
+    task: Task = _unpickled(sent)
     folder = Path(inbox)
     path = folder / f"{task.key:016x}.npz"
     if path.exists():
         return None
-    batch: Batch = task.perform(_landscape(recipe))
+    rows = performed(task, landscape)
     if not folder.is_dir():
-        return batch
-    save_batch(path, batch)
+        return rows
+    save_rows(path, rows)
     return None
 
 
 @lru_cache(maxsize=2)
-def _landscape(recipe: Recipe) -> Landscape:
-    return recipe.landscape()
+def _landscape(recipe: bytes) -> tuple[int, Landscape]:
+    """Return threads and landscape of a pickled recipe: bytes can be looked up, whatever the recipe holds."""
+    try:
+        made: Recipe = _unpickled(recipe)
+        return made.threads, made.landscape()
+    except Exception as error:
+        raise WorkersError(f"a worker cannot make the landscape: {reason_of(error)}") from error
+
+
+def _unpickled(content: bytes) -> Any:
+    import distributed.protocol.pickle
+
+    engine: Any = distributed
+    return engine.protocol.pickle.loads(content)
 
 
 def threads_each(n_workers: int, threads: int) -> int:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.connect import search_tasks
+from elsuite.exploration.connect import plan_searches
 from elsuite.studies.build import build_finder
 from elsuite.studies.model import Study
 from elsuite.studies.run import study_pairs
@@ -37,14 +37,14 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
             plans.append(PlannedPairs(stage, None, 0))
             continue
         wanted = study_pairs(database, study, position)
-        tasks = search_tasks(
+        plan = plan_searches(
             database,
             build_finder(section),
             wanted,
             surface=section.surface or database.surfaces[0],
             align=section.align,
         )
-        left = tuple((task.source, task.target) for task in tasks)
+        left = tuple((task.source, task.target) for task in plan.tasks)
         plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
     return plans
 

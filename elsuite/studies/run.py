@@ -14,10 +14,11 @@ import torch
 
 from elsuite import __version__
 from elsuite.core.settings import ADDED, all_settings
+from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import connect_minima
-from elsuite.exploration.minima import Progress, blocks_of, sample_into, starts_of
+from elsuite.exploration.minima import blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.spanning import connect_spanning
 from elsuite.exploration.workers import Workers, threads_each

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from elsuite.database import open_database
-from elsuite.exploration.batches import Batch
+from elsuite.exploration.new_rows import NewRows
 from elsuite.exploration.minima import BlockTask, blocks_of
 from elsuite.exploration.workers import Workers
 from elsuite.studies import StudyRun, parse_study, run_study
@@ -125,15 +125,18 @@ class Deadly:
     folder: str
     times: int
 
+    def loaded(self):
+        return self
+
     def perform(self, landscape):
         marks = len(os.listdir(self.folder))
         if marks < self.times:
             open(os.path.join(self.folder, f"{marks}-{os.getpid()}"), "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
-        return Batch(runs={"key": np.array([self.key], dtype=np.uint64)})
+        return NewRows(runs={"key": np.array([self.key], dtype=np.uint64)})
 
     def failed(self, reason):
-        return Batch(runs={"key": np.array([self.key], dtype=np.uint64), "message": np.array([reason])})
+        return NewRows(runs={"key": np.array([self.key], dtype=np.uint64), "message": np.array([reason])})
 
 
 def recipe():
@@ -161,9 +164,9 @@ def test_what_lies_in_the_inbox_is_not_done_again(tmp_path):
 
     (block,) = blocks_of(SGD(epochs=1), label="sgd", seeds=[0], identity="x")
     task = BlockTask(block, None)
-    from elsuite.exploration.batches import save_batch
+    from elsuite.exploration.new_rows import save_rows
 
-    save_batch(tmp_path / f"{task.key:016x}.npz", task.failed("put there by hand"))
+    save_rows(tmp_path / f"{task.key:016x}.npz", task.failed("put there by hand"))
     with Workers(recipe(), tmp_path, n_workers=1) as workers:
         (batch,) = workers.results([task])
         assert batch.runs["message"].tolist() == ["put there by hand"]

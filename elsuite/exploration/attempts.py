@@ -1,0 +1,74 @@
+"""Which pieces of work are left: those without a row and, if wanted, those whose rows say that they failed.
+
+Rows are never removed and no key occurs twice, so that a second attempt at a piece of work has a key of its own. Its
+seed stays that of the work: an attempt that succeeds gives what the first one would have given.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import xarray as xr
+
+from elsuite.core.identity import content_key
+from elsuite.core.outcomes import Outcome
+
+__all__ = ["Remaining", "reason_of", "remaining_work", "retry_key"]
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of some pieces of work.
+
+    Attributes
+    ----------
+    attempts : dict of int to int
+        Keys of the work to be done, each with the number of its next attempt; 0 is the first.
+    n_known : int
+        Pieces that have a row and are not to be done.
+    n_failed : int
+        How many of these failed.
+    """
+
+    attempts: dict[int, int]
+    n_known: int
+    n_failed: int
+
+
+def retry_key(key: int, attempt: int) -> int:
+    """Return the key of the row of an attempt at the work with `key`; of the first, number 0, it is `key`."""
+    return content_key("retry", key, attempt) if attempt else key
+
+
+def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool = False) -> Remaining:
+    """Return which of the pieces of work with these keys `table` has no row of.
+
+    With `retry_failed`, those whose last row says "failed" are to be done again.
+    """
+    outcomes = dict(zip(table["key"].values.tolist(), table["outcome"].values.tolist(), strict=True))
+    attempts: dict[int, int] = {}
+    n_known = n_failed = 0
+    for key in dict.fromkeys(keys):
+        attempt, last = 0, outcomes.get(key)
+        while last == Outcome.FAILED and retry_key(key, attempt + 1) in outcomes:
+            attempt += 1
+            last = outcomes[retry_key(key, attempt)]
+        if last is None:
+            attempts[key] = 0
+        elif last == Outcome.FAILED and retry_failed:
+            attempts[key] = attempt + 1
+        else:
+            n_known += 1
+            n_failed += last == Outcome.FAILED
+    return Remaining(attempts, n_known, n_failed)
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return what a row says of an exception: its type and the first line of its message.
+
+    Examples
+    --------
+    >>> reason_of(RuntimeError("SCF did not converge\nafter 100 cycles"))
+    'RuntimeError: SCF did not converge'
+    """
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,170 @@
+"""Results on their way into the database: columns of new rows, and the files that hold them until they are in.
+
+New rows refer to rows that come with them by their place among these; `add_rows` turns places into ids.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from elsuite.core.files import replaced_file
+from elsuite.core.identity import content_key
+from elsuite.core.outcomes import UNUSABLE
+from elsuite.core.typing import Array, Floats
+from elsuite.database import LandscapeDatabase
+from elsuite.minimizers.base import Minimization
+from elsuite.schema import FILL
+
+__all__ = ["NewRows", "add_rows", "joined", "load_rows", "minimization_rows", "save_rows", "select_lowest"]
+
+Columns = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class NewRows:
+    """Columns of new rows for the three tables; `minima["run"]` counts the runs among them from 0."""
+
+    runs: Columns = field(default_factory=dict)
+    minima: Columns = field(default_factory=dict)
+    paths: Columns = field(default_factory=dict)
+
+
+def minimization_rows(
+    results: Sequence[Minimization],
+    *,
+    keys: Sequence[int],
+    label: str,
+    surfaces: Sequence[str],
+    row_keys: Sequence[int] | None = None,
+) -> NewRows:
+    """Return the rows of some runs of the minimizer `label`, with the solutions of the usable ones as minima.
+
+    The minima's keys are made of `keys`; `row_keys`, else the same, are those of the runs' rows.
+    """
+    runs = {
+        "key": np.array(keys if row_keys is None else row_keys, dtype=np.uint64),
+        "seed": np.array([r.seed for r in results], dtype=np.int64),
+        "minimizer": np.array([label] * len(results)),
+        "outcome": np.array([str(r.outcome) for r in results]),
+        "message": np.array([r.message for r in results]),
+        "n_steps": np.array([r.n_steps for r in results], dtype=np.int64),
+        "n_evaluations": np.array([r.n_evaluations for r in results]),
+        "seconds": np.array([r.seconds for r in results]),
+        "curves": _padded([np.array([r.curves[s] for s in surfaces]) for r in results]),
+    }
+    found = [(i, keys[i], r, s) for i, r in enumerate(results) if r.outcome not in UNUSABLE for s in r.solutions]
+    if not found:
+        return NewRows(runs=runs)
+    minima = {
+        "coordinates": np.array([s.coordinates for *_, s in found]),
+        "energy": np.array([[s.energies[name] for name in surfaces] for *_, s in found]),
+        "gradient_norm": np.array([s.gradient_norm for *_, s in found]),
+        "set": np.array([f"{label}/{s.stopping}" for *_, s in found]),
+        "stopping": np.array([s.stopping for *_, s in found]),
+        "run": np.array([i for i, *_ in found], dtype=np.int64),
+        "epoch": np.array([s.epoch for *_, s in found], dtype=np.int64),
+        "outcome": np.array([str(r.outcome) for _, _, r, _ in found]),
+        "key": np.array(
+            [content_key("minimum", int(key), s.stopping) for _, key, _, s in found], dtype=np.uint64
+        ),
+    }
+    return NewRows(runs=runs, minima=minima)
+
+
+def select_lowest(rows: NewRows, k: int) -> NewRows:
+    """Return the rows with the minima of only the `k` usable runs of lowest energy on the first surface."""
+    if not rows.minima:
+        return rows
+    runs, energy = rows.minima["run"], rows.minima["energy"][:, 0]
+    lowest: dict[int, float] = {}
+    for run, value, outcome in zip(
+        runs.tolist(), energy.tolist(), rows.minima["outcome"].tolist(), strict=True
+    ):
+        if outcome not in UNUSABLE:  # files of earlier versions can hold minima of diverged runs
+            lowest[run] = min(value, lowest.get(run, np.inf))
+    kept = np.isin(runs, sorted(lowest, key=lambda run: (lowest[run], run))[:k])
+    return NewRows(rows.runs, {name: column[kept] for name, column in rows.minima.items()}, rows.paths)
+
+
+def add_rows(database: LandscapeDatabase, rows: NewRows, *, sync: bool = False) -> None:
+    """Commit all rows together."""
+    minima = dict(rows.minima)
+    if "run" in minima:
+        minima["run"] = minima["run"] + database.n_runs
+    database.add(runs=rows.runs or None, minima=minima or None, paths=rows.paths or None, sync=sync)
+
+
+def joined(parts: Sequence[NewRows]) -> NewRows:
+    """Return the rows of several parts as one; where a part lacks a column, its rows have the format's fill value."""
+    shift, minima = 0, []
+    for part in parts:
+        rows = dict(part.minima)
+        if "run" in rows:
+            rows["run"] = rows["run"] + shift
+        minima.append(rows)
+        shift += len(part.runs.get("key", ()))
+    return NewRows(_stacked([p.runs for p in parts]), _stacked(minima), _stacked([p.paths for p in parts]))
+
+
+def save_rows(path: Path, rows: NewRows) -> None:
+    """Write `rows` so that the file is there wholly or not at all, also after a loss of power.
+
+    Raises
+    ------
+    TypeError
+        For a column of Python objects: `load_rows` could not read it without running what it finds.
+    """
+    flat = {
+        f"{table}.{name}": np.asarray(column)
+        for table in ("runs", "minima", "paths")
+        for name, column in getattr(rows, table).items()
+    }
+    for name, column in flat.items():
+        if column.dtype.hasobject:
+            raise TypeError(f"{name} holds Python objects; numbers or strings are allowed")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_file(path) as file:
+        np.savez(file, **flat)  # type: ignore[arg-type]
+
+
+def load_rows(path: Path) -> NewRows:
+    """Return the rows that `save_rows` wrote at `path`."""
+    tables: dict[str, Columns] = {"runs": {}, "minima": {}, "paths": {}}
+    with np.load(path, allow_pickle=False) as file:
+        for key in file.files:
+            table, name = key.split(".", 1)
+            tables[table][name] = file[key]
+    return NewRows(**tables)
+
+
+def _stacked(parts: Sequence[Columns]) -> Columns:
+    parts = [part for part in parts if part]
+    names = dict.fromkeys(name for part in parts for name in part)
+    samples = {name: next(part[name] for part in parts if name in part) for name in names}
+    return {name: _joined_column([_column(part, name, samples[name]) for part in parts]) for name in names}
+
+
+def _column(part: Columns, name: str, sample: Array) -> Array:
+    if name in part:
+        return part[name]
+    n_rows = len(next(iter(part.values())))
+    inner = (*sample.shape[1:-1], 0) if sample.ndim > 1 else ()
+    text = sample.dtype.kind == "U"
+    return np.full((n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype)
+
+
+def _joined_column(columns: Sequence[Array]) -> Array:
+    if columns[0].ndim > 1 and len({column.shape[1:] for column in columns}) > 1:
+        return _padded([row for column in columns for row in column])
+    return np.concatenate(columns)
+
+
+def _padded(rows: Sequence[Floats]) -> Floats:
+    """Return rows of different lengths, along their last axis, as one array padded with NaN."""
+    longest = max(row.shape[-1] for row in rows)
+    full = np.full((len(rows), *rows[0].shape[:-1], longest), np.nan)
+    for target, row in zip(full, rows, strict=True):
+        target[..., : row.shape[-1]] = row
+    return full
