@@ -36,7 +36,7 @@ class Setup:
     stores : Path
         Where databases lie: ``STORES/SCALE/STUDY``.
     networks : tuple of str
-    data_folder : str or None
+    data_dir : str or None
         Where MNIST lies.
     """
 
@@ -44,7 +44,7 @@ class Setup:
     scale: str
     stores: Path
     networks: tuple[str, ...] = NETWORKS
-    data_folder: str | None = None
+    data_dir: str | None = None
 
     @property
     def results(self) -> Path:
@@ -62,8 +62,8 @@ class Setup:
             name = str(enlarged_digits(folder / given.data.name))
             given = given.model_copy(update={"data": given.data.model_copy(update={"name": name})})
         run = StudyRun(given, text, folder / study)
-        store = run_study(run, data_folder=self.data_folder, progress=_report)
-        with open_database(store) as database:
+        report = run_study(run, data_dir=self.data_dir, progress=_report)
+        with open_database(report.store) as database:
             yield database
 
     def save(self, figure: Figure, name: str) -> None:

@@ -44,7 +44,7 @@ def run(setup: Setup) -> None:
                     ax.xaxis.set_major_formatter(LogFormatterMathtext())
                     ax.xaxis.set_minor_locator(NullLocator())
                 if _has(database, "aligned"):
-                    aligned += _aligned(database, network, setup.data_folder)
+                    aligned += _aligned(database, network, setup.data_dir)
         figure.supxlabel(
             f"height above the higher end on the training surface, at least {LEAST_DRAWN:g} drawn", fontsize=8
         )
@@ -120,7 +120,7 @@ def _aligned(database, network, folder):
 
     The reference is a solution of SGD, so the copies of both sets lean towards that one.
     """
-    landscape = landscape_of_database(database, folder=folder)
+    landscape = landscape_of_database(database, data_dir=folder)
     rows = []
     sets = minima_by_set(database)
     for b in (f"{GSS}/train", f"{GSS}/test"):

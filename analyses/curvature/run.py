@@ -24,7 +24,7 @@ def run(setup: Setup) -> None:
     networks = [name for name in NETWORKS if name in setup.networks]
     for network in networks:
         with setup.database(network) as database:
-            landscape = landscape_of_database(database, folder=setup.data_folder).on("train")
+            landscape = landscape_of_database(database, data_dir=setup.data_dir).on("train")
             rows = _solutions(database, landscape, network)
             rows += _matched(database, landscape, network, rows)
             heights = _mean_heights(database)

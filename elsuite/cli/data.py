@@ -16,7 +16,7 @@ def data() -> None:
 @click.argument("name")
 @data_option
 def fetch(name: str, data_dir: str | None) -> None:
-    """Download a data set into the data folder and check every file by its SHA-256."""
+    """Download a data set into the data folder and check every file by its MD5."""
     from elsuite.datasets.load import fetch_data
 
-    click.echo(str(fetch_data(name, folder=data_dir)))
+    click.echo(str(fetch_data(name, data_dir=data_dir)))

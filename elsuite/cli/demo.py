@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from elsuite.cli.common import example, seed_option
-from elsuite.cli.run import build, print_found, with_seed
+from elsuite.cli.run import build, print_found, say_failures, with_seed
 
 __all__ = ["demo"]
 
@@ -34,7 +34,8 @@ def demo(out: str, seed: int | None) -> None:
 
     started = time.monotonic()
     text = with_seed(shipped_study("demo"), seed)
-    store = build(parse_study(text, "demo"), text, Path(out))
+    made = build(parse_study(text, "demo"), text, Path(out))
+    store = made.store
     pictures = _draw(store, Path(out) / "figures")
     page = _report(store, Path(out) / "report.html")
     print_found(store)
@@ -42,6 +43,7 @@ def demo(out: str, seed: int | None) -> None:
     for name, where in [("database", store), ("pictures", pictures), ("page", page)]:
         click.echo(f"{name:<9} {where}")
     click.echo(f"took      {time.monotonic() - started:.0f} s")
+    say_failures(made)
 
 
 def _draw(store: Path, folder: Path) -> Path:

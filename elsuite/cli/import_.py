@@ -51,7 +51,7 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
 
     data, network = _sections(options)
     check_set_name(set_, ("train", "test"))
-    landscape = landscape_of(data, network, folder=data_dir)
+    landscape = landscape_of(data, network, data_dir=data_dir)
     solutions = read_solutions(file, landscape.n_parameters)
     identity = landscape_identity(data, network)
     with (

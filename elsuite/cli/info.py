@@ -20,10 +20,14 @@ def info(store: str, json_: bool) -> None:
     if json_:
         print_json(facts)
         return
-    sets = facts.pop("sets")
+    sets, failed = facts.pop("sets"), facts.pop("failed")
     print_table(["", store], [[key, _in_words(value)] for key, value in facts.items()])
     click.echo()
     print_table(["set", "minima"], list(sets.items()))
+    if any(failed.values()):
+        click.echo()
+        rows = [[n, table, message] for table, messages in failed.items() for message, n in messages.items()]
+        print_table(["failed", "", "message"], rows)
 
 
 def _in_words(value: Any) -> str:

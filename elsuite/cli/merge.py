@@ -41,7 +41,7 @@ def merge(
     from elsuite.exploration.merging import merge_databases
 
     report = merge_databases(
-        stores, into, tolerance=tolerance, symmetry=symmetry, cluster=cluster, data_folder=data_dir
+        stores, into, tolerance=tolerance, symmetry=symmetry, cluster=cluster, data_dir=data_dir
     )
     if json_:
         print_json(dataclasses.asdict(report))

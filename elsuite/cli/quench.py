@@ -57,7 +57,7 @@ def quench(
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
         ids = _solutions(database, sets)
-        landscape = landscape_of_database(database, folder=data_dir)
+        landscape = landscape_of_database(database, data_dir=data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
         with progress_bars() as bars:
             found = relax(

@@ -1,14 +1,17 @@
 """The command that builds the database of a study file: run."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from elsuite.cli.common import data_option, example, print_json, print_table, seed_option
 from elsuite.cli.progress import progress_bars
 
-__all__ = ["build", "print_found", "run", "with_seed"]
+if TYPE_CHECKING:
+    from elsuite.studies.run import StudyReport
+
+__all__ = ["build", "print_found", "run", "say_failures", "with_seed"]
 
 _PAIRS_SHOWN = 20
 
@@ -25,15 +28,17 @@ _PAIRS_SHOWN = 20
     help="Processes on this machine that share the work.",
 )
 @click.option("--scheduler", metavar="URL", help="A running Dask cluster, such as tcp://node1:8786.")
+@click.option("--retry-failed", is_flag=True, help="Try starts and searches again that failed before.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would cost, and which pairs it would search.")
 @click.option("--json", "json_", is_flag=True, help="Print JSON (what was made, or the dry run).")
 def run(
     study: str, out: str, seed: int | None, data_dir: str | None, workers: int | None, scheduler: str | None,
-    dry_run: bool, json_: bool,
+    retry_failed: bool, dry_run: bool, json_: bool,
 ) -> None:  # fmt: skip
     """Build the database that the file STUDY describes; do nothing twice.
 
-    Killed or interrupted, the same command goes on from what is committed.
+    Killed or interrupted, the same command goes on from what is committed. The exit code is 1 when starts or searches
+    failed.
     """
     from elsuite.studies.model import load_study, parse_study
 
@@ -45,15 +50,19 @@ def run(
         _say_cost(value, Path(out), data_dir, json_)
         return
     _check_cluster(workers, scheduler)
-    store = build(value, text, Path(out), data_folder=data_dir, n_workers=workers, scheduler=scheduler)
+    report = build(
+        value, text, Path(out),
+        data_dir=data_dir, n_workers=workers, scheduler=scheduler, retry_failed=retry_failed,
+    )  # fmt: skip
     if json_:
         from elsuite.database import describe, open_database
 
-        with open_database(store) as database:
-            print_json({"store": str(store), **describe(database)})
-        return
-    print_found(store)
-    click.echo(f"\ndatabase {store}")
+        with open_database(report.store) as database:
+            print_json({"store": str(report.store), **describe(database), "failures": report.n_failed})
+    else:
+        print_found(report.store)
+        click.echo(f"\ndatabase {report.store}")
+    say_failures(report)
 
 
 def _check_cluster(workers: int | None, scheduler: str | None) -> None:
@@ -61,12 +70,28 @@ def _check_cluster(workers: int | None, scheduler: str | None) -> None:
         raise click.UsageError("--workers and --scheduler: given both, allowed: one of them")
 
 
-def build(study: Any, text: str, out: Path, **options: Any) -> Path:
-    """Build what a study describes in the folder `out`, with a display of progress; return the store."""
+def build(study: Any, text: str, out: Path, **options: Any) -> "StudyReport":
+    """Build what a study describes in the folder `out`, with a display of progress."""
     from elsuite.studies.run import StudyRun, run_study
 
     with progress_bars() as progress:
         return run_study(StudyRun(study, text, out), progress=progress, **options)
+
+
+def say_failures(report: "StudyReport") -> None:
+    """Say on stderr what a study is without; where work failed, end with exit code 1."""
+    if report.without_minima:
+        click.echo(
+            f"no minima in {', '.join(report.without_minima)}: the runs diverged or failed, and no paths lead there",
+            err=True,
+        )
+    if report.n_failed:
+        click.echo(
+            f"{report.n_failed} of {report.n_work} pieces of work failed; `elsuite info {report.store}` names them, "
+            "`--retry-failed` tries them again",
+            err=True,
+        )
+        click.get_current_context().exit(1)
 
 
 def with_seed(text: str, seed: int | None) -> str:
@@ -97,7 +122,7 @@ def print_found(store: Path) -> None:
 def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
     from elsuite.studies.cost import estimate_cost
 
-    cost = estimate_cost(study, data_folder=data_dir)
+    cost = estimate_cost(study, data_dir=data_dir)
     pairs, n_starts = _planned(study, out)
     if json_:
         print_json({**cost, "pairs": pairs, "starts_left": n_starts})

@@ -34,7 +34,7 @@ def verify(store: str, sample: int, data_dir: str | None, json_: bool) -> None:
     if sample and not findings:
         from elsuite.studies.recompute import recompute_sample
 
-        again = recompute_sample(store, n=sample, data_folder=data_dir)
+        again = recompute_sample(store, n=sample, data_dir=data_dir)
         findings += [{"where": f.where, "problem": f.problem} for f in again.findings]
         checked, note = {"minima": again.n_minima, "paths": again.n_paths}, again.note
     if json_:

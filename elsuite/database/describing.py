@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from elsuite.core.outcomes import Outcome
 from elsuite.database.landscape_database import LandscapeDatabase
 
 __all__ = ["describe"]
@@ -22,9 +23,10 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     -------
     dict
         `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of minima by
-        "minimizer/stopping"; `outcomes`: for `runs`, `minima` and `paths`, number of rows by outcome; `finders`:
-        number of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and `unknown`, the
-        number of minima whose gradient norm is not known; `created`; `versions` of the packages.
+        "minimizer/stopping"; `outcomes`: for `runs`, `minima` and `paths`, number of rows by outcome; `failed`: for
+        `runs` and `paths`, number of failed rows by message; `finders`: number of paths by finder; `n_stationary`:
+        `count` (None: no norm is known), `tolerance`, and `unknown`, the number of minima whose gradient norm is not
+        known; `created`; `versions` of the packages.
 
     Examples
     --------
@@ -46,6 +48,10 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "sets": _numbers(tables["minima"]["set"].values),
         "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
         "finders": _numbers(tables["paths"]["finder"].values),
+        "failed": {
+            name: _numbers(tables[name]["message"].values[tables[name]["outcome"].values == Outcome.FAILED])
+            for name in ("runs", "paths")
+        },
         "n_stationary": _stationary(gradients, tolerance),
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),

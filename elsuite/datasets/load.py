@@ -70,7 +70,7 @@ def load_data(
     n_train: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
-    folder: str | Path | None = None,
+    data_dir: str | Path | None = None,
 ) -> DataSet:
     """Return a data set by its name, or from an .npz file by its path.
 
@@ -88,7 +88,7 @@ def load_data(
         Sizes of stratified subsets: each class has its share, to one sample.
     seed : int
         Of the split, where one is made, and of the subsets.
-    folder : path, optional
+    data_dir : path, optional
         The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache.
 
     Raises
@@ -102,7 +102,7 @@ def load_data(
     >>> data.train_inputs.shape, data.test_inputs.shape, data.n_classes
     ((100, 8, 8), (360, 8, 8), 10)
     """
-    parts = _whole(name, seed, folder)
+    parts = _whole(name, seed, data_dir)
     chosen = [
         _subset(f"{name}: n_train", parts[1], n_train, seed),
         _subset(f"{name}: n_test", parts[3], n_test, seed),
@@ -119,16 +119,18 @@ def load_data(
     )
 
 
-def fetch_data(name: str, folder: str | Path | None = None, *, mirrors: Sequence[str] | None = None) -> Path:
-    """Download a data set, checked by SHA-256, and return the folder that it is in.
+def fetch_data(
+    name: str, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None
+) -> Path:
+    """Download a data set, checked by its MD5, and return the folder that it is in.
 
     Files that are there already and right are kept; damaged ones are fetched again.
 
     Parameters
     ----------
     name : {"mnist", "fashion-mnist"}
-    folder : path, optional
-        The data folder, as for `load_data`; the files go to ``folder/name``.
+    data_dir : path, optional
+        The data folder, as for `load_data`; the files go to the folder `name` in it.
     mirrors : sequence of str, optional
         Addresses that the file names are appended to, tried one after the other.
 
@@ -149,10 +151,10 @@ def fetch_data(name: str, folder: str | Path | None = None, *, mirrors: Sequence
         raise DataError("digits comes with scikit-learn; there is nothing to fetch")
     if name not in SOURCES:
         raise DataError(f"no data set {name!r} to fetch; there are {', '.join(SOURCES)}")
-    return fetch_images(SOURCES[name], folder, mirrors=mirrors)
+    return fetch_images(SOURCES[name], data_dir, mirrors=mirrors)
 
 
-def _whole(name: str, seed: int, folder: str | Path | None) -> list[Part]:
+def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Part]:
     """Return inputs and labels for training, inputs and labels for testing, as they come."""
     if name == "digits":
         from sklearn.datasets import load_digits
@@ -160,7 +162,7 @@ def _whole(name: str, seed: int, folder: str | Path | None) -> list[Part]:
         bunch: Any = load_digits()
         return _split([bunch.images / 16, bunch.target], seed)
     if name in SOURCES:
-        return _checked(name, list(read_images(SOURCES[name], folder)))
+        return _checked(name, list(read_images(SOURCES[name], data_dir)))
     if name.endswith(".npz"):
         return _from_npz(Path(name), seed)
     raise DataError(f"no data set {name!r}; there are {', '.join(DATA_SETS)}, and files that end in .npz")
@@ -201,15 +203,22 @@ def _checked(source: str, parts: list[Part]) -> list[Part]:
                 "(n,) are expected"
             )
         if labels.dtype.kind not in "iu" or labels.min() < 0:
+            lowest = f", lowest {labels.min()}" if labels.dtype.kind in "iuf" else ""
             raise DataError(
-                f"{source}: targets of type {labels.dtype}, lowest {labels.min()}; class indices, whole numbers "
-                "from 0, are expected"
+                f"{source}: targets of type {labels.dtype}{lowest}; class indices, whole numbers from 0, are "
+                "expected, such as np.unique(targets, return_inverse=True)[1]"
             )
         if inputs.dtype.kind not in "iuf" or (inputs.dtype.kind == "f" and not np.isfinite(inputs).all()):
             raise DataError(f"{source}: inputs of type {inputs.dtype}; finite numbers only are expected")
     shapes = [part.shape for part in parts[::2]]
     if len({shape[1:] for shape in shapes}) != 1:
         raise DataError(f"{source}: inputs for training and testing have shapes {shapes}; they must agree")
+    classes = np.unique(np.concatenate(parts[1::2]))
+    if classes[-1] >= 2 * len(classes):
+        raise DataError(
+            f"{source}: targets of {len(classes)} classes, but the highest is {classes[-1]}; classes from 0 without "
+            "gaps are expected, such as np.unique(targets, return_inverse=True)[1]"
+        )
     return parts
 
 

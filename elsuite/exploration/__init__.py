@@ -8,6 +8,7 @@ Choosing pairs
     `all_pairs`, `random_pairs`, `within_pairs`, `between_pairs`, `nearest_pairs`, `connect_spanning`
 """
 
+from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.mapping.basin_hopping import HoppingResult, basin_hopping
 from elsuite.exploration.mapping.plan import MappingPlan
@@ -17,7 +18,6 @@ from elsuite.exploration.minima import run_minimizer
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.quench import quench
 from elsuite.exploration.solutions import add_solutions
-from elsuite.exploration.spanning import connect_spanning
 
 __all__ = [
     "HoppingResult",

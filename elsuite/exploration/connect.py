@@ -13,6 +13,7 @@ from elsuite.core.settings import key_settings
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import remaining_work, retry_key
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
@@ -265,12 +266,13 @@ def connect_minima(
     >>> from elsuite.landscapes import SixHumpCamel
     >>> from elsuite.paths import FourierPathFinder
     >>> camel = SixHumpCamel()
-    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
+    >>> with LandscapeDatabase.create(None, camel) as database:
     ...     minima = {"coordinates": camel.minima[:3], "energy": camel.minimum_energies[:3, None]}
     ...     _ = database.add(minima=minima)
     ...     connect_minima(database, camel, FourierPathFinder(n_steps=20, max_rounds=1), [(0, 1), (0, 2)])
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
+    check_landscape(database, landscape)
     surface = surface or landscape.surfaces[0]
     _check_align(landscape, align)
     for name in (surface, *measure_on):

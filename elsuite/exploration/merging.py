@@ -60,7 +60,7 @@ def merge_databases(
     tolerance: float = 1e-6,
     symmetry: bool = False,
     cluster: bool = False,
-    data_folder: str | None = None,
+    data_dir: str | Path | None = None,
 ) -> MergeReport:
     """Write the runs, minima and paths of several stores into a new one and return what was joined.
 
@@ -93,7 +93,7 @@ def merge_databases(
         sources = [stack.enter_context(open_database(store)) for store in stores]
         for source, store in zip(sources, stores, strict=True):
             _check_same(sources[0], source, store)
-        sameness = _sameness(sources[0], tolerance, (symmetry, cluster), data_folder)
+        sameness = _sameness(sources[0], tolerance, (symmetry, cluster), data_dir)
         try:
             with _created(partial, sources) as merged:
                 merger = Merger(merged, sameness)
@@ -169,7 +169,7 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
 
 
 def _sameness(
-    database: LandscapeDatabase, tolerance: float, symmetries: tuple[bool, bool], folder: str | None
+    database: LandscapeDatabase, tolerance: float, symmetries: tuple[bool, bool], data_dir: str | Path | None
 ) -> Sameness:
     """Return when minima are the same, by what the first store says of its landscape and what was asked for."""
     from elsuite.studies.build import stored_landscape
@@ -189,7 +189,7 @@ def _sameness(
             return plain
         return replace(plain, landscape=landscape) if is_cluster(landscape) else plain
     if symmetry:
-        return replace(plain, landscape=stored_landscape(database, folder=folder), permuted=True)
+        return replace(plain, landscape=stored_landscape(database, data_dir=data_dir), permuted=True)
     return plain
 
 

@@ -14,6 +14,7 @@ from elsuite.core.settings import all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, remaining_work, retry_key
+from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import (
     NewRows,
     add_rows,
@@ -235,6 +236,7 @@ def sample_into(
     finished blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes,
     at the same time, and are committed in the same order.
     """
+    check_landscape(database, landscape)
     keys = [key for block in blocks for key in block.keys]
     left = remaining_work(database.runs, keys, retry_failed=retry_failed)
     todo = [part for block in blocks if (part := block.left(left.attempts)).seeds]
@@ -301,10 +303,12 @@ def run_minimizer(
     >>> from elsuite import LandscapeDatabase
     >>> from elsuite.landscapes import SixHumpCamel
     >>> from elsuite.minimizers import LBFGSGSS
-    >>> with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as database:
-    ...     run_minimizer(database, SixHumpCamel(), LBFGSGSS(), seeds=range(3))
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     run_minimizer(database, camel, LBFGSGSS(), seeds=range(3))
     MinimizationReport(n_runs=3, n_known=0, n_minima=3, n_failed=0, n_unusable=0)
     """
+    check_landscape(database, landscape)
     identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
     return sample_into(
         database,

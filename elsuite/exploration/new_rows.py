@@ -54,7 +54,9 @@ def minimization_rows(
         "seconds": np.array([r.seconds for r in results]),
         "curves": _padded([np.array([r.curves[s] for s in surfaces]) for r in results]),
     }
-    found = [(i, keys[i], r, s) for i, r in enumerate(results) if r.outcome not in UNUSABLE for s in r.solutions]
+    found = [
+        (i, keys[i], r, s) for i, r in enumerate(results) if r.outcome not in UNUSABLE for s in r.solutions
+    ]
     if not found:
         return NewRows(runs=runs)
     minima = {
@@ -152,7 +154,9 @@ def _column(part: Columns, name: str, sample: Array) -> Array:
     n_rows = len(next(iter(part.values())))
     inner = (*sample.shape[1:-1], 0) if sample.ndim > 1 else ()
     text = sample.dtype.kind == "U"
-    return np.full((n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype)
+    return np.full(
+        (n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype
+    )
 
 
 def _joined_column(columns: Sequence[Array]) -> Array:

@@ -1,7 +1,7 @@
 """Which pairs of minima to search paths for: functions from tables to pairs of ids.
 
 Every chooser is deterministic for a seed and returns pairs (source, target) of ids, source < target, each once.
-`spanning_pairs` looks at the paths that exist and is asked again as they come; the others are asked once.
+Those of `connect_spanning` are chosen as the paths come in; these are asked once.
 """
 
 from collections.abc import Mapping, Sequence

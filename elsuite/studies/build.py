@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -42,12 +43,12 @@ def algorithm_tables() -> AlgorithmTables:
     return AlgorithmTables(ARCHITECTURES, MINIMIZERS, PATH_FINDERS)
 
 
-def build_landscape(study: Study, *, folder: str | None = None) -> NeuralLandscape:
-    """Return the landscape of the study's network on its data, which may lie in `folder`."""
-    return landscape_of(study.data, study.network, folder=folder)
+def build_landscape(study: Study, *, data_dir: str | Path | None = None) -> NeuralLandscape:
+    """Return the landscape of the study's network on its data, which may lie in `data_dir`."""
+    return landscape_of(study.data, study.network, data_dir=data_dir)
 
 
-def stored_landscape(database: LandscapeDatabase, *, folder: str | None = None) -> NeuralLandscape:
+def stored_landscape(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> NeuralLandscape:
     """Return the landscape that the energies of a database are of, from what the database says of itself.
 
     Raises
@@ -59,13 +60,15 @@ def stored_landscape(database: LandscapeDatabase, *, folder: str | None = None) 
     if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
         raise ValueError("the store does not say which network and data its energies are of")
     data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
-    return landscape_of(data, network, folder=folder)
+    return landscape_of(data, network, data_dir=data_dir)
 
 
-def landscape_of(data: DataSection, network: NetworkSection, *, folder: str | None = None) -> NeuralLandscape:
-    """Return the landscape of a network on data, which may lie in `folder`."""
+def landscape_of(
+    data: DataSection, network: NetworkSection, *, data_dir: str | Path | None = None
+) -> NeuralLandscape:
+    """Return the landscape of a network on data, which may lie in `data_dir`."""
     loaded = load_data(
-        data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, folder=folder or data.folder
+        data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, data_dir=data_dir or data.folder
     )
     return network_landscape(
         network.architecture,

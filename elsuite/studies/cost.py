@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -49,10 +50,10 @@ class StageCost:
     hours: float
 
 
-def estimate_cost(study: Study, *, data_folder: str | None = None) -> dict[str, Any]:
+def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return the cost of each stage (`stages`, a list) and the sums `gradients`, `bytes` and `hours`."""
-    landscape = build_landscape(study, folder=data_folder)
-    probe = _probe(study, data_folder)
+    landscape = build_landscape(study, data_dir=data_dir)
+    probe = _probe(study, landscape, data_dir)
     seconds = _seconds_per_image(landscape)
     stages = [_minimizer_cost(section, landscape, probe, seconds) for section in study.minimizers]
     stages += [_paths_cost(section, study, landscape, probe, seconds) for section in study.paths]
@@ -77,12 +78,12 @@ def count_pairs(section: PathsSection, sizes: Sequence[int]) -> int:
     return within + between
 
 
-def _probe(study: Study, data_folder: str | None) -> NeuralLandscape:
+def _probe(study: Study, landscape: NeuralLandscape, data_dir: str | Path | None) -> NeuralLandscape:
     """Return the study's landscape on a few of its images."""
-    few = {"n_train": _PROBE_IMAGES, "n_test": _PROBE_IMAGES // 4}
-    smaller = {k: min(v, getattr(study.data, k) or v) for k, v in few.items()}
+    n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
+    smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
     return build_landscape(
-        study.model_copy(update={"data": study.data.model_copy(update=smaller)}), folder=data_folder
+        study.model_copy(update={"data": study.data.model_copy(update=smaller)}), data_dir=data_dir
     )
 
 

@@ -1,6 +1,7 @@
 """How a worker makes the landscape of a study: `StudyRecipe`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from elsuite.landscapes.networks import NeuralLandscape
@@ -16,16 +17,18 @@ class StudyRecipe:
 
     data: str
     network: str
-    folder: str | None
+    data_dir: str | Path | None
     threads: int
 
     @classmethod
-    def of(cls, data: DataSection, network: NetworkSection, *, folder: str | None, threads: int) -> Self:
+    def of(
+        cls, data: DataSection, network: NetworkSection, *, data_dir: str | Path | None, threads: int
+    ) -> Self:
         """Return the recipe of a study's sections."""
-        return cls(data.model_dump_json(), network.model_dump_json(), folder, threads)
+        return cls(data.model_dump_json(), network.model_dump_json(), data_dir, threads)
 
     def landscape(self) -> NeuralLandscape:
         """Return the landscape."""
         data = DataSection.model_validate_json(self.data)
         network = NetworkSection.model_validate_json(self.network)
-        return landscape_of(data, network, folder=self.folder)
+        return landscape_of(data, network, data_dir=self.data_dir)

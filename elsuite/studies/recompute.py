@@ -44,7 +44,7 @@ def recompute_sample(
     store: str | FilePath,
     *,
     n: int = 5,
-    data_folder: str | None = None,
+    data_dir: str | FilePath | None = None,
     tolerance: float = 1e-4,
     seed: int = 0,
 ) -> Recomputed:
@@ -54,7 +54,7 @@ def recompute_sample(
     """
     with open_database(store) as database:
         try:
-            landscape = landscape_of_database(database, folder=data_folder)
+            landscape = landscape_of_database(database, data_dir=data_dir)
         except (ValueError, OSError) as error:
             return Recomputed((), 0, 0, f"not possible: {error}")
         try:

@@ -17,10 +17,10 @@ from elsuite.core.settings import ADDED, all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
-from elsuite.exploration.connect import connect_minima
-from elsuite.exploration.minima import blocks_of, sample_into, starts_of
+from elsuite.exploration.complete import connect_spanning
+from elsuite.exploration.connect import SearchReport, connect_minima
+from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
-from elsuite.exploration.spanning import connect_spanning
 from elsuite.exploration.workers import Workers, threads_each
 from elsuite.landscapes import Landscape, NeuralLandscape
 from elsuite.studies.build import (
@@ -32,7 +32,7 @@ from elsuite.studies.build import (
 from elsuite.studies.model import PathsSection, Study, StudyError
 from elsuite.studies.recipe import StudyRecipe
 
-__all__ = ["STORE_NAME", "StudyRun", "run_study", "study_pairs"]
+__all__ = ["STORE_NAME", "StudyReport", "StudyRun", "run_study", "study_pairs"]
 
 STORE_NAME = "landscape.elsuite"
 _SHARED_WORK = 10**8
@@ -66,25 +66,50 @@ class StudyRun:
         return self.folder / "work"
 
 
+@dataclass(frozen=True)
+class StudyReport:
+    """What came of a study.
+
+    Attributes
+    ----------
+    store : Path
+        The path of the database.
+    n_work, n_done, n_failed : int
+        Starts and searches that the study asks for; how many of them were done now; how many failed, now or before,
+        and were not tried again with success.
+    without_minima : tuple of str
+        Sets that have no minima, because their runs diverged or failed.
+    """
+
+    store: Path
+    n_work: int
+    n_done: int
+    n_failed: int
+    without_minima: tuple[str, ...] = ()
+
+
 def run_study(
     run: StudyRun,
     *,
-    data_folder: str | None = None,
-    progress: Progress | None = None,
+    data_dir: str | Path | None = None,
     n_workers: int | None = None,
     scheduler: str | None = None,
-) -> Path:
-    """Do all that the study asks for and is not in the store yet; return the path of the store.
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> StudyReport:
+    """Do all that the study asks for and is not in the store yet.
 
-    With `n_workers`, that many processes of this machine work for it; with `scheduler`, the address of a running Dask
-    cluster, that cluster. The database is the same as without them, up to rounding.
+    Starts and searches that raise an exception are rows that say why, and the rest goes on; with `retry_failed`, those
+    that failed before are tried again. With `n_workers`, that many processes of this machine work for it; with
+    `scheduler`, the address of a running Dask cluster, that cluster. The database is the same as without them, up to
+    rounding.
 
     Raises
     ------
     StudyError
         When the store holds another study: other data, another network, or other settings under the same name.
     """
-    landscape = build_landscape(run.study, folder=data_folder)
+    landscape = build_landscape(run.study, data_dir=data_dir)
     threads = _threads(landscape)
     torch.set_num_threads(threads)
     with ExitStack() as stack:
@@ -92,27 +117,36 @@ def run_study(
         workers = None
         if n_workers is not None or scheduler is not None:
             each = threads_each(n_workers, threads) if n_workers else threads
-            recipe = StudyRecipe.of(run.study.data, run.study.network, folder=data_folder, threads=each)
+            recipe = StudyRecipe.of(run.study.data, run.study.network, data_dir=data_dir, threads=each)
             inbox = run.work / "inbox"
             workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
-        for position in range(len(run.study.minimizers)):
-            _minimize(database, landscape, run, position, progress, workers)
-        for position, paths in enumerate(run.study.paths):
-            _search(database, landscape, run.study, position, paths, progress, workers)
+        options: dict[str, Any] = {"workers": workers, "retry_failed": retry_failed}
+        runs = [
+            _minimize(database, landscape, run, position, progress=progress, **options)
+            for position in range(len(run.study.minimizers))
+        ]
+        searches = [
+            _search(database, landscape, run.study, position, progress=progress, **options)
+            for position in range(len(run.study.paths))
+        ]
+        filled = set(database.minima["set"].values.tolist())
     for folder in (run.work / "inbox", run.work):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-    return run.store
+    n_done = sum(r.n_runs for r in runs) + sum(s.n_searched for s in searches)
+    parts: list[MinimizationReport | SearchReport] = [*runs, *searches]
+    return StudyReport(
+        run.store,
+        n_work=n_done + sum(part.n_known for part in parts),
+        n_done=n_done,
+        n_failed=sum(part.n_failed for part in parts),
+        without_minima=tuple(name for name in run.study.sets if name not in filled),
+    )
 
 
 def _minimize(
-    database: LandscapeDatabase,
-    landscape: Landscape,
-    run: StudyRun,
-    position: int,
-    progress: Progress | None,
-    workers: Workers | None,
-) -> None:
+    database: LandscapeDatabase, landscape: Landscape, run: StudyRun, position: int, **options: Any
+) -> MinimizationReport:
     section = run.study.minimizers[position]
     blocks = blocks_of(
         build_minimizer(section),
@@ -123,15 +157,7 @@ def _minimize(
         starts_per_block=section.starts_per_block,
         checkpoint_every=section.checkpoint_every,
     )
-    sample_into(
-        database,
-        landscape,
-        blocks,
-        keep=section.keep,
-        folder=run.work,
-        progress=progress,
-        workers=workers,
-    )
+    return sample_into(database, landscape, blocks, keep=section.keep, folder=run.work, **options)
 
 
 def _threads(landscape: NeuralLandscape) -> int:
@@ -149,30 +175,33 @@ def _search(
     landscape: Landscape,
     study: Study,
     position: int,
-    section: PathsSection,
+    *,
     progress: Progress | None,
-    workers: Workers | None = None,
-) -> None:
-    def report(done: int, total: int) -> None:
-        if progress is not None:
-            progress(f"paths: {section.label}, {section.pairs}, {section.surface or 'train'}", done, total)
-
+    workers: Workers | None,
+    retry_failed: bool,
+) -> SearchReport:
+    section = study.paths[position]
     surface = section.surface or landscape.surfaces[0]
+
+    def report(_: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"paths: {section.label}, {section.pairs}, {surface}", done, total)
+
     options: dict[str, Any] = {
         "surface": surface,
         "measure_on": section.measure,
         "label": section.label,
         "keep_curve": section.keep_curves,
         "align": section.align,
+        "retry_failed": retry_failed,
         "progress": report,
     }
     finder = build_finder(section)
     if section.pairs == "spanning":
         ids = _chosen(database, section, study)
-        connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
-    else:
-        pairs = study_pairs(database, study, position)
-        connect_minima(database, landscape, finder, pairs, workers=workers, **options)
+        return connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
+    pairs = study_pairs(database, study, position)
+    return connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
 
 def pairs_seed(study: Study, position: int) -> int:

@@ -1,6 +1,7 @@
 """The landscape that the energies of a database are of: `landscape_of_database`."""
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 from elsuite import landscapes
@@ -13,12 +14,12 @@ from elsuite.studies.build import stored_landscape
 __all__ = ["landscape_of_database"]
 
 
-def landscape_of_database(database: LandscapeDatabase, *, folder: str | None = None) -> Landscape:
+def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> Landscape:
     """Return the landscape that a database says it is of: a network on data, or a surface known by its name.
 
     Parameters
     ----------
-    folder : str, optional
+    data_dir : path, optional
         Of the data, if not where they are looked for.
 
     Raises
@@ -36,7 +37,7 @@ def landscape_of_database(database: LandscapeDatabase, *, folder: str | None = N
     identity = database.attributes.get("landscape")
     if isinstance(identity, dict) and "type" in identity:
         return _known_surface(identity).on(database.surfaces[0])
-    return stored_landscape(database, folder=folder)
+    return stored_landscape(database, data_dir=data_dir)
 
 
 def _known_surface(identity: dict[str, Any]) -> AnalyticLandscape:

@@ -1,14 +1,11 @@
-"""Choosers of pairs: what they return, that they are deterministic, and what `spanning` refuses to try."""
+"""Choosers of pairs: what they return, that they are deterministic."""
 
-import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
-from elsuite.exploration.spanning import next_spanning_pair
-from elsuite.network import minimax_matrix
 
 pytestmark = pytest.mark.making
 
@@ -59,29 +56,3 @@ def test_nearest_pairs_against_sorting(n, k, seed):
         others = sorted((j for j in range(n) if j != i), key=lambda j, i=i: distances[i, j])
         expected |= {tuple(sorted((ids[i], ids[j]))) for j in others[:k]}
     assert as_set(nearest_pairs(ids, distances, k)) == expected
-
-
-@given(st.integers(2, 7), st.integers(0, 999))
-def test_spanning_reaches_the_full_minimax_matrix_without_trying_what_cannot_matter(n, seed):
-    """With the true height of every pair revealed when tried, the barriers end equal to those of all pairs."""
-    rng = np.random.default_rng(seed)
-    energies = rng.uniform(0, 1, n)
-    floor = np.maximum.outer(energies, energies)
-    heights = floor + np.triu(rng.choice([0.0, 0.3, 0.9, 1.7], size=(n, n)), 1)
-    distances = rng.uniform(1, 2, (n, n))
-    distances += distances.T
-    network = nx.Graph()
-    network.add_nodes_from((i, {"energy": energies[i]}) for i in range(n))
-    tried = np.zeros((n, n), dtype=bool)
-    order = []
-    while (pair := next_spanning_pair(minimax_matrix(network), energies, distances, tried)) is not None:
-        a, b = sorted(pair)
-        order.append((a, b))
-        tried[a, b] = tried[b, a] = True
-        network.add_edge(a, b, energy=heights[a, b])
-    full = nx.Graph(network)
-    full.add_edges_from((i, j, {"energy": heights[i, j]}) for i in range(n) for j in range(i + 1, n))
-    np.testing.assert_allclose(minimax_matrix(network), minimax_matrix(full))
-    assert len(order) == len(set(order))
-    # The first n - 1 join components: a spanning tree.
-    assert nx.is_connected(nx.Graph(order[: n - 1]))

@@ -73,7 +73,7 @@ pairs = "spanning"
 
 
 def run(folder, text=TEXT, **options):
-    return run_study(StudyRun(parse_study(text), text, folder), **options)
+    return run_study(StudyRun(parse_study(text), text, folder), **options).store
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from elsuite.database import open_database
-from elsuite.exploration.new_rows import NewRows
 from elsuite.exploration.minima import BlockTask, blocks_of
+from elsuite.exploration.new_rows import NewRows
 from elsuite.exploration.workers import Workers
 from elsuite.studies import StudyRun, parse_study, run_study
 from elsuite.studies.recipe import StudyRecipe
@@ -80,7 +80,7 @@ def assert_same(store, other):
 
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
-    return run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path_factory.mktemp("serial")))
+    return run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path_factory.mktemp("serial"))).store
 
 
 def test_without_workers_no_cluster_is_loaded():
@@ -94,7 +94,7 @@ def test_two_workers_make_the_same_database(serial, tmp_path):
         with contextlib.suppress(OSError):  # taken already is as good
             other.bind(("127.0.0.1", 8787))  # what a second study on the machine finds taken
             other.listen()
-        store = run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path), n_workers=2)
+        store = run_study(StudyRun(parse_study(TEXT), TEXT, tmp_path), n_workers=2).store
     assert_same(serial, store)
     assert not (tmp_path / "work").exists()
 
@@ -141,7 +141,7 @@ class Deadly:
 
 def recipe():
     study = parse_study(TEXT)
-    return StudyRecipe.of(study.data, study.network, folder=None, threads=1)
+    return StudyRecipe.of(study.data, study.network, data_dir=None, threads=1)
 
 
 def test_a_killed_worker_costs_one_more_try_and_a_poisonous_task_is_given_up(tmp_path):

@@ -328,6 +328,10 @@ def network_landscape(
     shape = data.train_inputs.shape[1:]
     sizes: dict[str, Any] = {"image": shape if len(shape) == 2 else (1, math.prod(shape))}
     if not kind.reconstructs:
+        if data.n_classes < 2:
+            raise ValueError(
+                f"{data.name}: targets of one class; {architecture} expects two or more to tell apart"
+            )
         sizes["n_outputs"] = data.n_classes
     try:
         module = kind(**sizes | options)
