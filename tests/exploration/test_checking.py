@@ -221,7 +221,7 @@ def study(folder, data, starts):
     from elsuite.studies import StudyRun, parse_study, run_study
 
     text = STUDY.format(data=data, starts=starts)
-    return run_study(StudyRun(parse_study(text), text, folder))
+    return run_study(StudyRun(parse_study(text), text, folder)).store
 
 
 def test_data_go_by_content_not_by_name(tmp_path):
