@@ -8,5 +8,4 @@ from elsuite.paths import descent as engine
 def path_gradient(path, landscape, t, objective):
     """Return the energies at `t`, shape (n,), and the gradient for the coefficients, shape (K, P)."""
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    terms = objective, engine._chord(path)
-    return engine._gradient(landscape, engine._weights(path, t), spanning, terms)
+    return engine._gradient(landscape, engine._weights(path, t), spanning, objective, engine._chord(path))

@@ -105,10 +105,10 @@ def final_classes(module, interface):
 def test_settings_are_frozen():
     import dataclasses
 
-    from elsuite.studies.build import algorithm_tables
+    from elsuite.minimizers import MINIMIZERS
+    from elsuite.paths import PATH_FINDERS
 
-    tables = algorithm_tables()
-    for algorithm in {*tables.minimizers.values(), *tables.finders.values()}:
+    for algorithm in {*MINIMIZERS.values(), *PATH_FINDERS.values()}:
         value = algorithm()
         field = dataclasses.fields(value)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):

@@ -43,7 +43,7 @@ def test_every_link_leads_somewhere(name):
 
 @pytest.mark.making
 def test_the_study_file_of_the_docs_is_valid_but_for_what_it_lists():
-    from elsuite.studies.model import parse_study
+    from elsuite.studies import parse_study
 
     (text,) = re.findall(
         r"```toml\n(.*?)```", (ROOT / "docs" / "study.md").read_text("utf-8"), flags=re.DOTALL

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from elsuite.cli.common import example, seed_option
-from elsuite.cli.run import build, print_found, say_failures, with_seed
+from elsuite.cli.run import build, print_found, say_failures
 
 __all__ = ["demo"]
 
@@ -30,7 +30,7 @@ def demo(out: str, seed: int | None) -> None:
 
     Killed or interrupted, the same command goes on from what is committed.
     """
-    from elsuite.studies.model import parse_study, shipped_study
+    from elsuite.studies.reading import parse_study, shipped_study, with_seed
 
     started = time.monotonic()
     text = with_seed(shipped_study("demo"), seed)

@@ -159,7 +159,8 @@ def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) ->
 
 def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
     """Return the data and network sections of a study that the options describe, checked as a study file is."""
-    from elsuite.studies.model import DataSection, NetworkSection, check_network
+    from elsuite.studies.model import DataSection, NetworkSection
+    from elsuite.studies.reading import check_network
 
     network: dict[str, Any] = {"architecture": options["network"], "dtype": options["dtype"]}
     if options["hidden"]:

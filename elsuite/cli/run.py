@@ -11,7 +11,7 @@ from elsuite.cli.progress import progress_bars
 if TYPE_CHECKING:
     from elsuite.studies.run import StudyReport
 
-__all__ = ["build", "print_found", "run", "say_failures", "with_seed"]
+__all__ = ["build", "print_found", "run", "say_failures"]
 
 _PAIRS_SHOWN = 20
 
@@ -40,12 +40,9 @@ def run(
     Killed or interrupted, the same command goes on from what is committed. The exit code is 1 when starts or searches
     failed.
     """
-    from elsuite.studies.model import load_study, parse_study
+    from elsuite.studies.reading import load_study
 
-    value, text = load_study(study)
-    if seed is not None:
-        text = with_seed(text, seed)
-        value = parse_study(text, study)
+    value, text = load_study(study, seed=seed)
     if dry_run:
         _say_cost(value, Path(out), data_dir, json_)
         return
@@ -92,16 +89,6 @@ def say_failures(report: "StudyReport") -> None:
             err=True,
         )
         click.get_current_context().exit(1)
-
-
-def with_seed(text: str, seed: int | None) -> str:
-    """Return the study text with its seed replaced, so that the stored text is the study that ran."""
-    if seed is None:
-        return text
-    lines = text.splitlines()
-    first_table = next((k for k, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
-    head = [line for line in lines[:first_table] if line.split("=")[0].strip() != "seed"]
-    return "\n".join([*head, f"seed = {seed}", "", *lines[first_table:]]) + "\n"
 
 
 def print_found(store: Path) -> None:

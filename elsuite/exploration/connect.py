@@ -20,6 +20,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks import NeuralLandscape
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
+from elsuite.paths.bases import basis_text
 from elsuite.schema import NotFoundError
 
 __all__ = ["SearchPlan", "SearchReport", "SearchTask", "connect_minima", "plan_searches"]
@@ -378,7 +379,7 @@ def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
         "searched_on": searched_on,
         "kind": "path",
         "finder": task.search.label,
-        "basis": str(found.path.basis),
+        "basis": basis_text(found.path.basis),
         "seed": work_seed(task.search_key),
         "height": found.height,
         "refined_height": found.refined_height,

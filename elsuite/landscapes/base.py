@@ -113,6 +113,29 @@ class Landscape(abc.ABC):
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies, shape (n_points,), and gradients, shape (n_points, P), at `points`."""
 
+    def combined_gradients(
+        self, weights: Tensor, spanning: Tensor, combination: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        r"""Return the energies at the points W S, and :math:`C^T G`, where G are the gradients at these points.
+
+        Paths ask for this: their points are combinations of few. A landscape that saves work by that has its own.
+
+        Parameters
+        ----------
+        weights : Tensor (n_points, n_spanning)
+            W.
+        spanning : Tensor (n_spanning, P)
+            S.
+        combination : Tensor (n_points, n_combined)
+            C.
+
+        Returns
+        -------
+        Tensor (n_points,) float64, Tensor (n_combined, P)
+        """
+        energies, gradients = self.energy_and_gradient(weights @ spanning)
+        return energies, combination.T @ gradients
+
     @abc.abstractmethod
     def on(self, surface: str) -> Self:
         """Return this landscape showing `surface`; raises ValueError that names the surfaces there are."""

@@ -14,6 +14,9 @@ def to_tensor(
     """Return `values` as a tensor, without a copy where that is possible."""
     if not isinstance(values, Tensor):
         array = np.asarray(values)
-        # torch warns of arrays that must not be written to; what comes from a database or a file often is one.
-        values = torch.from_numpy(array if array.flags.writeable else array.copy())
+        # What comes from a database, a file or a view often is none of what torch takes: arrays that may be written
+        # to, in this machine's byte order, without negative strides.
+        if not (array.flags.writeable and array.dtype.isnative and min(array.strides, default=0) >= 0):
+            array = array.astype(array.dtype.newbyteorder("="), order="C")
+        values = torch.from_numpy(array)
     return values.to(dtype=dtype, device=device)

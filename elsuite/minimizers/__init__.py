@@ -5,14 +5,17 @@
 - `TorchOptimizer`: any optimizer class of `torch.optim`;
 - `LBFGSWolfe`: PyTorch's L-BFGS with strong Wolfe line search, the ordinary control.
 
-All are frozen dataclasses with one method, `Minimizer.minimize(landscape, starts)`, and return a `Minimization`
-for each start. `MINIMIZERS` has them by the names that study files use. A new one is a file here and a row there.
+`minimize(landscape, minimizer, starts)` is the loop of all, and returns a `Minimization` for each start. Minimizers are
+frozen dataclasses; `MINIMIZERS` has them by the names that study files use. A new one is a file here and a row there,
+or an entry point of the group ``elsuite.minimizers`` in another package.
 """
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.plugins import PluginTable
 from elsuite.minimizers.base import Minimization, Minimizer, Solution
 from elsuite.minimizers.lbfgs_gss import LBFGSGSS
 from elsuite.minimizers.lbfgs_wolfe import LBFGSWolfe
+from elsuite.minimizers.minimize import minimize
 from elsuite.minimizers.sgd import SGD
 from elsuite.minimizers.torch_optimizer import TorchOptimizer
 
@@ -26,12 +29,17 @@ __all__ = [
     "Outcome",
     "Solution",
     "TorchOptimizer",
+    "minimize",
 ]
 
-MINIMIZERS: dict[str, type[Minimizer]] = {
-    "adam": TorchOptimizer,
-    "lbfgs-gss": LBFGSGSS,
-    "lbfgs-wolfe": LBFGSWolfe,
-    "sgd": SGD,
-    "torch": TorchOptimizer,
-}
+MINIMIZERS: PluginTable[type[Minimizer]] = PluginTable(
+    "minimizers",
+    {
+        "adam": TorchOptimizer,
+        "lbfgs-gss": LBFGSGSS,
+        "lbfgs-wolfe": LBFGSWolfe,
+        "sgd": SGD,
+        "torch": TorchOptimizer,
+    },
+    "minimizer",
+)

@@ -2,31 +2,29 @@
 
 import abc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import Count, Finite, NonNegative, Whole, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.minimize import drive
 from elsuite.minimizers.results import Minimization, Solution
-from elsuite.minimizers.settings import setting
 
 __all__ = ["Minimization", "Minimizer", "Outcome", "Solution", "State"]
 
 State = dict[str, Tensor]
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class Minimizer(abc.ABC):
     """Descends from many starts at once. Minimizers are frozen dataclasses: their settings are their fields.
 
-    A new one has a `name` and two methods, `begin` and `advance`; curves, early stopping, outcomes and
-    checkpoints are the driver's. Both methods work on a *state*: a dictionary of tensors whose first dimension is
-    the start, so that finished starts can be dropped and all of it written to a file. The driver gives and expects
+    A new one has a `name` and two methods, `begin` and `advance`; curves, early stopping, outcomes and checkpoints
+    are those of the loop, `elsuite.minimizers.minimize`. Both methods work on a *state*: a dictionary of tensors whose
+    first dimension is the start, so that finished starts can be dropped and all of it written to a file. The loop
+    gives and expects
 
     - ``points`` (n, P) and ``seed`` (n,); ``n_steps`` (n,) and ``n_evaluations`` (n,), to be counted up;
     - if the minimizer knows them: ``energy`` (n,) float64 at the points on the surface descended,
@@ -46,10 +44,10 @@ class Minimizer(abc.ABC):
         A start has converged after so many epochs without a new lowest energy on any surface.
     """
 
-    epochs: int = setting(1000, least=0)
-    gradient_tolerance: float = setting(1e-9, least=0)
-    target_energy: float | None = None
-    patience: int | None = setting(None, least=1)
+    epochs: Whole = 1000
+    gradient_tolerance: NonNegative = 1e-9
+    target_energy: Finite | None = None
+    patience: Count | None = None
 
     @property
     @abc.abstractmethod
@@ -58,7 +56,7 @@ class Minimizer(abc.ABC):
 
     @abc.abstractmethod
     def begin(self, landscape: Landscape, state: State) -> State:
-        """Return the state before the first epoch; `state` has the four entries that the driver gives."""
+        """Return the state before the first epoch; `state` has the four entries that the loop gives."""
 
     @abc.abstractmethod
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
@@ -74,28 +72,7 @@ class Minimizer(abc.ABC):
         checkpoint_every: int = 50,
         progress: Callable[[int, int], None] | None = None,
     ) -> tuple[Minimization, ...]:
-        """Return one minimization for each start, on the surface that `landscape` shows.
-
-        After every epoch the energies on all surfaces are recorded, and for each surface the lowest point of
-        its curve is kept (early stopping). A start that converges, diverges or gives no number leaves the batch;
-        the others go on. It has diverged when its energy is infinite, or above the start's by more than 1,000
-        times the larger of 1 and the start's absolute energy.
-
-        Parameters
-        ----------
-        starts : array (n_starts, n_parameters)
-        seeds : sequence of int, optional
-            Not negative, one for each start: of the minimizer's own randomness. By default 0, 1, 2, ...
-        checkpoint : path, optional
-            File that the state is written to every `checkpoint_every` epochs, at an interrupt and at the end.
-            A call that finds it there goes on from it and gives, bit for bit, the result of an undisturbed one.
-        progress : callable, optional
-            Called after each epoch with the number of epochs done and `epochs`.
-
-        Notes
-        -----
-        Raises ValueError for starts of a wrong shape, for seeds that do not fit the starts, and for a checkpoint
-        of another minimization.
+        """Return what the function `elsuite.minimizers.minimize` returns for this minimizer.
 
         Examples
         --------
@@ -105,13 +82,15 @@ class Minimizer(abc.ABC):
         >>> print(result.outcome, round(result.solutions[0].energies["energy"], 8))
         converged -1.03162845
         """
-        points = torch.as_tensor(starts).to(landscape.device, landscape.dtype)
-        return drive(
-            self,
+        # The function stands above this class, whose objects it takes; the method is the same call from below.
+        from elsuite.minimizers.minimize import minimize
+
+        return minimize(
             landscape,
-            points,
-            seeds=range(len(points)) if seeds is None else seeds,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
+            self,
+            starts,
+            seeds=seeds,
+            checkpoint=checkpoint,
             checkpoint_every=checkpoint_every,
             progress=progress,
         )

@@ -2,22 +2,20 @@
 
 import hashlib
 import json
-import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from elsuite.core.files import replaced_file
 from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.record import Record
-
-if TYPE_CHECKING:
-    from elsuite.minimizers.base import Minimizer
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
 
@@ -29,7 +27,7 @@ _ARRAYS = (
 
 
 def write_checkpoint(
-    path: Path, record: Record, minimizer: "Minimizer", landscape: Landscape, starts: Tensor
+    path: Path, record: Record, minimizer: Minimizer, landscape: Landscape, starts: Tensor
 ) -> None:
     """Write `record` to `path`; a kill or a loss of power leaves the old file or the new one."""
     arrays: dict[str, NDArray[Any]] = {
@@ -39,16 +37,12 @@ def write_checkpoint(
     arrays |= {name: getattr(record, name) for name in _ARRAYS}
     arrays |= {f"best_points.{i}": points.cpu().numpy() for i, points in enumerate(record.best_points)}
     arrays |= {f"state.{name}": values.cpu().numpy() for name, values in record.state.items()}
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    with replaced_file(path) as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def read_checkpoint(
-    path: Path, fresh: Record, minimizer: "Minimizer", landscape: Landscape, starts: Tensor
+    path: Path, fresh: Record, minimizer: Minimizer, landscape: Landscape, starts: Tensor
 ) -> Record:
     """Return the record at `path`, given the `fresh` one of the same starts before their first epoch.
 
@@ -95,7 +89,7 @@ def _restored(arrays: dict[str, NDArray[Any]], fresh: Record, device: torch.devi
     )
 
 
-def _owner(minimizer: "Minimizer", landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> str:
+def _owner(minimizer: Minimizer, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> str:
     points = starts.cpu().numpy()
     return json.dumps({
         "format": _FORMAT,

@@ -4,16 +4,15 @@ The quasi-Newton method of arXiv:2602.21276; its two-loop recursion is J. Noceda
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from elsuite.core.settings import Count, Positive, Share, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.golden_section import golden_section_search
-from elsuite.minimizers.settings import check_settings, setting
 
 __all__ = ["LBFGSGSS"]
 
@@ -28,7 +27,7 @@ class _Pair(NamedTuple):
     rho: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class LBFGSGSS(Minimizer):
     r"""L-BFGS on the whole data, with golden section search along its direction; an epoch is one iteration.
 
@@ -61,13 +60,10 @@ class LBFGSGSS(Minimizer):
     converged -108.16672412
     """
 
-    history: int = setting(10, least=1)
-    search_values: int = setting(6, least=1)
-    least_cosine: float = setting(1e-4, least=0, below=1)
-    largest_step: float | None = setting(None, above=0)
-
-    def __post_init__(self) -> None:
-        check_settings(self)
+    history: Count = 10
+    search_values: Count = 6
+    least_cosine: Share = 1e-4
+    largest_step: Positive | None = None
 
     @property
     def name(self) -> str:

@@ -1,20 +1,18 @@
 """L-BFGS with a line search by the strong Wolfe conditions, as PyTorch has it: the ordinary control."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from elsuite.core.settings import Count, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated
 from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
-from elsuite.minimizers.settings import check_settings, setting
 
 __all__ = ["LBFGSWolfe"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class LBFGSWolfe(Minimizer):
     """`torch.optim.LBFGS` with strong Wolfe line search on the whole data; an epoch is one iteration.
 
@@ -36,11 +34,8 @@ class LBFGSWolfe(Minimizer):
     converged -1.03162845
     """
 
-    history: int = setting(10, least=1)
-    search_values: int = setting(25, least=1)
-
-    def __post_init__(self) -> None:
-        check_settings(self)
+    history: Count = 10
+    search_values: Count = 25
 
     @property
     def name(self) -> str:

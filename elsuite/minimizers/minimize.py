@@ -1,72 +1,105 @@
-"""The one loop of all minimizers: epochs, books, verdicts, checkpoints."""
+"""The loop of all minimizers (`minimize`): epochs, early stopping, terminations, checkpoints."""
 
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import to_tensor
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.checkpoint import read_checkpoint, write_checkpoint
 from elsuite.minimizers.record import Record, first_record, minimizations, with_epoch, with_finished
 from elsuite.minimizers.results import Minimization
 
-if TYPE_CHECKING:
-    from elsuite.minimizers.base import Minimizer
-
-__all__ = ["drive"]
+__all__ = ["minimize"]
 
 _DIVERGED = 1e3  # in units of max(1, |energy at the start|)
 
 
-def drive(
-    minimizer: "Minimizer",
+def minimize(
     landscape: Landscape,
-    starts: Tensor,
+    minimizer: Minimizer,
+    starts: ArrayLike | Tensor,
     *,
-    seeds: Sequence[int],
-    checkpoint: Path | None,
-    checkpoint_every: int,
-    progress: Callable[[int, int], None] | None,
+    seeds: Sequence[int] | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: int = 50,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Minimization, ...]:
-    """Return what `Minimizer.minimize` says."""
-    record = _begun(minimizer, landscape, starts, _checked(landscape, starts, seeds))
-    if checkpoint is not None and checkpoint.exists():
-        record = read_checkpoint(checkpoint, record, minimizer, landscape, starts)
+    """Return one minimization for each start, on the surface that `landscape` shows.
+
+    After every epoch the energies on all surfaces are recorded, and for each surface the lowest point of its curve is
+    kept (early stopping). A start that converges, diverges or gives no number leaves the batch; the others go on. It
+    has diverged when its energy is infinite, or above the start's by more than 1,000 times the larger of 1 and the
+    start's absolute energy.
+
+    Parameters
+    ----------
+    starts : array (n_starts, n_parameters)
+    seeds : sequence of int, optional
+        Not negative, one for each start: of the minimizer's own randomness. By default 0, 1, 2, ...
+    checkpoint : path, optional
+        File that the state is written to every `checkpoint_every` epochs, at an interrupt and at the end. A call that
+        finds it there goes on from it and gives, bit for bit, the result of an undisturbed one.
+    progress : callable, optional
+        Called after each epoch with the number of epochs done and `minimizer.epochs`.
+
+    Raises
+    ------
+    ValueError
+        For starts of a wrong shape, seeds that do not fit the starts, and a checkpoint of another minimization.
+    KeyboardInterrupt
+        When interrupted, once the checkpoint is written.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> from elsuite.minimizers import LBFGSGSS
+    >>> result, = minimize(SixHumpCamel(), LBFGSGSS(), [[0.5, -0.5]])
+    >>> print(result.outcome, round(result.solutions[0].energies["energy"], 8))
+    converged -1.03162845
+    """
+    points = to_tensor(starts, dtype=landscape.dtype, device=landscape.device)
+    record = _begun(minimizer, landscape, points, _checked_seeds(landscape, points, seeds))
+    file = None if checkpoint is None else Path(checkpoint)
+    if file is not None and file.exists():
+        record = read_checkpoint(file, record, minimizer, landscape, points)
     saved = record.epoch
     try:
         while record.active.size:
             record = _advanced(minimizer, landscape, record)
             due = record.epoch >= saved + checkpoint_every or not record.active.size
-            if checkpoint is not None and due:
-                write_checkpoint(checkpoint, record, minimizer, landscape, starts)
+            if file is not None and due:
+                write_checkpoint(file, record, minimizer, landscape, points)
                 saved = record.epoch
             if progress is not None:
                 progress(record.epoch, minimizer.epochs)
     except KeyboardInterrupt:
-        if checkpoint is not None:
-            write_checkpoint(checkpoint, record, minimizer, landscape, starts)
+        if file is not None:
+            write_checkpoint(file, record, minimizer, landscape, points)
         raise
     return minimizations(record, landscape)
 
 
-def _checked(landscape: Landscape, starts: Tensor, seeds: Sequence[int]) -> NDArray[np.int64]:
+def _checked_seeds(landscape: Landscape, starts: Tensor, seeds: Sequence[int] | None) -> NDArray[np.int64]:
     if starts.ndim != 2 or starts.shape[1] != landscape.n_parameters:
         raise ValueError(
             f"starts: given an array of shape {tuple(starts.shape)}, "
             f"allowed: (n_starts, {landscape.n_parameters})"
         )
+    seeds = range(len(starts)) if seeds is None else seeds
     if len(seeds) != len(starts) or any(seed < 0 for seed in seeds):
         raise ValueError(f"seeds: given {list(seeds)}, allowed: {len(starts)} integers, none negative")
     return np.array(seeds, dtype=np.int64)
 
 
-def _begun(minimizer: "Minimizer", landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> Record:
+def _begun(minimizer: Minimizer, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> Record:
     n = len(starts)
     given = {
         "points": starts.clone(),
@@ -76,15 +109,15 @@ def _begun(minimizer: "Minimizer", landscape: Landscape, starts: Tensor, seeds: 
     }
     state = minimizer.begin(landscape, given)
     record = first_record(state, _energies(landscape, state), seeds)
-    return with_finished(record, _verdicts(minimizer, landscape, record))
+    return with_finished(record, _terminations(minimizer, landscape, record))
 
 
-def _advanced(minimizer: "Minimizer", landscape: Landscape, record: Record) -> Record:
+def _advanced(minimizer: Minimizer, landscape: Landscape, record: Record) -> Record:
     began = time.perf_counter()
     state = minimizer.advance(landscape, record.state, record.epoch)
     energies = _energies(landscape, state)
     record = with_epoch(record, state, energies, time.perf_counter() - began)
-    return with_finished(record, _verdicts(minimizer, landscape, record))
+    return with_finished(record, _terminations(minimizer, landscape, record))
 
 
 def _energies(landscape: Landscape, state: dict[str, Tensor]) -> NDArray[np.float64]:
@@ -98,7 +131,9 @@ def _energies(landscape: Landscape, state: dict[str, Tensor]) -> NDArray[np.floa
     return torch.stack([column.double().cpu() for column in columns], dim=1).numpy()
 
 
-def _verdicts(minimizer: "Minimizer", landscape: Landscape, record: Record) -> dict[int, tuple[Outcome, str]]:
+def _terminations(
+    minimizer: Minimizer, landscape: Landscape, record: Record
+) -> dict[int, tuple[Outcome, str]]:
     """Return how and why starts end now, by their place among the active ones."""
     # The first rule that holds for a start decides.
     n, state, epoch = record.active.size, record.state, record.epoch
@@ -132,8 +167,8 @@ def _verdicts(minimizer: "Minimizer", landscape: Landscape, record: Record) -> d
         ),
         (np.full(n, epoch >= minimizer.epochs), Outcome.BUDGET_SPENT, lambda _: f"{epoch} epochs spent"),
     ]
-    verdicts: dict[int, tuple[Outcome, str]] = {}
+    terminations: dict[int, tuple[Outcome, str]] = {}
     for mask, outcome, message in ends:
         for row in np.flatnonzero(mask).tolist():
-            verdicts.setdefault(row, (outcome, message(row)))
-    return verdicts
+            terminations.setdefault(row, (outcome, message(row)))
+    return terminations

@@ -1,4 +1,4 @@
-"""The books of a batch of minimizations: curves, lowest points, verdicts, as values that replace each other.
+"""The record of a batch of minimizations: curves, lowest points, terminations, as values that replace each other.
 
 Nothing in a `Record` that a later epoch reads is changed in place, so an interrupt at any moment leaves the
 last record whole.
@@ -114,14 +114,14 @@ def with_epoch(record: Record, state: dict[str, Tensor], energies: Floats, secon
     )
 
 
-def with_finished(record: Record, verdicts: dict[int, tuple[Outcome, str]]) -> Record:
+def with_finished(record: Record, terminations: dict[int, tuple[Outcome, str]]) -> Record:
     """Return the record with some starts, given by their place among the active ones, ended."""
-    if not verdicts:
+    if not terminations:
         return record
     outcomes, messages = record.outcomes.copy(), record.messages.copy()
-    for row, (outcome, message) in verdicts.items():
+    for row, (outcome, message) in terminations.items():
         outcomes[record.active[row]], messages[record.active[row]] = str(outcome), message
-    rows = np.setdiff1d(np.arange(record.active.size), list(verdicts))
+    rows = np.setdiff1d(np.arange(record.active.size), list(terminations))
     state = {name: values[rows] for name, values in record.state.items()}
     return replace(record, active=record.active[rows], state=state, outcomes=outcomes, messages=messages)
 

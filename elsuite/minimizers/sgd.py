@@ -1,23 +1,20 @@
 """Stochastic gradient descent on mini-batches, for many starts in lockstep."""
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from elsuite.core.settings import Count, NonNegative, Positive, Share, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
-from elsuite.minimizers.settings import check_settings, setting
 
 __all__ = ["SGD"]
 
-_SCHEDULES = ("constant", "cosine", "step")
 
-
-@dataclass(frozen=True, kw_only=True)
+@settings
 class SGD(Minimizer):
     r"""Stochastic gradient descent; an epoch is one pass over the data, each start with its own shuffles.
 
@@ -44,18 +41,15 @@ class SGD(Minimizer):
     -1.031628
     """
 
-    epochs: int = setting(60, least=0)
-    learning_rate: float = setting(0.1, above=0)
-    batch_size: int = setting(64, least=1)
-    momentum: float = setting(0.0, least=0, below=1)
+    epochs: Whole = 60
+    learning_rate: Positive = 0.1
+    batch_size: Count = 64
+    momentum: Share = 0.0
     nesterov: bool = False
-    weight_decay: float = setting(0.0, least=0)
-    schedule: Literal["constant", "cosine", "step"] = setting("constant", choices=_SCHEDULES)
-    step_epochs: int = setting(20, least=1)
-    step_factor: float = setting(0.1, above=0)
-
-    def __post_init__(self) -> None:
-        check_settings(self)
+    weight_decay: NonNegative = 0.0
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    step_epochs: Count = 20
+    step_factor: Positive = 0.1
 
     @property
     def name(self) -> str:

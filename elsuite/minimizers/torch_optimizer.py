@@ -1,17 +1,18 @@
 """Any optimizer class of `torch.optim` as a minimizer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import field
+from typing import Annotated, Any, Final
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
+from elsuite.core.settings import Count, SettingsError, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
 from elsuite.minimizers.one_by_one import advance_one_by_one
-from elsuite.minimizers.settings import check_settings, setting
 
 __all__ = ["TorchOptimizer"]
 
@@ -30,8 +31,24 @@ _ELEMENTWISE: Final = (
     torch.optim.SGD,
 )
 
+_NAMED: Final = {
+    name: value
+    for name, value in vars(torch.optim).items()
+    if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
+}
 
-@dataclass(frozen=True, kw_only=True)
+
+def _known(optimizer: str | type[torch.optim.Optimizer]) -> str | type[torch.optim.Optimizer]:
+    if isinstance(optimizer, str) and optimizer not in _NAMED:
+        raise ValueError(", ".join(sorted(_NAMED)))
+    return optimizer
+
+
+def _optimizer_class(optimizer: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    return _NAMED[optimizer] if isinstance(optimizer, str) else optimizer
+
+
+@settings
 class TorchOptimizer(Minimizer):
     """A class of `torch.optim`; an epoch is one pass over the data in batches, or one step on the whole.
 
@@ -55,22 +72,17 @@ class TorchOptimizer(Minimizer):
     -1.031628
     """
 
-    epochs: int = setting(60, least=0)
-    optimizer: str | type[torch.optim.Optimizer] = "Adam"
+    epochs: Whole = 60
+    optimizer: Annotated[str | type[torch.optim.Optimizer], AfterValidator(_known)] = "Adam"
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    batch_size: int | None = 64
+    batch_size: Count | None = 64
 
     def __post_init__(self) -> None:
-        check_settings(self)
-        if self.batch_size is not None and self.batch_size < 1:
-            raise ValueError(
-                f"TorchOptimizer.batch_size: given {self.batch_size}, allowed: at least 1, or None"
-            )
-        _optimizer_class(self.optimizer)
         try:
             self._make(torch.zeros(2))
         except (TypeError, ValueError) as error:
-            raise ValueError(f"TorchOptimizer.settings: given {dict(self.settings)!r}: {error}") from None
+            mistake = f"given {dict(self.settings)!r}: {error}"
+            raise SettingsError("TorchOptimizer", [("settings", mistake)]) from None
 
     @property
     def name(self) -> str:
@@ -105,27 +117,6 @@ class TorchOptimizer(Minimizer):
 
     def _make(self, parameter: Tensor) -> torch.optim.Optimizer:
         return _optimizer_class(self.optimizer)([parameter], **self.settings)
-
-
-def _optimizer_class(optimizer: str | type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """Return the class of `torch.optim` with that name, or the class itself.
-
-    Raises
-    ------
-    ValueError
-        For a name that is none: says which there are.
-    """
-    if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer):
-        return optimizer
-    known = {
-        name: value
-        for name, value in vars(torch.optim).items()
-        if isinstance(value, type) and issubclass(value, torch.optim.Optimizer) and name != "Optimizer"
-    }
-    if optimizer not in known:
-        allowed = ", ".join(sorted(known))
-        raise ValueError(f"TorchOptimizer.optimizer: given {optimizer!r}, allowed: {allowed}")
-    return known[optimizer]
 
 
 def _memory(state: State) -> dict[str, Tensor]:

@@ -3,21 +3,23 @@
 Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
 `BezierPathFinder` (one control point), `ChainPathFinder` (a polygon), `AutoNEBPathFinder` (a growing band of pivots),
 `LinearPathFinder` (the straight line). All return a `PathSearch`. Heights of any path on any surface: `measure`.
-Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`.
+Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`. A new finder is a
+file here and a row there, or an entry point of the group ``elsuite.finders`` in another package.
 """
 
+from elsuite.core.plugins import PluginTable
 from elsuite.paths.alignment import Alignment, align, align_all
 from elsuite.paths.autoneb import AutoNEBPathFinder
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
-from elsuite.paths.bases import BezierBasis, EmptyBasis, HatBasis, SineBasis
+from elsuite.paths.bases import BASES, BezierBasis, EmptyBasis, HatBasis, SineBasis
 from elsuite.paths.bezier import BezierPathFinder
 from elsuite.paths.chain import ChainPathFinder
-from elsuite.paths.finders import PATH_FINDERS
 from elsuite.paths.fourier import FourierPathFinder
 from elsuite.paths.heights import Heights, measure, path_length
 from elsuite.paths.linear import LinearPathFinder
 
 __all__ = [
+    "BASES",
     "PATH_FINDERS",
     "Alignment",
     "AutoNEBPathFinder",
@@ -39,3 +41,15 @@ __all__ = [
     "measure",
     "path_length",
 ]
+
+PATH_FINDERS: PluginTable[type[PathFinder]] = PluginTable(
+    "finders",
+    {
+        "autoneb": AutoNEBPathFinder,
+        "bezier": BezierPathFinder,
+        "chain": ChainPathFinder,
+        "fourier": FourierPathFinder,
+        "linear": LinearPathFinder,
+    },
+    "path finder",
+)

@@ -1,7 +1,7 @@
 """Nudged elastic bands that grow pivots where they need them (`AutoNEBPathFinder`)."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -9,20 +9,20 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import Count, NonNegative, Points, Whole, settings
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths.base import Path, PathFinder, PathSearch
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
-from elsuite.paths.rounds import lower, nothing_above, unfinished
-from elsuite.paths.search import Ledger, conclude, straight_path
+from elsuite.paths.record import SearchRecord, straight_path
+from elsuite.paths.rounds import Rule, converge
 
 __all__ = ["AutoNEBPathFinder", "band_tangents", "spread_evenly"]
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@settings
 class AutoNEBPathFinder(PathFinder):
     r"""Moves the pivots of a chain, each down its energy across the band, and inserts more where the band sags.
 
@@ -59,91 +59,53 @@ class AutoNEBPathFinder(PathFinder):
     converged 0.62
     """
 
-    n_pivots: int = 3
-    most_pivots: int = 31
-    sag: float = 0.1
-    n_steps: int = 60
-    max_cycles: int = 12
-    learning_rate: float = 0.1
-    images_per_step: int | None = 512
-    tolerance: float = 0.01
-    negligible: float | None = None
-    n_points: int = 51
+    n_pivots: Count = 3
+    most_pivots: Whole = 31
+    sag: NonNegative = 0.1
+    n_steps: Count = 60
+    max_cycles: Count = 12
+    learning_rate: NonNegative = 0.1
+    images_per_step: Count | None = 512
+    tolerance: NonNegative = 0.01
+    negligible: NonNegative | None = None
+    n_points: Points = 51
 
     name: ClassVar[str] = "autoneb"
-
-    def __post_init__(self) -> None:
-        """Check the settings.
-
-        Raises
-        ------
-        ValueError
-            In one line: the setting, what was given, what is allowed.
-        """
-        least = {"n_pivots": 1, "n_steps": 1, "max_cycles": 1, "images_per_step": 1, "n_points": 3}
-        for name, limit in (least | {"sag": 0, "learning_rate": 0, "tolerance": 0, "negligible": 0}).items():
-            value = getattr(self, name)
-            if value is not None and not value >= limit:
-                raise ValueError(f"AutoNEBPathFinder.{name}: given {value!r}, allowed: at least {limit}")
 
     def find(
         self, landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, seed: int = 0
     ) -> PathSearch:
         """Return the lowest band found from `start` to `end`; `seed` draws the samples."""
         generator = torch.Generator().manual_seed(seed)
+        record = SearchRecord(landscape, self.n_points)
         path = straight_path(landscape, start, end, HatBasis(self.n_pivots))
-        ledger = Ledger()
-        heights = ledger.look(path, landscape, self.n_points)
-        ends = (float(heights.profile[0]), float(heights.profile[-1]))
-        if not math.isfinite(sum(ends)):
-            return conclude(path, heights, ledger, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
-        best = (path, heights)
-        straight = heights.refined_height - max(ends)
-        negligible = (
-            nothing_above(landscape, max(ends), straight) if self.negligible is None else self.negligible
+        return converge(
+            path,
+            record,
+            Rule(self.tolerance, self.negligible, self.max_cycles),
+            lambda number, path, ends: self._cycle(number, path, ends, record, generator),
+            # Over random samples a cycle may raise the band: that it grew at all says that more may help.
+            lambda path, heights: self._with_pivots(path, heights, record),
         )
-        fall, grown = math.inf, True
-        for cycle in range(self.max_cycles + 1):
-            excess = best[1].refined_height - max(ends)
-            reached = f"{excess:.2g} above the higher end after {cycle} cycles"
-            if excess <= negligible:
-                message = f"{reached}; up to {negligible:.2g} counts as none"
-                return conclude(*best, ledger, Outcome.CONVERGED, message)
-            # Over random samples a cycle may raise the band: that it moved at all says that more may help.
-            if not grown and cycle > 1 and abs(fall) <= self.tolerance * excess:
-                message = f"{reached}; no pivot is wanted, and the last changed it by {-fall:.2g}"
-                return conclude(*best, ledger, Outcome.CONVERGED, message)
-            if cycle == self.max_cycles:
-                break
-            moved = self._cycle(path, landscape, cycle, (ends, generator, ledger))
-            if moved is None:
-                message = f"an energy or gradient in cycle {cycle + 1} is not finite"
-                return conclude(*best, ledger, Outcome.NOT_A_NUMBER, message)
-            heights = ledger.look(moved, landscape, self.n_points)
-            fall = best[1].refined_height - heights.refined_height
-            best = lower(best, (moved, heights))
-            path = self._inserted(moved, landscape, heights, ledger)
-            grown = path is not moved
-        return conclude(*best, ledger, *unfinished(reached, fall))
 
     def _cycle(
         self,
+        number: int,
         path: Path,
-        landscape: Landscape,
-        cycle: int,
-        state: tuple[tuple[float, float], torch.Generator, Ledger],
+        ends: tuple[float, float],
+        record: SearchRecord,
+        generator: torch.Generator,
     ) -> Path | None:
         """Return the path after the steps of one cycle, None if a number is not finite."""
-        ends, generator, ledger = state
         positions = _positions(path)
         band = path.points(torch.as_tensor(positions))
         step = optimizer("adam", 0.999)
-        rate = self.learning_rate / 2**cycle
+        rate = self.learning_rate / 2**number
         rate *= float((path.end - path.start).double().square().mean().sqrt())
         for _ in range(self.n_steps):
-            shown, share = self._step_landscape(landscape, len(band) - 2, generator)
+            shown, share = self._step_landscape(record.landscape, len(band) - 2, generator)
             inner, gradients = shown.energy_and_gradient(band[1:-1])
-            ledger.n_point_gradients += share * len(inner)
+            record.n_point_gradients += share * len(inner)
             if not math.isfinite(float(inner.sum() + gradients.sum())):
                 return None
             energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
@@ -162,11 +124,11 @@ class AutoNEBPathFinder(PathFinder):
         indices = torch.randint(landscape.n_samples, (n_pivots, n_images), generator=generator)
         return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
 
-    def _inserted(self, path: Path, landscape: Landscape, heights: Heights, ledger: Ledger) -> Path:
+    def _with_pivots(self, path: Path, heights: Heights, record: SearchRecord) -> Path:
         """Return the same curve with more pivots, or the path itself if none is wanted."""
         positions = _positions(path)
-        at_pivots = landscape.energy(path.points(torch.as_tensor(positions))).cpu().numpy()
-        ledger.n_evaluations += len(positions)
+        at_pivots = record.landscape.energy(path.points(torch.as_tensor(positions))).cpu().numpy()
+        record.n_evaluations += len(positions)
         t = np.linspace(0.0, 1.0, len(heights.profile))
         t, energies = np.append(t, heights.refined_t), np.append(heights.profile, heights.refined_height)
         excess = energies - np.interp(t, positions, at_pivots)

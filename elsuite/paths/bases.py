@@ -1,18 +1,22 @@
 """Bases of paths: functions of t that vanish at both ends, one final class each."""
 
+import ast
+import dataclasses
 import itertools
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from elsuite.core.plugins import PluginTable
+from elsuite.core.settings import Count, Finite, Whole, settings
 from elsuite.paths.base import Basis
 
-__all__ = ["BezierBasis", "EmptyBasis", "HatBasis", "SineBasis"]
+__all__ = ["BASES", "BezierBasis", "EmptyBasis", "HatBasis", "SineBasis", "basis_from_text", "basis_text"]
 
 
-@dataclass(frozen=True)
+@settings(kw_only=False)
 class EmptyBasis(Basis):
     """No function at all: the path is the straight line.
 
@@ -22,14 +26,14 @@ class EmptyBasis(Basis):
     torch.Size([3, 0])
     """
 
-    n_terms: int = 0
+    n_terms: Whole = 0
 
     def values(self, t: Tensor) -> Tensor:
         """Return an (n, 0) matrix."""
         return t.new_zeros(len(t), 0)
 
 
-@dataclass(frozen=True)
+@settings(kw_only=False)
 class SineBasis(Basis):
     r"""Sines :math:`B_n(t) = \sin(n \pi t) / n^p`, n = 1 .. `n_terms`.
 
@@ -44,12 +48,8 @@ class SineBasis(Basis):
             [0., 0.]])
     """
 
-    n_terms: int
-    power: float = 2.0
-
-    def __post_init__(self) -> None:
-        if self.n_terms < 1:
-            raise ValueError(f"n_terms is {self.n_terms}, but a sine basis needs at least 1 term")
+    n_terms: Count
+    power: Finite = 2.0
 
     def values(self, t: Tensor) -> Tensor:
         """Return the (n, n_terms) matrix of sin(n pi t) / n^p, exactly zero where n t is an integer."""
@@ -59,7 +59,7 @@ class SineBasis(Basis):
         return (sines / n**self.power).to(t.dtype)
 
 
-@dataclass(frozen=True)
+@settings(kw_only=False)
 class BezierBasis(Basis):
     r"""The one function :math:`B_1(t) = 2 t (1 - t)`: quadratic Bezier curves.
 
@@ -71,14 +71,14 @@ class BezierBasis(Basis):
     tensor([[0.0000, 0.5000, 0.0000]])
     """
 
-    n_terms: int = 1
+    n_terms: Count = 1
 
     def values(self, t: Tensor) -> Tensor:
         """Return the (n, 1) matrix of 2 t (1 - t)."""
         return (2 * t * (1 - t))[:, None]
 
 
-@dataclass(frozen=True)
+@settings(kw_only=False)
 class HatBasis(Basis):
     r"""Hat functions on `n_terms` inner pivots :math:`\tau_k`: polygonal chains.
 
@@ -91,17 +91,13 @@ class HatBasis(Basis):
     tensor([[0.0000, 0.5000, 1.0000, 0.0000]])
     """
 
-    n_terms: int
-    positions: tuple[float, ...] | None = None
+    n_terms: Count
+    positions: tuple[Finite, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.n_terms < 1:
-            raise ValueError(f"n_terms is {self.n_terms}, but a chain needs at least 1 inner pivot")
         knots = (0.0, *self.pivots, 1.0)
         if len(knots) != self.n_terms + 2 or any(a >= b for a, b in itertools.pairwise(knots)):
-            raise ValueError(
-                f"positions are {self.positions}, but {self.n_terms} ascending ones in (0, 1) are needed"
-            )
+            raise ValueError(f"positions given {self.positions}, allowed: {self.n_terms} ascending in (0, 1)")
 
     @property
     def pivots(self) -> tuple[float, ...]:
@@ -117,3 +113,47 @@ class HatBasis(Basis):
         left, middle, right = knots[:-2], knots[1:-1], knots[2:]
         rising, falling = (x - left) / (middle - left), (right - x) / (right - middle)
         return torch.minimum(rising, falling).clamp(0, 1).to(t.dtype)
+
+
+BASES: PluginTable[type[Basis]] = PluginTable(
+    "bases",
+    {cls.__name__: cls for cls in (BezierBasis, EmptyBasis, HatBasis, SineBasis)},
+    "basis of paths",
+)
+"""By the names that stores have them by: a name that was once stored stays what it is."""
+
+
+def basis_text(basis: Basis) -> str:
+    """Return what the database stores for a basis: its name in `BASES` and its fields.
+
+    Examples
+    --------
+    >>> basis_text(SineBasis(10))
+    'SineBasis(n_terms=10, power=2.0)'
+    """
+    names = [name for name, cls in BASES.items() if cls is type(basis)]
+    given: Any = basis
+    fields = [f"{f.name}={getattr(basis, f.name)!r}" for f in dataclasses.fields(given)]
+    return f"{names[0]}({', '.join(fields)})" if names else str(basis)
+
+
+def basis_from_text(text: str) -> Basis:
+    """Return the basis that the column `basis` describes.
+
+    Raises
+    ------
+    ValueError
+        For anything but the name of a basis with literal keywords.
+
+    Examples
+    --------
+    >>> basis_from_text("SineBasis(n_terms=3, power=2.0)").n_terms
+    3
+    """
+    try:
+        call = ast.parse(text, mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.args:
+            raise ValueError
+        return BASES[call.func.id](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
+    except (SyntaxError, ValueError, KeyError, TypeError):
+        raise ValueError(f"not a basis of paths: {text!r}") from None

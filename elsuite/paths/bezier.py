@@ -1,8 +1,8 @@
 """Quadratic Bezier curves between two points (`BezierPathFinder`)."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
+from elsuite.core.settings import settings
 from elsuite.paths.bases import BezierBasis
 from elsuite.paths.series import SeriesPathFinder
 
@@ -10,7 +10,7 @@ __all__ = ["BezierPathFinder"]
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@settings
 class BezierPathFinder(SeriesPathFinder):
     r"""Searches :math:`w(t) = (1 - t)^2 a + 2 t (1 - t) m + t^2 b` over the one control point m.
 

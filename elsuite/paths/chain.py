@@ -1,8 +1,8 @@
 """Polygonal chains between two points (`ChainPathFinder`)."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
+from elsuite.core.settings import Count, settings
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.series import SeriesPathFinder
 
@@ -10,7 +10,7 @@ __all__ = ["ChainPathFinder"]
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@settings
 class ChainPathFinder(SeriesPathFinder):
     """Searches a polygonal chain over its inner pivots, which lie at equally spaced t.
 
@@ -36,7 +36,7 @@ class ChainPathFinder(SeriesPathFinder):
     converged 0.62
     """
 
-    n_pivots: int = 9
+    n_pivots: Count = 9
 
     name: ClassVar[str] = "chain"
 

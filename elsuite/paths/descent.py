@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 
@@ -178,7 +177,7 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     for done in range(descent.n_steps):
         weights = next_weights(spanning)
         shown, share = _step_landscape(landscape, descent, generator)
-        energies, gradient = _gradient(shown, weights, spanning, (descent.objective, chord), asked)
+        energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked)
         spent += share * len(energies)
         # One check for both: a sum over all is not finite if any is not.
         if not math.isfinite(float(energies.sum() + gradient.sum())):
@@ -214,7 +213,8 @@ def _gradient(
     landscape: Landscape,
     weights: Tensor,
     spanning: Tensor,
-    terms: tuple[Objective, float],
+    objective: Objective,
+    chord: float,
     asked: slice = slice(None),
 ) -> tuple[Tensor, Tensor]:
     r"""Return the energies of the points `asked` for, and the gradient for the coefficients, shape (K, P).
@@ -224,10 +224,8 @@ def _gradient(
         \frac{dL}{dc} = B^T \mathrm{diag}(\partial L / \partial E)\, G + 2 \lambda\, \Delta B^T \Delta W S
 
     with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
-    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are. `terms` are the
-    objective and the chord that its smoothness refers to.
+    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are.
     """
-    objective, chord = terms
     energies, gradient = _energy_term(landscape, weights[asked], spanning, objective)
     smoothness = objective.smoothness_at(energies, chord)
     if smoothness:
@@ -242,7 +240,7 @@ def _energy_term(
     bows = weights[:, 2:]
     size = max(1, BYTES_AT_ONCE // (2 * spanning.shape[1] * spanning.element_size()))
     plain_sum = isinstance(objective, PowerSum) and objective.power == 1
-    if plain_sum and len(weights) <= size and isinstance(landscape, NeuralLandscape):
+    if plain_sum and len(weights) <= size:
         return landscape.combined_gradients(weights, spanning, bows)
     if len(weights) <= size:
         energies, gradients = landscape.energy_and_gradient(weights @ spanning)

@@ -1,8 +1,8 @@
 """Paths as sine series between two points (`FourierPathFinder`)."""
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, final
 
+from elsuite.core.settings import Count, Finite, settings
 from elsuite.paths.bases import SineBasis
 from elsuite.paths.series import SeriesPathFinder
 
@@ -13,7 +13,7 @@ TERM_GROWTH = 3
 
 
 @final
-@dataclass(frozen=True, kw_only=True)
+@settings
 class FourierPathFinder(SeriesPathFinder):
     r"""Searches :math:`w(t) = (1 - t) a + t b + \sum_{n=1}^{N} b_n \sin(n \pi t) / n^d`, exact at both ends.
 
@@ -44,8 +44,8 @@ class FourierPathFinder(SeriesPathFinder):
     True
     """
 
-    n_terms: int = 10
-    decay: float = 2.0
+    n_terms: Count = 10
+    decay: Finite = 2.0
 
     name: ClassVar[str] = "fourier"
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path
 
 __all__ = ["Heights", "arc_lengths", "measure", "path_length"]
 
-Vector = NDArray[np.float64]
 SMALLEST_INTERVAL = 8.0
 """Intervals of t shorter than this are not divided, in units of the precision of the path's points at 1."""
 
@@ -46,7 +45,7 @@ class Heights:
     height: float
     refined_height: float
     refined_t: float
-    profile: Vector
+    profile: Floats
     n_evaluations: int
     resolution: float
 
@@ -102,10 +101,9 @@ def measure(
     t = np.linspace(0.0, 1.0, n_points)
     profile = _energies(path, landscape, t)
     more = _long_steps(path, t)
-    t, energies = _merged((t, profile), (more, _energies(path, landscape, more)))
-    t, energies, resolution = _refine(
-        path, landscape, (t, energies, _allowed(profile, tolerance, path), max_evaluations)
-    )
+    t, energies = _merged(t, profile, more, _energies(path, landscape, more))
+    allowed = _allowed(profile, tolerance, path)
+    t, energies, resolution = _refine(path, landscape, t, energies, allowed, max_evaluations)
     top = int(np.argmax(energies))  # the first NaN, if there is one
     return Heights(
         height=float(profile.max()),
@@ -141,7 +139,7 @@ def arc_lengths(path: Path, t: Tensor) -> Tensor:
     return torch.cat([squares.new_zeros(1), squares.clamp(min=0).sqrt().cumsum(0)])
 
 
-def _long_steps(path: Path, t: Vector) -> Vector:
+def _long_steps(path: Path, t: Floats) -> Floats:
     """Return t that divide the intervals in which the path goes far: there it may pass a narrow ridge unseen."""
     fine = np.linspace(0.0, 1.0, FINE_STEPS * (len(t) - 1) + 1)
     lengths = arc_lengths(path, torch.as_tensor(fine)).cpu().numpy()
@@ -154,7 +152,7 @@ def _long_steps(path: Path, t: Vector) -> Vector:
     return _representable(np.interp(np.concatenate(new), lengths, fine), path) if new else t[:0]
 
 
-def _allowed(profile: Vector, tolerance: float | None, path: Path) -> float:
+def _allowed(profile: Floats, tolerance: float | None, path: Path) -> float:
     """Return the tolerance as an energy, not under the rounding of the energies."""
     if not np.isfinite(profile).all():
         return math.nan
@@ -162,7 +160,7 @@ def _allowed(profile: Vector, tolerance: float | None, path: Path) -> float:
     return max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))
 
 
-def _energies(path: Path, landscape: Landscape, t: Vector) -> Vector:
+def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:
     if not t.size:
         return t
     points = path.points(torch.as_tensor(t, device=path.start.device))
@@ -170,10 +168,9 @@ def _energies(path: Path, landscape: Landscape, t: Vector) -> Vector:
 
 
 def _refine(
-    path: Path, landscape: Landscape, state: tuple[Vector, Vector, float, int]
-) -> tuple[Vector, Vector, float]:
+    path: Path, landscape: Landscape, t: Floats, energies: Floats, allowed: float, limit: int
+) -> tuple[Floats, Floats, float]:
     """Divide all intervals that may hide a higher energy; return t, energies and what could still hide."""
-    t, energies, allowed, limit = state
     while np.isfinite(energies).all():
         bounds, meeting = _parabolas(t, energies, *_concave_bounds(t, energies))
         hidden = bounds - energies.max()
@@ -184,11 +181,11 @@ def _refine(
         new = new[~np.isin(new, t)]
         if not new.size:
             return t, energies, max(0.0, float(hidden.max()))
-        t, energies = _merged((t, energies), (new, _energies(path, landscape, new)))
+        t, energies = _merged(t, energies, new, _energies(path, landscape, new))
     return t, energies, math.nan
 
 
-def _representable(t: Vector, path: Path) -> Vector:
+def _representable(t: Floats, path: Path) -> Floats:
     """Return `t` rounded to the type of the path's points, which has a point at exactly each; ascending, once."""
     return np.unique(t.astype(_precision(path).dtype)).astype(np.float64)
 
@@ -197,14 +194,14 @@ def _precision(path: Path) -> np.finfo[np.floating]:
     return np.finfo(np.float64 if path.start.dtype == torch.float64 else np.float32)
 
 
-def _merged(one: tuple[Vector, Vector], other: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
+def _merged(t: Floats, energies: Floats, more: Floats, their_energies: Floats) -> tuple[Floats, Floats]:
     """Return two curves of t and energies as one, in ascending t."""
-    t, energies = np.append(one[0], other[0]), np.append(one[1], other[1])
+    t, energies = np.append(t, more), np.append(energies, their_energies)
     order = np.argsort(t, kind="stable")
     return t[order], energies[order]
 
 
-def _concave_bounds(t: Vector, energies: Vector) -> tuple[Vector, Vector]:
+def _concave_bounds(t: Floats, energies: Floats) -> tuple[Floats, Floats]:
     """Return for each interval the highest energy a concave curve could have in it, and where it would be."""
     width = np.diff(t)
     slopes = np.diff(energies) / width
@@ -222,7 +219,7 @@ def _concave_bounds(t: Vector, energies: Vector) -> tuple[Vector, Vector]:
     return bounds, t[:-1] + np.clip(x, 0.1 * width, 0.9 * width)
 
 
-def _parabolas(t: Vector, energies: Vector, bounds: Vector, meeting: Vector) -> tuple[Vector, Vector]:
+def _parabolas(t: Floats, energies: Floats, bounds: Floats, meeting: Floats) -> tuple[Floats, Floats]:
     """Return bounds, and where to divide, that also let each maximum rise over the parabola through it.
 
     A ridge hardly wider than the step is not concave over the points next to its top, so that the lines cut it off:
@@ -246,7 +243,7 @@ def _parabolas(t: Vector, energies: Vector, bounds: Vector, meeting: Vector) -> 
     return bounds, meeting
 
 
-def _parabola_top(t: Vector, energies: Vector) -> Vector:
+def _parabola_top(t: Floats, energies: Floats) -> Floats:
     """Return the top of the parabola through the highest point and its neighbors, empty if it is an end."""
     m = int(np.argmax(energies))
     if m in (0, len(t) - 1):

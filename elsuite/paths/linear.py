@@ -1,22 +1,22 @@
 """The straight line between two points (`LinearPathFinder`): the control of every other finder."""
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import Points, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import PathFinder, PathSearch
 from elsuite.paths.bases import EmptyBasis
-from elsuite.paths.search import Ledger, conclude, straight_path
+from elsuite.paths.record import SearchRecord, straight_path
 
 __all__ = ["LinearPathFinder"]
 
 
-@dataclass(frozen=True)
+@settings
 class LinearPathFinder(PathFinder):
     """Measures the straight line; nothing is searched, so it is always ``converged`` where energies are finite.
 
@@ -33,7 +33,7 @@ class LinearPathFinder(PathFinder):
     1.102
     """
 
-    n_points: int = 51
+    n_points: Points = 51
 
     name: ClassVar[str] = "linear"
 
@@ -42,10 +42,8 @@ class LinearPathFinder(PathFinder):
     ) -> PathSearch:
         """Return the straight line; `seed` changes nothing."""
         path = straight_path(landscape, start, end, EmptyBasis())
-        ledger = Ledger()
-        heights = ledger.look(path, landscape, self.n_points)
+        record = SearchRecord(landscape, self.n_points)
+        heights = record.measure(path)
         if not math.isfinite(heights.refined_height):
-            return conclude(
-                path, heights, ledger, Outcome.NOT_A_NUMBER, "an energy on the line is not finite"
-            )
-        return conclude(path, heights, ledger, Outcome.CONVERGED, "the straight line: nothing to search")
+            return record.search(path, heights, Outcome.NOT_A_NUMBER, "an energy on the line is not finite")
+        return record.search(path, heights, Outcome.CONVERGED, "the straight line: nothing to search")

@@ -1,8 +1,6 @@
 """From the words of a study file to landscapes, minimizers and finders."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +8,13 @@ import torch
 
 from elsuite.core.settings import frozen
 from elsuite.database import LandscapeDatabase
-from elsuite.landscapes import ARCHITECTURES, NeuralLandscape, load_data, network_landscape
+from elsuite.landscapes import NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
 from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 
 __all__ = [
-    "AlgorithmTables",
-    "algorithm_tables",
     "build_finder",
     "build_landscape",
     "build_minimizer",
@@ -26,21 +22,6 @@ __all__ = [
     "landscape_of",
     "stored_landscape",
 ]
-
-
-@dataclass(frozen=True)
-class AlgorithmTables:
-    """What a study file can name."""
-
-    architectures: Mapping[str, type]
-    minimizers: Mapping[str, type]
-    finders: Mapping[str, type]
-
-
-@lru_cache
-def algorithm_tables() -> AlgorithmTables:
-    """Return the names of all architectures, minimizers and finders with their classes."""
-    return AlgorithmTables(ARCHITECTURES, MINIMIZERS, PATH_FINDERS)
 
 
 def build_landscape(study: Study, *, data_dir: str | Path | None = None) -> NeuralLandscape:

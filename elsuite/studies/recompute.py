@@ -1,6 +1,5 @@
 """Energies and heights of a stored study computed again: `recompute_sample`."""
 
-import ast
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -8,16 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from elsuite import paths
 from elsuite.core.identity import OtherLandscapeError
 from elsuite.database import Finding, LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
-from elsuite.paths import Basis, Path, measure
+from elsuite.paths import Path, measure
+from elsuite.paths.bases import basis_from_text
 from elsuite.studies.stored import landscape_of_database
 from elsuite.symmetry.permutations import permute
 
-__all__ = ["Recomputed", "basis_from_text", "recompute_sample", "stored_path"]
+__all__ = ["Recomputed", "recompute_sample", "stored_path"]
 
 
 @dataclass(frozen=True)
@@ -70,32 +69,6 @@ def recompute_sample(
         curves = _some(rng, np.array([i for i, basis in enumerate(bases) if basis]), n)
         findings += _check_paths(database, landscape, curves, tolerance)
     return Recomputed(tuple(findings), len(chosen), len(curves), "drawn at random")
-
-
-def basis_from_text(text: str) -> Basis:
-    """Return the basis that the column `basis` describes, such as ``SineBasis(n_terms=10, power=2.0)``.
-
-    Raises
-    ------
-    ValueError
-        For anything but the name of a basis with literal keywords.
-
-    Examples
-    --------
-    >>> basis_from_text("SineBasis(n_terms=3, power=2.0)").n_terms
-    3
-    """
-    try:
-        call = ast.parse(text, mode="eval").body
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.args:
-            raise ValueError
-        known = {
-            name: getattr(paths, name) for name in paths.__all__ if name.endswith("Basis") and name != "Basis"
-        }
-        basis: Basis = known[call.func.id](**{str(k.arg): ast.literal_eval(k.value) for k in call.keywords})
-    except (SyntaxError, ValueError, KeyError, TypeError):
-        raise ValueError(f"not a basis of paths: {text!r}") from None
-    return basis
 
 
 def stored_path(database: LandscapeDatabase, row: int) -> Path | None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from elsuite import __version__
-from elsuite.core.settings import ADDED, all_settings
+from elsuite.core.settings import added_settings, all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
@@ -293,7 +293,10 @@ def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str
     }
     _ignore_where_data_lie(stored["landscape"])
     # Stores of earlier versions do not name what was the only way then.
-    stored["finders"] = {label: ADDED | settings for label, settings in (stored.get("finders") or {}).items()}
+    before = {p.label: added_settings(build_finder(p)) for p in run.study.paths}
+    stored["finders"] = {
+        label: before.get(label, {}) | settings for label, settings in (stored.get("finders") or {}).items()
+    }
     wanted = {"landscape": copy.deepcopy(attributes["landscape"]), **attributes["settings"]}
     _ignore_where_data_lie(wanted["landscape"])
     for key, old, new in _differences(stored, wanted):

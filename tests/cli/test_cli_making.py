@@ -117,7 +117,7 @@ def test_an_error_is_one_clear_line_and_exit_code_2(elsuite, tmp_path, arguments
 
 
 def test_the_demonstration_ends_with_database_pictures_and_page(elsuite, tmp_path, monkeypatch):
-    from elsuite.studies import model as study
+    from elsuite.studies import reading as study
 
     monkeypatch.setattr(study, "shipped_study", lambda name: SMALL)
     code, out, err = elsuite("demo", "--out", tmp_path)

@@ -191,11 +191,11 @@ def test_a_surface_without_minima_is_an_empty_database():
 
 
 BAD = [
-    (lambda store: map_landscape(MullerBrown(), n_starts=0), "n_starts 0 given"),
-    (lambda store: map_landscape(MullerBrown(), seed=-1), "seed -1 given"),
+    (lambda store: map_landscape(MullerBrown(), n_starts=0), "n_starts: given 0, allowed: at least 1"),
+    (lambda store: map_landscape(MullerBrown(), seed=-1), "seed: given -1"),
     (lambda store: map_landscape(MullerBrown(), bounds=[[0, 0]]), r"bounds of shape \(1, 2\) given"),
     (lambda store: map_landscape(MullerBrown(), bounds=[[1, 1], [0, 0]]), "bounds"),
-    (lambda store: MappingPlan(tolerance=0.0), "tolerance 0.0"),
+    (lambda store: MappingPlan(tolerance=0.0), "tolerance: given 0.0, allowed: above 0"),
     (lambda store: map_landscape(SixHumpCamel(), store=store), "is a database of MullerBrown"),
     (lambda store: map_landscape(LennardJones(3), store=store), "is a database of MullerBrown"),
 ]

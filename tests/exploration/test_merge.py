@@ -325,8 +325,8 @@ def test_a_surface_that_is_known_to_be_a_cluster_needs_no_option(tmp_path, name,
 
 
 def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are_dropped(tmp_path):
+    from elsuite.studies import parse_study
     from elsuite.studies.build import landscape_identity, landscape_of
-    from elsuite.studies.model import parse_study
     from elsuite.symmetry.permutations import apply, random_element
 
     text = 'seed = 1\n[data]\nname = "digits"\nn_train = 20\nn_test = 10\n[network]\narchitecture = "fcp"\nhidden = [6]\n'

@@ -2,10 +2,11 @@
 
 import pytest
 
-from elsuite.core.settings import all_settings, key_settings, settings_model
-from elsuite.minimizers import LBFGSGSS
-from elsuite.paths import FourierPathFinder
-from elsuite.studies.model import StudyError, load_study, parse_study, shipped_study
+from elsuite.core.settings import all_settings, key_settings
+from elsuite.minimizers import LBFGSGSS, MINIMIZERS
+from elsuite.paths import PATH_FINDERS, FourierPathFinder
+from elsuite.studies import StudyError, load_study, parse_study, shipped_study
+from elsuite.studies.reading import with_seed
 
 pytestmark = pytest.mark.making
 
@@ -114,13 +115,9 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path, content):
 def test_settings_of_every_algorithm_can_be_read_and_written():
     import json
 
-    from elsuite.studies.build import algorithm_tables
-
-    tables = algorithm_tables()
-    for algorithm in (*tables.minimizers.values(), *tables.finders.values()):
+    for algorithm in (*MINIMIZERS.values(), *PATH_FINDERS.values()):
         settings = all_settings(algorithm())
         assert json.loads(json.dumps(settings)) == settings
-        assert set(settings) == set(settings_model(algorithm).model_fields)
 
 
 def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting():
@@ -133,3 +130,33 @@ def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting()
     }
     assert key_settings(FourierPathFinder()) == all_settings(FourierPathFinder())
     assert key_settings(LBFGSGSS()) == all_settings(LBFGSGSS())
+
+
+SEEDED = [
+    'name = """\nseed = 3\n[data]\n"""\nseed = 4',
+    'name = """\nseed = 4"""\nseed = 4 # seed = 4',
+    "name = '''\n[[minimizers]]\nseed = 1'''",
+    '  "seed"=+4',
+    "'seed' = 0x10",
+    "seed = 1_000",
+    "# seed = 3",
+    "",
+]
+
+
+@pytest.mark.parametrize("head", SEEDED)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    "table", ['[data]\nname = "digits"\nseed = 4', 'data = { seed = 4, name = "digits" }']
+)
+def test_another_seed_changes_the_seed_and_nothing_else(head, ending, table):
+    rest = GOOD.split("[data]", 1)[1].split('name = "digits"', 1)[1]
+    text = f"{head}\n{table}{rest}".replace("\n", ending)
+    before, changed = parse_study(text), with_seed(text, 7)
+    assert parse_study(changed) == before.model_copy(update={"seed": 7})
+    assert with_seed(text, None) == text
+
+
+def test_another_seed_in_a_text_that_is_no_study_is_one_line():
+    with pytest.raises(StudyError, match=r"a\.toml: not TOML"):
+        with_seed("[data", 3, "a.toml")

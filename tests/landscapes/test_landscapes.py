@@ -306,3 +306,27 @@ def test_minibatches_that_do_not_fit_are_refused():
             landscape.minibatch(torch.zeros(shape, dtype=torch.int64))
     with pytest.raises(ValueError, match="test"):
         landscape.minibatch(torch.arange(3)).on("test")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: a[::-1],
+        lambda a: a.astype(">f8"),
+        lambda a: a[:, ::-1][:, ::-1],
+        lambda a: np.broadcast_to(a[:1], a.shape),
+        lambda a: a.astype(">f4"),
+    ],
+    ids=["reversed", "big-endian", "reversed twice", "read-only", "big-endian float32"],
+)
+def test_any_array_is_points(make):
+    from elsuite.minimizers import LBFGSGSS
+
+    surface = cases.LANDSCAPES["muller-brown"]()
+    given = make(np.array([[0.5, 0.25], [-0.5, 1.5], [0.0, 0.5]]))
+    same = np.array(given.tolist())
+    np.testing.assert_array_equal(surface.energy(given), surface.energy(same))
+    for one, other in zip(
+        *(LBFGSGSS(epochs=3).minimize(surface, points) for points in (given, same)), strict=True
+    ):
+        np.testing.assert_array_equal(one.solutions[0].coordinates, other.solutions[0].coordinates)

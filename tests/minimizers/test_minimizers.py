@@ -215,7 +215,7 @@ def test_bad_starts_and_seeds(starts, seeds, message):
         (lambda: SGD(learning_rate=0), "SGD.learning_rate: given 0, allowed: above 0"),
         (lambda: SGD(momentum=1.0), "SGD.momentum: given 1.0, allowed: at least 0, below 1"),
         (lambda: SGD(schedule="linear"), "SGD.schedule: given 'linear', allowed: constant, cosine, step"),
-        (lambda: SGD(epochs=True), "SGD.epochs: given True, allowed: at least 0"),
+        (lambda: SGD(epochs=True), "SGD.epochs: given True, allowed: an integer, at least 0"),
         (lambda: LBFGSGSS(history=0), "LBFGSGSS.history: given 0, allowed: at least 1"),
         (lambda: LBFGSGSS(largest_step=np.nan), "LBFGSGSS.largest_step: given nan, allowed: above 0"),
         (lambda: LBFGSWolfe(patience=0), "LBFGSWolfe.patience: given 0, allowed: at least 1"),

@@ -56,9 +56,7 @@ def test_the_mean_of_stochastic_gradients_is_the_gradient():
     weights, total = descent_module._sampler(path, descent, generator), torch.zeros_like(path.coefficients)
     for _ in range(600):
         shown, _share = descent_module._step_landscape(surface, descent, generator)
-        total += (
-            descent_module._gradient(shown, weights(spanning), spanning, (descent.objective, 1.0))[1] / 600
-        )
+        total += descent_module._gradient(shown, weights(spanning), spanning, descent.objective, 1.0)[1] / 600
     fine = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
     expected = path_gradient(path, surface, fine, PowerSum())[1] / 100
     assert float((total - expected).norm() / expected.norm()) < 0.05

@@ -3,13 +3,11 @@
 import cases
 import numpy as np
 import pytest
-import torch
 
-from elsuite.paths import SineBasis, rounds
-from elsuite.paths.descent import Descended, Descent, PowerSum
+from elsuite.paths import SineBasis
 from elsuite.paths.heights import Heights
-from elsuite.paths.rounds import Plan, converge
-from elsuite.paths.search import Ledger, straight_path
+from elsuite.paths.record import SearchRecord, straight_path
+from elsuite.paths.rounds import Rule, converge
 
 pytestmark = pytest.mark.making
 
@@ -31,16 +29,14 @@ def test_the_rule(monkeypatch, heights, outcome, words, lowest):
     surface = cases.LANDSCAPES["fcp"]()
     start, end = surface.initial_points([0, 1])
     path = straight_path(surface, start, end, SineBasis(1))
-    plan = Plan(Descent(PowerSum(), 1, 0.1), lambda number: SineBasis(1), 0.01, 1e-3, 4, 5)
     given = iter(heights)
 
-    def look(ledger, path, landscape, n_points):
+    def measured(record, path):
         top = next(given)
         return Heights(top, top, 0.5, np.array([0.0, top, 0.0]), 3, 0.0)
 
-    monkeypatch.setattr(Ledger, "look", look)
-    monkeypatch.setattr(rounds, "_play", lambda path, *_: [Descended(path, True, 1, 1.0)])
-    search = converge(path, surface, plan, torch.Generator())
+    monkeypatch.setattr(SearchRecord, "measure", measured)
+    search = converge(path, SearchRecord(surface, 5), Rule(0.01, 1e-3, 4), lambda number, path, ends: path)
     assert search.outcome == outcome
     assert words in search.message
     assert search.refined_height == lowest

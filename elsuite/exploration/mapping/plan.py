@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elsuite.core.settings import Count, Positive, Whole, settings
 from elsuite.exploration.mapping.work import Region
 from elsuite.landscapes import AnalyticLandscape
 from elsuite.landscapes.base import Landscape
@@ -15,7 +16,7 @@ from elsuite.symmetry.atoms import is_cluster
 __all__ = ["MappingPlan", "Task", "describe_landscape", "mapped_region"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class MappingPlan:
     """How thoroughly a landscape is mapped.
 
@@ -42,36 +43,16 @@ class MappingPlan:
         Points as near as this are one.
     """
 
-    n_starts: int = 64
-    n_points: int = 128
-    n_hops: int = 20
-    temperature: float = 1.0
-    n_modes: int = 40
-    n_directions: int = 20
-    n_rounds: int = 3
-    n_pairs: int = 30
-    tolerance: float = 1e-5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in (
-            "n_starts",
-            "n_points",
-            "n_hops",
-            "n_modes",
-            "n_directions",
-            "n_rounds",
-            "n_pairs",
-            "seed",
-        ):
-            value = getattr(self, name)
-            least = 1 if name == "n_starts" else 0
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} {value!r} given; a whole number from {least} is expected")
-        if not self.tolerance > 0 or not self.temperature > 0:
-            raise ValueError(
-                f"tolerance {self.tolerance} and temperature {self.temperature} given; positive ones are expected"
-            )
+    n_starts: Count = 64
+    n_points: Whole = 128
+    n_hops: Whole = 20
+    temperature: Positive = 1.0
+    n_modes: Whole = 40
+    n_directions: Whole = 20
+    n_rounds: Whole = 3
+    n_pairs: Whole = 30
+    tolerance: Positive = 1e-5
+    seed: Whole = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Final, Literal, final
 import torch
 from torch import Tensor, nn
 
+from elsuite.core.plugins import PluginTable
 from elsuite.symmetry.modules import UnitAxes, lstm_axes, sequential_axes
 
 __all__ = [
@@ -242,9 +243,14 @@ class LongShortTerm(nn.Module):
         return lstm_axes(self.lstm, "lstm.", "output.weight")
 
 
-ARCHITECTURES: Final[dict[str, type[nn.Module]]] = {
-    "fcp": FullyConnected,
-    "lenet": LeNet,
-    "autoencoder": Autoencoder,
-    "lstm": LongShortTerm,
-}
+ARCHITECTURES: Final[PluginTable[type[nn.Module]]] = PluginTable(
+    "networks",
+    {
+        "fcp": FullyConnected,
+        "lenet": LeNet,
+        "autoencoder": Autoencoder,
+        "lstm": LongShortTerm,
+    },
+    "network",
+)
+"""Networks by name; arguments `image` and `n_outputs`, where a class has them, come from the data."""

@@ -116,29 +116,11 @@ class NeuralLandscape(DataLandscape):
     def combined_gradients(
         self, weights: Tensor, spanning: Tensor, combination: Tensor
     ) -> tuple[Tensor, Tensor]:
-        r"""Return the mean losses at the points W S and :math:`C^T G`, where G are the gradients at these points.
-
-        Paths ask for this: their points are combinations of few. Stacks of dense layers use that the first layer is
-        linear where that saves work; the result is the same.
-
-        Parameters
-        ----------
-        weights : Tensor (n_points, n_spanning)
-            W.
-        spanning : Tensor (n_spanning, P)
-            S.
-        combination : Tensor (n_points, n_combined)
-            C.
-
-        Returns
-        -------
-        Tensor (n_points,) float64, Tensor (n_combined, P)
-        """
+        """See `Landscape`; stacks of dense layers use that the first layer is linear where that saves work."""
         samples = self._samples[self.surface]
         if isinstance(self._evaluator, DenseEvaluator) and len(weights) > 2 * len(spanning):
             return self._evaluator.combined_gradients(weights, self._checked(spanning), combination, samples)
-        energies, gradients = self.energy_and_gradient(weights @ spanning)
-        return energies, combination.T @ gradients
+        return super().combined_gradients(weights, spanning, combination)
 
     def on(self, surface: str) -> Self:
         """Return this landscape showing `surface`."""

@@ -1,4 +1,4 @@
-"""What every search begins and ends with: checked end points, and the `PathSearch` that is returned."""
+"""What every search begins and ends with: checked end points, and the record that becomes a `PathSearch`."""
 
 import time
 from dataclasses import dataclass, field
@@ -13,28 +13,49 @@ from elsuite.landscapes.conversion import to_tensor
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
 
-__all__ = ["Ledger", "conclude", "straight_path"]
+__all__ = ["SearchRecord", "straight_path"]
 
 
 @dataclass
-class Ledger:
-    """The running account of one search.
+class SearchRecord:
+    """What one search on a landscape has cost so far.
 
     Attributes
     ----------
+    n_points : int
+        Points of the profile that heights are measured on.
     began : float
         Clock when the search began.
     """
 
-    began: float = field(default_factory=time.perf_counter)
+    landscape: Landscape
+    n_points: int
     n_point_gradients: float = 0.0
     n_evaluations: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
 
-    def look(self, path: Path, landscape: Landscape, n_points: int) -> Heights:
-        """Measure `path`, and note what that cost."""
-        heights = measure(path, landscape, n_points)
+    def measure(self, path: Path) -> Heights:
+        """Return the heights of `path`, and note what that cost."""
+        heights = measure(path, self.landscape, self.n_points)
         self.n_evaluations += heights.n_evaluations
         return heights
+
+    def search(self, path: Path, heights: Heights, outcome: Outcome, message: str) -> PathSearch:
+        """Return the search that ended with `path`."""
+        return PathSearch(
+            path=path,
+            height=heights.height,
+            refined_height=heights.refined_height,
+            refined_t=heights.refined_t,
+            profile=heights.profile,
+            length=path_length(path),
+            chord=float(torch.linalg.vector_norm((path.end - path.start).double())),
+            outcome=outcome,
+            message=message,
+            n_point_gradients=self.n_point_gradients,
+            n_evaluations=self.n_evaluations,
+            seconds=time.perf_counter() - self.began,
+        )
 
 
 def straight_path(
@@ -56,21 +77,3 @@ def straight_path(
             )
         ends.append(point)
     return Path(ends[0], ends[1], basis, ends[0].new_zeros(basis.n_terms, len(ends[0])))
-
-
-def conclude(path: Path, heights: Heights, ledger: Ledger, outcome: Outcome, message: str) -> PathSearch:
-    """Return the search that ended with `path`."""
-    return PathSearch(
-        path=path,
-        height=heights.height,
-        refined_height=heights.refined_height,
-        refined_t=heights.refined_t,
-        profile=heights.profile,
-        length=path_length(path),
-        chord=float(torch.linalg.vector_norm((path.end - path.start).double())),
-        outcome=outcome,
-        message=message,
-        n_point_gradients=ledger.n_point_gradients,
-        n_evaluations=ledger.n_evaluations,
-        seconds=time.perf_counter() - ledger.began,
-    )

@@ -1,0 +1,215 @@
+"""From the text of a study file to a validated `Study`: what does not fit is said with its key, in one line each."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from elsuite.core.settings import SettingsError, check_arguments, frozen, unknown_name
+from elsuite.landscapes import ARCHITECTURES
+from elsuite.minimizers import MINIMIZERS
+from elsuite.paths import PATH_FINDERS
+from elsuite.studies.build import build_finder, build_minimizer
+from elsuite.studies.model import NetworkSection, PathsSection, Study, StudyError
+
+__all__ = ["check_network", "load_study", "parse_study", "shipped_study", "with_seed"]
+
+_SIZES = ("image", "n_outputs")
+"""Arguments of a network that the data give."""
+
+
+def shipped_study(name: str) -> str:
+    """Return the text of a study file that comes with the package, such as ``"demo"``."""
+    return resources.files("elsuite.studies").joinpath("files", f"{name}.toml").read_text("utf-8")
+
+
+def load_study(path: str | Path, *, seed: int | None = None) -> tuple[Study, str]:
+    """Return the validated study in the file at `path` and its text, with another `seed` if one is given.
+
+    Raises
+    ------
+    StudyError
+        For a file that is not there or no valid study; each line says the key, what was given and what is allowed.
+    """
+    try:
+        text = Path(path).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise StudyError(f"{path}: cannot be read ({reason})") from None
+    text = with_seed(text, seed, str(path))
+    return parse_study(text, str(path)), text
+
+
+def parse_study(text: str, source: str = "study") -> Study:
+    """Return the validated study in TOML `text`; `source` names it in messages.
+
+    Raises
+    ------
+    StudyError
+        As `load_study`.
+    """
+    try:
+        study = Study.model_validate(_toml(text, source))
+    except pydantic.ValidationError as error:
+        lines = [_line(entry, Study) for entry in error.errors()]
+        # A misspelled key is one mistake, not an unknown key and a missing one.
+        meant = [line.split("did you mean ")[1].strip("')?") for line in lines if "did you mean " in line]
+        lines = [line for line in lines if not any(line == _missing(key) for key in meant)]
+        raise StudyError("\n".join(f"{source}: {line}" for line in lines)) from None
+    mistakes = [f"{source}: {line}" for line in _cross_check(study)]
+    if mistakes:
+        raise StudyError("\n".join(mistakes))
+    return study
+
+
+def with_seed(text: str, seed: int | None, source: str = "study") -> str:
+    r"""Return the text of a study file with its seed replaced, so that the text that is stored is the study that ran.
+
+    Raises
+    ------
+    StudyError
+        For a text that is not TOML.
+
+    Examples
+    --------
+    >>> with_seed('name = "a"', 5)
+    'seed = 5\nname = "a"'
+    """
+    if seed is None:
+        return text
+    raw = _toml(text, source)
+    if "seed" not in raw:
+        return f"seed = {seed}\n{text}"
+    wanted = _comparable(raw | {"seed": seed})
+    # A line that looks like the seed may stand in a longer text or belong to a table: the parser says which is meant.
+    for found in re.finditer(
+        r"""^([ \t]*(?:seed|"seed"|'seed')[ \t]*=[ \t]*)[+\-\w.:"']+""", text, re.MULTILINE
+    ):
+        changed = f"{text[: found.start()]}{found[1]}{seed}{text[found.end() :]}"
+        try:
+            if _comparable(tomllib.loads(changed)) == wanted:
+                return changed
+        except tomllib.TOMLDecodeError:
+            continue
+    raise StudyError(f"{source}: seed: cannot be replaced as it is written, allowed: a line such as seed = 0")
+
+
+def check_network(network: NetworkSection) -> NetworkSection:
+    """Return the section if its architecture takes its options.
+
+    Raises
+    ------
+    StudyError
+        Saying what was given and what is allowed.
+    """
+    lines = _check_network(network)
+    if lines:
+        raise StudyError("\n".join(lines))
+    return network
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{source}: not TOML: {error}") from None
+
+
+def _comparable(raw: Mapping[str, Any]) -> str:
+    # As text, where a number that is none (nan) is equal to itself.
+    return repr(sorted(raw.items()))
+
+
+def _cross_check(study: Study) -> list[str]:
+    """Return what is wrong between the sections, and in the settings of algorithms."""
+    lines = _check_network(study.network)
+    labels: list[str] = []
+    for i, section in enumerate(study.minimizers):
+        where = f"minimizers[{i}]"
+        lines += _choice(f"{where}.algorithm", section.algorithm, MINIMIZERS) or _built(
+            where, build_minimizer, section
+        )
+        if section.label in labels:
+            lines.append(f"{where}.name: given {section.label!r} twice, allowed: a name of its own for each")
+        if section.keep is not None and section.keep > section.starts:
+            lines.append(f"{where}.keep: given {section.keep}, allowed: 1 to starts = {section.starts}")
+        labels.append(section.label)
+    for i, paths in enumerate(study.paths):
+        lines += _check_paths(f"paths[{i}]", paths, study)
+    return lines
+
+
+def _check_network(network: NetworkSection) -> list[str]:
+    lines = _choice("network.architecture", network.architecture, ARCHITECTURES)
+    if lines:
+        return lines
+    try:
+        check_arguments(ARCHITECTURES[network.architecture], frozen(network.options), supplied=_SIZES)
+    except SettingsError as error:
+        return error.lines("network")
+    return []
+
+
+def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
+    lines = _choice(f"{where}.finder", paths.finder, PATH_FINDERS)
+    if not lines and paths.setting is not None and paths.finder != "fourier":
+        lines = [f"{where}.setting: given {paths.setting!r}, allowed with finder 'fourier' only"]
+    lines = lines or _built(where, build_finder, paths)
+    for key, surface in [("surface", paths.surface or "train"), *(("measure", s) for s in paths.measure)]:
+        lines += _choice(f"{where}.{key}", surface, ("train", "test"))
+    for name in paths.sets:
+        lines += _choice(f"{where}.sets", name, study.sets)
+    return lines
+
+
+def _built(where: str, build: Callable[[Any], Any], section: Any) -> list[str]:
+    """Return why what a section names cannot be made."""
+    try:
+        build(section)
+    except SettingsError as error:
+        return error.lines(where)
+    except (ValueError, TypeError) as error:  # of an algorithm that another package checks in its own way
+        return [f"{where}: {error}"]
+    return []
+
+
+def _choice(key: str, given: str, allowed: Any) -> list[str]:
+    return [] if given in allowed else [f"{key}: given {given!r}, allowed: {', '.join(sorted(allowed))}"]
+
+
+def _line(entry: Any, model: type[pydantic.BaseModel]) -> str:
+    """Return one mistake that pydantic found as: key, what was given, what is allowed."""
+    location = [part for part in entry["loc"] if part not in ("function-plain",)]
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    if entry["type"] == "missing":
+        return _missing(key)
+    given = entry["input"]
+    if entry["type"] == "extra_forbidden":
+        prefix = key[: len(key) - len(str(location[-1]))]
+        return f"{key}: {unknown_name(str(location[-1]), given, _allowed_keys(model, location[:-1]), prefix)}"
+    allowed_text = entry["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return f"{key}: given {given!r}, allowed: {allowed_text}"
+
+
+def _missing(key: str) -> str:
+    return f"{key}: not given, but required"
+
+
+def _allowed_keys(model: Any, location: list[Any]) -> list[str]:
+    for part in location:
+        if isinstance(part, str):
+            annotation = model.model_fields[part].annotation
+            inner = getattr(annotation, "__args__", ())
+            model = next(
+                (
+                    a
+                    for a in (annotation, *inner)
+                    if isinstance(a, type) and issubclass(a, pydantic.BaseModel)
+                ),
+                model,
+            )
+    return sorted(model.model_fields)
