@@ -221,6 +221,19 @@ def connect_spanning(
     `n_pairs` counts all pairs of these minima that were tried on this surface, those before included, so that an
     interrupted call goes on to the same end. None: only until all minima are joined. `options` are those of
     `connect_minima`.
+
+    Examples
+    --------
+    Three minima are joined by two paths; the third pair is not searched.
+
+    >>> from elsuite.landscapes import MullerBrown
+    >>> from elsuite.paths import LinearPathFinder
+    >>> surface = MullerBrown()
+    >>> with LandscapeDatabase.create(None, surface) as database:
+    ...     minima = {"coordinates": surface.minima, "energy": surface.minimum_energies[:, None]}
+    ...     ids = database.add(minima=minima).minima
+    ...     connect_spanning(database, surface, LinearPathFinder(), ids.tolist())
+    SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
     check_landscape(database, landscape)
     name, column = surface_index(database, surface or landscape.surfaces[0])

@@ -73,6 +73,18 @@ def add_solutions(
     ValueError
         For solutions of another width than the landscape's (names both numbers), values or energies that are not
         finite, or a set name that is none.
+
+    Examples
+    --------
+    The same solutions again are none that is new.
+
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     add_solutions(database, camel, camel.minima[:3], set_name="known/energy").tolist()
+    ...     add_solutions(database, camel, camel.minima[:4], set_name="known/energy").tolist()
+    [0, 1, 2]
+    [3]
     """
     _, stopping = check_set_name(set_name, landscape.surfaces)
     check_landscape(database, landscape)

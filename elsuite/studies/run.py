@@ -108,6 +108,23 @@ def run_study(
     ------
     StudyError
         When the store holds another study: other data, another network, or other settings under the same name.
+
+    Examples
+    --------
+    Two descents and one search, none of which is in the store yet.
+
+    >>> import tempfile
+    >>> from elsuite.studies import parse_study
+    >>> text = '''
+    ... data = {name = "digits", n_train = 50, n_test = 20}
+    ... network = {architecture = "fcp", hidden = [4]}
+    ... minimizers = [{algorithm = "sgd", starts = 2, epochs = 2}]
+    ... paths = [{finder = "linear", pairs = "random", sets = ["sgd/train"], n_pairs = 1}]
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     report = run_study(StudyRun(parse_study(text), text, Path(folder)))
+    >>> report.n_work, report.n_done, report.n_failed
+    (3, 3, 0)
     """
     landscape = build_landscape(run.study, data_dir=data_dir)
     threads = _threads(landscape)
