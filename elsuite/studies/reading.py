@@ -23,7 +23,13 @@ _SIZES = ("image", "n_outputs")
 
 
 def shipped_study(name: str) -> str:
-    """Return the text of a study file that comes with the package, such as ``"demo"``."""
+    """Return the text of a study file that comes with the package, such as ``"demo"``.
+
+    Examples
+    --------
+    >>> list(parse_study(shipped_study("demo")).sets)
+    ['sgd/train', 'sgd/test', 'lbfgs-gss/train', 'lbfgs-gss/test']
+    """
     return resources.files("elsuite.studies").joinpath("files", f"{name}.toml").read_text("utf-8")
 
 
@@ -34,6 +40,15 @@ def load_study(path: str | Path, *, seed: int | None = None) -> tuple[Study, str
     ------
     StudyError
         For a file that is not there or no valid study; each line says the key, what was given and what is allowed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "study.toml").write_text(shipped_study("demo"))
+    ...     study, text = load_study(f"{folder}/study.toml")
+    >>> study.seed, [minimizer.label for minimizer in study.minimizers]
+    (0, ['sgd', 'lbfgs-gss'])
     """
     try:
         text = Path(path).read_text("utf-8")
@@ -51,6 +66,23 @@ def parse_study(text: str, source: str = "study") -> Study:
     ------
     StudyError
         As `load_study`.
+
+    Examples
+    --------
+    >>> text = '''
+    ... [data]
+    ... name = "digits"
+    ... [network]
+    ... architecture = "fcp"
+    ... [[minimizers]]
+    ... algorithm = "sgd"
+    ... starts = 2
+    ... '''
+    >>> list(parse_study(text).sets)
+    ['sgd/train', 'sgd/test']
+    >>> parse_study(text.replace("starts = 2", "starts = 0"))
+    Traceback (most recent call last):
+    elsuite.studies.model.StudyError: ...
     """
     try:
         study = Study.model_validate(_toml(text, source))
