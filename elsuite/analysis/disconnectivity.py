@@ -77,6 +77,15 @@ class DisconnectivityTree:
         All minima, in the network's order.
     tree : MergeTree
         The tree as arrays; leaf k is ``leaves[k]``.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, {"a": 0.5, "b": 0.0, "c": 0.2}, "energy")
+    >>> tree = disconnectivity_tree(network)
+    >>> tree.minimax_barrier("a", "c"), tree.minimax_barrier("c", "c"), tree.energies[tree.position("b")].item()
+    (3.0, 0.2, 0.0)
     """
 
     leaves: tuple[Hashable, ...]

@@ -40,6 +40,16 @@ class MergeTree:
         Number of minima under each node.
     leaf_ranks : ndarray of int (n_leaves,)
         Rank of each minimum in energy, from 0; of two equally low ones the first has the lower rank.
+
+    Examples
+    --------
+    Minima 0 and 1 join in node 3, that and minimum 2 in the root.
+
+    >>> tree = merge_tree([0.5, 0.0, 0.2], [0, 1], [1, 2], [1.0, 3.0])
+    >>> tree.roots.tolist(), tree.children(4).tolist(), tree.children(3).tolist()
+    ([4], [3, 2], [1, 0])
+    >>> tree.leaf_order.tolist(), tree.gaps.tolist()
+    ([1, 0, 2], [1.0, 3.0])
     """
 
     n_leaves: int

@@ -117,6 +117,14 @@ class PathHeights:
         Ids of the minima they join.
     heights : ndarray (n,)
         All finite, none under the energy of an end.
+
+    Examples
+    --------
+    >>> ends = np.array([0, 0, 1]), np.array([1, 2, 2])
+    >>> found = PathHeights(np.arange(3), *ends, heights=np.array([0.5, 0.9, 0.7]))
+    >>> low = found.select(found.heights < 0.8)
+    >>> low.paths.tolist(), low.targets.tolist()
+    ([0, 2], [1, 2])
     """
 
     paths: NDArray[np.int64]
