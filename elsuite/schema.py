@@ -230,6 +230,14 @@ def extra_column(name: str, dtype: str) -> Column:
     ------
     ValueError
         For a name that cannot be a column.
+
+    Examples
+    --------
+    >>> extra_column("log_product", "float64").dtype
+    'float64'
+    >>> extra_column("2nd", "float64")
+    Traceback (most recent call last):
+    ValueError: ...
     """
     taken = {table.dim for table in TABLES.values()} | {"surface", "parameter", "epoch", "point", "term"}
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in taken:
@@ -251,6 +259,11 @@ def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int
         Sizes of the dims after the row.
     dtype : str
         The column's dtype, "parameter" resolved.
+
+    Examples
+    --------
+    >>> chunk_shape(TABLES["minima"].columns["coordinates"], (1000,), "float32")
+    (256, 1000)
     """
     rest = [max(1, size) for size in inner]
     if "term" in column.dims:
@@ -266,7 +279,13 @@ def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int
 
 
 def height_tolerance(energies: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return how far a height may lie under an end's energy and still be rounding: 1e-6 max(1, abs(energy))."""
+    """Return how far a height may lie under an end's energy and still be rounding: 1e-6 max(1, abs(energy)).
+
+    Examples
+    --------
+    >>> height_tolerance(np.array([0.0, -50.0])).round(9).tolist()
+    [1e-06, 5e-05]
+    """
     return np.asarray(1e-6 * np.maximum(1.0, np.abs(energies)))
 
 
@@ -285,6 +304,11 @@ def check_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     ------
     ValueError
         For a reserved name, or a value that JSON cannot hold (NaN and infinity are such).
+
+    Examples
+    --------
+    >>> check_attributes({"temperatures": (0.5, np.float64(1.0))})
+    {'temperatures': [0.5, 1.0]}
     """
     plain: dict[str, Any] = {}
     for name, value in attributes.items():

@@ -112,7 +112,7 @@ class PathHeights:
     Attributes
     ----------
     paths : ndarray of int (n,)
-        Their ids.
+        Ids in the database.
     sources, targets : ndarray of int (n,)
         Ids of the minima they join.
     heights : ndarray (n,)
