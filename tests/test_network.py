@@ -96,7 +96,7 @@ def test_heights_as_the_protocol_saw_them():
 
 
 def test_an_unknown_surface_is_not_found(database):
-    with pytest.raises(NotFoundError, match=r"no surface 'validation': there are 'train', 'test'"):
+    with pytest.raises(NotFoundError, match=r"no surface 'validation'; there are: train, test"):
         transition_network(database, surface="validation")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 
 __all__ = [
@@ -98,7 +98,7 @@ def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves
     >>> curves.energies.tolist(), curves.numbers.tolist(), curves.largest.tolist()
     ([0.0, 0.2, 0.5, 1.0, 3.0], [1, 2, 3, 2, 1], [1, 1, 1, 2, 3])
     """
-    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    nodes = nodes_of(tree)
     inner = nodes.parents[nodes.parents >= 0]
     changes = 1 - np.bincount(inner, minlength=nodes.n_nodes)  # a minimum adds one, a merge of k takes k - 1
     order = np.argsort(nodes.heights, kind="stable")
@@ -125,7 +125,7 @@ def persistence(tree: DisconnectivityTree | MergeTree) -> NDArray[np.float64]:
     >>> persistence(merge_tree([0.5, 0.0, 0.25], [0, 1], [1, 2], [1.0, 3.0])).tolist()
     [0.5, inf, 2.75]
     """
-    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    nodes = nodes_of(tree)
     lasting = np.full(nodes.n_leaves, np.inf)
     ended = _ended(nodes)
     lasting[nodes.lowest[ended]] = nodes.heights[nodes.parents[ended]] - nodes.heights[nodes.lowest[ended]]

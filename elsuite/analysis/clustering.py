@@ -1,6 +1,7 @@
 """Groups of minima: superbasins, persistent minima with their followers, and scikit-learn's clusterings."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -10,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 
-__all__ = ["Clustering", "Method", "cluster_minima", "persistence_clusters", "superbasin_clusters"]
+__all__ = [
+    "Clustering",
+    "Method",
+    "cluster_minima",
+    "cluster_names",
+    "largest_clusters",
+    "persistence_clusters",
+    "superbasin_clusters",
+]
 
 Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
 Labels: TypeAlias = NDArray[np.int64]
@@ -160,6 +169,52 @@ def cluster_minima(
     return Clustering(
         _by_size(labels), method, settings | ({"linkage": linkage} if method == "agglomerative" else {})
     )
+
+
+def cluster_names(labels: ArrayLike) -> list[str]:
+    """Return "cluster 1" for the largest cluster, and so on; -1 is "none".
+
+    Parameters
+    ----------
+    labels : array_like of int (n,)
+        -1: in no cluster.
+
+    Returns
+    -------
+    list of str (n,)
+
+    Examples
+    --------
+    >>> cluster_names([7, 7, 2, -1])
+    ['cluster 1', 'cluster 1', 'cluster 2', 'none']
+    """
+    array = np.asarray(labels, dtype=int)
+    found, counts = np.unique(array[array >= 0], return_counts=True)
+    order = found[np.lexsort((found, -counts))]
+    names = {int(label): f"cluster {number}" for number, label in enumerate(order, start=1)}
+    return [names.get(int(label), "none") for label in array]
+
+
+def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
+    """Return the clusters with all but the `most` largest under one name that counts them; "none" stays.
+
+    Parameters
+    ----------
+    clusters : sequence of str (n,)
+
+    Returns
+    -------
+    list of str (n,)
+
+    Examples
+    --------
+    >>> largest_clusters(["cluster 1", "cluster 1", "cluster 2", "cluster 3", "none"], 1)
+    ['cluster 1', 'cluster 1', 'others (2)', 'others (2)', 'none']
+    """
+    counts = Counter(name for name in clusters if name != "none")
+    kept = {"none", *sorted(counts, key=lambda name: (-counts[name], len(name), name))[:most]}
+    others = f"others ({len(counts.keys() - kept)})"
+    return [name if name in kept else others for name in clusters]
 
 
 def _checked(dissimilarities: ArrayLike) -> NDArray[np.float64]:

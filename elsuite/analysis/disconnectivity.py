@@ -13,7 +13,7 @@ from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.network import AnyGraph, network_arrays
 from elsuite.schema import NotFoundError
 
-__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree"]
+__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree", "nodes_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +130,11 @@ class DisconnectivityTree:
             if low < 0:
                 return None
         return float(self.tree.heights[low])
+
+
+def nodes_of(tree: DisconnectivityTree | MergeTree) -> MergeTree:
+    """Return the tree as arrays, whether it has labels or not."""
+    return tree.tree if isinstance(tree, DisconnectivityTree) else tree
 
 
 # A short account of what labels there are.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis.energy_scale import EnergyScale, LinearScale
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
+from elsuite.analysis.scales import EnergyScale, LinearScale
 
 __all__ = ["with_levels"]
 

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 
 __all__ = ["meeting_energies"]
@@ -39,7 +39,7 @@ def meeting_energies(
     >>> meeting_energies(tree, ["sgd", "sgd", "lbfgs"])
     {('sgd', 'lbfgs'): 2.0}
     """
-    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    nodes = nodes_of(tree)
     if len(groups) != nodes.n_leaves:
         raise ValueError(f"{nodes.n_leaves} groups are needed, one a minimum, not {len(groups)}")
     known: dict[Hashable, int] = {None: -1}

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 
 __all__ = ["branches_between", "node_groups"]
@@ -38,7 +38,7 @@ def node_groups(
     >>> node_groups(merge_tree([0.0, 0.1, 0.2], [0, 1], [1, 2], [1.0, 2.0]), ["sgd", "sgd", "lbfgs"])
     ['sgd', 'sgd', 'lbfgs', 'sgd', None]
     """
-    nodes = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    nodes = nodes_of(tree)
     given: list[Hashable] = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
     if len(given) != nodes.n_leaves:
         raise ValueError(f"{nodes.n_leaves} labels are needed, one a minimum, not {len(given)}")

@@ -25,7 +25,9 @@ class SetSummary:
     Attributes
     ----------
     n : int
-        Number of minima.
+        Number of usable minima.
+    unusable : dict of str to int
+        Number of rows that are no solutions, by outcome: of runs that diverged or failed.
     energies, energy_stds : dict of str to float
         Mean and standard deviation of the energy on each surface, over the minima where it is finite.
     weight_mean, weight_std : float
@@ -44,10 +46,11 @@ class SetSummary:
     weight_std: float
     norm: float
     gradient_norm: float
+    unusable: dict[str, int]
 
 
 def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:
-    """Return the ids of the minima of each set, sets in the order of their first minimum.
+    """Return the ids of the usable minima of each set, sets in the order of their first minimum; a set may be empty.
 
     Examples
     --------
@@ -57,21 +60,26 @@ def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]
     >>> {name: ids.tolist() for name, ids in minima_by_set(database).items()}
     {'sgd/train': [0, 2], 'lbfgs': [1]}
     """
+    from elsuite.database.query import usable_minima
+
     names = np.array([str(name) or UNNAMED_SET for name in database.minima["set"].values], dtype=object)
-    return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    usable = usable_minima(database)
+    return {name: np.flatnonzero((names == name) & usable) for name in dict.fromkeys(names.tolist())}
 
 
 def set_ids(database: "LandscapeDatabase", name: str) -> NDArray[np.int64]:
-    """Return the ids of the minima of one set.
+    """Return the ids of the usable minima of one set.
 
     Raises
     ------
     NotFoundError
-        If there is no such set.
+        If there is no such set, or none of its minima is a solution.
     """
     sets = minima_by_set(database)
     if name not in sets:
         raise NotFoundError(f"no set {name!r}: there are {', '.join(map(repr, sets)) or 'none'}")
+    if not len(sets[name]):
+        raise NotFoundError(f"set {name!r} has no solutions: all its runs diverged or failed")
     return sets[name]
 
 
@@ -95,7 +103,9 @@ def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) 
     >>> row.n, row.energies, row.weight_mean, row.norm
     (2, {'train': 0.0, 'test': 1.5}, 2.0, 3.0)
     """
-    minima = database.minima
+    from elsuite.database.query import unusable_by_set
+
+    minima, unusable = database.minima, unusable_by_set(database)
     energies, gradients = minima["energy"].values, minima["gradient_norm"].values
     table = []
     for name, ids in minima_by_set(database).items():
@@ -110,6 +120,7 @@ def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) 
             weight_std=std,
             norm=norm,
             gradient_norm=_mean(gradients[ids]),
+            unusable=unusable.get("" if name == UNNAMED_SET else name, {}),
         )
         table.append(summary)
     return tuple(table)
@@ -129,7 +140,7 @@ def _std(values: NDArray[np.float64]) -> float:
 def _weights(
     database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int
 ) -> tuple[float, float, float]:
-    if not database.n_parameters:
+    if not database.n_parameters or not len(ids):
         return float("nan"), float("nan"), float("nan")
     read, chosen = reader(database.coordinates, ids)
     count, mean, squares, norms = 0, 0.0, 0.0, 0.0

@@ -7,11 +7,11 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elsuite.analysis.disconnectivity import DisconnectivityTree
-from elsuite.analysis.energy_scale import EnergyScale, ScaleName, energy_scale
+from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.leaf_order import OrderName, ordered_starts
 from elsuite.analysis.levels import with_levels
 from elsuite.analysis.merge_tree import MergeTree
+from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale
 
 __all__ = ["TreeLayout", "tree_layout"]
 
@@ -101,7 +101,7 @@ def tree_layout(
     4
     """
     labels = tree.leaves if isinstance(tree, DisconnectivityTree) else None
-    exact = tree.tree if isinstance(tree, DisconnectivityTree) else tree
+    exact = nodes_of(tree)
     by_value = isinstance(order, str) and order == "value"
     leaf_values = _checked_values(exact, values, needed=axis == "value" or by_value)
     axis_scale = energy_scale(scale, exact.heights) if isinstance(scale, str) else scale

@@ -6,7 +6,6 @@ import click
 
 from elsuite.cli.common import (
     check_ids,
-    choose_surface,
     example,
     finder_option,
     json_option,
@@ -15,6 +14,7 @@ from elsuite.cli.common import (
     surface_option,
 )
 from elsuite.database import open_database
+from elsuite.database.query import choose_surface
 
 __all__ = ["barrier"]
 

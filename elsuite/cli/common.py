@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import choose_surface, usable_minima
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "as_json",
     "check_ids",
-    "choose_surface",
     "data_option",
     "example",
     "finder_option",
@@ -64,33 +64,21 @@ def example(command: str) -> str:
     return f"Example: {command}"
 
 
-def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
-    """Return `surface`, or the first one for None.
-
-    Raises
-    ------
-    NotFoundError
-        For a surface that the database does not have; says which it has.
-    """
-    if surface is None:
-        return database.surfaces[0]
-    if surface not in database.surfaces:
-        raise NotFoundError(f"no surface {surface!r}; there are: {', '.join(database.surfaces)}")
-    return surface
-
-
 def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
-    """Refuse ids of minima that the database does not have.
+    """Refuse ids of minima that the database does not have, or that are no solutions.
 
     Raises
     ------
     NotFoundError
-        Says which ids there are.
+        Says which ids there are, or why the minimum is none.
     """
+    usable = usable_minima(database)
     for i in ids:
         if not 0 <= i < database.n_minima:
             there = f"there are ids 0 to {database.n_minima - 1}" if database.n_minima else "there are none"
             raise NotFoundError(f"no minimum {i}; {there}")
+        if not usable[i]:
+            raise NotFoundError(f"minimum {i} is no solution: {database.minima['outcome'].values[i]}")
 
 
 def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":

@@ -10,11 +10,6 @@ from elsuite.cli.run import build, print_found, say_failures
 
 __all__ = ["demo"]
 
-_PICTURES = (
-    "disconnectivity", "superbasins", "heights", "kpca", "mds", "distances", "losses", "clustering", "network",
-    "profile",
-)  # fmt: skip
-
 
 @click.command(epilog=example("elsuite demo --out demo --seed 1"))
 @click.option(
@@ -48,12 +43,14 @@ def demo(out: str, seed: int | None) -> None:
 
 def _draw(store: Path, folder: Path) -> Path:
     from elsuite.database import open_database
-    from elsuite.plotting.figures import FIGURES, FigureOptions, save_figure
+    from elsuite.plotting import FIGURES, FigureOptions, save_figure
 
     folder.mkdir(parents=True, exist_ok=True)
     with open_database(store) as database:
-        for kind in _PICTURES:
-            figure = FIGURES[kind](database, FigureOptions())
+        for kind, picture in FIGURES.items():
+            if not picture.in_demo:
+                continue
+            figure = picture(database, FigureOptions())
             for ending in ("png", "svg"):
                 save_figure(figure, folder / f"{kind}.{ending}")
     return folder

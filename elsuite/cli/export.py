@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from elsuite.cli.common import choose_surface, example, print_notes, store_argument, surface_option
+from elsuite.cli.common import example, print_notes, store_argument, surface_option
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import choose_surface
 
 if TYPE_CHECKING:
     from elsuite.interchange import ForeignLandscape

@@ -20,10 +20,12 @@ def info(store: str, json_: bool) -> None:
     if json_:
         print_json(facts)
         return
-    sets, failed = facts.pop("sets"), facts.pop("failed")
+    sets, failed, lines = facts.pop("sets"), facts.pop("failed"), facts.pop("unusable")
     print_table(["", store], [[key, _in_words(value)] for key, value in facts.items()])
     click.echo()
     print_table(["set", "minima"], list(sets.items()))
+    for line in lines:
+        click.echo(line)
     if any(failed.values()):
         click.echo()
         rows = [[n, table, message] for table, messages in failed.items() for message, n in messages.items()]

@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from elsuite.cli.common import choose_surface, example, finder_option, store_argument, surface_option
+from elsuite.cli.common import example, finder_option, store_argument, surface_option
 from elsuite.database import open_database
+from elsuite.database.query import choose_surface
 
 __all__ = ["matrix"]
 

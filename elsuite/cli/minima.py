@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import choose_surface, example, json_option, print_json, print_table, store_argument
+from elsuite.cli.common import example, json_option, print_json, print_table, store_argument
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import choose_surface
 from elsuite.schema import NotFoundError
 
 __all__ = ["minima"]

@@ -3,7 +3,6 @@
 import click
 
 from elsuite.cli.common import (
-    choose_surface,
     data_option,
     example,
     json_option,
@@ -13,6 +12,7 @@ from elsuite.cli.common import (
 )
 from elsuite.cli.progress import of_stage, progress_bars
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import choose_surface
 from elsuite.schema import NotFoundError
 
 __all__ = ["quench"]

@@ -95,10 +95,13 @@ def print_found(store: Path) -> None:
     """Print the short table of what was found: sets, then the joined landscape on each surface."""
     from elsuite.cli.summary import joined_rows, set_rows
     from elsuite.database import open_database
+    from elsuite.database.query import failures
 
     with open_database(store) as database:
         surfaces = database.surfaces
         print_table(["set", "minima", *(f"mean {s} loss" for s in surfaces)], set_rows(database))
+        for line in failures(database):
+            click.echo(line)
         click.echo()
         print_table(
             ["surface", "pairs with a path", "median height", "minima joined", "last join at"],

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from elsuite.analysis import disconnectivity_tree
+from elsuite.analysis import disconnectivity_tree, minima_by_set
 from elsuite.database import LandscapeDatabase
 from elsuite.network import transition_network
 
@@ -12,13 +12,14 @@ __all__ = ["joined_rows", "set_rows"]
 
 
 def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
-    """Return for each set: name, number of minima, mean energy on each surface."""
-    names = np.array([str(name) for name in database.minima["set"].values.tolist()])
+    """Return for each set: name, number of solutions, mean energy on each surface."""
     energy = database.minima["energy"].values
-    return [
-        [str(n), int((names == n).sum()), *np.nanmean(energy[names == n], axis=0).tolist()]
-        for n in np.unique(names)
-    ]
+    rows: list[list[Any]] = []
+    for name, ids in minima_by_set(database).items():
+        finite = np.isfinite(energy[ids])
+        sums, counts = np.where(finite, energy[ids], 0.0).sum(axis=0), finite.sum(axis=0)
+        rows.append([name, len(ids), *(s / n if n else None for s, n in zip(sums, counts, strict=True))])
+    return sorted(rows, key=lambda row: str(row[0]))
 
 
 def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:

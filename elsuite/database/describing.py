@@ -7,6 +7,7 @@ import numpy as np
 
 from elsuite.core.outcomes import Outcome
 from elsuite.database.landscape_database import LandscapeDatabase
+from elsuite.database.query import failures, usable_minima
 
 __all__ = ["describe"]
 
@@ -22,11 +23,11 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     Returns
     -------
     dict
-        `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of minima by
-        "minimizer/stopping"; `outcomes`: for `runs`, `minima` and `paths`, number of rows by outcome; `failed`: for
-        `runs` and `paths`, number of failed rows by message; `finders`: number of paths by finder; `n_stationary`:
-        `count` (None: no norm is known), `tolerance`, and `unknown`, the number of minima whose gradient norm is not
-        known; `created`; `versions` of the packages.
+        `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of solutions by
+        "minimizer/stopping"; `unusable`: sentences on what led to none; `outcomes`: for `runs`, `minima` and `paths`,
+        number of rows by outcome; `failed`: for `runs` and `paths`, number of failed rows by message; `finders`: number
+        of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and `unknown`, the number of
+        minima whose gradient norm is not known; `created`; `versions` of the packages.
 
     Examples
     --------
@@ -45,7 +46,8 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "n_minima": database.n_minima,
         "n_paths": database.n_paths,
         "surfaces": list(database.surfaces),
-        "sets": _numbers(tables["minima"]["set"].values),
+        "sets": _sets(database),
+        "unusable": failures(database),
         "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
         "finders": _numbers(tables["paths"]["finder"].values),
         "failed": {
@@ -56,6 +58,11 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
     }
+
+
+def _sets(database: LandscapeDatabase) -> dict[str, int]:
+    names = database.minima["set"].values
+    return dict.fromkeys(_numbers(names), 0) | _numbers(names[usable_minima(database)])
 
 
 def _stationary(gradients: "np.ndarray[Any, Any]", tolerance: float) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""Minima by a condition in words: `select_minima(database, "energy.train < 0.01 and set == 'sgd/test'")`.
+"""Questions to a database: which surface, which minima are solutions, which meet a condition, the lowest, the nearest.
 
-The condition is parsed into a tree and interpreted; nothing of it is ever run as code.
+A condition in words, as in `select_minima(database, "energy.train < 0.01 and set == 'sgd/test'")`, is parsed into a
+tree and interpreted; nothing of it is ever run as code.
 """
 
 import ast
 import operator
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,9 +14,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from elsuite.database import LandscapeDatabase
+from elsuite.core.outcomes import UNUSABLE, Outcome
+from elsuite.database.landscape_database import LandscapeDatabase
+from elsuite.schema import NotFoundError
 
-__all__ = ["QueryError", "lowest", "nearest", "select", "select_minima", "to_dataframe"]
+__all__ = [
+    "QueryError",
+    "choose_surface",
+    "failures",
+    "lowest",
+    "nearest",
+    "select",
+    "select_minima",
+    "to_dataframe",
+    "unusable_by_set",
+    "usable_minima",
+]
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Lt: operator.lt,
@@ -23,6 +38,11 @@ _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
+}
+_WORDS: Final = {
+    Outcome.DIVERGED: "diverged",
+    Outcome.NOT_A_NUMBER: "ended in what is not a number",
+    Outcome.FAILED: "failed",
 }
 _LONGEST = 2_000
 _DEEPEST = 50
@@ -87,19 +107,97 @@ def minima_columns(database: LandscapeDatabase) -> dict[str, NDArray[Any]]:
     return columns
 
 
+def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
+    """Return `surface`, or the first one for None.
+
+    Raises
+    ------
+    NotFoundError
+        For a surface that the database does not have; says which it has.
+    """
+    if surface is None:
+        return database.surfaces[0]
+    if surface not in database.surfaces:
+        raise NotFoundError(f"no surface {surface!r}; there are: {', '.join(database.surfaces)}")
+    return surface
+
+
+def usable_minima(database: LandscapeDatabase) -> NDArray[np.bool_]:
+    """Return which minima are solutions: not those that runs which diverged or failed left behind.
+
+    Such rows (their outcome is one of `elsuite.core.outcomes.UNUSABLE`) hold a random start, or what a descent had
+    before it broke off. They keep their ids, and are left out of networks, trees, sets, pictures and the page.
+
+    Returns
+    -------
+    ndarray of bool (n_minima,)
+    """
+    outcomes = database.minima["outcome"].values.tolist()
+    return np.fromiter((outcome not in UNUSABLE for outcome in outcomes), dtype=bool, count=len(outcomes))
+
+
+def unusable_by_set(database: LandscapeDatabase) -> dict[str, dict[str, int]]:
+    """Return for each set that has minima which are no solutions how many there are by outcome.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> sets, outcomes = ["sgd/train"] * 2, ["converged", "diverged"]
+    >>> _ = database.add(minima={"energy": [[0.5], [0.7]], "set": sets, "outcome": outcomes})
+    >>> unusable_by_set(database), usable_minima(database).tolist()
+    ({'sgd/train': {'diverged': 1}}, [True, False])
+    """
+    found: dict[str, dict[str, int]] = {}
+    table = database.minima
+    for name, outcome in zip(table["set"].values.tolist(), table["outcome"].values.tolist(), strict=True):
+        if outcome in UNUSABLE:
+            counts = found.setdefault(str(name), {})
+            counts[str(outcome)] = counts.get(str(outcome), 0) + 1
+    return found
+
+
+def failures(database: LandscapeDatabase) -> list[str]:
+    """Return in words what led to nothing: runs by minimizer, minima of no run by set, paths by finder.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(runs={"minimizer": ["sgd"] * 3, "outcome": ["converged", "diverged", "diverged"]})
+    >>> failures(database)
+    ['2 of 3 runs of sgd diverged']
+    """
+    runs, minima, paths = database.runs, database.minima, database.paths
+    alone = minima["run"].values < 0
+    tables = [
+        ("runs", runs["minimizer"].values, runs["outcome"].values),
+        ("minima", minima["set"].values[alone], minima["outcome"].values[alone]),
+        ("paths", paths["finder"].values, paths["outcome"].values),
+    ]
+    lines = []
+    for what, names, outcomes in tables:
+        pairs = Counter(zip(map(str, names.tolist()), map(str, outcomes.tolist()), strict=True))
+        totals = Counter(map(str, names.tolist()))
+        lines += [
+            f"{count} of {totals[name]} {what}{f' of {name}' if name else ''} {_WORDS[Outcome(outcome)]}"
+            for (name, outcome), count in sorted(pairs.items())
+            if outcome in UNUSABLE
+        ]
+    return lines
+
+
 def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -> NDArray[np.int64]:
-    """Return the ids of the `k` minima of lowest energy on a surface (default: the first), lowest first."""
-    column = database.surfaces.index(surface) if surface else 0
+    """Return the ids of the `k` usable minima of lowest energy on a surface (default: the first), lowest first."""
+    column = database.surfaces.index(choose_surface(database, surface))
     energy = database.minima["energy"].values[:, column]
     order = np.argsort(energy, kind="stable")
-    found: NDArray[np.int64] = order[np.isfinite(energy[order])][:k]
+    found: NDArray[np.int64] = order[(np.isfinite(energy) & usable_minima(database))[order]][:k]
     return found
 
 
 def nearest(
     database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512
 ) -> list[tuple[int, float]]:
-    """Return the `k` minima nearest in Euclidean distance to one minimum, with their distances, nearest first.
+    """Return the `k` usable minima nearest in Euclidean distance to one minimum, with their distances, nearest first.
 
     Raises
     ------
@@ -113,8 +211,9 @@ def nearest(
     for begin in range(0, database.n_minima, block):
         ids = np.arange(begin, min(begin + block, database.n_minima))
         distances[ids] = np.linalg.norm(database.coordinates(ids.tolist()) - center, axis=1)
-    distances[minimum] = np.inf
-    order = np.argsort(distances, kind="stable")[: min(k, max(database.n_minima - 1, 0))]
+    others = usable_minima(database)
+    others[minimum] = False
+    order = np.argsort(np.where(others, distances, np.inf), kind="stable")[: min(k, int(others.sum()))]
     return [(int(i), float(distances[i])) for i in order]
 
 

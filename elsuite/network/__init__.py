@@ -23,7 +23,6 @@ from elsuite.network.transition import (
     lowest_of_pairs,
     of_finder,
     path_heights,
-    surface_index,
     transition_network,
 )
 
@@ -41,6 +40,5 @@ __all__ = [
     "path_heights",
     "route_heights",
     "spanning_forest",
-    "surface_index",
     "transition_network",
 ]

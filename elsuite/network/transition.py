@@ -19,7 +19,6 @@ __all__ = [
     "lowest_of_pairs",
     "of_finder",
     "path_heights",
-    "surface_index",
     "transition_network",
 ]
 
@@ -33,9 +32,10 @@ def transition_network(
 ) -> AnyGraph:
     """Return the minima of a database and the paths between them, as a networkx graph of one surface.
 
-    Nodes are the ids of all minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
+    Nodes are the ids of the minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
     have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
-    (its id), `kind` and `finder`. Paths without a finite height are left out.
+    (its id), `kind` and `finder`. Left out are minima that are no solutions (`usable_minima` in
+    `elsuite.database.query`: of runs that diverged or failed), and paths that end at one or have no finite height.
 
     Parameters
     ----------
@@ -63,11 +63,16 @@ def transition_network(
     >>> transition_network(database).edges[0, 1]["energy"]
     0.25
     """
-    name, column = surface_index(database, surface)
+    from elsuite.database.query import choose_surface, usable_minima
+
+    name = choose_surface(database, surface)
+    column = database.surfaces.index(name)
     network: AnyGraph = nx.MultiGraph(surface=name) if parallel else nx.Graph(surface=name)
     minima, paths = database.minima, database.paths
     columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
-    for node, values in enumerate(zip(*(array.tolist() for array in columns), strict=True)):
+    usable = np.flatnonzero(usable_minima(database))
+    nodes = zip(*(array[usable].tolist() for array in columns), strict=True)
+    for node, values in zip(usable.tolist(), nodes, strict=True):
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
     found = path_heights(database, name, finder=finder)
     found = found if parallel else lowest_of_pairs(found)
@@ -82,27 +87,6 @@ def transition_network(
         edge = dict(zip(("energy", "path", "kind", "finder"), row, strict=True))
         network.add_edge(source, target, **({"key": edge["path"]} if parallel else {}), **edge)
     return network
-
-
-def surface_index(database: "LandscapeDatabase", surface: str | None) -> tuple[str, int]:
-    """Return the name of a surface and its column; None is the first surface.
-
-    Raises
-    ------
-    NotFoundError
-        If the database has no such surface.
-
-    Examples
-    --------
-    >>> from elsuite import LandscapeDatabase
-    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["train", "test"])
-    >>> surface_index(database, None), surface_index(database, "test")
-    (('train', 0), ('test', 1))
-    """
-    name = database.surfaces[0] if surface is None else surface
-    if name not in database.surfaces:
-        raise NotFoundError(f"no surface {name!r}: there are {', '.join(map(repr, database.surfaces))}")
-    return name, database.surfaces.index(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +130,7 @@ def path_heights(
     refined: bool = True,
     finder: str | Sequence[str] | None = None,
 ) -> PathHeights:
-    """Return the heights of all paths on a surface that have a finite one.
+    """Return the heights of all paths on a surface that have a finite one and join usable minima.
 
     Parameters
     ----------
@@ -175,7 +159,10 @@ def path_heights(
     >>> path_heights(database).heights.tolist(), path_heights(database, refined=False).heights.tolist()
     ([0.6, 0.75], [0.5, 0.75])
     """
-    name, column = surface_index(database, surface)
+    from elsuite.database.query import choose_surface, usable_minima
+
+    name = choose_surface(database, surface)
+    column = database.surfaces.index(name)
     paths, energies = database.paths, database.minima["energy"].values[:, column]
     heights, better = paths["height"].values, paths["refined_height"].values
     if refined:
@@ -183,8 +170,9 @@ def path_heights(
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
     if finder is not None:
         wanted &= of_finder(database, finder)
-    rows = np.flatnonzero(wanted)
-    sources, targets = paths["source"].values[rows], paths["target"].values[rows]
+    usable, sources, targets = usable_minima(database), paths["source"].values, paths["target"].values
+    rows = np.flatnonzero(wanted & usable[sources] & usable[targets])
+    sources, targets = sources[rows], targets[rows]
     lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
     return PathHeights(rows, sources, targets, lifted)
 

@@ -13,23 +13,9 @@ from matplotlib.ticker import (
 )
 from numpy.typing import ArrayLike
 
-from elsuite.analysis import EnergyScale, GapScale, LogScale
-from elsuite.plotting.log_gaps import LogGapScale
+from elsuite.analysis.scales import EnergyScale, GapScale, LogGapScale, LogScale, wants_log
 
-__all__ = ["energy_axis", "scaled_axis", "value_norm", "wants_log"]
-
-
-def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
-    """Return whether all finite values are positive and the largest is more than `ratio` times the smallest.
-
-    Examples
-    --------
-    >>> wants_log([1e-6, 1.0]), wants_log([0.5, 1.0]), wants_log([-1.0, 1.0])
-    (True, False, False)
-    """
-    array = np.asarray(values, dtype=float)
-    array = array[np.isfinite(array)]
-    return bool(len(array) and array.min() > 0 and array.max() > ratio * array.min())
+__all__ = ["energy_axis", "scaled_axis", "value_norm"]
 
 
 def value_norm(values: ArrayLike) -> Normalize:

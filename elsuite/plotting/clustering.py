@@ -1,61 +1,20 @@
 """What each cluster of minima is made of: a bar a cluster, its pieces the sets."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike
+from matplotlib.figure import Figure
 
-from elsuite.plotting.style import SetStyle, legend_above, new_axes, set_styles, shown
+from elsuite.analysis.clustering import largest_clusters
+from elsuite.analysis.view import View
+from elsuite.plotting.coloring import clusters_of
+from elsuite.plotting.embedding import plot_embedding
+from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_styles
+from elsuite.plotting.picture import Picture, styles_of
+from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["cluster_names", "largest_clusters", "plot_clustering"]
-
-
-def cluster_names(labels: ArrayLike) -> list[str]:
-    """Return "cluster 1" for the largest cluster, and so on; -1 is "none".
-
-    Parameters
-    ----------
-    labels : array_like of int (n,)
-        -1: in no cluster.
-
-    Returns
-    -------
-    list of str (n,)
-
-    Examples
-    --------
-    >>> cluster_names([7, 7, 2, -1])
-    ['cluster 1', 'cluster 1', 'cluster 2', 'none']
-    """
-    array = np.asarray(labels, dtype=int)
-    found, counts = np.unique(array[array >= 0], return_counts=True)
-    order = found[np.lexsort((found, -counts))]
-    names = {int(label): f"cluster {number}" for number, label in enumerate(order, start=1)}
-    return [names.get(int(label), "none") for label in array]
-
-
-def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
-    """Return the clusters with all but the `most` largest under one name that counts them; "none" stays.
-
-    Parameters
-    ----------
-    clusters : sequence of str (n,)
-
-    Returns
-    -------
-    list of str (n,)
-
-    Examples
-    --------
-    >>> largest_clusters(["cluster 1", "cluster 1", "cluster 2", "cluster 3", "none"], 1)
-    ['cluster 1', 'cluster 1', 'others (2)', 'others (2)', 'none']
-    """
-    counts = Counter(name for name in clusters if name != "none")
-    kept = {"none", *sorted(counts, key=lambda name: (-counts[name], len(name), name))[:most]}
-    others = f"others ({len(counts.keys() - kept)})"
-    return [name if name in kept else others for name in clusters]
+__all__ = ["PICTURE", "plot_clustering"]
 
 
 def plot_clustering(
@@ -127,3 +86,39 @@ def plot_clustering(
     if legend and len(set(sets)) > 1:
         legend_above(ax)
     return ax
+
+
+MOST_CLUSTERS = 8
+"""More colors than these can't be told apart."""
+
+
+def clustering_figure(view: View) -> Figure:
+    """Return a clustering of the minima: where the clusters lie, and which sets they hold."""
+    options = view.options
+    found, title = clusters_of(view)
+    clusters = largest_clusters(found, MOST_CLUSTERS)
+    names = sorted(set(clusters), key=lambda name: (not name.startswith("cluster"), len(name), name))
+    looks = category_styles(name for name in names if name.startswith("cluster"))
+    with paper_style():
+        figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
+        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        plot_embedding(
+            view.embedding.coordinates,
+            ax=left,
+            sets=clusters,
+            styles={name: looks.get(name, UNGROUPED) for name in names},
+            axis_labels=("kernel component 1", "kernel component 2"),
+            explained=view.embedding.explained,
+        )
+        left.set_title(title)
+        plot_clustering(clusters, view.sets, ax=right, styles=styles_of(view))
+    return figure
+
+
+PICTURE = Picture(
+    clustering_figure,
+    caption="A clustering of the minima: where the clusters lie on the map, and which sets they hold.",
+    uses=frozenset({"distance", "energy", "finder", "kernel", "method"}),
+    on_page=True,
+    in_demo=True,
+)

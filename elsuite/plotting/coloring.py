@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.analysis import cluster_agreement, superbasins
-from elsuite.plotting.clustering import cluster_names
-from elsuite.plotting.style import SetStyle, category_styles, shown
-from elsuite.plotting.view import View, split_energy
+from elsuite.analysis.clustering import cluster_names
+from elsuite.analysis.view import View, split_energy
+from elsuite.plotting.markers import SetStyle, category_styles
+from elsuite.plotting.picture import energy_label, styles_of
+from elsuite.plotting.style import shown
 
 __all__ = ["Coloring", "clusters_of", "coloring", "column_label", "superbasin_energy"]
 
@@ -55,8 +57,8 @@ def coloring(view: View) -> Coloring:
     ids = view.ids.tolist()
     if what in {"set", "none"}:
         # One set alone says nothing: its graph is drawn dark, as all of them once were.
-        names = view.sets if what == "set" and len(view.styles) > 1 else [""] * len(ids)
-        return Coloring(dict(zip(ids, names, strict=True)), view.styles, is_sets=True)
+        names = view.sets if what == "set" and len(styles_of(view)) > 1 else [""] * len(ids)
+        return Coloring(dict(zip(ids, names, strict=True)), styles_of(view), is_sets=True)
     if what == "superbasin":
         return _groups(ids, _superbasin_names(view))
     if what == "cluster":
@@ -72,7 +74,7 @@ def coloring(view: View) -> Coloring:
 def column_label(view: View, column: str) -> str:
     """Return the name of an axis or a scale bar of a column."""
     return (
-        view.energy_label
+        energy_label(view)
         if column == "energy"
         else COLUMN_LABELS.get(column, shown(column.replace("_", " ")))
     )

@@ -1,34 +1,43 @@
 """The disconnectivity graph: each minimum a line that ends at its energy, lines join where minima do."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis import DisconnectivityTree, TreeLayout, node_groups, tree_layout
+from elsuite.analysis.leaf_order import OrderName
+from elsuite.analysis.tree_layout import Style
+from elsuite.analysis.view import View
+from elsuite.network import minimax_route
 from elsuite.plotting.axis import scaled_axis, value_norm
+from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
 from elsuite.plotting.leaf_labels import label_leaves
+from elsuite.plotting.markers import NEUTRAL, SetStyle, category_styles, set_styles
+from elsuite.plotting.picture import COLORING, Picture, energy_label, styles_of
 from elsuite.plotting.style import (
+    DOUBLE_COLUMN,
     INK,
-    NEUTRAL,
-    SetStyle,
-    category_styles,
+    SINGLE_COLUMN,
     legend_above,
     legend_handles,
     new_axes,
-    set_styles,
+    paper_style,
     shown,
+    sized_figure,
 )
 from elsuite.plotting.tree_lines import draw_lines, leaf_spacing, route_lines, true_energies
 
-__all__ = ["plot_disconnectivity"]
+__all__ = ["PICTURE", "plot_disconnectivity"]
 
+ORDERS = ("centered", "energy", "size")
 PLAIN = "#404040"
 ROOM_FOR_MARKS = 1.5
 """Leaves nearer than this many points carry no markers."""
@@ -274,3 +283,78 @@ def _draw_note(ax: Axes, layout: TreeLayout, note: str) -> None:
         parts.append(f"{components:,} parts that no path joins (dotted stems)")
     if parts:
         ax.set_xlabel(ax.get_xlabel() + "\n" + "; ".join(parts))
+
+
+def disconnectivity_figure(view: View) -> Figure:
+    """Return the disconnectivity graph of the chosen surface.
+
+    Raises
+    ------
+    ValueError
+        A minimum to be highlighted that the trims hide.
+    """
+    options = view.options
+    tree, note = view.tree_and_note
+    colors = coloring(view)
+    shows_energy = options.energy is not None or options.color_by == "superbasin"
+    ends = [view.check_minimum(end) for end in options.route or ()]
+    wide = len(tree.leaves) > 24
+    route = minimax_route(view.network, *ends) if ends else []
+    if ends and not route:
+        raise ValueError(f"no route joins minima {ends[0]} and {ends[1]} on surface '{view.surface}'")
+    hidden = [i for i in options.highlight if view.check_minimum(i) not in set(tree.leaves)]
+    if hidden:
+        raise ValueError(f"minimum {hidden[0]} cannot be highlighted: the trims hide it")
+    with paper_style():
+        figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
+        plot_disconnectivity(
+            tree,
+            ax=figure.add_subplot(),
+            layout=_layout(view, tree),
+            color_by=colors.values,
+            styles={**styles_of(view), **colors.styles},
+            values_label=colors.label,
+            mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
+            labels=options.labels,
+            highlight=options.highlight,
+            route=[minimum for minimum in route if minimum in set(tree.leaves)],
+            energy=superbasin_energy(view) if shows_energy else None,
+            energy_label=energy_label(view),
+            value_label=column_label(view, options.order) if options.axis == "value" else "",
+            note=note,
+        )
+    return figure
+
+
+def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
+    order, values = view.options.order, None
+    if order in ORDERS and view.options.axis == "value":
+        raise ValueError(
+            f"axis 'value' needs an order by a column of numbers, such as distance or kernel1, not '{order}'"
+        )
+    if order not in ORDERS:
+        chosen = dict(zip(view.ids.tolist(), view.numbers(order).tolist(), strict=True))
+        order, values = "value", [chosen[label] for label in tree.leaves]
+    return tree_layout(
+        tree,
+        order=cast(OrderName, order),
+        values=values,
+        axis=cast(Literal["rank", "value"], view.options.axis),
+        style=cast(Style, view.options.shape),
+        slope=0.12,
+        levels=view.options.levels,
+        scale=view.scale(tree),
+    )
+
+
+PICTURE = Picture(
+    disconnectivity_figure,
+    caption="Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest energy at "
+    "which the minima are connected by the paths found. Lines are colored where all minima under them belong to one "
+    "set.",
+    uses=COLORING
+    | {"order", "axis", "scale", "shape", "levels", "labels", "highlight", "route"}
+    | {"component", "connected", "lowest", "below", "smallest", "persistence"},
+    on_page=True,
+    in_demo=True,
+)

@@ -4,12 +4,26 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from elsuite.analysis import distances_to_origin
+from elsuite.analysis.view import View
 from elsuite.plotting.heights import shared_bins
-from elsuite.plotting.style import INK, SetStyle, legend_above, new_axes, set_styles, shown
+from elsuite.plotting.markers import SetStyle, set_styles
+from elsuite.plotting.picture import Picture, styles_of
+from elsuite.plotting.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SINGLE_COLUMN,
+    legend_above,
+    new_axes,
+    paper_style,
+    shown,
+    sized_figure,
+)
 
-__all__ = ["plot_distances"]
+__all__ = ["PICTURE", "plot_distances"]
 
 
 def plot_distances(
@@ -69,3 +83,50 @@ def plot_distances(
     ax.locator_params(axis="y", integer=True)
     legend_above(ax)
     return ax
+
+
+def distances_figure(view: View) -> Figure:
+    """Return the distances of pairs of sets to their common origin: two chosen sets, or the article's pairs.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two sets.
+    """
+    options = view.options
+    pairs = _set_pairs(view.set_names)
+    with paper_style():
+        figure = sized_figure(options, SINGLE_COLUMN if len(pairs) == 1 else DOUBLE_COLUMN, 2.5)
+        axes = figure.subplots(1, len(pairs), squeeze=False)[0]
+        for ax, (a, b) in zip(axes, pairs, strict=True):
+            value = distances_to_origin(view.database, a, b)
+            plot_distances(
+                {a: value.distances_a, b: value.distances_b},
+                ax=ax,
+                mean_distance=value.mean_distance,
+                styles=styles_of(view),
+            )
+    return figure
+
+
+def _set_pairs(sets: list[str]) -> list[tuple[str, str]]:
+    """Return which sets are compared: one minimizer's test set with the other's train set, and both test sets."""
+    if len(sets) < 2:
+        raise ValueError(f"distances compare two sets; there is only {', '.join(sets)}")
+    families = list(dict.fromkeys(name.partition("/")[0] for name in sets))
+    if len(sets) > 2 and len(families) > 1:
+        first, second = families[:2]
+        wanted = [(f"{first}/test", f"{second}/train"), (f"{first}/test", f"{second}/test")]
+        found = [pair for pair in wanted if set(pair) <= set(sets)]
+        if found:
+            return found
+    return [(sets[0], sets[1])]
+
+
+PICTURE = Picture(
+    distances_figure,
+    caption="Distances of the minima of two sets to the middle c between the means of the sets; dotted: the "
+    "distance of either mean.",
+    on_page=True,
+    in_demo=True,
+)

@@ -1,24 +1,31 @@
 """Maps of the minima in two dimensions: kernel components, principal components, scaling of barriers."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from elsuite.analysis.view import View
 from elsuite.plotting.axis import value_norm
+from elsuite.plotting.coloring import coloring
+from elsuite.plotting.markers import UNGROUPED, SetStyle, set_styles
+from elsuite.plotting.picture import COLORING, Picture, styles_of
 from elsuite.plotting.style import (
     INK,
-    UNGROUPED,
-    SetStyle,
+    SINGLE_COLUMN,
+    legend_columns,
     legend_handles,
     new_axes,
+    paper_style,
     scatter_sets,
-    set_styles,
+    sized_figure,
 )
 
-__all__ = ["plot_embedding"]
+__all__ = ["KPCA", "MDS", "PCA", "plot_embedding"]
 
 
 def plot_embedding(
@@ -164,3 +171,79 @@ def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | N
     ax.set_ylabel(texts[1])
     ax.margins(0.08)
     ax.locator_params(nbins=5)
+
+
+def kpca_figure(view: View) -> Figure:
+    """Return the map of the minima by their first two kernel principal components."""
+    embedding = view.embedding
+    return _map_figure(view, embedding.coordinates, "kernel component", explained=embedding.explained)
+
+
+def pca_figure(view: View) -> Figure:
+    """Return the map of the minima by their first two ordinary principal components."""
+    embedding = view.linear.embedding
+    return _map_figure(view, embedding.coordinates, "principal component", explained=embedding.explained)
+
+
+def mds_figure(view: View) -> Figure:
+    """Return the map of the minima by metric scaling of their minimax barriers: the natural map of the tree."""
+    found, log = view.barrier_map
+    figure = _map_figure(view, found.coordinates, "barrier scaling")
+    figure.axes[0].set_xlabel(
+        f"barrier scaling 1\ndistances along the tree{', in decades' if log else ''}; stress {found.stress:.2g}"
+    )
+    return figure
+
+
+def _map_figure(
+    view: View, coordinates: ArrayLike, axis: str, *, explained: ArrayLike | None = None
+) -> Figure:
+    options = view.options
+    colors = coloring(view)
+    row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
+    by_set = colors.numbers is not None or colors.is_sets
+    styles = styles_of(view) if by_set else colors.styles
+    with paper_style():
+        figure = sized_figure(options, SINGLE_COLUMN, 2.8)
+        plot_embedding(
+            coordinates,
+            ax=figure.add_subplot(),
+            sets=view.sets if by_set else [str(colors.values[i]) for i in view.ids.tolist()],
+            styles=styles,
+            values=colors.numbers,
+            values_label=colors.label,
+            axis_labels=(f"{axis} 1", f"{axis} 2"),
+            explained=explained,
+            highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
+            legend=False,
+        )
+        # Where numbers are the colors, sets differ by their markers only.
+        neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
+        _legend_above(figure, styles if colors.numbers is None else neutral, view)
+    return figure
+
+
+def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) -> None:
+    shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
+    if len(shown) > 1:
+        handles = legend_handles(shown)
+        columns = legend_columns((handle.get_label() for handle in handles), figure.get_figwidth())
+        figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+KPCA = Picture(
+    kpca_figure,
+    caption="Kernel-PCA map of the parameters (RBF kernel, 2\N{GREEK SMALL LETTER SIGMA}² = number of parameters).",
+    uses=COLORING | {"highlight"},
+    on_page=True,
+    in_demo=True,
+)
+PCA = Picture(
+    pca_figure, caption="Map of the parameters by principal components.", uses=COLORING | {"highlight"}
+)
+MDS = Picture(
+    mds_figure,
+    caption="Map of the minima by metric scaling of their minimax barriers.",
+    uses=COLORING | {"highlight", "scale"},
+    in_demo=True,
+)

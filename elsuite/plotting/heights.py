@@ -5,21 +5,27 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import gaussian_kde
 
-from elsuite.plotting.axis import energy_axis, wants_log
+from elsuite.analysis import heights_by_set
+from elsuite.analysis.scales import wants_log
+from elsuite.analysis.view import View
+from elsuite.plotting.axis import energy_axis
+from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
+from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import (
     INK,
-    NEUTRAL,
-    SetStyle,
+    SINGLE_COLUMN,
     legend_above,
     new_axes,
-    set_styles,
+    paper_style,
     shown,
+    sized_figure,
 )
 
-__all__ = ["plot_heights"]
+__all__ = ["PICTURE", "plot_heights"]
 
 # More points than this are a smear: the density and the quartiles say the same.
 MOST_POINTS = 400
@@ -176,3 +182,56 @@ def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray
         margin = 0.05 * max(abs(low), abs(high), 1e-12)
         low, high = low - margin, high + margin
     return np.geomspace(low, high, most + 1) if log else np.linspace(low, high, most + 1)
+
+
+def heights_figure(view: View) -> Figure:
+    """Return the distributions of path heights within the sets and between them.
+
+    Raises
+    ------
+    ValueError
+        No path with a height among the chosen sets.
+    """
+    options = view.options
+    chosen = view.set_names
+    heights = {
+        name: values
+        for name, values in heights_by_set(view.database, surface=view.surface, finder=options.finder).items()
+        if set(name.split(" ~ ")) <= set(chosen) and len(values)
+    }
+    if not heights:
+        raise ValueError(
+            f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}"
+        )
+    histogram = options.form == "histogram"
+    within = {name: values for name, values in heights.items() if "~" not in name}
+    if histogram and within:
+        heights = within  # outlines of ten sets over each other say nothing
+    ordered = sorted(heights, key=lambda name: ("~" in name, _places(name, view)))
+    with paper_style():
+        rows = len(ordered)
+        figure = sized_figure(options, SINGLE_COLUMN, 2.5 if histogram else 0.75 + 0.36 * max(rows, 2))
+        plot_heights(
+            {name: heights[name] for name in ordered},
+            ax=figure.add_subplot(),
+            styles=styles_of(view),
+            form="histogram" if histogram else "points",
+            scale="log" if options.scale == "log" else "linear" if options.scale == "linear" else "auto",
+            label=f"path height, {energy_label(view)}",
+        )
+    return figure
+
+
+def _places(name: str, view: View) -> list[int]:
+    names = list(styles_of(view))
+    return [names.index(part) for part in name.split(" ~ ")]
+
+
+PICTURE = Picture(
+    heights_figure,
+    caption="Path heights within the sets and between them: every path, its density, the quartiles and the median. "
+    "A height is an upper bound of the barrier.",
+    uses=frozenset({"finder", "form", "scale"}),
+    on_page=True,
+    in_demo=True,
+)

@@ -5,13 +5,19 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from elsuite.analysis import LossCurves, curve_quantiles
-from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import SetStyle, new_axes, set_styles, shown
+from elsuite.analysis import LossCurves, curve_quantiles, loss_curves
+from elsuite.analysis.names import surface_name
+from elsuite.analysis.scales import wants_log
+from elsuite.analysis.view import View
+from elsuite.plotting.axis import energy_axis
+from elsuite.plotting.markers import SetStyle, set_styles
+from elsuite.plotting.picture import Picture, energy_label, styles_of
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["plot_losses"]
+__all__ = ["PICTURE", "plot_losses"]
 
 
 def plot_losses(
@@ -97,3 +103,53 @@ def _draw_stops(ax: Axes, group: LossCurves, name: str, style: SetStyle) -> Line
         zorder=4,
     )  # fmt: skip
     return marks
+
+
+def losses_figure(view: View) -> Figure:
+    """Return the loss curves, a panel a minimizer.
+
+    Raises
+    ------
+    ValueError
+        No run has a curve.
+    """
+    options = view.options
+    curves: dict[str, list[LossCurves]] = {}
+    for group in loss_curves(view.database):
+        if options.sets and f"{group.minimizer}/{group.surface}" not in view.set_names:
+            continue
+        curves.setdefault(group.minimizer, []).append(group)
+    if not curves:
+        raise ValueError("no loss curves to draw: this database has no runs with curves")
+    names = " and ".join(surface_name(surface) for surface in view.database.surfaces)
+    detail = energy_label(view).partition(" (")[2]
+    with paper_style():
+        n = len(curves)
+        figure = sized_figure(options, SINGLE_COLUMN if n == 1 else DOUBLE_COLUMN, 2.6 * -(-n // 3))
+        columns = min(n, 3)
+        axes = figure.subplots(-(-n // columns), columns, squeeze=False, sharey=True).ravel()
+        for ax, (minimizer, value) in zip(axes, curves.items(), strict=False):
+            step = "iteration" if "lbfgs" in minimizer.lower() else "epoch"
+            plot_losses(
+                value,
+                ax=ax,
+                styles=styles_of(view),
+                step=step,
+                label=f"{names} ({detail}" if detail else names,
+            )
+            ax.set_title(shown(minimizer))
+            ax.label_outer()
+            ax.set_xlabel(step)
+        for ax in axes[n:]:
+            ax.set_axis_off()
+        low, high = zip(*(ax.get_ylim() for ax in axes[:n]), strict=True)
+        axes[0].set_ylim(min(low), max(high))
+    return figure
+
+
+PICTURE = Picture(
+    losses_figure,
+    caption="Loss curves: every run (faint), the median (bold), and where minima were taken (markers).",
+    on_page=True,
+    in_demo=True,
+)

@@ -6,22 +6,26 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from elsuite.network import AnyGraph, spanning_forest
+from elsuite.analysis.view import View
+from elsuite.network import AnyGraph, minimax_route, spanning_forest
 from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
+from elsuite.plotting.markers import SetStyle, set_styles
+from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import (
     INK,
-    SetStyle,
     legend_above,
     legend_handles,
     new_axes,
+    paper_style,
     scatter_sets,
-    set_styles,
+    sized_figure,
 )
 
-__all__ = ["plot_network"]
+__all__ = ["PICTURE", "plot_network"]
 
 
 def plot_network(
@@ -163,3 +167,34 @@ def _draw_route(ax: Axes, places: NDArray[np.float64], rows: Sequence[int]) -> N
             places[list(rows), 0], places[list(rows), 1], color=INK, linewidth=2.0, zorder=3, label="_route",
             solid_capstyle="round", solid_joinstyle="round",
         )  # fmt: skip
+
+
+def network_figure(view: View) -> Figure:
+    """Return the transition network on the kernel-PCA map."""
+    options = view.options
+    embedding = view.embedding
+    positions = {
+        i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)
+    }
+    ends = [view.check_minimum(end) for end in options.route or ()]
+    with paper_style():
+        figure = sized_figure(options, 4.6, 3.6)
+        plot_network(
+            view.network,
+            positions,
+            ax=figure.add_subplot(),
+            styles=styles_of(view),
+            highlight=[view.check_minimum(minimum) for minimum in options.highlight],
+            route=minimax_route(view.network, *ends) if ends else (),
+            label=f"path height, {energy_label(view)}",
+            axis_labels=("kernel component 1", "kernel component 2"),
+        )
+    return figure
+
+
+PICTURE = Picture(
+    network_figure,
+    caption="The minima on the map, joined by the paths found; low paths are dark and wide.",
+    uses=frozenset({"finder", "highlight", "kernel", "route"}),
+    in_demo=True,
+)

@@ -1,45 +1,25 @@
 """The energy along a path, or along a route of paths through other minima."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from elsuite.plotting.axis import energy_axis, wants_log
-from elsuite.plotting.style import INK, NEUTRAL, SetStyle, new_axes, set_styles, shown
+from elsuite.analysis.profile import Profile, route_profile
+from elsuite.analysis.scales import wants_log
+from elsuite.analysis.view import View
+from elsuite.network import minimax_route
+from elsuite.plotting.axis import energy_axis
+from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
+from elsuite.plotting.picture import Picture, energy_label, styles_of
+from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["Profile", "plot_profile"]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Energies along a route: one leg a path.
-
-    Attributes
-    ----------
-    minima : tuple of int
-        The minima visited, in order; one more than legs.
-    positions : tuple of float
-        Where along the route they lie.
-    legs : tuple of ndarray (n_points, 2)
-        Position and energy along each path, from minimum to minimum.
-    heights : tuple of float
-        The height of each path.
-    position_label : str
-        What `positions` measure.
-    """
-
-    minima: tuple[int, ...]
-    sets: tuple[str, ...]
-    positions: tuple[float, ...]
-    energies: tuple[float, ...]
-    legs: tuple[NDArray[np.float64], ...]
-    heights: tuple[float, ...]
-    position_label: str = "t"
+__all__ = ["PICTURE", "plot_profile"]
 
 
 def plot_profile(
@@ -166,3 +146,50 @@ def _mark_top(ax: Axes, value: Profile) -> None:
         f"{height:.4g}".replace("-", "\N{MINUS SIGN}"), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
         textcoords="offset points", fontsize=7, color=INK, va="bottom", ha="right" if late else "left",
     )  # fmt: skip
+
+
+def profile_figure(view: View) -> Figure:
+    """Return the energies along the lowest route between two minima, and along their direct path.
+
+    Raises
+    ------
+    ValueError
+        No route between the two, or no path at all.
+    """
+    options = view.options
+    a, b = options.route or view.default_route
+    route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))
+    if len(route) < 2:
+        raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
+    profiles = {
+        "lowest route": route_profile(view.database, view.network, [int(str(minimum)) for minimum in route])
+    }
+    if len(route) > 2 and view.network.has_edge(a, b):
+        direct, steps = (
+            route_profile(view.database, view.network, [a, b]),
+            profiles["lowest route"].positions[-1],
+        )
+        counted = direct.positions[-1] == 1 and steps == len(route) - 1
+        if counted:  # lengths are not known: both end at one place
+            stretched = tuple(leg * [steps, 1] for leg in direct.legs)
+            direct = replace(direct, positions=(0.0, steps), legs=stretched)
+        profiles["direct path"] = direct
+    with paper_style():
+        figure = sized_figure(options, SINGLE_COLUMN, 2.5)
+        plot_profile(
+            profiles if len(profiles) > 1 else profiles["lowest route"],
+            ax=figure.add_subplot(),
+            styles=styles_of(view),
+            label=energy_label(view),
+            scale=options.scale if options.scale in {"linear", "log"} else "auto",
+        )
+    return figure
+
+
+PICTURE = Picture(
+    profile_figure,
+    caption="Energy along the lowest route between the lowest minima of two sets.",
+    uses=frozenset({"finder", "route", "scale"}),
+    on_page=True,
+    in_demo=True,
+)

@@ -1,9 +1,8 @@
-"""What all pictures share: size, fonts, and one color and marker for each set of minima."""
+"""What all pictures share: size, fonts, legends."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.style
@@ -15,66 +14,29 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from elsuite.analysis.names import shortened
+from elsuite.analysis.options import FigureOptions
+from elsuite.plotting.markers import SetStyle
+
 __all__ = [
     "DOUBLE_COLUMN",
-    "NEUTRAL",
+    "INK",
     "SINGLE_COLUMN",
-    "SetStyle",
-    "category_styles",
+    "figure_of",
     "legend_above",
     "legend_columns",
     "legend_handles",
     "new_axes",
     "new_figure",
     "paper_style",
-    "set_styles",
+    "scatter_sets",
     "shown",
+    "sized_figure",
 ]
 
 SINGLE_COLUMN = 3.4
 DOUBLE_COLUMN = 7.0
-NEUTRAL = "#8a8a8a"
 INK = "#222222"
-
-# Okabe and Ito's colors (told apart with any common color vision), as families of a dark and a light hue: the
-# hue says which minimizer, the lightness and the filling of the marker say where it was stopped.
-FAMILIES = (
-    ("#0072B2", "#56B4E9"),
-    ("#D55E00", "#E69F00"),
-    ("#007A5A", "#35C29A"),
-    ("#8E4585", "#CC79A7"),
-    ("#555555", "#A0A0A0"),
-)
-CATEGORY_COLORS = ("#44AA99", "#AA4499", "#999933", "#332288", "#CC6677", "#117733", "#88CCEE", "#882255")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-
-
-@dataclass(frozen=True)
-class SetStyle:
-    """How one set of minima looks in every picture.
-
-    Attributes
-    ----------
-    color : str
-        A hexadecimal color.
-    marker : str
-        A matplotlib marker.
-    filled : bool
-        False: the marker has a white face.
-    """
-
-    color: str
-    marker: str
-    filled: bool = True
-
-    @property
-    def face(self) -> str:
-        """The color of a marker's face."""
-        return self.color if self.filled else "white"
-
-
-UNGROUPED = SetStyle(NEUTRAL, "o", filled=False)
-"""How minima look that belong to no group."""
 
 
 def paper_style() -> AbstractContextManager[None]:
@@ -90,6 +52,11 @@ def new_figure(width: float = SINGLE_COLUMN, height: float = 2.6) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def sized_figure(options: FigureOptions, width: float, height: float) -> Figure:
+    """Return an empty figure of the size that the options ask for, `width` x `height` inches by default."""
+    return new_figure(options.width or width, options.height or height)
 
 
 def new_axes(ax: Axes | None) -> Axes:
@@ -111,72 +78,15 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
-def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
-    """Return a style for each set named "minimizer/stopping".
-
-    The hue and the marker's shape follow the minimizer, lightness and filling follow the stopping. Give all sets
-    of a database, in a fixed order, and each keeps its color whatever a picture leaves out.
-
-    Returns
-    -------
-    dict
-        Set -> SetStyle, in the order given.
-
-    Examples
-    --------
-    >>> styles = set_styles(["sgd/train", "sgd/test", "lbfgs-gss/train"])
-    >>> styles["sgd/train"].color, styles["sgd/test"].color, styles["lbfgs-gss/train"].color
-    ('#0072B2', '#56B4E9', '#D55E00')
-    """
-    members: dict[str, list[str]] = {}
-    names = list(dict.fromkeys(sets))
-    for name in names:
-        members.setdefault(name.partition("/")[0], []).append(name)
-    if any(len(group) > 2 for group in members.values()) or len(members) > len(FAMILIES):
-        return category_styles(names)
-    styles = {}
-    for family, (group, colors) in enumerate(zip(members.values(), FAMILIES, strict=False)):
-        # "train" is the filled one of a pair whichever comes first.
-        group.sort(key=lambda name: name.endswith("/test"))
-        for number, name in enumerate(group):
-            styles[name] = SetStyle(colors[number], MARKERS[family], filled=number == 0)
-    return {name: styles[name] for name in names}
-
-
-def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
-    """Return a color and a marker for each category; color and marker differ for the first 72.
-
-    Returns
-    -------
-    dict
-        Category -> SetStyle, in the order given.
-    """
-    names = list(dict.fromkeys(categories))
-    return {
-        name: SetStyle(
-            CATEGORY_COLORS[number % len(CATEGORY_COLORS)],
-            MARKERS[number % len(MARKERS)],
-        )
-        for number, name in enumerate(names)
-    }
-
-
-def shown(name: str, longest: int = 32) -> str:
+def shown(name: object, longest: int = 32) -> str:
     """Return a name from a database as a picture shows it: shortened, and without a meaning in mathematical text.
 
     Parameters
     ----------
     longest : int
         Letters.
-
-    Examples
-    --------
-    >>> shown("sgd/train"), shown("a very long name", 8)
-    ('sgd/train', 'a very \N{HORIZONTAL ELLIPSIS}')
     """
-    line = " ".join(str(name).split())
-    line = line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return line.replace("$", r"\$")
+    return shortened(name, longest).replace("$", r"\$")
 
 
 def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | None = None) -> list[Line2D]:

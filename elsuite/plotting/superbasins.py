@@ -2,14 +2,18 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from numpy.typing import NDArray
 
-from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale
-from elsuite.plotting.axis import energy_axis, scaled_axis, wants_log
-from elsuite.plotting.style import INK, new_axes
+from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale, superbasin_curves
+from elsuite.analysis.scales import wants_log
+from elsuite.analysis.view import View
+from elsuite.plotting.axis import energy_axis, scaled_axis
+from elsuite.plotting.picture import Picture, energy_label
+from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
-__all__ = ["plot_superbasins"]
+__all__ = ["PICTURE", "plot_superbasins"]
 
 NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
 
@@ -86,3 +90,27 @@ def _count_axis(ax: Axes, counts: NDArray[np.int64]) -> None:
     elif counts.max() < 1000:
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def superbasins_figure(view: View) -> Figure:
+    """Return the number of superbasins and the size of the largest one at all energies."""
+    tree = view.whole_tree
+    with paper_style():
+        figure = sized_figure(view.options, SINGLE_COLUMN, 2.4)
+        plot_superbasins(
+            superbasin_curves(tree),
+            ax=figure.add_subplot(),
+            scale=view.scale(tree),
+            energy=view.options.energy,
+            energy_label=energy_label(view),
+        )
+    return figure
+
+
+PICTURE = Picture(
+    superbasins_figure,
+    caption="Superbasins at all energies: how many there are, and how many minima the largest one holds.",
+    uses=frozenset({"energy", "finder", "scale"}),
+    on_page=True,
+    in_demo=True,
+)

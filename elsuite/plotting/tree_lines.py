@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from numpy.typing import NDArray
 
 from elsuite.analysis import TreeLayout, branches_between
-from elsuite.plotting.style import NEUTRAL
+from elsuite.plotting.markers import NEUTRAL
 
 __all__ = [
     "chained",

@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from elsuite.analysis import Comparison, compare, distances_to_origin, minima_by_set, pair_heights
-from elsuite.plotting.names import surface_name
-from elsuite.plotting.view import View
+from elsuite.analysis.names import surface_name
+from elsuite.analysis.view import View
 from elsuite.report.text import escape, number
 
 __all__ = ["Contrast", "contrasts", "contrasts_table", "sentence"]

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis import EnergyScale, tree_layout
+from elsuite.analysis.names import surface_name
+from elsuite.analysis.scales import LogGapScale, wants_log
+from elsuite.analysis.view import View, split_energy
 from elsuite.network import AnyGraph, network_arrays, spanning_forest
-from elsuite.plotting.axis import wants_log
-from elsuite.plotting.log_gaps import LogGapScale
-from elsuite.plotting.names import surface_name
-from elsuite.plotting.style import SetStyle
-from elsuite.plotting.view import View, split_energy
+from elsuite.plotting.markers import SetStyle
+from elsuite.plotting.picture import styles_of
 from elsuite.report.text import number
 
 __all__ = ["encoded", "page_data"]
@@ -24,15 +24,6 @@ PROFILE_BYTES = 1_000_000
 MOST_EDGES = 20_000
 """With more edges the page knows those of the spanning forest only."""
 FEWEST_POINTS = 9
-SYMBOLS = {
-    "o": "circle",
-    "s": "square",
-    "^": "triangle-up",
-    "D": "diamond",
-    "v": "triangle-down",
-    "P": "cross",
-    "X": "x",
-}
 
 
 def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
@@ -67,7 +58,7 @@ def page_data(views: Sequence[View]) -> dict[str, Any]:
     if not views:
         return {"surfaces": []}
     return {
-        "sets": [_look(name, style) for name, style in views[0].styles.items()],
+        "sets": [_look(name, style) for name, style in styles_of(views[0]).items()],
         "minima": _minima(views[0]),
         "map": _map(views[0]),
         "surfaces": [_surface(view, len(views)) for view in views],
@@ -75,14 +66,13 @@ def page_data(views: Sequence[View]) -> dict[str, Any]:
 
 
 def _look(name: str, style: SetStyle) -> dict[str, str]:
-    symbol = SYMBOLS.get(style.marker, "circle")
-    return {"name": name, "color": style.color, "symbol": symbol if style.filled else f"{symbol}-open"}
+    return {"name": name, "color": style.color, "symbol": style.symbol}
 
 
 def _minima(view: View) -> dict[str, Any]:
     database = view.database
     minima = database.minima
-    names = list(view.styles)
+    names = list(styles_of(view))
     runs = np.asarray(minima["run"].values)
     seeds = np.full(len(runs), -1, dtype=np.int64)
     if database.n_runs:

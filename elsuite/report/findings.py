@@ -5,8 +5,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from elsuite.analysis import superbasins
-from elsuite.plotting.names import surface_name
-from elsuite.plotting.view import View, split_energy
+from elsuite.analysis.names import surface_name
+from elsuite.analysis.view import View, split_energy
 from elsuite.report.contrasts import Contrast, sentence
 from elsuite.report.text import number
 

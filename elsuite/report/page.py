@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from elsuite.plotting.options import FigureOptions
-from elsuite.plotting.view import View
+from elsuite.analysis.options import FigureOptions
+from elsuite.analysis.view import View
 from elsuite.report.contrasts import Contrast, contrasts, contrasts_table
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings

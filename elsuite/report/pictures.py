@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from elsuite.plotting.figures import FIGURES_OF_VIEWS
+from elsuite.analysis.view import View
+from elsuite.plotting.figures import FIGURES
 from elsuite.plotting.saving import figure_bytes
-from elsuite.plotting.view import View
 from elsuite.report.text import escape
 
 if TYPE_CHECKING:
@@ -17,33 +17,21 @@ if TYPE_CHECKING:
 __all__ = ["figures_section", "picture"]
 
 LARGEST_SVG = 300_000
-CAPTIONS = {
-    "disconnectivity": "Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest "
-    "energy at which the minima are connected by the paths found. Lines are colored where all minima under them "
-    "belong to one set.",
-    "superbasins": "Superbasins at all energies: how many there are, and how many minima the largest one holds.",
-    "heights": "Path heights within the sets and between them: every path, its density, the quartiles and the median. "
-    "A height is an upper bound of the barrier.",
-    "kpca": "Kernel-PCA map of the parameters (RBF kernel, 2\N{GREEK SMALL LETTER SIGMA}² = number of parameters).",
-    "distances": "Distances of the minima of two sets to the middle c between the means of the sets; dotted: the "
-    "distance of either mean.",
-    "losses": "Loss curves: every run (faint), the median (bold), and where minima were taken (markers).",
-    "profile": "Energy along the lowest route between the lowest minima of two sets.",
-    "clustering": "A clustering of the minima: where the clusters lie on the map, and which sets they hold.",
-}
 
 
 def figures_section(view: View) -> str:
     """Return all pictures of a view with captions, as HTML."""
-    return "".join(_figure(view, kind, caption) for kind, caption in CAPTIONS.items())
+    return "".join(_figure(view, kind) for kind in FIGURES if FIGURES[kind].on_page)
 
 
-def _figure(view: View, kind: str, caption: str) -> str:
+def _figure(view: View, kind: str) -> str:
+    drawn = FIGURES[kind]
     try:
-        figure = FIGURES_OF_VIEWS[kind](view)
+        figure = drawn.draw(view)
     except ValueError as error:
         return f'<p class="missing"><b>{escape(kind)}</b>: {escape(error)}.</p>'
-    return f'<figure id="figure-{kind}">{picture(figure, caption)}<figcaption>{escape(caption)}</figcaption></figure>'
+    caption = f"<figcaption>{escape(drawn.caption)}</figcaption>"
+    return f'<figure id="figure-{kind}">{picture(figure, drawn.caption)}{caption}</figure>'
 
 
 def picture(figure: "Figure", description: str) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from elsuite import __version__
 from elsuite.analysis import minima_by_set, set_table
-from elsuite.plotting.names import surface_name
-from elsuite.plotting.style import SetStyle, set_styles
+from elsuite.analysis.names import surface_name
+from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.report.text import escape, number
 
 if TYPE_CHECKING:
@@ -74,17 +74,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = 
 
 def marker_svg(style: SetStyle) -> str:
     """Return a set's marker as a small inline SVG, as it looks in the pictures."""
-    shapes = {
-        "s": '<rect x="2.5" y="2.5" width="9" height="9"/>',
-        "^": '<path d="M7 2 12 12H2Z"/>',
-        "v": '<path d="M7 12 12 2H2Z"/>',
-        "D": '<path d="M7 1 13 7 7 13 1 7Z"/>',
-    }
-    shape = shapes.get(style.marker, '<circle cx="7" cy="7" r="4.5"/>')
     fill = style.color if style.filled else "none"
     return (
         f'<svg class="marker" viewBox="0 0 14 14" aria-hidden="true" fill="{fill}" stroke="{style.color}" '
-        f'stroke-width="1.8">{shape}</svg>'
+        f'stroke-width="1.8">{style.shape}</svg>'
     )
 
 

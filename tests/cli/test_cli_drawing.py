@@ -10,13 +10,14 @@ import pytest
 from example_databases import SETS, example_database
 from matplotlib.collections import LineCollection
 
+from elsuite.analysis.clustering import Method
 from elsuite.analysis.embedding import Kernel
 from elsuite.analysis.tree_layout import Style
 from elsuite.cli import main
 from elsuite.cli.plot import plot
-from elsuite.cli.plot_options import CHOICES, KINDS
 from elsuite.database import LandscapeDatabase
 from elsuite.plotting import FIGURES, FigureOptions
+from elsuite.plotting.picture import COMMON
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,7 @@ def drawn(monkeypatch, capsys, store):
 
     def run(kind, *options):
         figures = [None]
-        monkeypatch.setattr(
-            "elsuite.plotting.figures.save_figure", lambda figure, out: figures.append(figure)
-        )
+        monkeypatch.setattr("elsuite.plotting.saving.save_figure", lambda figure, out: figures.append(figure))
         monkeypatch.setattr(sys, "argv", ["elsuite", "plot", kind, str(store), "--out", "f.svg", *options])
         with pytest.raises(SystemExit) as stop:
             main()
@@ -60,10 +59,36 @@ def geometry(figure):
     return str((lines, ax.get_yscale(), ax.get_ylim(), figure.get_size_inches().tolist()))
 
 
-def test_the_kinds_and_choices_are_those_of_the_library():
-    assert list(KINDS) == list(FIGURES)
-    assert set(CHOICES["kernel"]) == set(get_args(Kernel))
-    assert set(CHOICES["shape"]) == set(get_args(Style))
+def allowed(name):
+    (field,) = (field for field in dataclasses.fields(FigureOptions) if field.name == name)
+    return set(field.metadata["allowed"])
+
+
+def test_the_choices_are_those_of_the_library():
+    assert allowed("kernel") == set(get_args(Kernel))
+    assert allowed("shape") == set(get_args(Style))
+    assert allowed("method") == {*get_args(Method), "auto", "superbasin", "persistence"}
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_an_option_that_changes_nothing_is_refused(drawn, kind):
+    values = {
+        "route": ("0", "1"),
+        "levels": ("3",),
+        "highlight": ("0",),
+        "order": ("size",),
+        "color_by": ("none",),
+    }
+    for field in dataclasses.fields(FigureOptions):
+        if field.name in FIGURES[kind].uses | COMMON:
+            continue
+        flag = f"--{field.name.replace('_', '-')}"
+        other = sorted(allowed(field.name) - {field.default})
+        value = () if field.name == "labels" else values.get(field.name, (other or ["2"])[:1])
+        code, figure, err = drawn(kind, flag, *value)
+        assert (code, figure) == (2, None), flag
+        users = [other for other in FIGURES if field.name in FIGURES[other].uses]
+        assert err == f"elsuite: {flag}: given with {kind}, allowed with {', '.join(users)}\n"
 
 
 def test_every_option_of_the_figures_is_on_the_command_line():
@@ -137,7 +162,8 @@ def test_options_change_the_drawing(drawn, options):
 def test_levels_by_first_and_delta_are_those_of_a_dinfo_file(drawn, monkeypatch):
     given = []
     real = FIGURES["disconnectivity"]
-    monkeypatch.setitem(FIGURES, "disconnectivity", lambda *a: given.append(a[1].levels) or real(*a))
+    noted = dataclasses.replace(real, draw=lambda view: given.append(view.options.levels) or real.draw(view))
+    monkeypatch.setitem(FIGURES._rows, "disconnectivity", noted)
     assert drawn("disconnectivity", "--levels", "2.0:0.5:3")[0] == 0
     assert drawn("disconnectivity", "--levels", "12")[0] == 0
     assert given == [(1.0, 1.5, 2.0), 12]

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elsuite.analysis import energy_scale
-from elsuite.plotting.axis import energy_axis, scaled_axis, value_norm, wants_log
-from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
+from elsuite.analysis.scales import largest_empty_share, log_gap_scale, wants_log
+from elsuite.plotting.axis import energy_axis, scaled_axis, value_norm
 from elsuite.plotting.style import new_figure
 
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from example_databases import SETS, example_database
 from matplotlib.figure import Figure
 
+from elsuite.analysis.names import energy_name
+from elsuite.analysis.profile import route_profile
+from elsuite.analysis.view import split_energy
 from elsuite.database import LandscapeDatabase
+from elsuite.network import transition_network
 from elsuite.plotting import FIGURES, FigureOptions, View, check_format, save_figure
 from elsuite.plotting.coloring import coloring
-from elsuite.plotting.names import energy_name
-from elsuite.plotting.view import split_energy
+from elsuite.plotting.picture import Picture, styles_of
 from elsuite.schema import NotFoundError
 
 KINDS = list(FIGURES)
@@ -125,7 +129,7 @@ def test_size_can_be_chosen(database):
 
 
 WRONG = [
-    ("disconnectivity", {"surface": "no"}, "no surface 'no'; this database has train, test"),
+    ("disconnectivity", {"surface": "no"}, "no surface 'no'; there are: train, test"),
     ("heights", {"sets": ("nobody",)}, "no set 'nobody'; this database has sgd/train, "),
     ("disconnectivity", {"color_by": "nothing"}, "no column 'nothing'; there are energy, gradient_norm"),
     ("disconnectivity", {"order": "set"}, "'set' holds words"),
@@ -136,10 +140,10 @@ WRONG = [
         {"highlight": (0,), "lowest": 1},
         "minimum 0 cannot be highlighted: the trims hide it",
     ),
-    ("heights", {"form": "pie"}, "heights have no form 'pie'; there are points, histogram"),
-    ("disconnectivity", {"scale": "cubic"}, "no scale 'cubic'; there are auto"),
+    ("heights", {"form": "pie"}, "form: given 'pie', allowed: points, histogram"),
+    ("disconnectivity", {"scale": "cubic"}, "scale: given 'cubic', allowed: auto, linear, log, compressed"),
     ("disconnectivity", {"shape": "round"}, "round"),
-    ("disconnectivity", {"lowest": 0}, "at least one minimum"),
+    ("disconnectivity", {"lowest": 0}, "lowest: given 0, allowed: at least 1"),
     ("disconnectivity", {"below": -1.0}, "nothing is left to draw"),
     ("disconnectivity", {"highlight": (99,)}, "no minimum 99 to draw: ids go from 0 to 31"),
     (
@@ -148,9 +152,13 @@ WRONG = [
         "no minimum 20 to draw: it is in none of the sets",
     ),
     ("distances", {"sets": (SETS[0],)}, "two sets; there is only sgd/train"),
-    ("kpca", {"kernel": "magic"}, "no kernel 'magic'"),
-    ("clustering", {"method": "magic"}, "no clustering 'magic'; there are auto"),
-    ("clustering", {"method": "hdbscan", "distance": "magic"}, "'magic'; there are map, distances, barriers"),
+    ("kpca", {"kernel": "magic"}, "kernel: given 'magic', allowed: rbf"),
+    ("clustering", {"method": "magic"}, "method: given 'magic', allowed: auto"),
+    (
+        "clustering",
+        {"method": "hdbscan", "distance": "magic"},
+        "distance: given 'magic', allowed: map, distances, barriers",
+    ),
     ("profile", {"route": (0, 99)}, "no minimum 99"),
 ]
 
@@ -202,7 +210,7 @@ def test_minima_without_an_energy_on_a_surface_are_left_out():
 def test_colors_of_sets_stay_when_sets_are_left_out(database):
     everything = View(database, FigureOptions())
     some = View(database, FigureOptions(sets=SETS[2:]))
-    assert all(some.styles[name] == everything.styles[name] for name in SETS)
+    assert styles_of(some) == styles_of(everything)
     assert some.set_names == list(SETS[2:])
 
 
@@ -233,7 +241,7 @@ def test_a_profile_joins_its_legs_at_the_minima(database):
     from elsuite.network import minimax_barrier, minimax_route
 
     route = minimax_route(view.network, a, b)
-    profile = view.profile(route)
+    profile = route_profile(database, view.network, route)
     assert profile.minima == tuple(route)
     assert max(profile.heights) == pytest.approx(minimax_barrier(view.network, a, b))
     for number, leg in enumerate(profile.legs):
@@ -241,7 +249,7 @@ def test_a_profile_joins_its_legs_at_the_minima(database):
         np.testing.assert_allclose(leg[[0, -1], 0], profile.positions[number : number + 2])
         assert leg[:, 1].max() == pytest.approx(profile.heights[number], rel=1e-3)
         assert (np.diff(leg[:, 0]) >= 0).all()
-    backwards = view.profile(route[::-1])
+    backwards = route_profile(database, view.network, route[::-1])
     np.testing.assert_allclose(backwards.legs[0][:, 1], profile.legs[-1][::-1, 1])
 
 
@@ -251,7 +259,7 @@ def test_a_profile_rises_to_its_transition_state_without_points_between():
         minima={"coordinates": np.eye(2), "energy": [[-2.0], [-1.0]]},
         paths={"source": [0], "target": [1], "surface": ["energy"], "height": [3.0]},
     )
-    (leg,) = View(database, FigureOptions()).profile([0, 1]).legs
+    (leg,) = route_profile(database, transition_network(database), [0, 1]).legs
     np.testing.assert_allclose(leg, [[0, -2], [0.5, 3], [1, -1]])
 
 
@@ -341,3 +349,42 @@ def test_wide_gaps_of_a_loss_are_compressed_by_default():
     ):
         (ax,) = FIGURES["disconnectivity"](database, FigureOptions(scale=scale)).axes
         assert ax.get_yscale() == kind
+
+
+def test_a_picture_refuses_options_that_it_does_not_use(database):
+    with pytest.raises(ValueError, match="given route, allowed for this picture: finder, form, height"):
+        FIGURES["heights"](database, FigureOptions(route=(0, 1), scale="log"))
+
+
+def test_a_picture_is_added_and_drawn_by_name(database, monkeypatch):
+    monkeypatch.setattr(FIGURES, "_rows", dict(FIGURES._rows))
+
+    def draw(view):
+        figure = Figure()
+        figure.add_subplot().set_title(f"{len(view.ids)} minima")
+        return figure
+
+    FIGURES.register("own", Picture(draw, caption="mine", uses=frozenset({"scale"}), on_page=True))
+    figure = FIGURES["own"](database, FigureOptions(scale="log", sets=SETS[:1]))
+    assert figure.axes[0].get_title() == "8 minima"
+    from elsuite.report.page import render_report
+
+    assert '<figure id="figure-own">' in render_report(database)
+
+
+def test_the_documentation_names_every_picture():
+    table = (
+        (Path(__file__).parents[2] / "docs" / "figures.md")
+        .read_text()
+        .partition("| kind |")[2]
+        .partition("\n\n")[0]
+    )
+    assert set(re.findall(r"`(\w+)`", table)) == set(KINDS)
+
+
+def test_names_and_options_of_pictures_are_known_without_matplotlib():
+    code = (
+        "import sys; from elsuite.plotting import FIGURES, FigureOptions, View; from elsuite.cli.plot import plot\n"
+        "assert len(FIGURES) > 9 and 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ from strategies_network import barrier_graphs
 
 from elsuite.analysis import DisconnectivityTree, disconnectivity_tree, merge_tree, tree_layout
 from elsuite.plotting import SetStyle, new_figure, plot_disconnectivity
-from elsuite.plotting.style import NEUTRAL
+from elsuite.plotting.markers import NEUTRAL
 from elsuite.plotting.tree_lines import chained, interleaved, line_width, route_lines
 from elsuite.schema import NotFoundError
 

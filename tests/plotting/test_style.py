@@ -7,16 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from elsuite.plotting.markers import CATEGORY_COLORS, category_styles, set_styles
 from elsuite.plotting.style import (
-    CATEGORY_COLORS,
-    category_styles,
     figure_of,
     legend_columns,
     legend_handles,
     new_axes,
     new_figure,
     paper_style,
-    set_styles,
 )
 
 ARTICLE = ["sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test"]

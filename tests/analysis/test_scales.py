@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elsuite.analysis import energy_scale
-from elsuite.analysis.energy_scale import round_numbers
+from elsuite.analysis.scales import round_numbers
 
 POSITIVE = st.lists(st.floats(1e-9, 1.0), min_size=1, max_size=30)
 ANY = st.lists(st.floats(-100, 100), min_size=1, max_size=30)

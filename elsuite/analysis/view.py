@@ -1,55 +1,55 @@
-"""What the figures need of a database: the chosen minima, their tree, colors, names of axes; nothing is drawn here."""
+"""What the figures and the page need of a database: the chosen minima, their tree, network and map."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import networkx as nx
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from elsuite.analysis import (
-    BarrierMap,
+from elsuite.analysis.barrier_map import BarrierMap, barrier_map
+from elsuite.analysis.clustering import (
     Clustering,
-    DisconnectivityTree,
-    Embedding,
-    EnergyScale,
-    Trimmed,
-    barrier_dissimilarity,
-    barrier_map,
     cluster_minima,
-    component_of,
-    components_from,
-    disconnectivity_tree,
-    energy_scale,
-    euclidean_dissimilarity,
-    kernel_pca,
-    lowest_minima,
-    map_dissimilarity,
-    merged_branches,
-    minima_below,
     persistence_clusters,
-    persistent_minima,
     superbasin_clusters,
 )
-from elsuite.analysis.energy_scale import ScaleName
+from elsuite.analysis.disconnectivity import DisconnectivityTree, disconnectivity_tree
+from elsuite.analysis.dissimilarity import (
+    barrier_dissimilarity,
+    euclidean_dissimilarity,
+    map_dissimilarity,
+)
+from elsuite.analysis.embedding import Embedding, kernel_pca
+from elsuite.analysis.names import energy_name
+from elsuite.analysis.options import FigureOptions
+from elsuite.analysis.scales import (
+    EnergyScale,
+    ScaleName,
+    energy_scale,
+    largest_empty_share,
+    log_gap_scale,
+    wants_log,
+)
 from elsuite.analysis.statistics import UNNAMED_SET
-from elsuite.database.query import nearest
+from elsuite.analysis.trimming import (
+    Trimmed,
+    component_of,
+    components_from,
+    lowest_minima,
+    merged_branches,
+    minima_below,
+    persistent_minima,
+)
+from elsuite.database.query import choose_surface, nearest, usable_minima
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
-from elsuite.plotting.axis import wants_log
-from elsuite.plotting.log_gaps import largest_empty_share, log_gap_scale
-from elsuite.plotting.names import energy_name
-from elsuite.plotting.options import FigureOptions
-from elsuite.plotting.profile import Profile
-from elsuite.plotting.style import SetStyle, new_figure, set_styles
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["View", "sized_figure", "split_energy"]
+__all__ = ["View", "split_energy"]
 
 METHODS = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
 DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
@@ -72,11 +72,7 @@ class View:
     @cached_property
     def surface(self) -> str:
         """The chosen surface; raises NotFoundError if there is none of that name."""
-        wanted = self.options.surface
-        surfaces = tuple(self.database.surfaces)
-        if wanted is not None and wanted not in surfaces:
-            raise NotFoundError(f"no surface '{wanted}'; this database has {', '.join(surfaces)}")
-        return surfaces[0] if wanted is None else wanted
+        return choose_surface(self.database, self.options.surface)
 
     @cached_property
     def all_sets(self) -> list[str]:
@@ -84,22 +80,24 @@ class View:
         return [str(name) or UNNAMED_SET for name in self.database.minima["set"].values.tolist()]
 
     @cached_property
-    def styles(self) -> dict[str, SetStyle]:
-        """The look of each set: the same in every figure of this database."""
-        return set_styles(self.all_sets)
+    def usable(self) -> NDArray[np.bool_]:
+        """Which minima of the database are solutions: what runs that diverged or failed left behind is none."""
+        return usable_minima(self.database)
 
     @cached_property
     def ids(self) -> NDArray[np.int64]:
-        """The minima of the chosen sets whose energy is finite; raises where there are none."""
+        """The usable minima of the chosen sets whose energy is finite; raises where there are none."""
         known = list(dict.fromkeys(self.all_sets))
         missing = [name for name in self.options.sets if name not in known]
         if missing:
             raise NotFoundError(f"no set '{missing[0]}'; this database has {', '.join(known) or 'no minima'}")
         wanted = set(self.options.sets or known)
-        finite = np.isfinite(self.every_energy)
-        chosen = [row for row, name in enumerate(self.all_sets) if name in wanted and finite[row]]
+        there = np.isfinite(self.every_energy) & self.usable
+        chosen = [row for row in np.flatnonzero(there).tolist() if self.all_sets[row] in wanted]
         if not chosen:
-            raise ValueError(f"no minimum with an energy on surface '{self.surface}' to draw")
+            n = int((~self.usable).sum())
+            left = f": {n} are of runs that diverged or failed" if n else ""
+            raise ValueError(f"no minimum with an energy on surface '{self.surface}' to draw{left}")
         return np.array(chosen, dtype=np.int64)
 
     @cached_property
@@ -125,7 +123,7 @@ class View:
     def set_names(self) -> list[str]:
         """The sets that have a chosen minimum, in the database's order."""
         own = set(self.sets)
-        return [name for name in self.styles if name in own]
+        return [name for name in dict.fromkeys(self.all_sets) if name in own]
 
     @property
     def energy_label(self) -> str:
@@ -178,8 +176,6 @@ class View:
                 name = "compressed" if largest_empty_share(energies) > WIDE_GAP else "log"
         if name == "compressed":
             return log_gap_scale(energies) if wants_log(energies) else energy_scale("gaps", energies)
-        if name not in {"linear", "log"}:
-            raise ValueError(f"no scale '{name}'; there are auto, linear, log, compressed")
         return energy_scale(cast(ScaleName, name), energies)
 
     def column(self, name: str) -> NDArray[Any]:
@@ -244,10 +240,6 @@ class View:
             return superbasin_clusters(self.whole_tree, energy), f"superbasins at {energy:.4g}"
         if method == "persistence":
             return persistence_clusters(self.whole_tree, n_clusters=min(8, n)), "the most persistent minima"
-        if method not in METHODS:
-            raise ValueError(
-                f"no clustering '{method}'; there are auto, superbasin, persistence, {', '.join(METHODS)}"
-            )
         if n > MOST_COMPARED:
             raise ValueError(
                 f"'{method}' compares all pairs of {n:,} minima, {MOST_COMPARED:,} are allowed: choose sets"
@@ -262,9 +254,7 @@ class View:
             return map_dissimilarity(self.embedding)
         if kind == "distances":
             return euclidean_dissimilarity(self.database.coordinates, self.ids)
-        if kind == "barriers":
-            return barrier_dissimilarity(minimax_matrix(self.network))
-        raise ValueError(f"clusters are not found on '{kind}'; there are map, distances, barriers")
+        return barrier_dissimilarity(minimax_matrix(self.network))
 
     @property
     def default_route(self) -> tuple[int, int]:
@@ -309,59 +299,14 @@ class View:
         """Return the id if it is a chosen minimum; raises NotFoundError otherwise."""
         if minimum not in set(self.ids.tolist()):
             total = self.database.n_minima
-            place = (
-                f"ids go from 0 to {total - 1}"
-                if not 0 <= minimum < total
-                else "it is in none of the sets drawn"
-            )
+            if not 0 <= minimum < total:
+                place = f"ids go from 0 to {total - 1}"
+            elif not self.usable[minimum]:
+                place = "its run diverged or failed"
+            else:
+                place = "it is in none of the sets drawn"
             raise NotFoundError(f"no minimum {minimum} to draw: {place}")
         return int(minimum)
-
-    def profile(self, route: list[int]) -> Profile:
-        """Return the energies along a route, path by path, over the length walked in parameter space."""
-        network, paths = self.network, self.database.paths
-        rows = [int(network.edges[a, b]["path"]) for a, b in pairwise(route)]
-        lengths = np.asarray(paths["length"].values, dtype=float)[rows]
-        measured = bool(len(rows)) and bool(np.isfinite(lengths).all()) and bool((lengths > 0).all())
-        steps = lengths if measured else np.ones(len(rows))
-        positions = np.concatenate([[0.0], np.cumsum(steps)])
-        energy = dict(zip(self.ids.tolist(), self.energies.tolist(), strict=True))
-        sources, refined = paths["source"].values, np.asarray(paths["refined_t"].values, dtype=float)
-        legs, heights = [], []
-        for number, (row, (start, stop)) in enumerate(zip(rows, pairwise(route), strict=True)):
-            values = np.asarray(paths["profile"][row].values, dtype=float)
-            values = values[np.isfinite(values)]
-            if int(sources[row]) != start:
-                values = values[::-1]
-            values = np.concatenate([[energy[start]], values[1:-1], [energy[stop]]])
-            height = float(network.edges[start, stop]["energy"])
-            at = np.linspace(0, 1, len(values))
-            place = refined[row] if int(sources[row]) == start else 1 - refined[row]
-            if height > values.max():
-                # The stored points may step over the top: it goes between them, in the middle where nothing is known.
-                if not np.isfinite(place):
-                    place = at[np.argmax(values)] if len(values) > 2 else 0.5
-                at, values = np.append(at, place), np.append(values, height)
-            order = np.argsort(at, kind="stable")
-            along = positions[number] + steps[number] * at[order]
-            legs.append(np.column_stack([along, values[order]]))
-            heights.append(height)
-        label = "distance walked along the path, in parameter space" if measured else "place along the path"
-        return Profile(
-            tuple(route), tuple(self.all_sets[minimum] for minimum in route), tuple(positions.tolist()),
-            tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
-        )  # fmt: skip
-
-
-def sized_figure(options: FigureOptions, width: float, height: float) -> Figure:
-    """Return an empty figure of the size that the options ask for, `width` x `height` by default.
-
-    Parameters
-    ----------
-    width, height : float
-        In inches.
-    """
-    return new_figure(options.width or width, options.height or height)
 
 
 def split_energy(tree: DisconnectivityTree) -> float:

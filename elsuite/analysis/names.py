@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from elsuite.plotting.style import shown
-
-__all__ = ["energy_name", "surface_name"]
+__all__ = ["energy_name", "shortened", "surface_name"]
 
 LOSSES = {
     "autoencoder": "mean squared error",
@@ -16,9 +14,21 @@ LOSSES = {
 SURFACE_NAMES = {"train": "training loss", "test": "test loss", "energy": "energy"}
 
 
+def shortened(name: object, longest: int = 32) -> str:
+    """Return a name from a database in one line of so many letters at most.
+
+    Examples
+    --------
+    >>> shortened("sgd/train"), shortened("a very long name", 8)
+    ('sgd/train', 'a very \N{HORIZONTAL ELLIPSIS}')
+    """
+    line = " ".join(str(name).split())
+    return line if len(line) <= longest else line[: longest - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 def surface_name(surface: str) -> str:
     """Return what the values of a surface are called: "train" is the training loss."""
-    return SURFACE_NAMES.get(surface, shown(surface))
+    return SURFACE_NAMES.get(surface, shortened(surface))
 
 
 def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
@@ -40,4 +50,4 @@ def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
     architecture = network.get("architecture") if isinstance(network, Mapping) else None
     detail = landscape.get("loss") or landscape.get("unit") or LOSSES.get(str(architecture))
     name = surface_name(surface)
-    return f"{name} ({shown(detail, 40)})" if detail else name
+    return f"{name} ({shortened(detail, 40)})" if detail else name

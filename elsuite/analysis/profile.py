@@ -1,0 +1,87 @@
+"""The energy along a route of paths through other minima: `route_profile`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elsuite.network import AnyGraph
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["Profile", "route_profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Energies along a route: one leg a path.
+
+    Attributes
+    ----------
+    minima : tuple of int
+        The minima visited, in order; one more than legs.
+    positions : tuple of float
+        Where along the route they lie.
+    legs : tuple of ndarray (n_points, 2)
+        Position and energy along each path, from minimum to minimum.
+    heights : tuple of float
+        The height of each path.
+    position_label : str
+        What `positions` measure.
+    """
+
+    minima: tuple[int, ...]
+    sets: tuple[str, ...]
+    positions: tuple[float, ...]
+    energies: tuple[float, ...]
+    legs: tuple[NDArray[np.float64], ...]
+    heights: tuple[float, ...]
+    position_label: str = "t"
+
+
+def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Sequence[int]) -> Profile:
+    """Return the energies along a route, path by path, over the length walked in parameter space.
+
+    Parameters
+    ----------
+    network : networkx Graph
+        Of the database by `transition_network`; its edges say which paths are taken.
+    route : sequence of int
+        Ids of minima, each joined with the next.
+    """
+    paths = database.paths
+    rows = [int(network.edges[a, b]["path"]) for a, b in pairwise(route)]
+    lengths = np.asarray(paths["length"].values, dtype=float)[rows]
+    measured = bool(len(rows)) and bool(np.isfinite(lengths).all()) and bool((lengths > 0).all())
+    steps = lengths if measured else np.ones(len(rows))
+    positions = np.concatenate([[0.0], np.cumsum(steps)])
+    energy = {minimum: float(network.nodes[minimum]["energy"]) for minimum in route}
+    sources, refined = paths["source"].values, np.asarray(paths["refined_t"].values, dtype=float)
+    legs, heights = [], []
+    for number, (row, (start, stop)) in enumerate(zip(rows, pairwise(route), strict=True)):
+        values = np.asarray(paths["profile"][row].values, dtype=float)
+        values = values[np.isfinite(values)]
+        if int(sources[row]) != start:
+            values = values[::-1]
+        values = np.concatenate([[energy[start]], values[1:-1], [energy[stop]]])
+        height = float(network.edges[start, stop]["energy"])
+        at = np.linspace(0, 1, len(values))
+        place = refined[row] if int(sources[row]) == start else 1 - refined[row]
+        if height > values.max():
+            # The stored points may step over the top: it goes between them, in the middle where nothing is known.
+            if not np.isfinite(place):
+                place = at[np.argmax(values)] if len(values) > 2 else 0.5
+            at, values = np.append(at, place), np.append(values, height)
+        order = np.argsort(at, kind="stable")
+        along = positions[number] + steps[number] * at[order]
+        legs.append(np.column_stack([along, values[order]]))
+        heights.append(height)
+    label = "distance walked along the path, in parameter space" if measured else "place along the path"
+    return Profile(
+        tuple(route), tuple(str(network.nodes[minimum]["set"]) for minimum in route), tuple(positions.tolist()),
+        tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
+    )  # fmt: skip

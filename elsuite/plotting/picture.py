@@ -1,0 +1,70 @@
+"""One kind of picture of a database: how it is drawn, its caption, and the options it uses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+from matplotlib.figure import Figure
+
+from elsuite.analysis.options import FigureOptions
+from elsuite.analysis.view import View
+from elsuite.network import of_finder
+from elsuite.plotting.markers import SetStyle, set_styles
+from elsuite.plotting.style import shown
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+__all__ = ["COLORING", "COMMON", "Picture", "energy_label", "styles_of"]
+
+COMMON = frozenset({"surface", "sets", "width", "height"})
+"""Options that every picture uses."""
+COLORING = frozenset({"color_by", "energy", "method", "distance", "kernel", "finder"})
+"""Options of a picture whose minima are colored by `elsuite.plotting.coloring`."""
+
+
+@final
+@dataclass(frozen=True)
+class Picture:
+    """One kind of picture of a database; called with a database and options it returns a matplotlib Figure.
+
+    Attributes
+    ----------
+    draw : callable
+        A `View` to a Figure; several pictures of one view compute what they share once.
+    caption : str
+        What it shows, for the page.
+    uses : frozenset of str
+        The fields of `FigureOptions` that change it, besides the surface, the sets and the size; others are refused.
+    on_page, in_demo : bool
+        Whether the page shows it, and whether the demonstration writes it.
+    """
+
+    draw: Callable[[View], Figure]
+    caption: str
+    uses: frozenset[str] = frozenset()
+    on_page: bool = False
+    in_demo: bool = False
+
+    def unused(self, options: FigureOptions) -> list[str]:
+        """Return the options that were given and would change nothing."""
+        return [name for name in options.given if name not in self.uses | COMMON]
+
+    def __call__(self, database: "LandscapeDatabase", options: FigureOptions) -> Figure:
+        """Return the figure; raises ValueError for options that it does not use."""
+        if unused := self.unused(options):
+            allowed = ", ".join(sorted(self.uses | COMMON))
+            raise ValueError(f"options: given {', '.join(unused)}, allowed for this picture: {allowed}")
+        if options.finder is not None:
+            of_finder(database, options.finder)  # a figure without paths would not say that there are none
+        return self.draw(View(database, options))
+
+
+def styles_of(view: View) -> dict[str, SetStyle]:
+    """Return the look of each set: the same in every figure of this database."""
+    return set_styles(view.all_sets)
+
+
+def energy_label(view: View) -> str:
+    """Return the name of the energy axis."""
+    return shown(view.energy_label, 100)
