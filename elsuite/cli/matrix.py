@@ -19,7 +19,7 @@ __all__ = ["matrix"]
 @surface_option
 @finder_option
 def matrix(store: str, out: str, surface: str | None, finder: str | None) -> None:
-    """Write the minimax barriers of all pairs; inf where no route is known, the diagonal holds the energies."""
+    """Write the minimax barriers of all pairs; inf: no route is known, NaN: no solution; energies on the diagonal."""
     from elsuite.network import minimax_matrix, transition_network
 
     path = Path(out)
@@ -27,7 +27,10 @@ def matrix(store: str, out: str, surface: str | None, finder: str | None) -> Non
         raise click.UsageError(f"--out: given {out!r}, allowed: a name that ends in .npy or .csv")
     with open_database(store) as database:
         surface = choose_surface(database, surface)
-        values = minimax_matrix(transition_network(database, surface=surface, finder=finder))
+        network = transition_network(database, surface=surface, finder=finder)
+        values = np.full((database.n_minima, database.n_minima), np.nan)
+    ids = list(network)
+    values[np.ix_(ids, ids)] = minimax_matrix(network)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, values)

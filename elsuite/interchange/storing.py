@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import choose_surface, usable_minima
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.network import path_heights
 from elsuite.schema import KINDS, TABLES, StoreAccessError, StoreExistsError
@@ -148,8 +149,8 @@ def _storable(columns: Any) -> dict[str, Any]:
 def from_database(database: LandscapeDatabase, *, surface: str | None = None) -> ForeignLandscape:
     """Return the minima and edges of one surface of a database; paths count at their refined height.
 
-    Kept are coordinates, sets, kinds, finders, and all columns that the format of the store does not name. Paths
-    without a finite height are left out.
+    Kept are coordinates, sets, kinds, finders, and all columns that the format of the store does not name. Minima that
+    are no solutions, and paths to one or without a finite height, are left out: a note says how many.
 
     Raises
     ------
@@ -168,30 +169,34 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     >>> landscape.heights.tolist(), landscape.notes
     ([0.5], ('1 paths without a height left out',))
     """
-    surface = surface or database.surfaces[0]
-    found = path_heights(database, surface)
+    surface = choose_surface(database, surface)
+    found, usable = path_heights(database, surface), usable_minima(database)
     minima, paths = database.minima, database.paths
-    energies = minima["energy"].values[:, database.surfaces.index(surface)]
+    ids, place = np.flatnonzero(usable), np.cumsum(usable) - 1
+    energies = minima["energy"].values[ids, database.surfaces.index(surface)]
     unknown = np.flatnonzero(~np.isfinite(energies))
     if len(unknown):
-        raise FormatError(f"minimum {unknown[0]} has no energy on surface {surface}")
-    n_rows = int((paths["surface"].values == surface).sum())
-    notes = (
-        (f"{n_rows - len(found.paths)} paths without a height left out",) if n_rows > len(found.paths) else ()
-    )
+        raise FormatError(f"minimum {ids[unknown[0]]} has no energy on surface {surface}")
+    notes = []
+    if len(ids) < database.n_minima:
+        notes.append(f"{database.n_minima - len(ids)} minima of runs that diverged or failed left out")
+    joins = usable[paths["source"].values] & usable[paths["target"].values]
+    n_rows = int(((paths["surface"].values == surface) & joins).sum())
+    if n_rows > len(found.paths):
+        notes.append(f"{n_rows - len(found.paths)} paths without a height left out")
     points = None
     if database.n_parameters:
-        points = database.coordinates(range(database.n_minima)).astype(np.float64)
+        points = database.coordinates(ids).astype(np.float64)
     return ForeignLandscape(
         energies=energies,
-        sources=found.sources,
-        targets=found.targets,
+        sources=place[found.sources],
+        targets=place[found.targets],
         heights=found.heights,
         coordinates=points,
         state_coordinates=_state_points(paths, found.paths),
-        minima_columns=_free_columns(minima, "minima", np.arange(len(energies)), ("set",)),
+        minima_columns=_free_columns(minima, "minima", ids, ("set",)),
         state_columns=_free_columns(paths, "paths", found.paths, ("kind", "finder")),
-        notes=notes,
+        notes=tuple(notes),
     )
 
 

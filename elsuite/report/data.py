@@ -79,6 +79,7 @@ def _minima(view: View) -> dict[str, Any]:
         seeds = np.where(runs >= 0, np.asarray(database.runs["seed"].values)[np.maximum(runs, 0)], -1)
     energies = np.asarray(minima["energy"].values, dtype=float)
     return {
+        "usable": encoded(view.usable, "u2"),
         "set": encoded([names.index(name) for name in view.all_sets], "i4"),
         "seed": encoded(seeds, "f8"),
         "epoch": encoded(minima["epoch"].values, "i4"),

@@ -1,20 +1,27 @@
 """What the tree says, in sentences with numbers."""
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elsuite.analysis import superbasins
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.view import View, split_energy
+from elsuite.database.query import failures
 from elsuite.report.contrasts import Contrast, sentence
 from elsuite.report.text import number
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
 
 __all__ = ["findings"]
 
 
-def findings(views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
-    """Return sentences on the sets' differences, the tree and its superbasins; what the data cannot say is left out.
+def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
+    """Return sentences on the sets' differences, the tree, its superbasins, and what led to nothing.
+
+    What the data cannot say is left out.
 
     Parameters
     ----------
@@ -26,12 +33,13 @@ def findings(views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
     list of str
         Plain text.
     """
+    failed = [f"{line}." for line in failures(database)]
     if not views:
-        return ["No minimum was found yet."]
+        return ["No minimum was found yet.", *failed]
     sentences = [sentence(contrast) for contrast in found]
     for view in views:
         sentences += [*([] if found else _energies(view)), *_tree(view), *_split(view)]
-    return sentences
+    return sentences + failed
 
 
 def _energies(view: View) -> list[str]:

@@ -24,7 +24,7 @@ let minima, setNames, surfaces, map;
 function unpack() {
   setNames = data.sets.map((set) => set.name);
   minima = {
-    n: 0, set: decoded(data.minima.set), seed: decoded(data.minima.seed), epoch: decoded(data.minima.epoch),
+    n: 0, usable: decoded(data.minima.usable), set: decoded(data.minima.set), seed: decoded(data.minima.seed), epoch: decoded(data.minima.epoch),
     energies: data.minima.energies.map(({ name, values }) => ({ name, values: decoded(values) })),
   };
   minima.n = minima.set.length;
@@ -154,7 +154,7 @@ function columns() {
 let sorted = [];
 function sortRows() {
   const column = columns().find(({ key }) => key === state.sort.key);
-  const ids = state.marked ? state.marked.slice() : Array.from({ length: minima.n }, (_, id) => id);
+  const ids = state.marked ? state.marked.slice() : Array.from({ length: minima.n }, (_, id) => id).filter((id) => minima.usable[id]);
   const keys = new Map(ids.map((id) => [id, column.of(id)]));
   const sign = state.sort.up ? 1 : -1;
   sorted = ids.sort((p, q) => {
@@ -291,7 +291,7 @@ function listen() {
   byId("picks").addEventListener("submit", (event) => {
     event.preventDefault();
     const ids = [byId("pick-a"), byId("pick-b")].filter((field) => field.value !== "").map((field) => Number(field.value));
-    state.picked = [...new Set(ids)].filter((id) => Number.isInteger(id) && id >= 0 && id < minima.n);
+    state.picked = [...new Set(ids)].filter((id) => Number.isInteger(id) && minima.usable[id]);
     showPicked(state.picked[0]);
   });
   byId("unpick").onclick = () => { state.picked = []; showPicked(-1); };

@@ -50,13 +50,13 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
 def render_report(database: "LandscapeDatabase") -> str:
     """Return the page of a database as HTML text."""
     views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
-    views = [view for view in views if np.isfinite(view.every_energy).any()]
+    views = [view for view in views if np.isfinite(view.every_energy[view.usable]).any()]
     found = contrasts(views)
     return Template(_file("page.html")).substitute(
         title=escape(title_of(database)),
         css=_file("page.css"),
         lead=escape(lead(database)),
-        found=unordered(findings(views, found)) + _contrasts_section(found),
+        found=unordered(findings(database, views, found)) + _contrasts_section(found),
         sets=sets_section(database),
         figures=figures_section(views[0]) if views else "<p>There is nothing to draw yet.</p>",
         made=made_section(database),

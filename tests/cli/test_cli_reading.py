@@ -195,7 +195,7 @@ def test_paths_of_one_finder(elsuite, tmp_path):
     assert "--by barrier" in elsuite("neighbors", place, 0, "--finder", "bent")[2]
     for arguments in (
         ("tree", place),
-        *(("plot", kind, place, "--out", tmp_path / "h.svg") for kind in ("heights", "kpca", "losses")),
+        *(("plot", kind, place, "--out", tmp_path / "h.svg") for kind in ("heights", "kpca", "network")),
     ):
         code, _, err = elsuite(*arguments, "--finder", "curved")
         assert (code, err.count("\n")) == (2, 1)

@@ -8,6 +8,7 @@ from browser import CHROMIUM, Browser
 from example_databases import example_database
 
 from elsuite.analysis import disconnectivity_tree, superbasins
+from elsuite.analysis.profile import route_profile
 from elsuite.database import LandscapeDatabase
 from elsuite.network import minimax_barrier, minimax_route, transition_network
 from elsuite.plotting import View
@@ -117,7 +118,7 @@ def test_two_clicks_show_the_route_and_its_profile(page, database):
     assert max(drawn) == pytest.approx(minimax_barrier(network, 0, 18), rel=1e-3)
     stops = page.run("[...document.getElementById('profile').data[1].customdata]")
     assert stops == route
-    expected = View(database, _options()).profile(route)
+    expected = route_profile(database, View(database, _options()).network, route)
     np.testing.assert_allclose(
         page.run("[...document.getElementById('profile').data[1].x]"), expected.positions, rtol=1e-5
     )

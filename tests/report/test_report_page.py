@@ -212,15 +212,16 @@ def test_little_makes_a_page_too(n_minima, tmp_path):
 
 
 def test_one_set_has_no_comparisons():
-    views = views_of(example_database(6, sets=SETS[:1]))
+    database = example_database(6, sets=SETS[:1])
+    views = views_of(database)
     assert contrasts(views) == []
-    assert findings(views, [])[0].startswith("The training loss of the 6 minima goes from")
+    assert findings(database, views, [])[0].startswith("The training loss of the 6 minima goes from")
 
 
 def test_parts_that_are_not_joined_are_counted():
     database = bare(5)
     database.add(paths={"source": [0], "target": [1], "height": [3.0], "surface": ["energy"]})
-    words = " ".join(findings(views_of(database), []))
+    words = " ".join(findings(database, views_of(database), []))
     assert "leave 4 parts unjoined, the largest of 2 of 5 minima; the highest join is at 3." in words
 
 
