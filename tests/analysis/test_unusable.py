@@ -105,7 +105,7 @@ def test_they_are_counted(database):
         "1 of 5 paths of linear failed",
     ]
     facts = describe(database)
-    assert facts["failures"] == said
+    assert facts["unusable"] == said
     assert facts["sets"] == {"sgd/train": 2, "adam/train": 0}
     assert facts["n_minima"] == 7
 
