@@ -18,11 +18,12 @@ from scipy.spatial.distance import cdist
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Array, Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase
+from elsuite.database.query import choose_surface, usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import SearchReport, connect_minima, plan_searches
 from elsuite.landscapes.base import Landscape
 from elsuite.network.kruskal import kruskal
-from elsuite.network.transition import path_heights, surface_index
+from elsuite.network.transition import path_heights
 from elsuite.paths import PathFinder
 
 __all__ = ["Connections", "connect_spanning", "lowering_pair", "nearest_unjoined_pair"]
@@ -236,10 +237,11 @@ def connect_spanning(
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
     check_landscape(database, landscape)
-    name, column = surface_index(database, surface or landscape.surfaces[0])
+    name = choose_surface(database, surface or landscape.surfaces[0])
     options = {"surface": name, "label": label, **options}
-    energies = database.minima["energy"].values[:, column]
-    ids = [int(i) for i in dict.fromkeys(ids) if np.isfinite(energies[i])]
+    energies = database.minima["energy"].values[:, database.surfaces.index(name)]
+    there = np.isfinite(energies) & usable_minima(database)
+    ids = [int(i) for i in dict.fromkeys(ids) if there[i]]
     failed = _failed_before(database, finder, ids, options)
     n_searched = n_failed = 0
     if retry_failed and failed:
