@@ -64,7 +64,17 @@ WIDE_GAP = 0.4
 
 @dataclass(frozen=True)
 class View:
-    """A database as one figure sees it: the chosen surface and sets."""
+    """A database as one figure sees it: the chosen surface and sets.
+
+    Examples
+    --------
+    >>> from elsuite.database import LandscapeDatabase
+    >>> from elsuite.plotting import FigureOptions
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0], [2.0]], "set": ["a", "a", "b"]})
+    >>> View(database, FigureOptions(sets=("a",))).ids.tolist()
+    [0, 1]
+    """
 
     database: "LandscapeDatabase"
     options: FigureOptions

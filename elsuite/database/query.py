@@ -91,6 +91,13 @@ def select_minima(database: LandscapeDatabase, condition: str) -> NDArray[np.int
     ------
     QueryError
         As `select`.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    >>> _ = database.add(minima={"energy": [[0.1], [0.3], [0.2]], "set": ["sgd", "sgd", "lbfgs"]})
+    >>> select_minima(database, "energy.train > 0.15 and set == 'sgd'").tolist()
+    [1]
     """
     return np.flatnonzero(select(condition, minima_columns(database)))
 
@@ -131,6 +138,13 @@ def usable_minima(database: LandscapeDatabase) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray of bool (n_minima,)
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    >>> _ = database.add(minima={"energy": [[0.1], [2.3]], "outcome": ["converged", "diverged"]})
+    >>> usable_minima(database).tolist()
+    [True, False]
     """
     outcomes = database.minima["outcome"].values.tolist()
     return np.fromiter((outcome not in UNUSABLE for outcome in outcomes), dtype=bool, count=len(outcomes))
@@ -186,7 +200,15 @@ def failures(database: LandscapeDatabase) -> list[str]:
 
 
 def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -> NDArray[np.int64]:
-    """Return the ids of the `k` usable minima of lowest energy on a surface (default: the first), lowest first."""
+    """Return the ids of the `k` usable minima of lowest energy on a surface (default: the first), lowest first.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    >>> _ = database.add(minima={"energy": [[0.1], [0.3], [0.2]]})
+    >>> lowest(database, 2).tolist()
+    [0, 2]
+    """
     column = database.surfaces.index(choose_surface(database, surface))
     energy = database.minima["energy"].values[:, column]
     order = np.argsort(energy, kind="stable")
@@ -203,6 +225,13 @@ def nearest(
     ------
     QueryError
         If the minima have no coordinates.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"])
+    >>> _ = database.add(minima={"coordinates": [[0, 0], [3, 4], [1, 0]], "energy": [[0.0]] * 3})
+    >>> nearest(database, 0, 2)
+    [(2, 1.0), (1, 5.0)]
     """
     if not database.n_parameters:
         raise QueryError("distances need coordinates, and the minima of this database have none")
@@ -224,6 +253,13 @@ def to_dataframe(database: LandscapeDatabase, table: str = "minima") -> pd.DataF
     ------
     QueryError
         For another name than minima, paths or runs.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    >>> _ = database.add(minima={"energy": [[0.1], [0.3], [0.2]], "set": ["sgd", "sgd", "lbfgs"]})
+    >>> to_dataframe(database).groupby("set")["energy.train"].min().to_dict()
+    {'lbfgs': 0.2, 'sgd': 0.1}
     """
     if table == "minima":
         return pd.DataFrame(minima_columns(database)).set_index("id")

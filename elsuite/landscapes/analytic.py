@@ -37,7 +37,7 @@ class AnalyticLandscape(Landscape):
     minima, transition_states : ndarray (n, P)
         Positions of all known minima and transition states, lowest first; empty when nothing is known.
     minimum_energies, transition_state_energies : ndarray (n,)
-        Their energies.
+        On the surface, in the order of the positions.
     """
 
     surfaces: tuple[str, ...] = ("energy",)

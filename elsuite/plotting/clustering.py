@@ -33,7 +33,7 @@ def plot_clustering(
     clusters : sequence of str (n,)
         The cluster of each minimum, as `cluster_names` gives them.
     sets : sequence of str (n,)
-        Its set.
+        The set of each minimum, in the same order.
     ax : Axes, optional
         A new figure's if None.
     styles : mapping, optional

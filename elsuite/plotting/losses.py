@@ -48,6 +48,15 @@ def plot_losses(
     ------
     ValueError
         No finite loss at all.
+
+    Examples
+    --------
+    One run of two epochs, whose lowest loss is its last.
+
+    >>> values, last = np.array([[2.0, 1.0, 0.5]]), (np.array([2]), np.array([0.5]))
+    >>> ax = plot_losses([LossCurves("sgd", "train", np.array([0]), values, *last)])
+    >>> ax.get_xlabel(), ax.get_ylabel(), ax.lines[0].get_ydata().tolist()
+    ('epoch', 'loss', [2.0, 1.0, 0.5])
     """
     finite = [group.values[np.isfinite(group.values)] for group in curves]
     everything = np.concatenate(finite) if finite else np.empty(0)

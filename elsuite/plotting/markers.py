@@ -45,6 +45,11 @@ class SetStyle:
         A matplotlib marker, one of `MARKERS`.
     filled : bool
         False: the marker has a white face.
+
+    Examples
+    --------
+    >>> SetStyle("#0072B2", "o").face, SetStyle("#0072B2", "o", filled=False).face
+    ('#0072B2', 'white')
     """
 
     color: str
@@ -111,6 +116,11 @@ def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     -------
     dict
         Category -> SetStyle, in the order given.
+
+    Examples
+    --------
+    >>> {name: style.marker for name, style in category_styles(["even", "odd"]).items()}
+    {'even': 'o', 'odd': 's'}
     """
     names = list(dict.fromkeys(categories))
     return {

@@ -71,6 +71,15 @@ def plot_network(
     ------
     ValueError
         A node without a position.
+
+    Examples
+    --------
+    >>> import networkx as nx
+    >>> network = nx.Graph([("a", "b", {"energy": 1.0}), ("b", "c", {"energy": 2.0})])
+    >>> nx.set_node_attributes(network, 0.0, "energy")
+    >>> ax = plot_network(network, {"a": (0, 0), "b": (1, 1), "c": (2, 0)}, highlight=["c"])
+    >>> [text.get_text() for text in ax.texts]
+    ['c']
     """
     nodes = list(network)
     missing = [node for node in nodes if node not in positions]

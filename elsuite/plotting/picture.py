@@ -38,6 +38,24 @@ class Picture:
         The fields of `FigureOptions` that change it, besides the surface, the sets and the size; others are refused.
     on_page, in_demo : bool
         Whether the page shows it, and whether the demonstration writes it.
+
+    Examples
+    --------
+    A kind of picture from outside: a function of a `View`, a caption, and nothing that changes it.
+
+    >>> from elsuite.database import LandscapeDatabase
+    >>> from elsuite.plotting import new_figure
+    >>> def draw(view):
+    ...     figure = new_figure()
+    ...     figure.add_subplot(xlabel=energy_label(view)).hist(view.every_energy, bins=2)
+    ...     return figure
+    >>> picture = Picture(draw, "How many minima have which energy.")
+    >>> picture.unused(FigureOptions(order="size"))
+    ['order']
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0], [1.0]]})
+    >>> [int(bar.get_height()) for bar in picture(database, FigureOptions()).axes[0].patches]
+    [1, 2]
     """
 
     draw: Callable[[View], Figure]

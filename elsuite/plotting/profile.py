@@ -49,6 +49,15 @@ def plot_profile(
         "auto" is logarithmic where the energies are positive and span more than a factor of 30.
     legend : bool
         Name the sets of the minima (and the profiles, where there are several).
+
+    Examples
+    --------
+    Two minima at 0 and 1, and a path over 3 between them.
+
+    >>> leg = np.array([[0.0, 1.0], [0.5, 3.0], [1.0, 2.0]])
+    >>> ax = plot_profile(Profile((4, 7), ("", ""), (0.0, 1.0), (1.0, 2.0), (leg,), (3.0,)))
+    >>> ax.get_xlabel(), ax.get_ylabel(), [text.get_text() for text in ax.texts]
+    ('t', 'energy', ['4', '7', '3'])
     """
     ax = new_axes(ax)
     named = {"": profiles} if isinstance(profiles, Profile) else dict(profiles)

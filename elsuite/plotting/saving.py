@@ -26,6 +26,11 @@ def check_format(out: str | Path) -> str:
     ------
     ValueError
         Any other ending than .png, .svg and .pdf.
+
+    Examples
+    --------
+    >>> check_format("tree.SVG")
+    'svg'
     """
     ending = Path(out).suffix.lower().removeprefix(".")
     if ending not in FORMATS:
@@ -63,6 +68,16 @@ def save_figure(figure: Figure, out: str | Path) -> Path:
     ------
     ValueError
         Another ending, or a place that cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from elsuite.plotting import plot_heights
+    >>> ax = plot_heights({"sgd/train": [1.0, 1.2, 1.1]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_figure(ax.figure, f"{folder}/heights.svg")
+    ...     path.name, path.read_text().count("<svg")
+    ('heights.svg', 1)
     """
     path = Path(out)
     data = figure_bytes(figure, check_format(path))

@@ -43,12 +43,25 @@ def paper_style() -> AbstractContextManager[None]:
     """Return a context in which figures are made for print: 7-9 pt, thin lines, text kept as text.
 
     The same settings are the style sheet ``elsuite.plotting.paper`` for ``matplotlib.style.use``.
+
+    Examples
+    --------
+    >>> with paper_style():
+    ...     figure = new_figure()
+    ...     matplotlib.rcParams["svg.fonttype"]
+    'none'
     """
     return matplotlib.style.context("elsuite.plotting.paper")
 
 
 def new_figure(width: float = SINGLE_COLUMN, height: float = 2.6) -> Figure:
-    """Return an empty figure of `width` x `height` inches that belongs to no window and no pyplot state."""
+    """Return an empty figure of `width` x `height` inches that belongs to no window and no pyplot state.
+
+    Examples
+    --------
+    >>> new_figure(3.0, 2.0).get_size_inches().tolist()
+    [3.0, 2.0]
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -115,7 +128,7 @@ def legend_columns(labels: Iterable[object], width: float) -> int:
     Parameters
     ----------
     labels : iterable
-        Their texts.
+        What is written beside each line or marker.
     width : float
         Of the panel with its margins.
     """

@@ -36,6 +36,19 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
     ------
     ValueError
         A place that cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(
+    ...     minima={"energy": [[0.0], [1.0]]}, paths={"source": [0], "target": [1], "height": [2.0]}
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_report(database, f"{folder}/page.html")
+    ...     path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    True
     """
     path = Path(out)
     text = render_report(database)
