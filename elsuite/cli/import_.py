@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
-from elsuite.cli.progress import of_stage, progress_bars
+from elsuite.cli.progress import progress_bars
 from elsuite.database import LandscapeDatabase, open_database
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
             solutions,
             set_name=set_,
             origin=Path(file).name,
-            progress=of_stage(bars, "energies"),
+            progress=bars,
         )
         energy = database.minima["energy"].values[ids]
         surfaces = database.surfaces

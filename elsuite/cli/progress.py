@@ -1,22 +1,25 @@
 """The display of progress that all long commands share: `progress_bars`."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["of_stage", "progress_bars"]
+if TYPE_CHECKING:
+    from elsuite.core.typing import Progress
 
-Report = Callable[[str, int, int], None]
+__all__ = ["progress_bars"]
 
 
 @contextmanager
-def progress_bars() -> Iterator[Report | None]:
+def progress_bars() -> Iterator["Progress | None"]:
     """Yield a callback that shows a bar with an estimate for each stage; nothing when stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
+    from rich import progress as bars_of_rich
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description:<34}"),
@@ -26,7 +29,7 @@ def progress_bars() -> Iterator[Report | None]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with bars_of_rich.Progress(*columns, console=Console(stderr=True)) as bars:
         stages: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
@@ -35,10 +38,3 @@ def progress_bars() -> Iterator[Report | None]:
             bars.update(stages[stage], completed=done, total=total)
 
         yield report
-
-
-def of_stage(progress: Report | None, stage: str) -> Callable[[int, int], None] | None:
-    """Return the callback of a job that has one stage only."""
-    if progress is None:
-        return None
-    return lambda done, total: progress(stage, done, total)

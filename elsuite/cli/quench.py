@@ -10,7 +10,7 @@ from elsuite.cli.common import (
     store_argument,
     surface_option,
 )
-from elsuite.cli.progress import of_stage, progress_bars
+from elsuite.cli.progress import progress_bars
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface
 from elsuite.schema import NotFoundError
@@ -63,7 +63,7 @@ def quench(
             found = relax(
                 database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
                 distance_tolerance=distance, permuted=permuted,
-                progress=of_stage(bars, f"quench on {surface}"),
+                progress=bars,
             )  # fmt: skip
     if json_:
         print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})

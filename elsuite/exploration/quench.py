@@ -5,7 +5,7 @@ the budget allows); the run that does it is stored with the ids of both, its `st
 equal within a tolerance of distance are stored once, so that several solutions can lead to one minimum.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 
 from elsuite.core.identity import content_key
 from elsuite.core.settings import all_settings
+from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import minimization_rows
@@ -84,7 +85,7 @@ def quench(
     distance_tolerance: float = 1e-3,
     permuted: bool = False,
     block: int = 24,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Quench:
     """Relax the stored solutions `ids` on a surface and store their minima as the set ``"quenched/SURFACE"``.
 
@@ -111,8 +112,6 @@ def quench(
         Networks that differ by a permutation of hidden units are one minimum as well.
     block : int
         How many solutions are relaxed together.
-    progress : callable, optional
-        Called with how many solutions are done of how many.
 
     Raises
     ------
@@ -139,7 +138,7 @@ def quench(
         found = _relax(plan, part, [keys[i] for i in part])
         total = Quench(*(a + b for a, b in zip(astuple(total), astuple(found), strict=True)))
         if progress is not None:
-            progress(begin + len(part), len(todo))
+            progress(f"quench on {surface}", begin + len(part), len(todo))
     return total
 
 

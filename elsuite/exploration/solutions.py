@@ -1,7 +1,7 @@
 """Solutions from elsewhere into a database: their energies and gradients computed here, their origin said."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key
+from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
@@ -46,7 +47,7 @@ def add_solutions(
     set_name: str,
     origin: str = "",
     block: int = 16,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> NDArray[np.int64]:
     """Store solutions, shape (n, P), as the set `set_name` and return the ids of those that are new.
 
@@ -65,8 +66,6 @@ def add_solutions(
         Where they are from, for the column ``origin``.
     block : int
         How many are committed together.
-    progress : callable, optional
-        Called with how many are done of how many.
 
     Raises
     ------
@@ -116,7 +115,7 @@ def add_solutions(
         )
         ids += added.minima.tolist()
         if progress is not None:
-            progress(begin + len(part), len(new))
+            progress(f"energies of {set_name}", begin + len(part), len(new))
     return np.array(ids, dtype=np.int64)
 
 

@@ -3,7 +3,7 @@
 import io
 import sys
 
-from elsuite.cli.progress import of_stage, progress_bars
+from elsuite.cli.progress import progress_bars
 
 
 class Terminal(io.StringIO):
@@ -18,7 +18,7 @@ def shown_on(stream, monkeypatch, *calls):
     monkeypatch.setattr(sys, "stderr", stream)
     with progress_bars() as report:
         for stage, done, total in calls:
-            of_stage(report, stage)(done, total)
+            report(stage, done, total)
     return stream.getvalue()
 
 
@@ -27,7 +27,6 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", stream)
     with progress_bars() as report:
         assert report is None
-        assert of_stage(report, "energies") is None
     assert stream.getvalue() == ""
 
 

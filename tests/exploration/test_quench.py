@@ -82,7 +82,8 @@ def test_what_was_relaxed_is_passed_over(solutions):
 
 
 def test_an_interrupted_quench_goes_on(solutions):
-    def interrupt(done, total):
+    def interrupt(stage, done, total):
+        assert stage == "quench on energy"
         if done == 8:
             raise KeyboardInterrupt
 

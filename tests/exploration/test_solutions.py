@@ -42,7 +42,7 @@ def test_energies_and_gradients_are_those_of_the_landscape(landscape, database):
         progress=lambda *call: calls.append(call),
     )
     assert ids.tolist() == [0, 1, 2, 3, 4]
-    assert calls == [(2, 5), (4, 5), (5, 5)]
+    assert calls == [("energies of sgd/test", done, 5) for done in (2, 4, 5)]
     table = database.minima
     stored = torch.as_tensor(given.astype(np.float32))
     for column, name in enumerate(("train", "test")):

@@ -1,6 +1,5 @@
 """Basin hopping: a random walk from minimum to minimum (`basin_hopping`)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Progress
 from elsuite.exploration.known_points import KnownPoints
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Limits, Refinement, descend
@@ -65,7 +65,7 @@ def basin_hopping(
     bounds: ArrayLike | None = None,
     tolerance: float = 1e-5,
     limits: Limits | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> HoppingResult:
     r"""Return the minima that walkers from `starts` meet: displace, descend, accept by Metropolis' rule.
 
@@ -91,7 +91,7 @@ def basin_hopping(
     limits : Limits, optional
         Of the descents.
     progress : callable, optional
-        Called after each hop with the number of hops done and `n_hops`.
+        Called after each hop.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def basin_hopping(
                 walkers.points, walkers.energies, walkers.steps * np.where(more, 1.1, 1 / 1.1), walkers.taken
             )
         if progress is not None:
-            progress(hop + 1, n_hops)
+            progress("basin hopping", hop + 1, n_hops)
     return record.result(np.array(traces).T, walkers.taken / max(1, n_hops))
 
 

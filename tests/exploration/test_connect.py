@@ -1,0 +1,174 @@
+"""Paths into a database: a failed search is a row that says why, ends are read when they are needed."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from elsuite.core.identity import work_seed
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration import all_pairs, connect_minima
+from elsuite.exploration import connect as connect_module
+from elsuite.exploration.connect import EndPoints, SearchReport, plan_searches
+from elsuite.exploration.workers import performed
+from elsuite.landscapes import FunctionLandscape, SixHumpCamel
+from elsuite.paths import LinearPathFinder
+from elsuite.schema import NotFoundError
+
+pytestmark = pytest.mark.making
+
+CAMEL = SixHumpCamel()
+
+
+def store():
+    database = LandscapeDatabase.create(None, CAMEL)
+    database.add(minima={"coordinates": CAMEL.minima, "energy": CAMEL.minimum_energies[:, None]})
+    return database
+
+
+@pytest.fixture
+def database():
+    with store() as database:
+        yield database
+
+
+class Failing(LinearPathFinder):
+    """Fails at the searches whose numbers are in `at`."""
+
+    calls, at = 0, frozenset()
+
+    def find(self, landscape, start, end, seed=0):
+        type(self).calls += 1
+        if type(self).calls in type(self).at:
+            raise type(self).error("SCF did not converge\nafter 100 cycles")
+        return super().find(landscape, start, end, seed)
+
+
+def failing(*at, error=RuntimeError):
+    return type("Failing", (Failing,), {"calls": 0, "at": frozenset(at), "error": error})()
+
+
+def test_a_search_that_raises_is_a_row_that_says_why(database):
+    report = connect_minima(database, CAMEL, failing(3, 7), all_pairs(range(6)))
+    assert report == SearchReport(n_searched=15, n_known=0, n_failed=2)
+    table = database.paths
+    failed = table["outcome"].values == "failed"
+    assert np.flatnonzero(failed).size == 2
+    assert set(table["message"].values[failed].tolist()) == {"RuntimeError: SCF did not converge"}
+    assert np.isnan(table["height"].values[failed]).all()
+    assert np.isnan(table["refined_height"].values[failed]).all()
+    assert np.isfinite(table["refined_height"].values[~failed]).all()
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(6))) == SearchReport(0, 15, 2)
+
+
+def test_what_is_tried_again_gives_what_it_would_have_given(database):
+    with store() as other:
+        connect_minima(other, CAMEL, failing(), all_pairs(range(4)))
+        expected = dict(
+            zip(
+                other.paths["seed"].values.tolist(),
+                other.paths["refined_height"].values.tolist(),
+                strict=True,
+            )
+        )
+    connect_minima(database, CAMEL, failing(2), all_pairs(range(4)))
+    assert connect_minima(
+        database, CAMEL, failing(1), all_pairs(range(4)), retry_failed=True
+    ) == SearchReport(1, 5, 1)
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(
+        1, 5, 0
+    )
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(
+        0, 6, 0
+    )
+    table = database.paths
+    right = table["outcome"].values != "failed"
+    found = dict(
+        zip(table["seed"].values[right].tolist(), table["refined_height"].values[right].tolist(), strict=True)
+    )
+    assert found == expected
+    keys = table["key"].values.tolist()
+    assert len(set(keys)) == len(keys) == 8
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupt_is_no_failed_search(database, error):
+    with pytest.raises(error):
+        connect_minima(database, CAMEL, failing(3, error=error), all_pairs(range(6)))
+    assert database.paths["outcome"].values.tolist() == ["converged"] * 2
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(6))).n_searched == 13
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"surface": "train"}, ValueError, "'train'"),
+        ({"measure_on": ["test"]}, ValueError, "'test'"),
+        ({"align": "weight"}, ValueError, "align: given 'weight', allowed: 'weights'"),
+        ({"align": "activations"}, ValueError, "allowed for networks only"),
+        ({"pairs": [(0, 6)]}, NotFoundError, "no minimum 6; the database has 6"),
+        ({"pairs": [(-1, 2)]}, NotFoundError, "no minimum -1"),
+    ],
+)
+def test_what_would_make_every_search_fail_is_said_at_once(database, options, error, message):
+    pairs = options.pop("pairs", [(0, 1)])
+    with pytest.raises(error, match=message):
+        connect_minima(database, CAMEL, LinearPathFinder(), pairs, **options)
+    assert database.n_paths == 0
+
+
+def test_a_pair_given_twice_is_searched_once(database):
+    assert connect_minima(database, CAMEL, LinearPathFinder(), [(0, 1), (0, 1), (1, 0)]).n_searched == 2
+
+
+@pytest.mark.parametrize("ahead", [1, 100, 10**7])
+def test_ends_are_those_of_the_pair_however_far_they_are_read_ahead(database, monkeypatch, ahead):
+    monkeypatch.setattr(connect_module, "AHEAD_BYTES", ahead)
+    pairs = np.random.default_rng(0).permutation(all_pairs(range(6)))
+    ends = EndPoints(database, pairs)
+    for order in (range(len(pairs)), [5, 2, 14, 0]):
+        for k in order:
+            for point, i in zip(ends.of(k), pairs[k].tolist(), strict=True):
+                np.testing.assert_array_equal(point, CAMEL.minima[i])
+
+
+def test_a_task_holds_no_ends_until_it_is_loaded(database):
+    (task,) = plan_searches(database, LinearPathFinder(), [(0, 3)], surface="energy").tasks
+    assert task.start.size == task.end.size == 0
+    loaded = task.loaded()
+    np.testing.assert_array_equal(loaded.start, CAMEL.minima[0])
+    assert loaded.ends is None
+    assert performed(loaded, CAMEL).paths["seed"].tolist() == [work_seed(task.search_key)]
+
+
+class Stand:
+    """Stands for workers: does each task, and holds none of them."""
+
+    def results(self, tasks):
+        return (performed(task.loaded(), self.landscape) for task in tasks)
+
+    def forget(self, tasks):
+        pass
+
+
+@pytest.mark.parametrize("with_workers", [False, True])
+def test_memory_does_not_grow_with_the_number_of_searches(with_workers):
+    """435 searches between points of 160 kB: their ends together are 136 MiB, the minima 5 MiB."""
+    n_parameters = 20_000
+    bowl = FunctionLandscape(lambda points: (points**2).sum(1), n_parameters)
+    workers = Stand() if with_workers else None
+    if workers:
+        workers.landscape = bowl
+    points = np.random.default_rng(0).normal(size=(30, n_parameters))
+    energy = bowl.energy(bowl.initial_points([0]).new_tensor(points)).double().numpy()[:, None]
+    with LandscapeDatabase.create(None, bowl) as database:
+        database.add(minima={"coordinates": points, "energy": energy})
+        connect_minima(database, bowl, LinearPathFinder(), [(0, 1)], workers=workers)
+        tracemalloc.start()
+        report = connect_minima(
+            database, bowl, LinearPathFinder(n_points=5), all_pairs(range(30)), workers=workers
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert report.n_searched == 435
+    assert peak < 40 * 2**20
