@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.connect import plan_searches
+from elsuite.exploration.minima import starts_of
 from elsuite.studies.build import build_finder
 from elsuite.studies.model import Study
 from elsuite.studies.run import study_pairs
@@ -51,5 +52,10 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
 
 def starts_left(database: LandscapeDatabase, study: Study) -> int:
     """Return how many starts of the study the database has no run of: pairs change as their minima come in."""
-    names = database.runs["minimizer"].values.tolist()
-    return sum(max(section.starts - names.count(section.label), 0) for section in study.minimizers)
+    rows = zip(database.runs["minimizer"].values.tolist(), database.runs["seed"].values.tolist(), strict=True)
+    known = set(rows)
+    return sum(
+        (section.label, seed) not in known
+        for position, section in enumerate(study.minimizers)
+        for seed in starts_of(study.seed, position, section.starts)
+    )

@@ -55,6 +55,92 @@ def test_run_builds_the_database_and_says_what_was_found(elsuite, tmp_path):
     assert json.loads(out)["n_minima"] == 8
 
 
+FAILING = """
+[data]
+name = "digits"
+n_train = 100
+n_test = 50
+[network]
+architecture = "fcp"
+hidden = [5]
+activation = "tanh"
+[[minimizers]]
+algorithm = "sgd"
+starts = 3
+epochs = 2
+[[minimizers]]
+name = "wild"
+algorithm = "sgd"
+starts = 2
+epochs = 2
+learning_rate = 1e30
+batch_size = 10
+[[paths]]
+finder = "linear"
+pairs = "random"
+within = 3
+between = 3
+[[paths]]
+finder = "linear"
+pairs = "nearest"
+n_neighbors = 1
+sets = ["wild/train"]
+[[paths]]
+finder = "linear"
+surface = "test"
+pairs = "spanning"
+"""
+
+
+def test_failures_are_counted_named_and_tried_again(elsuite, tmp_path, monkeypatch):
+    """One start and the searches from one minimum fail, another minimizer diverges: the rest is there, exit code 1."""
+    from elsuite.database import open_database
+    from elsuite.minimizers import SGD
+    from elsuite.paths import LinearPathFinder
+
+    begin, find = SGD.begin, LinearPathFinder.find
+
+    def begin_or_fail(self, landscape, state):
+        if 1 in state["seed"].tolist():
+            raise RuntimeError("no convergence\nat all")
+        return begin(self, landscape, state)
+
+    def find_or_fail(self, landscape, start, end, *, seed=0):
+        if landscape.surfaces[0] == "train" and seed % 2:
+            raise ArithmeticError("an odd seed")
+        return find(self, landscape, start, end, seed=seed)
+
+    monkeypatch.setattr(SGD, "begin", begin_or_fail)
+    monkeypatch.setattr(LinearPathFinder, "find", find_or_fail)
+    (tmp_path / "study.toml").write_text(FAILING)
+    arguments = ("run", tmp_path / "study.toml", "--out", tmp_path / "out")
+    store = tmp_path / "out" / "landscape.elsuite"
+    code, _, err = elsuite(*arguments)
+    assert code == 1
+    assert "no minima in wild/train, wild/test: the runs diverged or failed" in err
+    with open_database(store) as database:
+        n_failed = [t["outcome"].values.tolist().count("failed") for t in (database.runs, database.paths)]
+        assert n_failed[0] == 1
+        assert n_failed[1] > 0
+        assert database.n_minima == 4
+        n_rows = database.n_runs + database.n_paths
+    assert f"{sum(n_failed)} of {n_rows} pieces of work failed; `elsuite info {store}` names them" in err
+    code, out, _ = elsuite("info", store)
+    assert "RuntimeError: no convergence" in out
+    assert "ArithmeticError: an odd seed" in out
+    code, out, _ = elsuite(*arguments, "--json")
+    assert (code, json.loads(out)["failures"]) == (1, sum(n_failed))
+    with open_database(store) as database:
+        assert database.n_runs + database.n_paths == n_rows
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "argv", [])
+    code, _, err = elsuite(*arguments, "--retry-failed")
+    assert code == 0
+    assert "failed; `" not in err
+    code, out, _ = elsuite(*arguments, "--json")
+    assert (code, json.loads(out)["failures"], json.loads(out)["n_minima"]) == (0, 0, 6)
+
+
 def test_a_seed_on_the_command_line_is_the_study_that_is_stored(elsuite, tmp_path):
     from elsuite.database import open_database
 
