@@ -9,7 +9,7 @@ import numpy as np
 from elsuite.analysis import Comparison, compare, distances_to_origin, minima_by_set, pair_heights
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.view import View
-from elsuite.report.text import escape, number
+from elsuite.report.text import Table, number
 
 __all__ = ["Contrast", "contrasts", "contrasts_table", "sentence"]
 
@@ -67,24 +67,15 @@ def sentence(contrast: Contrast) -> str:
     return f"{contrast.quantity}: {word} for {contrast.a} ({first}) than for {contrast.b} ({second})."
 
 
-def contrasts_table(found: Sequence[Contrast]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the table of contrasts, as HTML cells."""
-    head = [
-        "Mean of",
-        "A",
-        "B",
-        "A",
-        "B",
-        "Difference",
-        "95 % interval",
-        "Mann-Whitney p",
-        "Cliff\N{RIGHT SINGLE QUOTATION MARK}s δ",
-    ]
+def contrasts_table(found: Sequence[Contrast]) -> Table:
+    """Return the contrasts in numbers."""
+    mark = "Cliff\N{RIGHT SINGLE QUOTATION MARK}s δ"
+    head = ["Mean of", "A", "B", "A", "B", "Difference", "95 % interval", "Mann-Whitney p", mark]
     rows = [
         [
-            escape(contrast.quantity),
-            escape(contrast.a),
-            escape(contrast.b),
+            contrast.quantity,
+            contrast.a,
+            contrast.b,
             *(number(mean) for mean in contrast.means),
             number(contrast.result.difference),
             " to ".join(number(end) for end in contrast.result.interval),
@@ -93,7 +84,11 @@ def contrasts_table(found: Sequence[Contrast]) -> tuple[list[str], list[list[str
         ]
         for contrast in found
     ]
-    return head, rows
+    caption = (
+        "Intervals by bootstrap (of path heights over minima, as pairs share them); "
+        "δ = P(A > B) \N{MINUS SIGN} P(A < B). Heights are upper bounds of barriers."
+    )
+    return Table(head, rows, caption)
 
 
 def _rivals(view: View) -> list[tuple[str, str]]:

@@ -1,22 +1,24 @@
-"""The page: a template filled with sections; everything is inside the one file."""
+"""The page: values of a database in a template; everything is inside the one file."""
 
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from elsuite.analysis import minima_by_set
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
-from elsuite.report.contrasts import Contrast, contrasts, contrasts_table
+from elsuite.plotting.markers import set_styles
+from elsuite.report.contrasts import contrasts, contrasts_table
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
-from elsuite.report.pictures import figures_section
-from elsuite.report.sections import lead, made_section, sets_key, sets_section, table, title_of, unordered
-from elsuite.report.text import escape, script_json
+from elsuite.report.pictures import pictures
+from elsuite.report.sections import lead, origins, sets_table, title_of
+from elsuite.report.text import script_json
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -61,38 +63,29 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
 
 
 def render_report(database: "LandscapeDatabase") -> str:
-    """Return the page of a database as HTML text."""
+    """Return the page of a database as HTML text; what is not marked as HTML, CSS or a script is escaped."""
     views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
     views = [view for view in views if np.isfinite(view.every_energy[view.usable]).any()]
     found = contrasts(views)
-    return Template(_file("page.html")).substitute(
-        title=escape(title_of(database)),
+    places = PackageLoader("elsuite.report")
+    page = Environment(
+        loader=places, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("page.html")
+    return page.render(
+        title=title_of(database),
         css=_file("page.css"),
-        lead=escape(lead(database)),
-        found=unordered(findings(database, views, found)) + _contrasts_section(found),
-        sets=sets_section(database),
-        figures=figures_section(views[0]) if views else "<p>There is nothing to draw yet.</p>",
-        made=made_section(database),
-        key=sets_key(database),
-        data=script_json(page_data(views)),
-        plotly=get_plotlyjs(),
-        tree=_file("tree.js"),
-        layers=_file("layers.js"),
-        charts=_file("charts.js"),
-        page=_file("page.js"),
+        lead=lead(database),
+        styles=set_styles(minima_by_set(database)),
+        found=findings(database, views, found),
+        contrasts=contrasts_table(found),
+        sets=sets_table(database),
+        figures=pictures(views[0]) if views else [],
+        made=origins(database),
+        data=Markup(script_json(page_data(views))),
+        plotly=Markup(get_plotlyjs()),
+        scripts=[_file(name) for name in ("tree.js", "layers.js", "charts.js", "page.js")],
     )
 
 
-def _contrasts_section(found: Sequence[Contrast]) -> str:
-    if not found:
-        return ""
-    head, rows = contrasts_table(found)
-    caption = (
-        "Intervals by bootstrap (of path heights over minima, as pairs share them); "
-        "δ = P(A > B) \N{MINUS SIGN} P(A < B). Heights are upper bounds of barriers."
-    )
-    return f"<details><summary>The comparisons in numbers</summary>{table(head, rows, caption=caption)}</details>"
-
-
-def _file(name: str) -> str:
-    return resources.files("elsuite.report").joinpath(name).read_text(encoding="utf-8")
+def _file(name: str) -> Markup:
+    return Markup(resources.files("elsuite.report").joinpath(name).read_text(encoding="utf-8"))

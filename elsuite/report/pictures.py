@@ -1,6 +1,7 @@
 """The pictures of the page, each inside it, with a caption; one that cannot be drawn leaves a line that says why."""
 
 import base64
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,56 +10,47 @@ from matplotlib.collections import LineCollection
 from elsuite.analysis.view import View
 from elsuite.plotting.figures import FIGURES
 from elsuite.plotting.saving import figure_bytes
-from elsuite.report.text import escape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["figures_section", "picture"]
+__all__ = ["PagePicture", "pictures"]
 
 LARGEST_SVG = 300_000
 
 
-def figures_section(view: View) -> str:
-    """Return all pictures of a view with captions, as HTML."""
-    return "".join(_figure(view, kind) for kind in FIGURES if FIGURES[kind].on_page)
-
-
-def _figure(view: View, kind: str) -> str:
-    drawn = FIGURES[kind]
-    try:
-        figure = drawn.draw(view)
-    except ValueError as error:
-        return f'<p class="missing"><b>{escape(kind)}</b>: {escape(error)}.</p>'
-    caption = f"<figcaption>{escape(drawn.caption)}</figcaption>"
-    return f'<figure id="figure-{kind}">{picture(figure, drawn.caption)}{caption}</figure>'
-
-
-def picture(figure: "Figure", description: str) -> str:
-    """Return a figure as an img element with its data inside: SVG, or PNG where the SVG would be large.
+@dataclass(frozen=True)
+class PagePicture:
+    """A picture with its data inside: SVG, or PNG where the SVG would be large; or why it cannot be drawn.
 
     An image keeps the ids and the style of its SVG apart from those of the page, and runs no script.
-
-    Parameters
-    ----------
-    description : str
-        Read out instead of the picture.
-
-    Returns
-    -------
-    str
-        HTML.
     """
-    kind, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")
+
+    kind: str
+    caption: str
+    problem: str = ""
+    source: str = ""
+    width: int = 0
+    height: int = 0
+
+
+def pictures(view: View) -> list[PagePicture]:
+    """Return the pictures of a view that the page shows."""
+    return [_picture(view, kind) for kind in FIGURES if FIGURES[kind].on_page]
+
+
+def _picture(view: View, kind: str) -> PagePicture:
+    caption = FIGURES[kind].caption
+    try:
+        figure = FIGURES[kind].draw(view)
+    except ValueError as error:
+        return PagePicture(kind, caption, str(error))
+    mime, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")
     if not data or len(data) > LARGEST_SVG:
-        kind, data = "png", figure_bytes(figure, "png", dpi=200)
-    width, height = (96 * side for side in figure.get_size_inches())
-    text = base64.b64encode(data).decode("ascii")
-    shape = "wide" if width > 480 else "narrow"
-    return (
-        f'<img class="{shape}" alt="{escape(description)}" width="{width:.0f}" height="{height:.0f}" '
-        f'src="data:image/{kind};base64,{text}">'
-    )
+        mime, data = "png", figure_bytes(figure, "png", dpi=200)
+    width, height = (round(96 * side) for side in figure.get_size_inches())
+    source = f"data:image/{mime};base64,{base64.b64encode(data).decode('ascii')}"
+    return PagePicture(kind, caption, "", source, width, height)
 
 
 def _is_crowded(figure: "Figure") -> bool:

@@ -1,22 +1,21 @@
-"""Text and numbers for a page: escaped, short, with units."""
+"""Text and numbers for a page: short, with units."""
 
-import html
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["escape", "number", "script_json"]
+__all__ = ["Table", "number", "script_json"]
 
 
-def escape(text: object) -> str:
-    """Return text that HTML shows as it is, in content and in attributes.
+@dataclass(frozen=True)
+class Table:
+    """A table of the page: texts, of which the first in each row names it."""
 
-    Examples
-    --------
-    >>> escape('<b>"a" & b</b>')
-    '&lt;b&gt;&quot;a&quot; &amp; b&lt;/b&gt;'
-    """
-    return html.escape(str(text), quote=True)
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
 
 
 def script_json(value: Any) -> str:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from example_databases import SETS, STUDY, example_database
+from example_databases import SETS, example_database
 
 from elsuite.database import LandscapeDatabase
 from elsuite.network import minimax_matrix, transition_network
@@ -17,7 +17,8 @@ from elsuite.report.contrasts import contrasts, sentence
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
 from elsuite.report.page import render_report
-from elsuite.report.text import escape, number, script_json
+from elsuite.report.sections import title_of
+from elsuite.report.text import number, script_json
 
 TYPES = {"u2": np.uint16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
 
@@ -122,7 +123,7 @@ NASTY = "$\\nothing{$ <img src=x onerror=alert(1)>/</script><script>alert(2)</sc
 def test_text_of_the_user_stays_text(tmp_path):
     sets = [f"{NASTY}/train", "b</style>/test"]
     database = example_database(
-        4, sets=sets, attributes={"study": f'name = "{NASTY}"', "landscape": {"loss": NASTY}}
+        4, sets=sets, attributes={"study": f"name = {json.dumps(NASTY)}", "landscape": {"loss": NASTY}}
     )
     html = write_report(database, tmp_path / "page.html").read_text(encoding="utf-8")
     page, safe = Page(html), Page(render_report(example_database(4, sets=["a/train", "b/test"])))
@@ -133,6 +134,27 @@ def test_text_of_the_user_stays_text(tmp_path):
     assert page.data["sets"][0]["name"] == sets[0]
     assert sets[0] in page.words
     assert page.words.startswith(NASTY)
+
+
+@pytest.mark.parametrize(
+    ("study", "title"),
+    [
+        ('name = "loss # 2, \\"hard\\""\n[data]\nname = "digits"', 'loss # 2, "hard"'),
+        ('name = """\nover\ntwo lines"""', "over two lines"),
+        ("seed = 3\nname = 'a'", "a"),
+        ('[data]\nname = "digits"', "Landscape"),
+        ('name = ""', "Landscape"),
+        ("name = 3", "Landscape"),
+        ("no TOML at all", "Landscape"),
+        ("", "Landscape"),
+    ],
+)
+def test_the_title_is_the_name_of_the_study(study, title):
+    database = LandscapeDatabase.create(
+        None, n_parameters=1, surfaces=["energy"], attributes={"study": study}
+    )
+    assert title_of(database) == title
+    assert Page(render_report(database)).words.startswith(title)
 
 
 def test_trees_and_edges_in_the_page_are_those_of_the_database(database):
@@ -266,11 +288,6 @@ def test_json_in_a_script_cannot_end_it():
     text = script_json({"a": [NASTY, float("nan"), float("-inf"), 1.5], "b": {"c": (1, 2)}})
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"a": [NASTY, None, None, 1.5], "b": {"c": [1, 2]}}
-
-
-def test_escaping_covers_attributes():
-    assert escape(NASTY).count("<") == escape(NASTY).count('"') == escape(NASTY).count("'") == 0
-    assert "&lt;script&gt;alert(&quot;no&quot;)" in escape(STUDY)
 
 
 def test_a_component_separates_or_does_not(database):
