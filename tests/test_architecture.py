@@ -22,7 +22,7 @@ READING = (
     "report",
     "cli",
 )
-MAKING = ("datasets", "landscapes", "minimizers", "sampling", "paths", "stationary", "exploration", "studies")
+MAKING = ("datasets", "landscapes", "minimizers", "paths", "stationary", "exploration", "studies")
 
 
 def loads(code, *forbidden):

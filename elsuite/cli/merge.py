@@ -9,7 +9,8 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from elsuite.exploration.merging import Joined
+    from elsuite.database.merging import Joined
+    from elsuite.symmetry.base import Symmetry
 
 __all__ = ["merge"]
 
@@ -23,26 +24,32 @@ _ROWS = 20
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    default=1e-6,
-    show_default=True,
-    help="Distance of equal minima, times their norm where that is above 1.",
+    help="Largest distance of equal minima; by default 1e-6 length scales of the landscape.",
 )
 @click.option("--symmetry", is_flag=True, help="Join minima that differ by the names of their units, too.")
 @click.option(
-    "--cluster", is_flag=True, help="Points are clusters: join turned, mirrored, relabeled ones, too."
+    "--cluster",
+    is_flag=True,
+    help="Points are clusters of like atoms: join turned, mirrored, relabeled ones, too.",
 )
 @click.option("--data-dir", metavar="DIR", help="Folder of data sets, for --symmetry.")
 @json_option
 def merge(
-    stores: tuple[str, ...], into: str, tolerance: float, symmetry: bool, cluster: bool, data_dir: str | None,
+    stores: tuple[str, ...], into: str, tolerance: float | None, symmetry: bool, cluster: bool, data_dir: str | None,
     json_: bool,
 ) -> None:  # fmt: skip
     """Make one new store of several STORES of the same landscape; equal minima are joined, paths follow."""
-    from elsuite.exploration.merging import merge_databases
+    from elsuite.database import open_database
+    from elsuite.database.merging import merge_databases
 
-    report = merge_databases(
-        stores, into, tolerance=tolerance, symmetry=symmetry, cluster=cluster, data_dir=data_dir
-    )
+    units: bool | Symmetry = False
+    if symmetry:
+        # Stores of earlier versions do not say which units are interchangeable; their network does.
+        from elsuite.studies.stored import landscape_of_database
+
+        with open_database(stores[0]) as first:
+            units = landscape_of_database(first, data_dir=data_dir).symmetry
+    report = merge_databases(stores, into, tolerance=tolerance, symmetry=units, cluster=cluster)
     if json_:
         print_json(dataclasses.asdict(report))
         return

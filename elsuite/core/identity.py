@@ -22,6 +22,7 @@ __all__ = [
     "content_key",
     "nested_differences",
     "plain_settings",
+    "start_seeds",
     "work_seed",
 ]
 
@@ -234,6 +235,19 @@ def content_key(*parts: Any) -> int:
 def work_seed(key: int) -> int:
     """Return the seed, a non-negative 31-bit integer, of the work with that key."""
     return key & 0x7FFFFFFF
+
+
+def start_seeds(seed: int, n_starts: int) -> list[int]:
+    """Return the seeds of the starts of one sampling; more starts begin with the same ones.
+
+    Seeds of different samplings do not overlap as 0, 1, 2, ... and 1, 2, 3, ... would.
+
+    Examples
+    --------
+    >>> start_seeds(0, 2) == start_seeds(0, 3)[:2]
+    True
+    """
+    return [int(word) for word in np.random.SeedSequence(seed).generate_state(n_starts)]
 
 
 def _short(value: Any) -> str:

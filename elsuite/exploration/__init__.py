@@ -8,12 +8,12 @@ Choosing pairs
     `all_pairs`, `random_pairs`, `within_pairs`, `between_pairs`, `nearest_pairs`, `connect_spanning`
 """
 
+from elsuite.database.merging import MergeReport, merge_databases
 from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.mapping.basin_hopping import HoppingResult, basin_hopping
 from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.run import map_landscape
-from elsuite.exploration.merging import MergeReport, merge_databases
 from elsuite.exploration.minima import run_minimizer
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.quench import quench

@@ -6,22 +6,27 @@ equal within a tolerance of distance are stored once, so that several solutions 
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, replace
-from typing import Any
+from dataclasses import astuple, dataclass, replace
+from typing import Any, final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from elsuite.core.identity import content_key
+from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import minimization_rows
-from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers import LBFGSGSS, Minimization, Minimizer, Solution
+from elsuite.symmetry.base import Symmetry
+from elsuite.symmetry.points import PointIndex, rows_at_once
+from elsuite.symmetry.units import without_units
 
 __all__ = ["Quench", "quench", "stored_minima_of"]
 
@@ -51,27 +56,6 @@ class Quench:
     n_known: int = 0
     n_stationary: int = 0
     n_failed: int = 0
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one call of `quench` does with every block."""
-
-    database: LandscapeDatabase
-    landscape: Landscape
-    surface: str
-    minimizer: Minimizer
-    gradient_tolerance: float
-    known: StoredMinima
-
-
-@dataclass
-class _Rows:
-    """The rows of one block: where each solution led, and the minima that are new."""
-
-    ends: list[int] = field(default_factory=list)
-    new: list[tuple[int, Solution]] = field(default_factory=list)
-    n_stationary: int = 0
 
 
 def quench(
@@ -107,7 +91,8 @@ def quench(
     gradient_tolerance : float
         Of a stationary point.
     distance_tolerance : float
-        Two minima are one when their distance is at most this, times their norm where that is above 1.
+        Two minima are one when their distance is at most this, in units of the landscape's length scale; clusters are
+        compared turned, mirrored and with like atoms exchanged, as the landscape's symmetry says.
     permuted : bool
         Networks that differ by a permutation of hidden units are one minimum as well.
     block : int
@@ -119,23 +104,45 @@ def quench(
         For a landscape with other parameters or surfaces than the database.
     """
     surface = surface or landscape.surfaces[0]
-    _check(database, landscape, surface)
+    if not database.n_parameters:
+        raise ValueError("the database has no coordinates to relax")
+    check_landscape(database, landscape)
+    descended = landscape.on(surface)
     minimizer = minimizer or LBFGSGSS(epochs=2000, gradient_tolerance=gradient_tolerance)
-    known = StoredMinima(
-        database,
-        landscape,
-        stored_minima_of(database, surface, gradient_tolerance),
-        tolerance=distance_tolerance,
-        permuted=permuted,
-    )
-    plan = _Plan(database, landscape, surface, minimizer, gradient_tolerance, known)
-    keys = _keys(plan, ids)
+    settings = [surface, minimizer.name, all_settings(minimizer)]
+    stored = database.minima["key"].values.tolist()
+    keys = {int(i): content_key("quench", stored[i] or ["id", int(i)], settings) for i in ids}
     done = set(database.runs["key"].values.tolist())
     todo = [i for i, key in keys.items() if key not in done]
+    known = _StoredMinima(
+        database,
+        landscape.symmetry if permuted else without_units(landscape.symmetry),
+        stored_minima_of(database, surface, gradient_tolerance),
+        tolerance=distance_tolerance * landscape.length_scale,
+    )
     total = Quench()
     for begin in range(0, len(todo), block):
         part = todo[begin : begin + block]
-        found = _relax(plan, part, [keys[i] for i in part])
+        results = _relaxed(descended, minimizer, database.coordinates(part), part)
+        lowest = [next((s for s in r.solutions if s.stopping == surface), None) for r in results]
+        ends, new = known.numbers(lowest, surface)
+        batch = minimization_rows(
+            results, keys=[keys[i] for i in part], label=LABEL, surfaces=landscape.surfaces
+        )
+        runs = {**batch.runs, "start": np.array(part, dtype=np.int64), "end": np.array(ends, dtype=np.int64)}
+        columns = {
+            "run": [database.n_runs + place for place in new],
+            "outcome": [str(results[place].outcome) for place in new],
+            "key": np.array(
+                [content_key("minimum", keys[part[place]], surface) for place in new], dtype=np.uint64
+            ),
+        }
+        minima = columns | _minima(landscape, surface, [s for k in new if (s := lowest[k])]) if new else None
+        database.add(runs=runs, minima=minima, sync=True)
+        known.pending.clear()
+        n_failed = ends.count(-1)
+        stationary = [s for s in lowest if s is not None and s.gradient_norm <= gradient_tolerance]
+        found = Quench(len(part), len(new), len(part) - len(new) - n_failed, len(stationary), n_failed)
         total = Quench(*(a + b for a, b in zip(astuple(total), astuple(found), strict=True)))
         if progress is not None:
             progress(f"quench on {surface}", begin + len(part), len(todo))
@@ -154,44 +161,60 @@ def stored_minima_of(database: LandscapeDatabase, surface: str, gradient_toleran
     return [int(i) for i in np.flatnonzero(chosen)]
 
 
-def _check(database: LandscapeDatabase, landscape: Landscape, surface: str) -> None:
-    if not database.n_parameters:
-        raise ValueError("the database has no coordinates to relax")
-    check_landscape(database, landscape)
-    landscape.on(surface)
+@final
+class _StoredMinima:
+    """Minima of a database in which points are found again; `pending` are those that are not committed yet."""
+
+    def __init__(
+        self, database: LandscapeDatabase, symmetry: Symmetry, ids: Sequence[int], *, tolerance: float
+    ) -> None:
+        self.database, self.ids = database, list(ids)
+        self.pending: dict[int, NDArray[Any]] = {}
+        self.index = PointIndex(symmetry, tolerance, read=self.read)
+        step = rows_at_once(database.n_parameters)
+        for begin in range(0, len(self.ids), step):
+            self.index.extend(database.coordinates(self.ids[begin : begin + step]))
+
+    def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
+        """Return the points of some numbers of the index."""
+        stored = [number for number in numbers.tolist() if number not in self.pending]
+        points = dict(zip(stored, self.database.coordinates([self.ids[k] for k in stored]), strict=True))
+        return np.array([(points | self.pending)[number] for number in numbers.tolist()])
+
+    def numbers(self, found: Sequence[Solution | None], surface: str) -> tuple[list[int], list[int]]:
+        """Return the minimum that each solution leads to, -1 for None, and the places of those that are new ones.
+
+        Of solutions that lead to one new minimum the lowest stands for it, whatever their order.
+        """
+        usable = [(k, s) for k, s in enumerate(found) if s is not None]
+        usable.sort(key=lambda pair: (pair[1].energies[surface], pair[1].coordinates.tolist()))
+        number_of, represented = {}, {}
+        for place, solution in usable:
+            number = self.index.find(solution.coordinates)
+            if number is None:
+                number = self.index.add(solution.coordinates)
+                self.pending[number] = solution.coordinates
+                represented[number] = place
+            number_of[place] = number
+        first = {number: place for place, number in sorted(number_of.items(), reverse=True)}
+        order = sorted(represented, key=lambda number: first[number])
+        new = {number: self.database.n_minima + k for k, number in enumerate(order)}
+        self.ids += [new[number] for number in sorted(new)]
+        ends = [self.ids[number_of[place]] if place in number_of else -1 for place in range(len(found))]
+        return ends, [represented[number] for number in order]
 
 
-def _keys(plan: _Plan, ids: Sequence[int]) -> dict[int, int]:
-    """Return the key of each solution's relaxation."""
-    settings = [plan.surface, plan.minimizer.name, all_settings(plan.minimizer)]
-    stored = plan.database.minima["key"].values.tolist()
-    return {int(i): content_key("quench", stored[i] or ["id", int(i)], settings) for i in ids}
-
-
-def _relax(plan: _Plan, ids: Sequence[int], keys: Sequence[int]) -> Quench:
-    """Relax one block and commit what came of it."""
-    results, rows = _relaxations(plan, ids), _Rows()
-    for place, result in enumerate(results):
-        _settle(plan, rows, place, result)
-    plan.database.add(
-        runs=_runs(plan, results, keys, ids, rows.ends), minima=_minima(plan, results, keys, rows), sync=True
-    )
-    plan.known.committed()
-    n_failed = rows.ends.count(-1)
-    return Quench(len(ids), len(rows.new), len(ids) - len(rows.new) - n_failed, rows.n_stationary, n_failed)
-
-
-def _relaxations(plan: _Plan, ids: Sequence[int]) -> list[Minimization]:
+def _relaxed(
+    landscape: Landscape, minimizer: Minimizer, points: NDArray[Any], ids: Sequence[int]
+) -> list[Minimization]:
     """Relax each point once: solutions that are one point, as train and test ones can be, lead to one minimum."""
-    points = plan.database.coordinates(ids)
     first: dict[bytes, int] = {}
     places = [first.setdefault(point.tobytes(), k) for k, point in enumerate(points)]
     different = list(first.values())
-    starts = torch.as_tensor(points[different]).to(plan.landscape.device, plan.landscape.dtype)
-    found = plan.minimizer.minimize(plan.landscape.on(plan.surface), starts, seeds=[0] * len(starts))
-    result_of = dict(zip(different, found, strict=True))
+    starts = torch.as_tensor(points[different]).to(landscape.device, landscape.dtype)
+    result_of = dict(zip(different, _minimized(landscape, minimizer, starts), strict=True))
     return [
-        replace(result_of[place], message=f"on {plan.surface}: {result_of[place].message}")
+        replace(result_of[place], message=f"on {landscape.surface}: {result_of[place].message}")
         if place == k
         else replace(
             result_of[place], message=f"the same point as {ids[place]}", n_evaluations=0.0, seconds=0.0
@@ -200,54 +223,27 @@ def _relaxations(plan: _Plan, ids: Sequence[int]) -> list[Minimization]:
     ]
 
 
-def _settle(plan: _Plan, rows: _Rows, place: int, result: Minimization) -> None:
-    """Say where one relaxation led: to a known minimum, a new one, or nowhere."""
-    lowest = next((s for s in result.solutions if s.stopping == plan.surface), None)
-    if lowest is None:
-        rows.ends.append(-1)
-        return
-    rows.n_stationary += lowest.gradient_norm <= plan.gradient_tolerance
-    end = plan.known.find(lowest.coordinates)
-    if end is None:
-        end = plan.database.n_minima + len(rows.new)
-        plan.known.add(end, lowest.coordinates)
-        rows.new.append((place, lowest))
-    rows.ends.append(end)
+def _minimized(landscape: Landscape, minimizer: Minimizer, starts: Tensor) -> list[Minimization]:
+    """Minimize from all starts together; where that raises an exception, from each alone, and say which one failed."""
+    try:
+        return list(minimizer.minimize(landscape, starts, seeds=[0] * len(starts)))
+    except Exception as error:
+        if len(starts) > 1:
+            return [_minimized(landscape, minimizer, start[None])[0] for start in starts]
+        curves = {name: np.array([np.nan]) for name in landscape.surfaces}
+        words = f"{type(error).__name__}: {error}"
+        return [Minimization(0, (), curves, Outcome.FAILED, words, 0, 0.0, 0.0)]
 
 
-def _runs(
-    plan: _Plan, results: Sequence[Minimization], keys: Sequence[int], starts: Sequence[int], ends: list[int]
-) -> dict[str, Any]:
-    batch = minimization_rows(results, keys=keys, label=LABEL, surfaces=plan.landscape.surfaces)
-    return {
-        **batch.runs,
-        "start": np.array(starts, dtype=np.int64),
-        "end": np.array(ends, dtype=np.int64),
-    }
-
-
-def _minima(
-    plan: _Plan, results: Sequence[Minimization], keys: Sequence[int], rows: _Rows
-) -> dict[str, Any] | None:
-    if not rows.new:
-        return None
-    places, found = [place for place, _ in rows.new], [solution for _, solution in rows.new]
+def _minima(landscape: Landscape, surface: str, found: Sequence[Solution]) -> dict[str, Any]:
     points, norms = np.array([s.coordinates for s in found]), np.array([s.gradient_norm for s in found])
     columns: dict[str, Any] = {"gradient_norm": norms}
-    if plan.surface != plan.landscape.surfaces[0]:
-        columns = {
-            "gradient_norm": evaluate(plan.landscape, points)[1],
-            f"gradient_norm_{plan.surface}": norms,
-        }
+    if surface != landscape.surfaces[0]:
+        columns = {"gradient_norm": evaluate(landscape, points)[1], f"gradient_norm_{surface}": norms}
     return columns | {
         "coordinates": points,
-        "energy": [[s.energies[name] for name in plan.landscape.surfaces] for s in found],
-        "set": f"{LABEL}/{plan.surface}",
-        "stopping": plan.surface,
-        "run": [plan.database.n_runs + place for place in places],
+        "energy": [[s.energies[name] for name in landscape.surfaces] for s in found],
+        "set": f"{LABEL}/{surface}",
+        "stopping": surface,
         "epoch": [s.epoch for s in found],
-        "outcome": [str(results[place].outcome) for place in places],
-        "key": np.array(
-            [content_key("minimum", keys[place], plan.surface) for place in places], dtype=np.uint64
-        ),
     }

@@ -7,7 +7,7 @@
 - `NeuralLandscape`: the loss of any `torch.nn.Module` on data; `network_landscape`: that of a named network in
   `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
 - `load_data`, `fetch_data`: the data sets in `DATA_SETS`, and arrays of one's own.
-- `symmetry_of`, `same_up_to_symmetry`: which units of a network are interchangeable.
+- `symmetry_of`: which units of a network are interchangeable.
 """
 
 from elsuite.datasets.load import DATA_SETS, DataError, DataSet, fetch_data, load_data
@@ -31,8 +31,8 @@ from elsuite.landscapes.networks.architectures import (
 )
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape, network_landscape
 from elsuite.symmetry.modules import symmetry_of
-from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry
-from elsuite.symmetry.units import same_up_to_symmetry
+from elsuite.symmetry.permutations import Axis, Block
+from elsuite.symmetry.units import UnitSymmetry
 
 __all__ = [
     "ARCHITECTURES",
@@ -61,6 +61,5 @@ __all__ = [
     "fetch_data",
     "load_data",
     "network_landscape",
-    "same_up_to_symmetry",
     "symmetry_of",
 ]

@@ -4,6 +4,7 @@ import abc
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Self, final
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
+from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 __all__ = [
     "AnalyticLandscape",
@@ -51,6 +53,12 @@ class AnalyticLandscape(Landscape):
     @abc.abstractmethod
     def formula(self, points: Tensor) -> Tensor:
         """Return the energies, shape (n_points,), at float64 `points` (n_points, P), by torch operations."""
+
+    @cached_property
+    def length_scale(self) -> float:
+        """Half the smallest width of `bounds` that is not zero."""
+        widths = np.diff(np.asarray(self.bounds, dtype=np.float64), axis=0)
+        return float(widths[widths > 0].min(initial=np.inf)) / 2 if (widths > 0).any() else 1.0
 
     @property
     def minimum_energies(self) -> Array:
@@ -333,11 +341,13 @@ class FunctionLandscape(BoxLandscape):
         P.
     bounds : array_like (2, P), optional
         Lowest and highest values of starts; -1 and 1 without them.
+    symmetry : Symmetry, optional
+        Which points are one; without it each is equal to itself only.
 
     Raises
     ------
     ValueError
-        `bounds` of another shape, or not finite and ascending.
+        `bounds` of another shape, or not finite and ascending; a symmetry of another number of parameters.
 
     Examples
     --------
@@ -349,6 +359,7 @@ class FunctionLandscape(BoxLandscape):
     function: Callable[[Tensor], Tensor]
     n_parameters: int
     bounds: ArrayLike | None = None  # type: ignore[assignment]
+    symmetry: Symmetry | None = None  # type: ignore[assignment]
 
     @property
     def minima(self) -> Array:  # type: ignore[override]
@@ -369,6 +380,12 @@ class FunctionLandscape(BoxLandscape):
                 f"bounds {self.bounds!r} given; finite lowest and highest values, shape {shape}, are expected"
             )
         object.__setattr__(self, "bounds", bounds)
+        symmetry = self.symmetry or NoSymmetry(self.n_parameters)
+        if symmetry.n_parameters != self.n_parameters:
+            raise ValueError(
+                f"a symmetry of {symmetry.n_parameters} parameters given; the landscape has {self.n_parameters}"
+            )
+        object.__setattr__(self, "symmetry", symmetry)
 
     def declared(self) -> dict[str, Any]:
         """Return that it is a function: its energies say which; bounds are where starts are drawn."""

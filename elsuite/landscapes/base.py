@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from elsuite.core.identity import Identity, plain_settings
-from elsuite.symmetry.base import NoSymmetry
+from elsuite.core.typing import Floats
+from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 __all__ = ["DataLandscape", "Landscape"]
 
@@ -40,8 +41,11 @@ class Landscape(abc.ABC):
         Name of the surface shown.
     dtype, device : torch.dtype, torch.device
         Where points live; `energy` always returns float64.
-    n_zero_modes : int
-        Directions in which the energy never changes (rotations and translations of a cluster).
+    symmetry : Symmetry
+        Which points are one. A class declares it by an attribute or a property; nothing is guessed from numbers.
+    length_scale : float
+        A length over which the energy changes as much as it does, in the units of the points and wherever the origin
+        lies. Tolerances and steps are relative to it.
 
     Notes
     -----
@@ -54,12 +58,22 @@ class Landscape(abc.ABC):
     surface: str
     dtype: torch.dtype
     device: torch.device
-    n_zero_modes: int = 0
 
     @cached_property
-    def symmetry(self) -> Any:
+    def symmetry(self) -> Symmetry:
         """Which points are one; by default each is equal to itself only."""
         return NoSymmetry(self.n_parameters)
+
+    @cached_property
+    def length_scale(self) -> float:
+        """A typical length; by default how far random starts lie from their center."""
+        starts = self.initial_points(list(range(8))).double().cpu().numpy()
+        spread = float(np.sqrt(((starts - starts.mean(axis=0)) ** 2).sum(axis=1).mean()))
+        return spread if 0 < spread < np.inf else 1.0
+
+    def expansions(self, points: Tensor) -> tuple[Floats, Floats, Floats] | None:
+        """Return energies, gradients and Hessians, shape (n, P, P), where they are written down; None by default."""
+        return None
 
     @cached_property
     def identity(self) -> Identity:
@@ -76,7 +90,7 @@ class Landscape(abc.ABC):
             energies=self.energies_on_all_surfaces(points),
             precision=self.precision,
             symmetry=self.symmetry.description(),
-            length_scale=getattr(self, "length_scale", None),
+            length_scale=self.length_scale,
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Solutions with their units renamed so that they are near to each other: `align`, `align_all`."""
+"""Points moved by the symmetry of their landscape so that they are near to each other: `align`, `align_all`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,20 +12,9 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
-from elsuite.symmetry.permutations import (
-    UnitSymmetry,
-    apply,
-    parameter_permutation,
-    permute,
-    random_element,
-)
-from elsuite.symmetry.units import (
-    Match,
-    checked_vector,
-    landscape_symmetry,
-    match_activations,
-    match_weights,
-)
+from elsuite.symmetry.base import Symmetry, checked_pair
+from elsuite.symmetry.permutations import apply, parameter_permutation, permute, random_element
+from elsuite.symmetry.units import Match, UnitSymmetry, match_activations, match_weights
 
 __all__ = ["Alignment", "align", "align_all", "check_symmetry"]
 
@@ -34,29 +23,30 @@ Method = Literal["weights", "activations"]
 
 _ROUNDING: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
 """How much the energy may change when sums are taken in another order, relative to 1 + |energy|."""
+_NO_NETWORK: Final = "method 'activations' needs a network with the symmetry that it declares; use 'weights'"
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """A point with its units renamed, and what that brought.
+    """A copy of a point, equal to it by symmetry, and what that brought.
 
     Attributes
     ----------
     coordinates : ndarray (n_parameters,)
         The copy.
-    permutation : ndarray (n_parameters,) int32
-        The signed permutation that makes the copy from the point as it was given, counted from 1: it can be stored,
-        and ``permute(point, permutation)`` makes the copy again.
+    permutation : ndarray (n_parameters,) int32, or None
+        Of networks: the signed permutation that makes the copy from the point as it was given, counted from 1: it can
+        be stored, and ``permute(point, permutation)`` makes the copy again.
     distance_before, distance_after : float
         Distance to the reference.
     energy_difference : float
         Of the copy's energy to the point's: rounding only.
     outcome, message : Outcome, str
-        Converged when no group of units can be improved any more.
+        Converged when no group of units can be improved any more; always for other symmetries.
     """
 
     coordinates: NDArray[np.floating]
-    permutation: NDArray[np.int32]
+    permutation: NDArray[np.int32] | None
     distance_before: float
     distance_after: float
     energy_difference: float
@@ -73,23 +63,24 @@ def align(
     method: Method = "weights",
     restarts: int = 4,
     seed: int = 0,
-    symmetry: UnitSymmetry | None = None,
+    symmetry: Symmetry | None = None,
 ) -> Alignment:
-    """Return the copy of `b`, with its units renamed, that is nearest to `a`.
+    """Return the copy of `b` nearest to `a`: units renamed, atoms exchanged and turned, angles moved by whole periods.
 
-    Every copy is the same function; that its energy is `b`'s is checked.
+    Every copy has the energy of `b`, which is checked.
 
     Parameters
     ----------
     a, b : array_like or Tensor (n_parameters,)
     method : {"weights", "activations"}
-        What is brought together: weights (`match_weights`), so that the distance is the smallest found and never
-        grows; or what units give on the landscape's first samples (`match_activations`), whatever the distance.
+        What is brought together: weights, or any other coordinates, so that the distance is the smallest found and
+        never grows; or, of networks, what units give on the landscape's first samples (`match_activations`), whatever
+        the distance.
     restarts : int
         Random starts of the search, for weights.
     seed : int
         Of the random starts.
-    symmetry : UnitSymmetry, optional
+    symmetry : Symmetry, optional
         The landscape's own by default; a landscape that declares none has only the point itself as its copy.
 
     Raises
@@ -107,27 +98,32 @@ def align(
     >>> align(landscape, point, copy).distance_after
     0.0
     """
-    symmetry = landscape_symmetry(landscape, symmetry)
-    one, other = (checked_vector(symmetry, _array(point)) for point in (a, b))
-    if method == "weights":
-        match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
-    elif method == "activations":
-        match = _match_activations(landscape, symmetry, one, other)
-    else:
+    symmetry = _symmetry(landscape, symmetry)
+    one, other = _array(a), _array(b)
+    checked_pair(symmetry.n_parameters, one, other)
+    if method not in {"weights", "activations"}:
         raise ValueError(f"method {method!r} given; 'weights' or 'activations' is expected")
-    permutation = parameter_permutation(symmetry, match.element)
-    copy = permute(other, permutation)
+    if isinstance(symmetry, UnitSymmetry):
+        if method == "weights":
+            match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
+        else:
+            match = _match_activations(landscape, symmetry, one, other)
+        permutation = parameter_permutation(symmetry, match.element)
+        copy, n_sweeps, converged = permute(other, permutation), match.n_sweeps, match.converged
+    elif method == "activations":
+        raise ValueError(_NO_NETWORK)
+    else:
+        copy = symmetry.nearest(one, other).coordinates.astype(other.dtype)
+        permutation, n_sweeps, converged = None, 0, True
     return Alignment(
         coordinates=copy,
         permutation=permutation,
         distance_before=_distance(one, other),
         distance_after=_distance(one, copy),
         energy_difference=_energy_difference(landscape, other, copy),
-        n_sweeps=match.n_sweeps,
-        outcome=Outcome.CONVERGED if match.converged else Outcome.BUDGET_SPENT,
-        message=f"fixed point after {match.n_sweeps} sweeps of all starts"
-        if match.converged
-        else "sweeps spent",
+        n_sweeps=n_sweeps,
+        outcome=Outcome.CONVERGED if converged else Outcome.BUDGET_SPENT,
+        message=f"fixed point after {n_sweeps} sweeps of all starts" if converged else "sweeps spent",
     )
 
 
@@ -139,7 +135,7 @@ def align_all(
     method: Method = "weights",
     restarts: int = 4,
     seed: int = 0,
-    symmetry: UnitSymmetry | None = None,
+    symmetry: Symmetry | None = None,
 ) -> tuple[Alignment, ...]:
     """Return the copies of all `points`, shape (n_points, P), that are nearest to `reference`, each by `align`.
 
@@ -160,21 +156,28 @@ def align_all(
 
 
 def check_symmetry(
-    landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: UnitSymmetry | None = None
+    landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: Symmetry | None = None
 ) -> None:
     """Raise ValueError if a random copy of `point`, shape (n_parameters,), has another energy."""
-    symmetry = landscape_symmetry(landscape, symmetry)
-    array = _array(point)
-    _energy_difference(landscape, array, apply(symmetry, array, random_element(symmetry, seed)))
+    symmetry, array = _symmetry(landscape, symmetry), _array(point)
+    if isinstance(symmetry, UnitSymmetry):
+        _energy_difference(landscape, array, apply(symmetry, array, random_element(symmetry, seed)))
+
+
+def _symmetry(landscape: Landscape, given: Symmetry | None) -> Symmetry:
+    symmetry = landscape.symmetry if given is None else given
+    if symmetry.n_parameters != landscape.n_parameters:
+        raise ValueError(
+            f"a symmetry of {symmetry.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
+        )
+    return symmetry
 
 
 def _match_activations(
     landscape: Landscape, symmetry: UnitSymmetry, a: NDArray[np.floating], b: NDArray[np.floating]
 ) -> Match:
     if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
-        raise ValueError(
-            "method 'activations' needs a network with the symmetry that it declares; use 'weights'"
-        )
+        raise ValueError(_NO_NETWORK)
     given = [
         {
             name: values.cpu().numpy()
@@ -203,7 +206,7 @@ def _energy_difference(
     difference = energies[1] - energies[0]
     if not abs(difference) <= _ROUNDING[landscape.dtype] * (1 + abs(energies[0])):
         raise ValueError(
-            f"renaming units changes the energy from {energies[0]:.8g} to {energies[1]:.8g}: the symmetry that is "
+            f"the copy changes the energy from {energies[0]:.8g} to {energies[1]:.8g}: the symmetry that is "
             "declared is none of this landscape"
         )
     return float(difference)

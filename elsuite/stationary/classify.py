@@ -36,8 +36,8 @@ def classify_stationary_point(
     gradient_tolerance : float
         The point is stationary when its gradient norm is not above this.
     zero_tolerance : float
-        An eigenvalue counts as zero when its absolute value is not above this times the larger of 1 and the largest
-        one; with any such, beside the landscape's own zero modes, the point is degenerate.
+        An eigenvalue counts as zero when its absolute value is not above this times the largest one; with any such,
+        beside the landscape's own zero modes, the point is degenerate.
 
     Raises
     ------
@@ -58,25 +58,18 @@ def classify_stationary_point(
     spectrum = hessian_spectrum(landscape, position, n_lowest=n_wanted, n_highest=0 if complete else 1)
     values = spectrum.lowest
     everything = np.append(values, spectrum.highest)
-    n_top = len(spectrum.highest)
+    zero = zero_tolerance * float(np.abs(everything).max(initial=0.0))
     return StationaryPoint(
         coordinates=position.cpu().numpy().astype(np.float64),
         energy=float(energy[0]),
         gradient_norm=float(np.linalg.norm(slope)),
         is_stationary=bool(np.linalg.norm(slope) <= gradient_tolerance),
-        index=int((values < -_zero(everything, zero_tolerance)).sum()),
-        n_zero=int(
-            count_zero(everything, zero_tolerance)
-            - count_zero(everything[len(values) :], zero_tolerance) * n_top
-        ),
+        index=int((values < -zero).sum()),
+        n_zero=int(count_zero(values, zero)),
         eigenvalues=values,
         eigenvector=spectrum.lowest_vectors[0] if len(values) else np.zeros(landscape.n_parameters),
         complete=complete,
     )
-
-
-def _zero(values: Array, tolerance: float) -> float:
-    return tolerance * max(1.0, float(np.abs(values).max(initial=0.0)))
 
 
 def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> tuple[Refinement, ...]:
@@ -86,10 +79,13 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
     """
     results = []
     for k, outcome in enumerate(state.outcomes):
-        model, values = state.model, state.model.values[k]
+        model = state.model
+        values = model.values[k][
+            np.linalg.norm(model.vectors[k], axis=0) > 0.5
+        ]  # those that have a direction
         vector = model.vectors[k, :, 0]
         how = outcome or Outcome.BUDGET_SPENT
-        n_zero = int(count_zero(values, limits.zero_tolerance))
+        n_zero = int(count_zero(values, limits.zero_tolerance * state.curvatures[k]))
         if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
             point = classify_stationary_point(
                 landscape, state.points[k], zero_tolerance=limits.zero_tolerance

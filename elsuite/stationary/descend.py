@@ -149,7 +149,8 @@ def follow_down(
     eigenvectors : array (n, P)
         Unit eigenvectors of the negative eigenvalues.
     push : float
-        Length of the first step off each transition state, forth and back along the eigenvector.
+        Length of the first step off each transition state, forth and back along the eigenvector, in units of the
+        landscape's length scale.
     error : float
         As for `descend`.
 
@@ -179,7 +180,6 @@ def follow_down(
             f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected"
         )
     allowed = replace(limits or Limits(), first_radius=push)
-    ends = descend(
-        landscape, np.concatenate([tops - push * vectors, tops + push * vectors]), error=error, limits=allowed
-    )
+    steps = push * landscape.length_scale * vectors
+    ends = descend(landscape, np.concatenate([tops - steps, tops + steps]), error=error, limits=allowed)
     return tuple(zip(ends[: len(tops)], ends[len(tops) :], strict=True))

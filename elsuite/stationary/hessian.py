@@ -1,6 +1,5 @@
 """Second derivatives of any landscape: products with vectors, dense matrices, the trace."""
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -12,8 +11,6 @@ from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.landscapes.cluster_hessian import lennard_jones_expansions
-from elsuite.landscapes.clusters import LennardJones
 
 __all__ = [
     "TraceEstimate",
@@ -260,19 +257,8 @@ def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor
     return products
 
 
-@functools.singledispatch
-def _written_down(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Array] | None:
-    """Return what `local_expansions` does, for kinds of landscapes whose second derivatives are written down."""
-    return None
-
-
-@_written_down.register
-def _(landscape: LennardJones, points: Tensor) -> tuple[Array, Array, Array] | None:
-    return lennard_jones_expansions(_numpy(points))
-
-
 def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Array, Array, Array]:
-    if method == "auto" and (known := _written_down(landscape, points)) is not None:
+    if method == "auto" and (known := landscape.expansions(points)) is not None:
         return known
     if method != "differences" and _fits_one_graph(landscape, len(points)):
         try:

@@ -1,6 +1,6 @@
 """A landscape around some points to second order, in eigenvectors: what every step of a search is made from."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, local_expansions
 from elsuite.stationary.spectrum import DENSE_LIMIT, without_zero_modes
-from elsuite.symmetry.atoms import zero_modes
 
 __all__ = ["LocalModel", "chosen", "local_model", "mixed"]
 
@@ -77,6 +76,8 @@ def chosen(model: LocalModel, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Lo
 
 def mixed(model: LocalModel, rows: NDArray[np.int64], new: LocalModel) -> LocalModel:
     """Return the models with some rows replaced; costs are added up."""
+    width = max(model.values.shape[1], new.values.shape[1])
+    model, new = _widened(model, width), _widened(new, width)
     columns = {}
     for field in fields(LocalModel):
         column = getattr(model, field.name).copy()
@@ -85,9 +86,24 @@ def mixed(model: LocalModel, rows: NDArray[np.int64], new: LocalModel) -> LocalM
     return LocalModel(**columns)
 
 
+def _widened(model: LocalModel, width: int) -> LocalModel:
+    """Return models with so many directions; those that are added have no length, and the largest eigenvalue."""
+    pad = width - model.values.shape[1]
+    if pad == 0:
+        return model
+    top = np.abs(model.values).max(axis=1, initial=0.0, keepdims=True)
+    room = ((0, 0), (0, 0), (0, pad))
+    return replace(
+        model,
+        values=np.hstack([model.values, np.repeat(top, pad, axis=1)]),
+        vectors=np.pad(model.vectors, room),
+        images=np.pad(model.images, room),
+    )
+
+
 def _dense(landscape: Landscape, points: Array) -> LocalModel:
     energies, gradients, hessians = local_expansions(landscape, torch.from_numpy(points))
-    modes = zero_modes(landscape, points)
+    modes = landscape.symmetry.zero_modes(points)
     bad = ~(
         np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies)
     )
@@ -102,7 +118,7 @@ def _dense(landscape: Landscape, points: Array) -> LocalModel:
 def _krylov(landscape: Landscape, point: Array, guide: Array) -> LocalModel:
     energy, gradient = landscape.energy_and_gradient(as_point(landscape, point)[None])
     slope = gradient[0].cpu().numpy().astype(np.float64)
-    modes = zero_modes(landscape, point[None])[0]
+    modes = landscape.symmetry.zero_modes(point[None])[0]
     operator = hessian_operator(landscape, point)
     basis, images = np.empty((0, len(point))), np.empty((0, len(point)))
     waiting = [slope, guide]

@@ -192,7 +192,10 @@ def search_from_minimum(
         ways = as_points(landscape, directions)
         ways = ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), np.finfo(float).tiny)
     return refine_transition_states(
-        landscape, start + allowed.first_radius * ways, directions=ways, limits=allowed
+        landscape,
+        start + allowed.first_radius * landscape.length_scale * ways,
+        directions=ways,
+        limits=allowed,
     )
 
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, hessian_vector_products
 from elsuite.stationary.results import Spectrum
-from elsuite.symmetry.atoms import zero_modes
 
 __all__ = ["DENSE_LIMIT", "hessian_spectrum"]
 
@@ -60,7 +59,8 @@ def hessian_spectrum(
     """
     position = as_point(landscape, point).cpu().numpy().astype(np.float64)
     size = landscape.n_parameters
-    modes = zero_modes(landscape, position[None])[0]
+    modes = landscape.symmetry.zero_modes(position[None])[0]
+    modes = modes[:, np.linalg.norm(modes, axis=0) > 0.5]  # a linear molecule has one fewer
     extra = 0 if n_zero_modes is None else n_zero_modes - modes.shape[1]
     if n_lowest < 0 or n_highest < 0 or extra < 0:
         raise ValueError(
@@ -105,9 +105,13 @@ def _dense(
 
 
 def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
-    """Return eigenvalues, ascending, and eigenvectors, columns, of symmetric matrices in the complement of `modes`."""
-    n_modes = modes.shape[2]
-    if n_modes == 0:
+    """Return eigenvalues, ascending, and eigenvectors, columns, of symmetric matrices in the complement of `modes`.
+
+    Modes without length are none. Where one matrix has more modes than another, vectors without length stand last, with
+    the largest eigenvalue.
+    """
+    n_modes = (np.linalg.norm(modes, axis=1) > 0.5).sum(axis=1)
+    if not n_modes.any():
         values, vectors = np.linalg.eigh(matrices)
         return values, vectors
     left = matrices - modes @ (modes.transpose(0, 2, 1) @ matrices)
@@ -116,7 +120,12 @@ def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
     above = 1.0 + 2.0 * np.linalg.norm(both, axis=(1, 2))
     both += above[:, None, None] * (modes @ modes.transpose(0, 2, 1))
     values, vectors = np.linalg.eigh((both + both.transpose(0, 2, 1)) / 2)
-    return values[:, :-n_modes], vectors[:, :, :-n_modes]
+    n_left = matrices.shape[1] - n_modes
+    width = int(n_left.max())
+    values, vectors = values[:, :width], vectors[:, :, :width]
+    missing = np.arange(width) >= n_left[:, None]
+    top = np.abs(np.where(missing, 0.0, values)).max(axis=1, initial=0.0, keepdims=True)
+    return np.where(missing, top, values), np.where(missing[:, None], 0.0, vectors)
 
 
 def _deflated(operator: LinearOperator, modes: Array, value: float, counter: list[int]) -> LinearOperator:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
+from elsuite.symmetry.base import NoSymmetry, Symmetry
 
-__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "surprise", "walk", "walk_limits"]
+__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "scaled_limits", "surprise", "walk", "walk_limits"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -26,13 +27,13 @@ SHORTEST = 1e-9
 
 @dataclass(frozen=True)
 class Box:
-    """Where searches may go: componentwise for a surface, by distance from the center for a cluster.
+    """Where searches may go.
 
     Attributes
     ----------
     lowest, highest : ndarray (P,)
-    free : bool
-        Whether points are free clusters, which drift: they are taken relative to their own center.
+    symmetry : Symmetry, optional
+        Points with a copy within are within; of clusters that drift, the distances of atoms from the center count.
 
     Examples
     --------
@@ -43,34 +44,29 @@ class Box:
 
     lowest: Array
     highest: Array
-    free: bool = False
+    symmetry: Symmetry | None = None
 
     def holds(self, points: Array) -> Flags:
         """Return which of `points`, shape (n, P), lie within, shape (n,)."""
-        if not self.free:
-            return np.asarray(((points >= self.lowest) & (points <= self.highest)).all(axis=1))
-        atoms = points.reshape(len(points), -1, 3)
-        distances = np.linalg.norm(atoms - atoms.mean(axis=1, keepdims=True), axis=-1)
-        corner = max(
-            float(np.linalg.norm(bound.reshape(-1, 3), axis=1).max()) for bound in (self.lowest, self.highest)
-        )
-        return np.asarray((distances <= corner).all(axis=1))
+        symmetry = self.symmetry or NoSymmetry(points.shape[1])
+        return symmetry.within(points, self.lowest, self.highest)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When searches end.
+    """When searches end. Lengths are in units of the landscape's `length_scale`.
 
     Attributes
     ----------
     first_radius, largest_radius : float
         Trust radius at the start, and its upper limit.
     step_tolerance : float
-        Converged when Newton's step is not longer than this times the larger of 1 and the largest coordinate.
+        Converged when Newton's step is not longer than this, or than the coordinates can tell.
     gradient_tolerance : float
-        Converged when the gradient norm is not above it.
+        Converged when the gradient norm is not above this times the largest curvature that the search met, in units of
+        the length scale.
     zero_tolerance : float
-        An eigenvalue counts as zero when it is not above this times the larger of 1 and the largest one.
+        An eigenvalue counts as zero when it is not above this times the largest one that the search met.
 
     Examples
     --------
@@ -84,7 +80,7 @@ class Limits:
     first_radius: float = 0.05
     largest_radius: float = math.inf
     step_tolerance: float = 1e-10
-    gradient_tolerance: float = 1e-11
+    gradient_tolerance: float = 1e-14
     zero_tolerance: float = 1e-8
     box: Box | None = None
 
@@ -101,6 +97,8 @@ class State:
         The direction that each search follows, with its sense; zeros where it follows none.
     outcomes : tuple of Outcome or None
         None while it goes on.
+    curvatures : ndarray (n,)
+        The largest absolute eigenvalue that each search met.
     n_steps, n_gradients : ndarray of int (n,)
     """
 
@@ -108,6 +106,7 @@ class State:
     model: LocalModel
     radii: Array
     guides: Array
+    curvatures: Array
     outcomes: tuple[Outcome | None, ...]
     n_steps: NDArray[np.int64]
     n_gradients: NDArray[np.int64]
@@ -138,14 +137,25 @@ def surprise(old: LocalModel, new: LocalModel, parts: Array) -> Array:
 
 
 def walk_limits(landscape: Landscape, limits: Limits) -> Limits:
-    """Return the limits that can be reached in the landscape's number type."""
-    if landscape.dtype.itemsize >= 8:
-        return limits
+    """Return the limits in the landscape's own units, as far as they can be reached in its number type."""
+    if landscape.dtype.itemsize < 8:
+        limits = replace(
+            limits,
+            step_tolerance=max(limits.step_tolerance, 1e-5),
+            gradient_tolerance=max(limits.gradient_tolerance, 1e-8),
+            zero_tolerance=max(limits.zero_tolerance, 1e-4),
+        )
+    return scaled_limits(limits, landscape.length_scale)
+
+
+def scaled_limits(limits: Limits, scale: float) -> Limits:
+    """Return the limits with all lengths `scale` times as long."""
     return replace(
         limits,
-        step_tolerance=max(limits.step_tolerance, 1e-5),
-        gradient_tolerance=max(limits.gradient_tolerance, 1e-6),
-        zero_tolerance=max(limits.zero_tolerance, 1e-4),
+        first_radius=limits.first_radius * scale,
+        largest_radius=limits.largest_radius * scale,
+        step_tolerance=limits.step_tolerance * scale,
+        gradient_tolerance=limits.gradient_tolerance * scale,
     )
 
 
@@ -158,6 +168,7 @@ def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limi
         model=model,
         radii=np.full(n, limits.first_radius),
         guides=guides.copy(),
+        curvatures=np.zeros(n),
         outcomes=(None,) * n,
         n_steps=np.zeros(n, dtype=np.int64),
         n_gradients=model.n_gradients.copy(),
@@ -172,11 +183,9 @@ def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limi
     return replace(state, outcomes=tuple(outcome or spent for outcome in state.outcomes))
 
 
-def count_zero(values: Array, tolerance: float) -> NDArray[np.int64]:
-    """Return how many of the eigenvalues, shape (..., m), are zero within the tolerance of `Limits`."""
-    size = np.abs(values)
-    bound = tolerance * np.maximum(1.0, size.max(axis=-1, initial=0.0, keepdims=True))
-    return np.asarray((size <= bound).sum(axis=-1), dtype=np.int64)
+def count_zero(values: Array, bounds: Array | float) -> NDArray[np.int64]:
+    """Return how many of the eigenvalues, shape (..., m), are not above the bounds, shape (...), in absolute value."""
+    return np.asarray((np.abs(values) <= np.asarray(bounds)[..., None]).sum(axis=-1), dtype=np.int64)
 
 
 def _advanced(
@@ -204,6 +213,7 @@ def _advanced(
         mixed(state.model, going[taken], chosen(new, taken)),
         all_radii,
         follow,
+        state.curvatures,
         state.outcomes,
         n_steps,
         n_gradients,
@@ -213,15 +223,16 @@ def _advanced(
 def _settled(state: State, rule: Rule, limits: Limits) -> State:
     """Return the state with an outcome for every search that has ended."""
     model = state.model
-    size = np.maximum(1.0, np.abs(state.points).max(axis=1, initial=0.0))
+    curvatures = np.maximum(state.curvatures, np.abs(np.nan_to_num(model.values)).max(axis=1, initial=0.0))
+    resolution = 4 * np.finfo(float).eps * np.linalg.norm(state.points, axis=1)
     with np.errstate(over="ignore"):  # without curvature Newton's step has no end
         newton = np.linalg.norm(model.slopes / np.maximum(np.abs(model.values), np.finfo(float).tiny), axis=1)
-    arrived = (newton <= limits.step_tolerance * size) | (
-        np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance
+    arrived = (newton <= limits.step_tolerance + resolution) | (
+        np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance * curvatures
     )
     index = (model.values < 0).sum(axis=1)
-    flat = count_zero(model.values, limits.zero_tolerance) > 0
-    inside = limits.box.holds(state.points) if limits.box else np.ones(len(size), dtype=bool)
+    flat = count_zero(model.values, limits.zero_tolerance * curvatures) > 0
+    inside = limits.box.holds(state.points) if limits.box else np.ones(len(newton), dtype=bool)
     tests = (
         (~model.finite, Outcome.NOT_A_NUMBER),
         (~inside, Outcome.LEFT_BOUNDS),
@@ -234,4 +245,4 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
         known or next((outcome for test, outcome in tests if test[k]), None)
         for k, known in enumerate(state.outcomes)
     )
-    return replace(state, outcomes=outcomes)
+    return replace(state, outcomes=outcomes, curvatures=curvatures)

@@ -1,11 +1,88 @@
 """When two points are one.
 
 - base.py: `Symmetry`, what a landscape declares, and `NoSymmetry`.
-- permutations.py: signed permutations and groups of interchangeable units; units.py: matching of networks; modules.py:
-  which units of a `torch.nn.Module` are interchangeable (the only file here that loads torch).
-- atoms.py: clusters and cells of atoms.
+- atoms.py: `AtomSymmetry`, clusters and cells of atoms; periodic.py: `PeriodicSymmetry`, angles and boxes.
+- units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed permutations; modules.py: which units
+  of a `torch.nn.Module` are interchangeable (the only file here that loads torch).
+- points.py: `PointIndex`, the one place that says whether a point is known.
+
+A further kind of symmetry is one file, and a row of `SYMMETRIES` for the databases that say that they have it.
 """
 
-from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["Alignment", "NoSymmetry", "Symmetry"]
+from elsuite.core.plugins import PluginTable
+from elsuite.symmetry.atoms import AtomSymmetry
+from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry
+from elsuite.symmetry.periodic import PeriodicSymmetry
+from elsuite.symmetry.permutations import Axis, Block
+from elsuite.symmetry.points import Matches, PointIndex
+from elsuite.symmetry.units import UnitSymmetry
+
+__all__ = [
+    "SYMMETRIES",
+    "Alignment",
+    "AtomSymmetry",
+    "Matches",
+    "NoSymmetry",
+    "PeriodicSymmetry",
+    "PointIndex",
+    "Symmetry",
+    "UnitSymmetry",
+    "symmetry_from",
+]
+
+
+def _units(blocks: list[dict[str, Any]]) -> UnitSymmetry:
+    return UnitSymmetry(
+        tuple(
+            Block(
+                tuple(None if axis is None else Axis(*axis) for axis in block["axes"]),
+                tuple(block["shape"]),
+                block["tensor"],
+            )
+            for block in blocks
+        )
+    )
+
+
+def _atoms(species: list[int | str], cell: list[list[float]] | None, **settings: Any) -> AtomSymmetry:
+    return AtomSymmetry(tuple(species), cell=None if cell is None else tuple(map(tuple, cell)), **settings)
+
+
+SYMMETRIES: PluginTable[Callable[..., Symmetry]] = PluginTable(
+    "symmetries",
+    {
+        "none": NoSymmetry,
+        "atoms": _atoms,
+        "periodic": lambda periods: PeriodicSymmetry(tuple(periods)),
+        "units": _units,
+    },
+    "symmetry",
+)
+"""What makes a symmetry of each kind from the other entries of its description."""
+
+
+def symmetry_from(description: Mapping[str, Any]) -> Symmetry:
+    """Return the symmetry that `Symmetry.description` describes.
+
+    Raises
+    ------
+    ValueError
+        For a kind that is not known, or a description that does not fit it.
+
+    Examples
+    --------
+    >>> symmetry_from(AtomSymmetry(("O", "H", "H")).description())
+    AtomSymmetry(species=('O', 'H', 'H'), dimension=3, turned=True, mirrored=True, translated=True, cell=None)
+    """
+    settings = dict(description)
+    kind = settings.pop("kind", None)
+    make = SYMMETRIES.choose(str(kind))
+    try:
+        return make(**settings)
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"the description of a symmetry of kind {kind!r} does not fit it: {error}"
+        ) from error

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from elsuite.core.typing import Array, Floats
+from elsuite.core.typing import Array, Floats, Mask
 
-__all__ = ["Alignment", "NoSymmetry", "Symmetry", "checked_points"]
+__all__ = ["Alignment", "NoSymmetry", "Symmetry", "checked_pair", "checked_points"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,10 @@ class Alignment:
     permutation: Array | None = None
     inverted: bool = False
 
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """Return the coordinates: numpy takes an alignment for the copy that it is."""
+        return np.array(self.coordinates, dtype=dtype, copy=copy)
+
 
 class Symmetry(abc.ABC):
     r"""The group of changes of a point that leave its energy as it is.
@@ -49,11 +53,14 @@ class Symmetry(abc.ABC):
         Dimension of the continuous part: directions at a generic point in which the energy never changes.
     stretch : float
         Fingerprints of points at a distance d from each other are at most this times d apart.
+    drifts : bool
+        Whether a point moves freely in space, so that bounds of single coordinates say nothing about it.
     """
 
     n_parameters: int
     n_zero_modes: int = 0
     stretch: float = 1.0
+    drifts: bool = False
 
     @abc.abstractmethod
     def fingerprint(self, points: ArrayLike) -> Floats:
@@ -61,20 +68,42 @@ class Symmetry(abc.ABC):
 
     @abc.abstractmethod
     def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
-        """Return the copy of `b` nearest to `a`, both (P,), as far as is found; one within `tolerance` will do."""
+        """Return the copy of `b` nearest to `a`, both (P,), as far as is found; one within `tolerance` will do.
+
+        Raises
+        ------
+        ValueError
+            For points of another size, or with values that are not finite.
+        """
 
     @abc.abstractmethod
     def description(self) -> dict[str, Any]:
         """Return in JSON's types what `elsuite.symmetry.symmetry_from` makes the same symmetry of."""
 
     def zero_modes(self, points: ArrayLike) -> Floats:
-        """Return orthonormal directions in which the energy never changes, (n, P, n_zero_modes), at points (n, P)."""
+        """Return orthonormal directions in which the energy never changes, (n, P, n_zero_modes), at points (n, P).
+
+        Directions without length stand last where a point has fewer, as a linear molecule has.
+        """
         batch = checked_points(self.n_parameters, points)
         return np.empty((*batch.shape, 0))
 
     def group_order(self, point: ArrayLike) -> int:
         """Return how many elements lay a point, shape (P,), over itself, its zero modes apart."""
         return 1
+
+    def wrapped(self, points: ArrayLike, lowest: ArrayLike) -> Floats:
+        """Return points (n, P) with periodic coordinates in the one period that begins at `lowest`, (P,)."""
+        return checked_points(self.n_parameters, points)
+
+    def within(self, points: ArrayLike, lowest: Floats, highest: Floats) -> Mask:
+        """Return which of the points (n, P) lie in a box, as they are or as a copy of themselves."""
+        copies = self.wrapped(points, lowest)
+        return np.asarray(((copies >= lowest) & (copies <= highest)).all(axis=1))
+
+    def sizes(self, points: ArrayLike) -> Floats | None:
+        """Return a length of its own for each of the points (n, P), where there is one: the radius of a cluster."""
+        return None
 
 
 @final
@@ -96,7 +125,7 @@ class NoSymmetry(Symmetry):
 
     def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
         """Return `b` itself."""
-        first, second = checked_points(self.n_parameters, np.stack([np.asarray(a), np.asarray(b)]))
+        first, second = checked_pair(self.n_parameters, a, b)
         return Alignment(float(np.linalg.norm(first - second)), second)
 
     def description(self) -> dict[str, Any]:
@@ -116,3 +145,22 @@ def checked_points(n_parameters: int, points: ArrayLike) -> Floats:
     if batch.ndim != 2 or batch.shape[1] != n_parameters:
         raise ValueError(f"points of shape {batch.shape} given; (n_points, {n_parameters}) is expected")
     return batch
+
+
+def checked_pair(n_parameters: int, a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
+    """Return two points as float64, both shape (P,).
+
+    Raises
+    ------
+    ValueError
+        For another shape, or values that are not finite.
+    """
+    first, second = (np.asarray(point, dtype=np.float64) for point in (a, b))
+    for point in (first, second):
+        if point.shape != (n_parameters,):
+            raise ValueError(f"a point of shape {point.shape} given; ({n_parameters},) is expected")
+        if not np.isfinite(point).all():
+            raise ValueError(
+                "a point with values that are not finite given; only finite ones can be compared"
+            )
+    return first, second

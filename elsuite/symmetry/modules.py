@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from torch import nn
 
-from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry
+from elsuite.symmetry.permutations import Axis, Block
+from elsuite.symmetry.units import UnitSymmetry
 
 __all__ = ["DeclaresUnits", "UnitAxes", "lstm_axes", "sequential_axes", "symmetry_of"]
 

@@ -1,15 +1,14 @@
-"""Interchangeable units of a parameter vector (`UnitSymmetry`), and signed permutations.
+"""Signed permutations, and what is permuted in a parameter vector: axes of blocks that count the same units.
 
-Two solutions may be one and the same with units renamed. A `UnitSymmetry` says which axes of which blocks of the vector
-count the same units; everything else follows. A **signed permutation** is a whole-number array p, counted from 1
-with signs: it takes x to y with ``y[i] = sign(p[i]) * x[abs(p[i]) - 1]``. An **element** of a symmetry has one for
-each group of units; `parameter_permutation` turns it into one of all parameters, int32, that can be stored.
+Two solutions may be one and the same with units renamed; `elsuite.symmetry.units.UnitSymmetry` says which. A
+**signed permutation** is a whole-number array p, counted from 1 with signs: it takes x to y with
+``y[i] = sign(p[i]) * x[abs(p[i]) - 1]``. An **element** of a symmetry has one for each group of units;
+`parameter_permutation` turns it into one of all parameters, int32, that can be stored.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from elsuite.symmetry.units import UnitSymmetry
+
 __all__ = [
     "Axis",
     "Block",
     "UnitGroup",
-    "UnitSymmetry",
     "apply",
     "identity_element",
     "inverse",
@@ -85,64 +85,6 @@ class UnitGroup:
     flips: bool
 
 
-@dataclass(frozen=True)
-class UnitSymmetry:
-    """The permutable groups of a parameter vector that is the concatenation of `blocks`, flattened.
-
-    Attributes
-    ----------
-    blocks : tuple of Block
-        In the vector's order, every shape given.
-
-    Raises
-    ------
-    ValueError
-        Axes that do not fit their shape, or two sizes of one group.
-
-    Examples
-    --------
-    Two hidden units between one input and one output:
-
-    >>> hidden = Axis("hidden")
-    >>> symmetry = UnitSymmetry((Block((hidden, None), (2, 1)), Block((None, hidden), (1, 2))))
-    >>> apply(symmetry, np.array([1.0, 2.0, 3.0, 4.0]), (np.array([2, 1]),))
-    array([2., 1., 4., 3.])
-    """
-
-    blocks: tuple[Block, ...]
-
-    def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        for block in self.blocks:
-            if len(block.axes) != len(block.shape):
-                raise ValueError(f"{block} given; as many axes as its shape has are expected")
-            for axis, size in zip(block.axes, block.shape, strict=True):
-                if axis is not None and sizes.setdefault(axis.group, size) != size:
-                    raise ValueError(
-                        f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}"
-                    )
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of parameters."""
-        return sum(block.n_parameters for block in self.blocks)
-
-    def description(self) -> dict[str, Any]:
-        """Return the blocks in JSON's types."""
-        return {"kind": "units", "blocks": [asdict(block) for block in self.blocks]}
-
-    @cached_property
-    def groups(self) -> tuple[UnitGroup, ...]:
-        """The groups, in the order in which they first appear."""
-        found: dict[str, UnitGroup] = {}
-        for block in self.blocks:
-            for axis, size in zip(block.axes, block.shape, strict=True):
-                if axis is not None:
-                    known = found.get(axis.group, UnitGroup(axis.group, size, False))
-                    found[axis.group] = replace(known, flips=known.flips or axis.flips)
-        return tuple(found.values())
-
-
 @overload
 def permute(values: "Tensor", permutation: Permutation) -> "Tensor": ...
 @overload
@@ -174,12 +116,12 @@ def inverse(permutation: Permutation) -> Permutation:
     return undone
 
 
-def identity_element(symmetry: UnitSymmetry) -> Element:
+def identity_element(symmetry: "UnitSymmetry") -> Element:
     """Return the element that changes nothing."""
     return tuple(np.arange(1, group.size + 1, dtype=np.int32) for group in symmetry.groups)
 
 
-def random_element(symmetry: UnitSymmetry, seed: int | Sequence[int]) -> Element:
+def random_element(symmetry: "UnitSymmetry", seed: int | Sequence[int]) -> Element:
     """Return an element drawn uniformly: a permutation of each group, with signs where units have flips."""
     rng = np.random.default_rng(seed)
     return tuple(
@@ -189,7 +131,7 @@ def random_element(symmetry: UnitSymmetry, seed: int | Sequence[int]) -> Element
     )
 
 
-def parameter_permutation(symmetry: UnitSymmetry, element: Element) -> Permutation:
+def parameter_permutation(symmetry: "UnitSymmetry", element: Element) -> Permutation:
     """Return the signed permutation of all parameters, shape (P,) int32, that an element stands for."""
     units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
     parts, start = [np.empty(0, np.int32)], 1
@@ -213,11 +155,11 @@ def permute_axis(values: NDArray[Any], place: int, axis: Axis, permutation: Perm
 
 
 @overload
-def apply(symmetry: UnitSymmetry, vectors: "Tensor", element: Element) -> "Tensor": ...
+def apply(symmetry: "UnitSymmetry", vectors: "Tensor", element: Element) -> "Tensor": ...
 @overload
-def apply(symmetry: UnitSymmetry, vectors: NDArray[Any], element: Element) -> NDArray[Any]: ...
+def apply(symmetry: "UnitSymmetry", vectors: NDArray[Any], element: Element) -> NDArray[Any]: ...
 def apply(
-    symmetry: UnitSymmetry, vectors: "Tensor | NDArray[Any]", element: Element
+    symmetry: "UnitSymmetry", vectors: "Tensor | NDArray[Any]", element: Element
 ) -> "Tensor | NDArray[Any]":
     """Return parameter vectors, shape (..., P), with their units permuted by `element`."""
     return permute(vectors, parameter_permutation(symmetry, element))

@@ -1,38 +1,39 @@
-"""The element of a symmetry that brings one network nearest to another: `match_weights`, `match_activations`."""
+"""Networks with units renamed are one: `UnitSymmetry`, and its element that brings one network nearest to another.
+
+`match_weights` finds it by the weights, `match_activations` by what the units give.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
+from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry, checked_pair, checked_points
 from elsuite.symmetry.permutations import (
     Axis,
     Block,
     Element,
     Permutation,
     UnitGroup,
-    UnitSymmetry,
     apply,
     identity_element,
+    parameter_permutation,
+    permute,
     permute_axis,
     random_element,
 )
 
-if TYPE_CHECKING:
-    from elsuite.landscapes.base import Landscape
-
 __all__ = [
     "Match",
+    "UnitSymmetry",
     "best_assignment",
-    "checked_vector",
-    "landscape_symmetry",
     "match_activations",
     "match_weights",
-    "same_up_to_symmetry",
+    "without_units",
 ]
 
 Vector = NDArray[np.float64]
@@ -43,6 +44,82 @@ Activations = Mapping[str, ArrayLike]
 MAX_SWEEPS = 100
 BONUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 """What staying is worth against the mean gain of the present assignment, where a group meets itself."""
+
+
+@final
+@dataclass(frozen=True)
+class UnitSymmetry(Symmetry):
+    """The permutable groups of a parameter vector that is the concatenation of `blocks`, flattened.
+
+    Attributes
+    ----------
+    blocks : tuple of Block
+        In the vector's order, every shape given.
+
+    Raises
+    ------
+    ValueError
+        Axes that do not fit their shape, or two sizes of one group.
+
+    Examples
+    --------
+    >>> from elsuite.symmetry.permutations import apply
+
+    Two hidden units between one input and one output:
+
+    >>> hidden = Axis("hidden")
+    >>> symmetry = UnitSymmetry((Block((hidden, None), (2, 1)), Block((None, hidden), (1, 2))))
+    >>> apply(symmetry, np.array([1.0, 2.0, 3.0, 4.0]), (np.array([2, 1]),))
+    array([2., 1., 4., 3.])
+    """
+
+    blocks: tuple[Block, ...]
+    n_parameters: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for block in self.blocks:
+            if len(block.axes) != len(block.shape):
+                raise ValueError(f"{block} given; as many axes as its shape has are expected")
+            for axis, size in zip(block.axes, block.shape, strict=True):
+                if axis is not None and sizes.setdefault(axis.group, size) != size:
+                    raise ValueError(
+                        f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}"
+                    )
+        object.__setattr__(self, "n_parameters", sum(block.n_parameters for block in self.blocks))
+
+    @cached_property
+    def groups(self) -> tuple[UnitGroup, ...]:
+        """The groups, in the order in which they first appear."""
+        found: dict[str, UnitGroup] = {}
+        for block in self.blocks:
+            for axis, size in zip(block.axes, block.shape, strict=True):
+                if axis is not None:
+                    known = found.get(axis.group, UnitGroup(axis.group, size, False))
+                    found[axis.group] = replace(known, flips=known.flips or axis.flips)
+        return tuple(found.values())
+
+    def fingerprint(self, points: ArrayLike) -> Vector:
+        """Return absolute values in order: permutations and flips of sign change none."""
+        return np.sort(np.abs(checked_points(self.n_parameters, points)), axis=1)
+
+    def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
+        """Return `b` with its units renamed to the shortest distance that `match_weights` finds."""
+        match = match_weights(self, a, b, tolerance=tolerance)
+        permutation = parameter_permutation(self, match.element)
+        return Alignment(match.distance, permute(np.asarray(b, dtype=np.float64), permutation), permutation)
+
+    def description(self) -> dict[str, Any]:
+        """Return the kind and all blocks."""
+        blocks = [
+            {
+                "axes": [None if axis is None else [axis.group, axis.flips] for axis in block.axes],
+                "shape": list(block.shape),
+                "tensor": block.tensor,
+            }
+            for block in self.blocks
+        ]
+        return {"kind": "units", "blocks": blocks}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +159,13 @@ def best_assignment(plus: Matrix, minus: Matrix) -> Permutation:
 
 
 def match_weights(
-    symmetry: UnitSymmetry, a: ArrayLike, b: ArrayLike, *, restarts: int = 4, seed: int = 0
+    symmetry: UnitSymmetry,
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    restarts: int = 4,
+    seed: int = 0,
+    tolerance: float = 0.0,
 ) -> Match:
     r"""Return the element whose copy of `b` is nearest to `a`, as far as coordinate sweeps find it.
 
@@ -103,25 +186,31 @@ def match_weights(
         Number of random starts.
     seed : int
         Of the random starts.
+    tolerance : float
+        A copy as near as this ends the search.
 
     Raises
     ------
     ValueError
         For vectors of another size than the symmetry's, or with values that are not finite.
     """
-    vectors = tuple(checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b))
-    problem = _Problem(symmetry, *vectors)
+    problem = _Problem(symmetry, *checked_pair(symmetry.n_parameters, a, b))
     best = Match(identity_element(symmetry), problem.distance(identity_element(symmetry)), 0, True)
     n_sweeps = 0
     for start in _starts(problem, restarts, seed):
+        if best.distance <= tolerance:
+            break
         element, swept, converged = _sweep(problem, start)
         n_sweeps += swept
         distance = problem.distance(element)
         if distance < best.distance:
             best = Match(element, distance, n_sweeps, converged)
-        if best.distance == 0:
-            break
     return Match(best.element, best.distance, n_sweeps, best.converged)
+
+
+def without_units(symmetry: Symmetry) -> Symmetry:
+    """Return the symmetry, but none where units are renamed: networks count as different points unless one asks."""
+    return NoSymmetry(symmetry.n_parameters) if isinstance(symmetry, UnitSymmetry) else symmetry
 
 
 def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) -> Element:
@@ -152,69 +241,6 @@ def _standardized(values: ArrayLike) -> Matrix:
     norms = np.linalg.norm(centered, axis=1, keepdims=True)
     standardized: Matrix = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
     return standardized
-
-
-def same_up_to_symmetry(
-    landscape: "Landscape",
-    a: ArrayLike,
-    b: ArrayLike,
-    tolerance: float,
-    *,
-    symmetry: UnitSymmetry | None = None,
-) -> bool:
-    """Return whether some copy of `b`, with its units permuted, is within the distance `tolerance` of `a`.
-
-    True is certain. False is certain where the sorted absolute values are farther apart than the tolerance, which
-    is the common case; otherwise no search has found such a copy. Without any units the distance itself decides.
-
-    Raises
-    ------
-    ValueError
-        As `match_weights`.
-
-    Examples
-    --------
-    >>> from elsuite.landscapes import load_data, network_landscape
-    >>> from elsuite.symmetry.permutations import apply, random_element
-    >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10), hidden=(4,))
-    >>> point, other = landscape.initial_points([0, 1]).numpy()
-    >>> copy = apply(landscape.symmetry, point, random_element(landscape.symmetry, seed=1))
-    >>> same_up_to_symmetry(landscape, point, copy, 1e-6), same_up_to_symmetry(landscape, point, other, 1e-6)
-    (True, False)
-    """
-    symmetry = landscape_symmetry(landscape, symmetry)
-    vectors = [checked_vector(symmetry, np.asarray(values, dtype=np.float64)) for values in (a, b)]
-    if np.linalg.norm(np.sort(np.abs(vectors[0])) - np.sort(np.abs(vectors[1]))) > tolerance:
-        return False
-    return match_weights(symmetry, *vectors).distance <= tolerance
-
-
-def landscape_symmetry(landscape: "Landscape", given: UnitSymmetry | None = None) -> UnitSymmetry:
-    """Return `given`, or what the landscape's network declares; any other landscape has no groups.
-
-    Raises
-    ------
-    ValueError
-        For a symmetry of another number of parameters than the landscape's.
-    """
-    if given is None:
-        given = UnitSymmetry((Block((None,), (landscape.n_parameters,)),))
-        if isinstance(landscape.symmetry, UnitSymmetry):
-            given = landscape.symmetry
-    if given.n_parameters != landscape.n_parameters:
-        raise ValueError(
-            f"a symmetry of {given.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
-        )
-    return given
-
-
-def checked_vector(symmetry: UnitSymmetry, vector: NDArray[Any]) -> NDArray[Any]:
-    """Return `vector`, shape (P,), if it is finite and of the symmetry's size; raise ValueError if not."""
-    if vector.shape != (symmetry.n_parameters,):
-        raise ValueError(f"a vector of shape {vector.shape} given; ({symmetry.n_parameters},) is expected")
-    if not np.isfinite(vector).all():
-        raise ValueError("a vector with values that are not finite given; only finite ones can be matched")
-    return vector
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,6 @@ import torch
 from elsuite.database import LandscapeDatabase, describe, verify_store
 from elsuite.exploration.mapping.run import MappingPlan, map_landscape
 from elsuite.exploration.quench import Quench, quench, stored_minima_of
-from elsuite.exploration.recognize import StoredMinima
 from elsuite.exploration.solutions import add_solutions
 from elsuite.landscapes import (
     FunctionLandscape,
@@ -68,7 +67,7 @@ def test_every_solution_leads_to_its_minimum(solutions):
     assert links(solutions) == {start: int(new[order[start % 3]]) for start in range(12)}
     assert set(solutions.runs["minimizer"].values.tolist()) == {"quenched"}
     assert all(message.startswith("on energy: ") for message in solutions.runs["message"].values.tolist())
-    assert minima["run"].values[new].tolist() == [list(links(solutions).values()).index(i) for i in new]
+    assert [links(solutions)[run] for run in minima["run"].values[new].tolist()] == new.tolist()
     assert describe(solutions, tolerance=1e-4)["n_stationary"]["count"] == 3
 
 
@@ -183,31 +182,55 @@ def test_a_network_on_its_second_surface(network, tmp_path):
 
 def test_permuted_networks_are_one_when_asked_for(network):
     point = network.initial_points([5]).numpy()[0]
-    copy = apply(network.symmetry, point, random_element(network.symmetry, [1]))
-    assert np.linalg.norm(copy - point) > 0.1
-    with empty(network) as database:
-        database.add(minima={"coordinates": [point, point + 0.3], "energy": [[0.0, 0.0]] * 2})
-        for permuted, expected in [(False, None), (True, 0)]:
-            known = StoredMinima(database, network, [0, 1], tolerance=1e-4, permuted=permuted)
-            assert known.find(copy) == expected
-            assert known.find(point + 1e-7) == 0
-            assert known.find(point + 0.3) == 1
-            assert known.find(point + 0.1) is None
+    copies = [apply(network.symmetry, point, random_element(network.symmetry, [k])) for k in range(3)]
+    for permuted, n_minima in [(False, 3), (True, 1)]:
+        with empty(network) as database:
+            add_solutions(database, network, np.array(copies), set_name="sgd/train")
+            found = quench(database, network, range(3), minimizer=LBFGSGSS(epochs=2), permuted=permuted)
+            assert found.n_minima == n_minima
 
 
-def test_points_that_projections_cannot_tell_apart():
-    """More parameters than projections: two points with one projection are two."""
-    landscape = SeparableWells((1.0,) * 12)
-    with empty(landscape) as database:
-        database.add(minima={"coordinates": np.zeros((1, 12)), "energy": [[0.0]]})
-        known = StoredMinima(database, landscape, [0], tolerance=1e-6)
-        directions = np.linalg.qr(np.random.default_rng(0).standard_normal((12, 8)))[0]
-        hidden = np.linalg.qr(np.concatenate([directions, np.eye(12)], axis=1))[0][:, 8]
-        assert np.abs(hidden @ directions).max() < 1e-9
-        assert known.find(hidden) is None
-        known.add(1, hidden)
-        assert known.find(hidden) == 1
-        assert known.find(np.zeros(12)) == 0
+@pytest.mark.parametrize("offset", [0.0, 100.0, 1e6])
+def test_isomers_stay_apart_wherever_they_lie(offset):
+    cluster = LennardJones(7)
+    spread = 1e-3 * np.random.default_rng(0).normal(size=(4, 21))
+    with empty(cluster) as database:
+        ids = add_solutions(
+            database, cluster, cluster.minima + np.tile([offset, 0, 0], 7) + spread, set_name="sgd/energy"
+        )
+        assert quench(database, cluster, ids.tolist()).n_minima == 4
+        new = np.flatnonzero(database.minima["set"].values == "quenched/energy")
+        np.testing.assert_allclose(
+            database.minima["energy"].values[new, 0], cluster.minimum_energies, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 3, 1, 4, 2, 0]])
+def test_the_lowest_of_several_stands_for_a_minimum_whatever_their_order(order):
+    """Relaxations that end early, within the tolerance of each other."""
+    well = FunctionLandscape(lambda x: (x**2).sum(1), 1)
+    points = np.array([[1e-4], [3e-4], [-2e-4], [0.5e-4], [-4e-4], [2e-4]])[order]
+    with empty(well) as database:
+        add_solutions(database, well, points, set_name="some/energy")
+        quench(database, well, range(6), minimizer=LBFGSGSS(epochs=0), gradient_tolerance=1e-12)
+        assert database.coordinates([6]).tolist() == [[0.5e-4]]
+        assert database.n_minima == 7
+        assert set(links(database).values()) == {6}
+
+
+def test_a_relaxation_that_raises_is_a_row_and_the_others_go_on():
+    def energy(x):
+        if (x > 2).any():
+            raise RuntimeError("no convergence")
+        return ((x - 1) ** 2).sum(1)
+
+    well = FunctionLandscape(energy, 1)
+    with LandscapeDatabase.create(None, well) as database:
+        database.add(minima={"coordinates": [[0.5], [3.0], [1.5]], "energy": [[0.25], [4.0], [0.25]]})
+        found = quench(database, well, range(3))
+        assert found == Quench(n_solutions=3, n_minima=1, n_known=1, n_stationary=2, n_failed=1)
+        assert database.runs["outcome"].values[1] == "failed"
+        assert database.runs["message"].values[1] == "on energy: RuntimeError: no convergence"
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,9 @@ from elsuite.core.outcomes import Outcome
 from elsuite.landscapes import FunctionLandscape, NeuralLandscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, FullyConnected
 from elsuite.paths.alignment import align, align_all, check_symmetry
-from elsuite.symmetry.permutations import Axis, Block, UnitSymmetry, apply, inverse, permute, random_element
-from elsuite.symmetry.units import (
-    best_assignment,
-    match_activations,
-    match_weights,
-    same_up_to_symmetry,
-)
+from elsuite.symmetry.permutations import Axis, Block, apply, inverse, permute, random_element
+from elsuite.symmetry.points import PointIndex
+from elsuite.symmetry.units import UnitSymmetry, best_assignment, match_activations, match_weights
 
 pytestmark = pytest.mark.making
 
@@ -198,11 +194,13 @@ def test_permuted_copies_are_recognized():
     landscape = tiny_landscape("lenet")
     point, other = random_points(landscape, 2)
     copy = apply(landscape.symmetry, point + 1e-6, random_element(landscape.symmetry, 7))
-    assert same_up_to_symmetry(landscape, point, copy, tolerance=1e-3)
-    assert not same_up_to_symmetry(landscape, point, copy, tolerance=1e-7)
-    assert not same_up_to_symmetry(landscape, point, other, tolerance=1e-3)
-    # The same values at places that no renaming of units exchanges.
-    assert not same_up_to_symmetry(landscape, point, point[::-1], tolerance=1e-3)
+    for tolerance, expected in ((1e-3, 0), (1e-7, None)):
+        known = PointIndex(landscape.symmetry, tolerance)
+        known.add(point)
+        assert known.find(copy) == expected
+        assert known.find(other) is None
+        # The same values at places that no renaming of units exchanges.
+        assert known.find(point[::-1]) is None
 
 
 class Forgetful(nn.Module):
@@ -223,7 +221,7 @@ class Forgetful(nn.Module):
 def test_a_wrong_declaration_is_found():
     landscape = landscape_of(Forgetful(), (2, 2))
     point, other = random_points(landscape, 2)
-    with pytest.raises(ValueError, match="renaming units changes the energy from"):
+    with pytest.raises(ValueError, match="the copy changes the energy from"):
         align(landscape, point, other)
     with pytest.raises(ValueError, match="declared is none of this landscape"):
         check_symmetry(landscape, point)
@@ -242,7 +240,7 @@ def test_a_symmetry_may_be_given_to_any_landscape():
     ("change", "message"),
     [
         ({"method": "names"}, "method 'names' given; 'weights' or 'activations'"),
-        ({"b": np.zeros(3)}, r"a vector of shape \(3,\) given; \(39,\) is expected"),
+        ({"b": np.zeros(3)}, r"a point of shape \(3,\) given; \(39,\) is expected"),
         ({"b": np.full(39, np.nan)}, "not finite"),
         ({"symmetry": UnitSymmetry(())}, "a symmetry of 0 parameters given; the landscape has 39"),
         ({"method": "activations", "b": np.full(39, np.inf)}, "not finite"),

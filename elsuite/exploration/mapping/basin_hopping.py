@@ -1,5 +1,6 @@
 """Basin hopping: a random walk from minimum to minimum (`basin_hopping`)."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +9,10 @@ from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Progress
-from elsuite.exploration.known_points import KnownPoints
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Limits, Refinement, descend
-from elsuite.symmetry.atoms import is_cluster
+from elsuite.symmetry.points import PointIndex
+from elsuite.symmetry.units import without_units
 
 __all__ = ["HoppingResult", "basin_hopping"]
 
@@ -33,16 +34,21 @@ class HoppingResult:
         Energy of the minimum that each walker is in, at the start and after each hop; NaN before it is in one.
     accepted : ndarray (n_walkers,)
         Share of the hops that were accepted.
-    n_failed : int
-        Descents that reached no minimum.
+    failures : Counter of str
+        Descents that reached no minimum, by outcome.
     """
 
     minima: tuple[Refinement, ...]
     visits: NDArray[np.int64]
     energies: Array
     accepted: Array
-    n_failed: int
+    failures: Counter[str]
     n_gradients: int
+
+    @property
+    def n_failed(self) -> int:
+        """Descents that reached no minimum."""
+        return self.failures.total()
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +84,8 @@ def basin_hopping(
         On the surface that it shows.
     starts : array (n_walkers, P)
     step : float or array (P,), optional
-        Every coordinate is displaced by up to so much, either way. By default 0.4 for clusters, a tenth of the
-        bounds' widths where there are some, else 0.5.
+        Every coordinate is displaced by up to so much, either way. By default a tenth of the bounds' widths where there
+        are some; of clusters, which drift, 0.4 length scales of the landscape; else 0.5.
     temperature : float
         In units of energy: a hop upward by E is accepted with probability exp(-E / temperature).
     adapt : bool
@@ -87,7 +93,7 @@ def basin_hopping(
     bounds : array (2, P), optional
         Of a surface: displaced points are put back within.
     tolerance : float
-        Minima as near as this are one, aligned where the landscape has a symmetry.
+        Minima as near as this, in units of the landscape's length scale, are one.
     limits : Limits, optional
         Of the descents.
     progress : callable, optional
@@ -125,8 +131,8 @@ def basin_hopping(
     traces, recent = [walkers.energies], walkers.taken
     for hop in range(n_hops if len(ends) else 0):
         trials = _displaced(walkers, lengths, generators)
-        if box is not None and not is_cluster(landscape):
-            trials = np.clip(trials, *box)
+        if box is not None and not landscape.symmetry.drifts:
+            trials = np.clip(landscape.symmetry.wrapped(trials, box[0]), *box)
         ends = descend(landscape, trials, limits=limits)
         record.take(ends)
         walkers = _hopped(walkers, ends, temperature, generators)
@@ -144,8 +150,8 @@ def basin_hopping(
 
 def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Array | None) -> Array:
     if step is None:
-        plain = 0.5 if bounds is None else 0.1 * (bounds[1] - bounds[0])
-        step = 0.4 if is_cluster(landscape) else plain
+        plain = 0.5 * landscape.length_scale if bounds is None else 0.1 * (bounds[1] - bounds[0])
+        step = 0.4 * landscape.length_scale if landscape.symmetry.drifts else plain
     lengths = np.broadcast_to(np.asarray(step, dtype=np.float64), (landscape.n_parameters,))
     if not (lengths > 0).all():
         raise ValueError(f"step {step} given; positive lengths are expected")
@@ -183,17 +189,17 @@ class _Record:
     """Distinct minima, their visits, and what was spent."""
 
     def __init__(self, landscape: Landscape, tolerance: float) -> None:
-        self.known = KnownPoints(landscape, tolerance)
+        self.known = PointIndex(without_units(landscape.symmetry), tolerance * landscape.length_scale)
         self.minima: list[Refinement] = []
         self.visits: list[int] = []
-        self.n_failed = 0
+        self.failures: Counter[str] = Counter()
         self.n_gradients = 0
 
     def take(self, ends: tuple[Refinement, ...]) -> None:
         for end in ends:
             self.n_gradients += end.n_gradients
             if not _is_minimum(end):
-                self.n_failed += 1
+                self.failures[str(end.outcome)] += 1
                 continue
             number = self.known.number(end.point)
             if number == len(self.minima):
@@ -208,6 +214,6 @@ class _Record:
             visits=np.array([self.visits[k] for k in order], dtype=np.int64),
             energies=energies,
             accepted=accepted,
-            n_failed=self.n_failed,
+            failures=self.failures,
             n_gradients=self.n_gradients,
         )

@@ -1,6 +1,6 @@
 """What is done to map a landscape, and where: the settings, the pieces of work, the region."""
 
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from elsuite.exploration.mapping.work import Region
 from elsuite.landscapes import AnalyticLandscape
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Box, Limits
-from elsuite.symmetry.atoms import is_cluster
+from elsuite.stationary.walk import scaled_limits
+from elsuite.symmetry.units import without_units
 
-__all__ = ["MappingPlan", "Task", "describe_landscape", "mapped_region"]
+__all__ = ["MappingPlan", "describe_landscape", "mapped_region"]
 
 
 @settings
@@ -40,7 +41,7 @@ class MappingPlan:
     n_pairs : int
         Paths searched at most while minima are not joined.
     tolerance : float
-        Points as near as this are one.
+        Points as near as this are one, in units of the landscape's length scale.
     """
 
     n_starts: Count = 64
@@ -55,37 +56,23 @@ class MappingPlan:
     seed: Whole = 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """One piece of work; its key says whether the database holds it already.
+def mapped_region(
+    landscape: Landscape, bounds: ArrayLike | None, limits: Limits, *, tolerance: float
+) -> Region:
+    """Return where a landscape is mapped and which lengths count: within bounds, by default its own, if it has some.
 
-    Attributes
-    ----------
-    stage : str
-        "starts", "hops", "random points", "modes", "directions" or "paths".
-    number : int
-        Of the batch, the minimum, or the pair.
-    other : int
-        The second minimum of a pair.
-    """
-
-    stage: str
-    number: int = 0
-    round: int = 0
-    other: int = -1
-
-
-def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits) -> Region:
-    """Return where a landscape is mapped: within the bounds, by default its own, if it has some.
+    Of bounds that are given half the smallest width is the length scale, instead of the landscape's own.
 
     Raises
     ------
     ValueError
         For bounds of another shape, or not finite and ascending.
     """
+    symmetry, scale = without_units(landscape.symmetry), landscape.length_scale
+    given = bounds is not None
     if bounds is None:
         if not isinstance(landscape, AnalyticLandscape):
-            return Region(None, limits)
+            return Region(None, symmetry, limits, scale, tolerance * scale)
         bounds = landscape.bounds
     box = np.asarray(bounds, dtype=np.float64)
     shape = (2, landscape.n_parameters)
@@ -93,10 +80,13 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
         raise ValueError(
             f"bounds of shape {box.shape} given; lowest and highest values, shape {shape}, are expected"
         )
+    if given and not symmetry.drifts:
+        scale = float((box[1] - box[0]).min()) / 2
+        limits = scaled_limits(limits, scale / landscape.length_scale)
     if limits.box is None:
         margin = 0.5 * (box[1] - box[0])
-        limits = replace(limits, box=Box(box[0] - margin, box[1] + margin, free=is_cluster(landscape)))
-    return Region(box, limits)
+        limits = replace(limits, box=Box(box[0] - margin, box[1] + margin, symmetry))
+    return Region(box, symmetry, limits, scale, tolerance * scale)
 
 
 def describe_landscape(landscape: Landscape) -> dict[str, Any]:

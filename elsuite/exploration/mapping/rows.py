@@ -1,5 +1,6 @@
 """What a piece of mapping found, as rows of the database."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key
-from elsuite.exploration.known_points import KnownPoints
+from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Refinement
-from elsuite.symmetry.atoms import is_cluster, point_group_order
+from elsuite.symmetry.points import PointIndex
 
-__all__ = ["Discovery", "Rows", "VerifiedState", "new_rows"]
+__all__ = ["FOLLOWED_DOWN", "Discovery", "Rows", "VerifiedState", "new_rows"]
 
 Array = NDArray[np.float64]
+FOLLOWED_DOWN = "followed down: "
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class Discovery:
     ----------
     failures : mapping of str to int
         Searches that led nowhere, by outcome.
+    error : str
+        What ended the work before its end; empty: nothing did.
     """
 
     minima: Sequence[Refinement] = ()
@@ -43,6 +47,19 @@ class Discovery:
     n_searches: int = 0
     n_steps: int = 0
     n_gradients: int = 0
+    error: str = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """Converged if something was found or no search failed, else what most of the searches came to."""
+        if self.error:
+            return Outcome.FAILED
+        counts: Counter[Outcome] = Counter()
+        for words, n in self.failures.items():
+            counts[Outcome(words.removeprefix(FOLLOWED_DOWN))] += n
+        if self.minima or self.states or not counts:
+            return Outcome.CONVERGED
+        return max(counts, key=lambda outcome: (counts[outcome], str(outcome)))
 
 
 @dataclass(frozen=True)
@@ -55,13 +72,13 @@ class Rows:
 
 
 def new_rows(
-    landscape: Landscape, found: Discovery, known: tuple[KnownPoints, KnownPoints], *, key: int, label: str
+    landscape: Landscape, found: Discovery, known: Sequence[PointIndex], *, key: int, label: str
 ) -> Rows:
     """Return rows for the minima and transition states that were not known; they are known afterwards.
 
     Parameters
     ----------
-    known : (KnownPoints, KnownPoints)
+    known : two of PointIndex
         Minima and transition states in the order of their rows.
     key : int
         Of the work.
@@ -79,14 +96,14 @@ def new_rows(
             new_minima.append(minimum)
         return k
 
-    for minimum in sorted(found.minima, key=lambda minimum: minimum.energy):
+    for minimum in sorted(found.minima, key=_in_order):
         number(minimum)
-    for verified in sorted(found.states, key=lambda verified: verified.state.energy):
+    for verified in sorted(found.states, key=lambda verified: _in_order(verified.state)):
         n_before = len(states)
         if states.number(verified.state.point) == n_before:
             source, target = (number(end) for end in verified.ends)
             new_states.append((verified, source, target))
-    message = (
+    message = found.error or (
         f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
     )
     if found.failures:
@@ -96,6 +113,11 @@ def new_rows(
         _state_rows(landscape, new_states, key, label),
         message,
     )
+
+
+def _in_order(point: Refinement) -> tuple[float, list[float]]:
+    """Return what points are sorted by: which one stands for equal ones does not depend on the order of searches."""
+    return point.energy, point.point.tolist()
 
 
 def _minima_rows(landscape: Landscape, minima: Sequence[Refinement], key: int, label: str) -> dict[str, Any]:
@@ -152,13 +174,14 @@ def _curvature(landscape: Landscape, points: Sequence[Refinement]) -> dict[str, 
         "hessian_index": np.array([p.index for p in points], dtype=np.int64),
         "log_product": np.array([_log_product(landscape, p) for p in points]),
     }
-    if is_cluster(landscape):
-        columns["point_group_order"] = np.array([point_group_order(p.point) for p in points], dtype=np.int64)
+    if landscape.symmetry.drifts:
+        orders = [landscape.symmetry.group_order(p.point) for p in points]
+        columns["point_group_order"] = np.array(orders, dtype=np.int64)
     return columns
 
 
 def _log_product(landscape: Landscape, point: Refinement) -> float:
     """Return the sum of the logarithms of the positive eigenvalues; NaN where only some are known."""
-    if len(point.eigenvalues) < landscape.n_parameters - landscape.n_zero_modes:
+    if len(point.eigenvalues) < landscape.n_parameters - landscape.symmetry.n_zero_modes:
         return float("nan")
     return float(np.log(point.eigenvalues[point.eigenvalues > 0]).sum())

@@ -1,7 +1,8 @@
 """A whole landscape: its minima, its transition states, and what joins what (`map_landscape`)."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -13,30 +14,29 @@ from scipy.spatial.distance import cdist
 
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.settings import all_settings, key_settings
+from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
-from elsuite.exploration.known_points import KnownPoints
-from elsuite.exploration.mapping.plan import MappingPlan, Task, describe_landscape, mapped_region
+from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
 from elsuite.exploration.mapping.work import (
     Region,
+    along_directions,
+    along_modes,
     between,
     from_random_points,
     hops,
-    leave_along_modes,
-    leave_anywhere,
+    minima_below,
     random_points,
-    settle,
 )
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
-from elsuite.symmetry.atoms import fingerprints
+from elsuite.symmetry.points import PointIndex
 
 __all__ = ["MappingPlan", "map_landscape"]
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 POINTS_AT_ONCE = 32
 WALKERS = 4
 
@@ -63,7 +63,8 @@ def map_landscape(
     3. While the minima are not all joined, paths between the parts are searched and refined from their tops.
 
     A minimum has no negative eigenvalue, a transition state one; other points are not stored. Points are one when they
-    are equal up to `tolerance`, clusters after alignment, isomers by rotation, inversion and permutation counted once.
+    are equal up to the tolerance by the landscape's symmetry: isomers of a cluster, turned, mirrored and with like
+    atoms exchanged, count once. An exception ends one piece of work, a run with the outcome "failed"; the rest goes on.
     Parallel transition states between two minima, and those from a minimum to itself, are all kept. All is
     deterministic for a seed. It suits surfaces, clusters of up to about 15 atoms, networks of a few hundred parameters.
 
@@ -107,7 +108,7 @@ def map_landscape(
     (3, array([-72.2489, -40.6648]))
     """
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
-    region = mapped_region(landscape, bounds, limits or Limits(max_steps=200))
+    region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
     database = _open(landscape, plan, store)
     mapping = _Mapping(landscape, plan, region, finder or _default_finder(landscape), database)
     try:
@@ -120,6 +121,43 @@ def map_landscape(
         return database
     database.close()
     return open_database(store)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work: of the batch, the minimum or the pair (`number`, `other`), in a round of its stage."""
+
+    stage: str
+    number: int = 0
+    round: int = 0
+    other: int = -1
+
+
+@dataclass
+class Stage:
+    """Pieces of work of one kind, and how many of them are done.
+
+    Attributes
+    ----------
+    settings : list
+        What of all settings makes the keys of the pieces.
+    upcoming : callable
+        The piece of a number, None while or when there is none.
+    perform : callable
+        What finds something, of a piece and its seed.
+    total : callable
+        How many pieces there are at present.
+    n_done, n_found : int
+        Pieces that are done, and rows that they gave.
+    """
+
+    name: str
+    settings: list[Any]
+    upcoming: Callable[[int], Task | None]
+    perform: Callable[[Task, int], Discovery]
+    total: Callable[[], int]
+    n_done: int = 0
+    n_found: int = 0
 
 
 @final
@@ -141,129 +179,157 @@ class _Mapping:
             plan.seed,
             None if region.bounds is None else region.bounds.tolist(),
         ]
-        self.known = (KnownPoints(landscape, plan.tolerance), KnownPoints(landscape, plan.tolerance))
-        for point in database.coordinates(np.arange(database.n_minima)).astype(np.float64):
-            self.known[0].add(point)
+        self.known = tuple(PointIndex(region.symmetry, region.tolerance) for _ in range(2))
+        self.known[0].extend(database.coordinates(np.arange(database.n_minima)))
         if database.n_paths and "coordinates" in database.paths:
-            for point in database.paths["coordinates"].values.astype(np.float64):
-                self.known[1].add(point)
+            self.known[1].extend(database.paths["coordinates"].values)
         runs = database.runs
-        columns = (
-            [runs[name].values.tolist() for name in ("key", "n_found")] if "n_found" in runs else [[], []]
-        )
+        columns = [runs[name].values.tolist() if "n_found" in runs else [] for name in ("key", "n_found")]
         self.done: dict[int, int] = dict(zip(*columns, strict=True))
-        self.keys: dict[Task, int] = {}
+        self.n_tried = runs["minimizer"].values.tolist().count("paths")
+        self.distances = np.empty((0, 0))
+        self.stages = self.table()
+
+    def table(self) -> list[Stage]:
+        """Return all stages, in the order in which their work is done.
+
+        What is found gives rise to new pieces of earlier stages, which then come first.
+        """
+        plan, where, minima = self.plan, (self.landscape, self.region), self.known[0]
+
+        def stage(
+            name: str, settings: list[Any], total: Callable[[], int], perform: Any, number: int = 0
+        ) -> Stage:
+            def upcoming(k: int) -> Task | None:
+                return Task(name, k, number) if k < total() else None
+
+            return Stage(name, settings, upcoming, perform, total)
+
+        def batch(task: Task, n: int, seed: int) -> Array:
+            numbers = range(task.number * POINTS_AT_ONCE, min((task.number + 1) * POINTS_AT_ONCE, n))
+            return random_points(*where, numbers, seed=seed)
+
+        def lowest() -> Array:
+            column = self.database.surfaces.index(self.landscape.surface)
+            energies = self.database.minima["energy"].values[:, column]
+            return minima.points[np.argsort(energies, kind="stable")[:WALKERS]]
+
+        def hopping(task: Task, seed: int) -> Discovery:
+            return hops(*where, lowest(), n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
+
+        stages = [
+            stage(
+                "starts",
+                [],
+                lambda: _n_batches(plan.n_starts),
+                lambda task, seed: minima_below(*where, batch(task, plan.n_starts, plan.seed)),
+            ),
+            stage(
+                "hops",
+                [plan.n_starts, plan.n_hops, plan.temperature],
+                lambda: int(plan.n_hops > 0 and len(minima) > 0),
+                hopping,
+            ),
+            stage(
+                "random points",
+                [],
+                lambda: _n_batches(plan.n_points),
+                lambda task, seed: from_random_points(*where, batch(task, plan.n_points, plan.seed + 1)),
+            ),
+            stage(
+                "modes",
+                [plan.n_modes],
+                lambda: len(minima) if plan.n_modes else 0,
+                lambda task, seed: along_modes(*where, minima.points[task.number], n_modes=plan.n_modes),
+            ),
+        ]
+        for number in range(1, plan.n_rounds + 1 if plan.n_directions else 1):
+            before = stages[-1]
+            stages.append(
+                stage(
+                    "directions",
+                    [plan.n_directions],
+                    # A round begins when the one before found something.
+                    lambda n=number, before=before: len(minima) if n == 1 or before.n_found else 0,  # type: ignore[misc]
+                    lambda task, seed: along_directions(
+                        *where,
+                        minima.points[task.number],
+                        n_directions=plan.n_directions,
+                        farther=task.round,
+                        seed=seed,
+                    ),
+                    number,
+                )
+            )
+        paths = Stage(
+            "paths",
+            [self.finder.name, key_settings(self.finder)],
+            self.next_pair,
+            lambda task, seed: between(
+                *where, minima.points[task.number], minima.points[task.other], finder=self.finder, seed=seed
+            ),
+            lambda: max(self.n_tried, plan.n_pairs),
+        )
+        return [*stages, paths]
 
     def run(self, seconds: float | None, progress: Progress | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
         started = time.monotonic()
-        while (
-            task := next((task for task in self.tasks() if self.key(task) not in self.done), None)
-        ) is not None:
+        while (work := self.next_task()) is not None:
             if seconds is not None and time.monotonic() - started > seconds:
                 break
-            self.store(task, *self.perform(task))
+            stage, task = work
+            began = time.monotonic()
+            try:
+                found = stage.perform(task, work_seed(self.key(stage, task)))
+            except Exception as error:  # what a user's landscape raises ends one piece of work only
+                found = Discovery(error=f"{type(error).__name__}: {error}")
+            self.store(stage, task, found, time.monotonic() - began)
             if progress is not None:
-                progress(task.stage, *self.counts(task))
+                n_done = self.n_tried if stage.name == "paths" else stage.n_done + 1
+                progress(stage.name, n_done, stage.total())
 
-    def key(self, task: Task) -> int:
+    def next_task(self) -> tuple[Stage, Task] | None:
+        """Return the first piece of work that is not done; each stage goes on from where it was."""
+        for stage in self.stages:
+            while (task := stage.upcoming(stage.n_done)) is not None:
+                found = self.done.get(self.key(stage, task))
+                if found is None:
+                    return stage, task
+                stage.n_done += 1
+                stage.n_found += found
+        return None
+
+    def key(self, stage: Stage, task: Task) -> int:
         """Return the key of a piece of work: the same in every call with the same landscape, seed and settings."""
-        if task not in self.keys:
-            settings = {
-                "starts": [],
-                "hops": [self.plan.n_starts, self.plan.n_hops, self.plan.temperature],
-                "random points": [],
-                "modes": [self.plan.n_modes],
-                "directions": [self.plan.n_directions],
-                "paths": [self.finder.name, key_settings(self.finder)],
-            }[task.stage]
-            place = [task.stage, task.number, task.round, task.other]
-            self.keys[task] = content_key("map", self.identity, place, settings)
-        return self.keys[task]
+        place = [task.stage, task.number, task.round, task.other]
+        return content_key("map", self.identity, place, stage.settings)
 
-    def tasks(self) -> Iterator[Task]:
-        """Yield all work that the minima known now give rise to, in order; what follows depends on what is found."""
-        yield from (Task("starts", k) for k in _batches(self.plan.n_starts))
-        if self.plan.n_hops and len(self.known[0]):
-            yield Task("hops")
-        yield from (Task("random points", k) for k in _batches(self.plan.n_points))
-        numbers = range(len(self.known[0]))
-        if self.plan.n_modes:
-            yield from (Task("modes", i) for i in numbers)
-        for number in range(1, self.plan.n_rounds + 1 if self.plan.n_directions else 1):
-            round_tasks = [Task("directions", i, number) for i in numbers]
-            yield from round_tasks
-            if not any(self.done.get(self.key(task), 0) for task in round_tasks):
-                break
-        yield from self.pairs()
-
-    def pairs(self) -> Iterator[Task]:
-        """Yield the next pair of minima to be joined: the nearest in different parts that was not tried."""
+    def next_pair(self, _: int) -> Task | None:
+        """Return the next pair of minima to be joined: the nearest in different parts that was not tried."""
         n, paths = len(self.known[0]), self.database.paths
         ends = (paths["source"].values, paths["target"].values)
         n_parts, part = connected_components(
             coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False
         )
         if n_parts < 2 or self.n_tried >= self.plan.n_pairs:
-            return
-        marks = fingerprints(self.landscape, self.known[0].points)
-        distances = cdist(marks, marks)
-        distances[part[:, None] == part] = np.inf
-        order = np.argsort(distances, axis=None, kind="stable")
-        for i, j in zip(*np.unravel_index(order, distances.shape), strict=True):
-            task = Task("paths", int(min(i, j)), 0, int(max(i, j)))
-            if not np.isfinite(distances[i, j]):
-                return
-            if self.key(task) not in self.done:
-                yield task
-                return
+            return None
+        if len(self.distances) < n:
+            prints = self.region.symmetry.fingerprint(self.known[0].points)
+            self.distances = cdist(prints, prints)
+        while True:
+            apart = np.where(part[:, None] == part, np.inf, self.distances)
+            i, j = sorted(int(k) for k in np.unravel_index(apart.argmin(), apart.shape))
+            if not np.isfinite(apart[i, j]):
+                return None
+            task = Task("paths", i, 0, j)
+            if self.key(self.stages[-1], task) not in self.done:
+                return task
+            self.distances[i, j] = self.distances[j, i] = np.inf  # tried before
 
-    @property
-    def n_tried(self) -> int:
-        """Number of paths searched so far, by this call and those before."""
-        return sum(name == "paths" for name in self.database.runs["minimizer"].values.tolist())
-
-    def perform(self, task: Task) -> tuple[Discovery, float]:
-        """Return what a piece of work finds, and the seconds it took."""
-        began = time.monotonic()
-        plan, seed, where = self.plan, work_seed(self.key(task)), (self.landscape, self.region)
-        minima = self.known[0].points
-        match task.stage:
-            case "starts":
-                found = settle(*where, random_points(*where, self.numbers(task), seed=plan.seed))
-            case "hops":
-                lowest = np.argsort(self.energies(), kind="stable")[:WALKERS]
-                found = hops(
-                    *where, minima[lowest], n_hops=plan.n_hops, temperature=plan.temperature, seed=seed
-                )
-            case "random points":
-                found = from_random_points(
-                    *where, random_points(*where, self.numbers(task), seed=plan.seed + 1)
-                )
-            case "modes":
-                found = leave_along_modes(*where, minima[task.number], n_modes=plan.n_modes)
-            case "directions":
-                found = leave_anywhere(
-                    *where, minima[task.number], n_directions=plan.n_directions, farther=task.round, seed=seed
-                )
-            case _:
-                ends = (minima[task.number], minima[task.other])
-                found, _ = between(*where, ends, finder=self.finder, seed=seed)
-        return found, time.monotonic() - began
-
-    def numbers(self, task: Task) -> range:
-        """Return the numbers of the random points of one batch."""
-        n = self.plan.n_starts if task.stage == "starts" else self.plan.n_points
-        return range(task.number * POINTS_AT_ONCE, min((task.number + 1) * POINTS_AT_ONCE, n))
-
-    def energies(self) -> Array:
-        """Return the energies of all minima on the surface that is mapped."""
-        column = self.database.surfaces.index(self.landscape.surface)
-        return np.asarray(self.database.minima["energy"].values[:, column])
-
-    def store(self, task: Task, found: Discovery, seconds: float) -> None:
+    def store(self, stage: Stage, task: Task, found: Discovery, seconds: float) -> None:
         """Commit what a piece of work found, together with the record that it is done."""
-        key = self.key(task)
+        key = self.key(stage, task)
         rows = new_rows(self.landscape, found, self.known, key=key, label=task.stage)
         if rows.minima:
             rows.minima["run"] = [self.database.n_runs] * len(rows.minima["key"])
@@ -272,7 +338,7 @@ class _Mapping:
             "key": key,
             "seed": work_seed(key),
             "minimizer": task.stage,
-            "outcome": "converged",
+            "outcome": str(found.outcome),
             "message": rows.message,
             "n_steps": found.n_steps,
             "n_evaluations": float(found.n_gradients),
@@ -282,17 +348,11 @@ class _Mapping:
         }
         self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None)
         self.done[key] = n_found
-
-    def counts(self, task: Task) -> tuple[int, int]:
-        """Return how many pieces of the task's stage are done, and how many there are at present."""
-        if task.stage == "paths":
-            return self.n_tried, max(self.n_tried, self.plan.n_pairs)
-        stage = [other for other in self.tasks() if other.stage == task.stage and other.round == task.round]
-        return sum(self.key(other) in self.done for other in stage), len(stage)
+        self.n_tried += task.stage == "paths"
 
 
-def _batches(n_points: int) -> range:
-    return range(-(-n_points // POINTS_AT_ONCE))
+def _n_batches(n_points: int) -> int:
+    return -(-n_points // POINTS_AT_ONCE)
 
 
 def _in_words(description: Any) -> str:

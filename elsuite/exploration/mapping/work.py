@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from elsuite.core.identity import start_seeds
 from elsuite.exploration.mapping.basin_hopping import basin_hopping
-from elsuite.exploration.mapping.rows import Discovery, VerifiedState
+from elsuite.exploration.mapping.rows import FOLLOWED_DOWN, Discovery, VerifiedState
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import PathFinder, PathSearch
-from elsuite.sampling import start_seeds
 from elsuite.stationary import (
     Box,
     Limits,
@@ -23,20 +23,23 @@ from elsuite.stationary import (
     refine_transition_states,
     search_from_minimum,
 )
-from elsuite.symmetry.atoms import is_cluster, nearest_image, zero_modes
+from elsuite.symmetry.base import Symmetry
+from elsuite.symmetry.points import PointIndex
 
 __all__ = [
     "Region",
+    "along_directions",
+    "along_modes",
     "between",
     "from_random_points",
     "hops",
-    "leave_along_modes",
-    "leave_anywhere",
+    "minima_below",
     "random_points",
-    "settle",
 ]
 
 Array = NDArray[np.float64]
+PUSH = 1e-2
+"""Length of the first step off a transition state, in units of the region's scale."""
 TOPS = 6
 """At most so many tops of one path are refined."""
 
@@ -49,33 +52,40 @@ class Region:
     ----------
     bounds : ndarray (2, P) or None
         Where starts are drawn; points outside, of a surface, are not taken.
+    symmetry : Symmetry
+        By which points are one.
     limits : Limits
         Of all searches; their box is wider than the bounds, so that a search may turn back.
+    scale, tolerance : float
+        A typical length, and the distance within which points are one, both in the landscape's units.
     """
 
     bounds: Array | None
+    symmetry: Symmetry
     limits: Limits
+    scale: float
+    tolerance: float
 
-    def holds(self, landscape: Landscape, point: Array) -> bool:
+    def holds(self, point: Array) -> bool:
         """Return whether a point found may be kept."""
-        if self.bounds is None or is_cluster(landscape):
+        if self.bounds is None or self.symmetry.drifts:
             return True
-        return Box(*self.bounds).holds(point[None]).item()
+        return Box(self.bounds[0], self.bounds[1], self.symmetry).holds(point[None]).item()
 
 
 def random_points(landscape: Landscape, region: Region, numbers: Sequence[int], *, seed: int) -> Array:
     """Return the random starts of some numbers, shape (n, P): each depends on its number and the seed only."""
     seeds = start_seeds(seed, max(numbers) + 1)[numbers[0] : numbers[-1] + 1]
-    if region.bounds is None or is_cluster(landscape):
+    if region.bounds is None or region.symmetry.drifts:
         return landscape.initial_points(seeds).cpu().numpy().astype(np.float64)
     fractions = np.array([np.random.default_rng(s).random(landscape.n_parameters) for s in seeds])
     return np.asarray(region.bounds[0] + fractions * (region.bounds[1] - region.bounds[0]))
 
 
-def settle(landscape: Landscape, region: Region, points: Array) -> Discovery:
+def minima_below(landscape: Landscape, region: Region, points: Array) -> Discovery:
     """Return the minima below some points."""
     ends = descend(landscape, points, limits=region.limits)
-    minima, failures = _kept(landscape, region, ends)
+    minima, failures = _kept(region, ends)
     return _discovery(ends, minima=minima, failures=failures)
 
 
@@ -90,27 +100,27 @@ def hops(
         temperature=temperature,
         seed=seed,
         bounds=region.bounds,
+        tolerance=region.tolerance / landscape.length_scale,
         limits=region.limits,
     )
-    minima, failures = _kept(landscape, region, found.minima)
-    if found.n_failed:
-        failures["descents without a minimum"] += found.n_failed
+    minima, failures = _kept(region, found.minima)
+    failures += found.failures
     return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
 
 
-def leave_along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
+def along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
     """Return the transition states found from one minimum along its soft modes, both ways."""
     return _verified(
         landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits)
     )
 
 
-def leave_anywhere(
+def along_directions(
     landscape: Landscape, region: Region, minimum: Array, *, n_directions: int, farther: int, seed: int
 ) -> Discovery:
     """Return the transition states found from one minimum in random directions, starting `farther` reaches away."""
     ways = np.random.default_rng(seed).standard_normal((n_directions, len(minimum)))
-    ways -= np.einsum("pk,qk,nq->np", *[zero_modes(landscape, minimum[None])[0]] * 2, ways)
+    ways -= np.einsum("pk,qk,nq->np", *[region.symmetry.zero_modes(minimum[None])[0]] * 2, ways)
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     starts = minimum + farther * _reach(landscape, region) * ways
     return _verified(
@@ -120,10 +130,8 @@ def leave_anywhere(
 
 def _reach(landscape: Landscape, region: Region) -> float:
     """Return a length about a third of the way to a neighboring minimum: a guess, which decides cost only."""
-    if is_cluster(landscape):
-        return 0.5
-    if region.bounds is None:
-        return 10 * region.limits.first_radius
+    if region.bounds is None or region.symmetry.drifts:
+        return 0.5 * region.scale
     return 0.05 * float((region.bounds[1] - region.bounds[0]).min())
 
 
@@ -133,17 +141,16 @@ def from_random_points(landscape: Landscape, region: Region, points: Array) -> D
 
 
 def between(
-    landscape: Landscape, region: Region, ends: tuple[Array, Array], *, finder: PathFinder, seed: int
-) -> tuple[Discovery, PathSearch]:
-    """Return the transition states at the tops of a path between two minima, and the search for the path."""
-    a, b = ends
-    search = finder.find(landscape, a, nearest_image(landscape, a, b), seed=seed)
+    landscape: Landscape, region: Region, a: Array, b: Array, *, finder: PathFinder, seed: int
+) -> Discovery:
+    """Return the transition states at the tops of a path between two minima."""
+    search = finder.find(landscape, a, region.symmetry.nearest(a, b).coordinates, seed=seed)
     tops, tangents = _tops(search)
     return _verified(
         landscape,
         region,
         refine_transition_states(landscape, tops, directions=tangents, limits=region.limits),
-    ), search
+    )
 
 
 def _tops(search: PathSearch) -> tuple[Array, Array]:
@@ -162,42 +169,38 @@ def _tops(search: PathSearch) -> tuple[Array, Array]:
 
 def _verified(landscape: Landscape, region: Region, found: Sequence[Refinement]) -> Discovery:
     """Return the transition states among some searches that lead down to a minimum on both sides."""
-    states, failures = _kept(landscape, region, found)
-    distinct = _without_repeats(states)
+    states, failures = _kept(region, found)
+    known = PointIndex(region.symmetry, region.tolerance)
+    states.sort(key=lambda state: (state.energy, state.point.tolist()))
+    distinct = []
+    for state in states:
+        if known.find(state.point) is None:
+            known.add(state.point)
+            distinct.append(state)
     sides = follow_down(
         landscape,
         np.array([s.point for s in distinct]).reshape(-1, landscape.n_parameters),
         np.array([s.eigenvector for s in distinct]).reshape(-1, landscape.n_parameters),
+        push=PUSH * region.scale / landscape.length_scale,
         limits=region.limits,
     )
     verified = []
     for state, ends in zip(distinct, sides, strict=True):
-        minima, lost = _kept(landscape, region, ends)
-        failures += Counter({f"followed down: {outcome}": n for outcome, n in lost.items()})
+        minima, lost = _kept(region, ends)
+        failures += Counter({f"{FOLLOWED_DOWN}{outcome}": n for outcome, n in lost.items()})
         if len(minima) == 2:
             verified.append(VerifiedState(state, ends))
     searches = [*found, *(end for pair in sides for end in pair)]
     return _discovery(searches, states=verified, failures=failures, n_searches=len(found))
 
 
-def _without_repeats(states: Sequence[Refinement]) -> list[Refinement]:
-    """Leave out states at the very same place; turned and relabeled ones are recognized later."""
-    kept: list[Refinement] = []
-    for state in states:
-        if not any(np.abs(state.point - other.point).max() < 1e-7 for other in kept):
-            kept.append(state)
-    return kept
-
-
-def _kept(
-    landscape: Landscape, region: Region, found: Sequence[Refinement]
-) -> tuple[list[Refinement], Counter[str]]:
+def _kept(region: Region, found: Sequence[Refinement]) -> tuple[list[Refinement], Counter[str]]:
     """Return the points of the wanted index within the bounds, and the number of all others by outcome."""
     failures = Counter(str(f.outcome) for f in found if f.outcome is not Outcome.CONVERGED)
     good = [f for f in found if f.outcome is Outcome.CONVERGED]
-    inside = [f for f in good if region.holds(landscape, f.point)]
+    inside = [f for f in good if region.holds(f.point)]
     if len(inside) < len(good):
-        failures["outside the bounds"] += len(good) - len(inside)
+        failures[str(Outcome.LEFT_BOUNDS)] += len(good) - len(inside)
     return inside, failures
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from elsuite.symmetry.permutations import UnitSymmetry
+from elsuite.symmetry.units import UnitSymmetry
 
 __all__ = ["unit_activations"]
 

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, Literal, Self, final
 
 import numpy as np
@@ -28,6 +29,7 @@ from elsuite.landscapes.networks.evaluation import (
 )
 from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
 from elsuite.symmetry.modules import symmetry_of
+from elsuite.symmetry.units import UnitSymmetry
 
 __all__ = ["MinibatchLandscape", "NeuralLandscape", "network_landscape"]
 
@@ -96,7 +98,7 @@ class NeuralLandscape(DataLandscape):
         self._loss = check_function(self._network, self._samples)
         self._evaluator = _evaluator(self._network, self._loss, self._samples, byte_budget)
         self.n_parameters = self._network.n_parameters
-        self.symmetry = symmetry_of(self._network.module, self._network.names)
+        self.symmetry: UnitSymmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
         self.surface = "train"
 
@@ -137,6 +139,16 @@ class NeuralLandscape(DataLandscape):
         starts = [self._network.copy_at_start(seed) for seed in seeds]
         empty = torch.empty(0, self.n_parameters, dtype=self.dtype)
         return (torch.stack(starts) if starts else empty).to(self.device)
+
+    @cached_property
+    def length_scale(self) -> float:
+        """The norm of a random start of layers as torch makes them, uniform within one over the root of the fan-in."""
+        total, fan_in = 0.0, 1
+        for shape in self._network.shapes:
+            # A tensor of one axis, a bias, comes after the weights of its layer and is drawn as they are.
+            fan_in = shape[1:].numel() if len(shape) > 1 else fan_in
+            total += shape.numel() / (3 * max(1, fan_in))
+        return math.sqrt(total) or 1.0
 
     def declared(self) -> dict[str, Any]:
         """Return the layers, the tensors and the loss by their names, and checksums of the data."""
@@ -228,6 +240,7 @@ class MinibatchLandscape(Landscape):
         self.dtype = whole.dtype
         self.device = whole.device
         self._whole = whole
+        self.symmetry, self.length_scale = whole.symmetry, whole.length_scale
         self._evaluator = evaluator
         self._samples = samples
 

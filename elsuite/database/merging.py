@@ -5,23 +5,22 @@ are never joined for close energies: minima of networks are nearly degenerate. W
 apart.
 """
 
-import shutil
-import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from elsuite.core.files import new_folder
 from elsuite.core.identity import Identity, nested_differences
-from elsuite.database import LandscapeDatabase, open_database
-from elsuite.exploration.merge_rows import Joined, Merger
-from elsuite.exploration.sameness import Sameness
-from elsuite.landscapes import LennardJones
+from elsuite.database.landscape_database import LandscapeDatabase, open_database
+from elsuite.database.merge_rows import Joined, Merger
 from elsuite.schema import StoreAccessError, StoreError, StoreExistsError
-from elsuite.symmetry.atoms import is_cluster
+from elsuite.symmetry import AtomSymmetry, NoSymmetry, Symmetry, UnitSymmetry, symmetry_from
+from elsuite.symmetry.points import rows_at_once
+from elsuite.symmetry.units import without_units
 
 __all__ = ["Joined", "MergeError", "MergeReport", "merge_databases"]
 
@@ -57,22 +56,31 @@ def merge_databases(
     stores: Sequence[str | Path],
     into: str | Path,
     *,
-    tolerance: float = 1e-6,
-    symmetry: bool = False,
+    tolerance: float | None = None,
+    symmetry: bool | Symmetry = False,
     cluster: bool = False,
-    data_dir: str | Path | None = None,
 ) -> MergeReport:
     """Write the runs, minima and paths of several stores into a new one and return what was joined.
 
-    Two minima of different stores are one when their distance is at most `tolerance`, times the norm of their
-    coordinates where that is above 1. Clusters are compared turned, mirrored and relabeled, where the stores say that
-    they are of one or with `cluster`; networks with their units permuted with `symmetry`. A minimum is joined to
-    the nearest such one. Ids of the first store stay as they are. Paths lead to the joined minima; parallel ones are
-    kept; what has the same key in two stores is the same work and is kept once, and so is the same transition state.
-    The columns `origin` and `origin_id` say where a minimum and a path come from, the attribute ``merged`` which
-    minima were joined, and what else each store said of itself.
+    A minimum is joined to the nearest one of an earlier store within the tolerance, by the symmetry that the stores
+    declare; one to one, so that what one store tells apart stays apart. Of equally near ones the energies decide. Ids
+    of the first store stay as they are. Paths lead to the joined minima; parallel ones are kept; what has the same key
+    in two stores is the same work and is kept once, and so is the same transition state. The columns `origin` and
+    `origin_id` say where a minimum and a path come from, the attribute ``merged`` which minima were joined, and what
+    else each store said of itself.
 
     The store is made beside `into` and moved there when it is complete: whatever goes wrong, nothing is left.
+
+    Parameters
+    ----------
+    tolerance : float, optional
+        The largest distance of equal minima, in the units of their coordinates. By default 1e-6 times the length scale
+        of the landscape; where the stores do not say one, that is the spread of all minima, of clusters their radius.
+    symmetry : bool or Symmetry
+        True: networks with their units renamed are one, as the stores declare. A symmetry takes the place of what they
+        declare.
+    cluster : bool
+        Where the stores declare nothing: points are free clusters of atoms all alike, three coordinates an atom.
 
     Raises
     ------
@@ -83,28 +91,27 @@ def merge_databases(
     StoreAccessError
         If it cannot be written there.
     """
-    if not stores or not 0 <= tolerance < np.inf:
+    if not stores or not (tolerance is None or 0 <= tolerance < np.inf):
         raise MergeError(
             f"{len(stores)} stores and tolerance {tolerance} given; expected one or more, and 0 or more"
         )
     target = _free_target(into)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
     with ExitStack() as stack:
         sources = [stack.enter_context(open_database(store)) for store in stores]
         for source, store in zip(sources, stores, strict=True):
             _check_same(sources[0], source, store)
-        sameness = _sameness(sources[0], tolerance, (symmetry, cluster), data_dir)
+        copies = _symmetry(sources, symmetry, cluster=cluster)
+        scale, resolution = _scale(sources, copies)
+        # No finer than the numbers tell points apart, which far from the origin is less than the length scale does.
+        within = max(1e-6 * scale, resolution) if tolerance is None else tolerance
         try:
-            with _created(partial, sources) as merged:
-                merger = Merger(merged, sameness)
+            with new_folder(target) as partial, _created(partial, sources) as merged:
+                merger = Merger(merged, copies, within, scale)
                 for source, name in zip(sources, short_names(stores), strict=True):
                     _take(merger, source, name)
                 counts = merged.n_runs, merged.n_minima, merged.n_paths
-            partial.rename(target)
         except OSError as error:
             raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
     known = merger.n_known
     return MergeReport(*counts, tuple(merger.joined), known["runs"], known["paths"], merger.n_lifted)
 
@@ -154,6 +161,8 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     if any(source.coordinates([]).dtype == np.float64 for source in sources):
         widest = "float64"
     attributes = {k: v for k, v in first.attributes.items() if k in {"landscape", "settings"}}
+    if (identity := _identity(sources)) is not None:
+        attributes["identity"] = identity.as_json()
     finders: dict[str, Any] = {}
     for source in sources:
         finders = {**(source.attributes.get("finders") or {}), **finders}
@@ -168,29 +177,70 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     )
 
 
-def _sameness(
-    database: LandscapeDatabase, tolerance: float, symmetries: tuple[bool, bool], data_dir: str | Path | None
-) -> Sameness:
-    """Return when minima are the same, by what the first store says of its landscape and what was asked for."""
-    from elsuite.studies.build import stored_landscape
-    from elsuite.studies.stored import landscape_of_database
+def _identity(sources: Sequence[LandscapeDatabase]) -> Identity | None:
+    """Return what the first store that says so says that the landscape is."""
+    stored = [
+        source.attributes["identity"] for source in sources if source.attributes.get("identity") is not None
+    ]
+    return Identity.from_json(stored[0]) if stored else None
 
-    symmetry, cluster = symmetries
-    plain = Sameness(database.n_parameters, tolerance)
-    if cluster:
-        if database.n_parameters % 3:
-            raise MergeError(f"{database.n_parameters} coordinates are no atoms in space: not three an atom")
-        return replace(plain, landscape=LennardJones(database.n_parameters // 3))  # for its symmetry only
-    identity = database.attributes.get("landscape")
-    if isinstance(identity, dict) and "type" in identity:
-        try:
-            landscape = landscape_of_database(database)
-        except ValueError:  # a surface of the user's own: nothing is known of its symmetry
-            return plain
-        return replace(plain, landscape=landscape) if is_cluster(landscape) else plain
-    if symmetry:
-        return replace(plain, landscape=stored_landscape(database, data_dir=data_dir), permuted=True)
-    return plain
+
+def _symmetry(sources: Sequence[LandscapeDatabase], given: bool | Symmetry, *, cluster: bool) -> Symmetry:
+    """Return by which minima are the same: what is given, or what the stores say of their landscape."""
+    n, identity = sources[0].n_parameters, _identity(sources)
+    if isinstance(given, Symmetry):
+        if given.n_parameters != n:
+            raise MergeError(f"a symmetry of {given.n_parameters} parameters given; the stores have {n}")
+        return given
+    declared: Symmetry = NoSymmetry(n)
+    if identity is not None:
+        declared = symmetry_from(identity.symmetry)
+    elif _is_lennard_jones(sources[0]):
+        declared = AtomSymmetry((0,) * (n // 3))
+    if given and not isinstance(declared, UnitSymmetry):
+        raise MergeError(
+            "symmetry=True given, but the stores declare no interchangeable units; give the symmetry itself"
+        )
+    if cluster and isinstance(declared, NoSymmetry):
+        if n % 3:
+            raise MergeError(f"{n} coordinates are no atoms in space: not three an atom")
+        declared = AtomSymmetry((0,) * (n // 3))
+    return declared if given else without_units(declared)
+
+
+def _is_lennard_jones(source: LandscapeDatabase) -> bool:
+    """Return whether a store of an earlier version, without an identity, is of such a cluster."""
+    stored = source.attributes.get("landscape")
+    return isinstance(stored, dict) and stored.get("type") == "LennardJones" and source.n_parameters % 3 == 0
+
+
+def _scale(sources: Sequence[LandscapeDatabase], symmetry: Symmetry) -> tuple[float, float]:
+    """Return the length scale of the landscape, and how far apart numbers at the stored coordinates are.
+
+    Where no store says the scale, the radius of clusters, else the spread of all minima together: the same for every
+    order of the stores.
+    """
+    identity = _identity(sources)
+    declared = 1.0 if identity is None and _is_lennard_jones(sources[0]) else None
+    declared = declared if identity is None else identity.length_scale
+    n, far = 0, 0.0
+    origin, total, squares, radii = None, np.zeros(sources[0].n_parameters), 0.0, 0.0
+    for source in sources:
+        step = rows_at_once(source.n_parameters)
+        for begin in range(0, source.n_minima, step):
+            stored = source.coordinates(np.arange(begin, min(begin + step, source.n_minima)))
+            points = stored.astype(np.float64)
+            origin = points[0] if origin is None else origin
+            n += len(points)
+            total += (points - origin).sum(axis=0)
+            squares += float(((points - origin) ** 2).sum())
+            far = max(far, float(np.finfo(stored.dtype).eps * np.linalg.norm(points, axis=1).max()))
+            sizes = symmetry.sizes(points)
+            radii += 0.0 if sizes is None else float(sizes.sum())
+    if declared is None:
+        spread = float(np.sqrt(max(0.0, squares / max(n, 1) - float(((total / max(n, 1)) ** 2).sum()))))
+        declared = radii / max(n, 1) if radii else spread
+    return declared, far
 
 
 def _check_same(first: LandscapeDatabase, source: LandscapeDatabase, store: str | Path) -> None:

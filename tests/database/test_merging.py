@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from small_database import MINIMA, PATHS, SURFACES, fill, small_store
 
 from elsuite.database import LandscapeDatabase, open_database, verify_store
-from elsuite.exploration.merge_rows import closed_blocks
-from elsuite.exploration.merging import MergeError, merge_databases
-from elsuite.exploration.sameness import Sameness, StoredPoints
+from elsuite.database.merge_rows import closed_blocks
+from elsuite.database.merging import MergeError, merge_databases
 from elsuite.network import minimax_matrix, transition_network
+from elsuite.symmetry import NoSymmetry
 
 pytestmark = pytest.mark.making
 
@@ -131,21 +130,63 @@ def test_a_minimum_is_joined_to_the_nearest_one(tmp_path):
     assert report.joined[0].distance == pytest.approx(0.02, abs=1e-6)
 
 
-@given(
-    a=arrays(np.float64, st.tuples(st.integers(0, 6), st.just(2)), elements=st.integers(-3, 3)),
-    b=arrays(np.float64, st.tuples(st.integers(1, 6), st.just(2)), elements=st.integers(-3, 3)),
-    tolerance=st.sampled_from([0.0, 0.3, 1.0]),
-)
-@settings(max_examples=50, deadline=None)
-def test_the_same_are_those_of_a_search_through_all(a, b, tolerance):
-    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64")
-    database.add(minima={"coordinates": a, "energy": np.zeros((len(a), 1))})
-    found = StoredPoints(database, Sameness(2, tolerance)).find(b, np.array([""] * len(b)))
-    distances = np.linalg.norm(b[:, None] - a[None], axis=2)
-    for row, own in enumerate(distances):
-        there = bool(len(a)) and own.min() <= tolerance * max(1.0, np.linalg.norm(b[row]))
-        assert found.ids[row] == (np.argmin(own) if there else -1)
-        assert not there or found.distances[row] == pytest.approx(own.min())
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+def test_two_minima_of_one_store_are_never_both_the_same_third(tmp_path, order):
+    stores = {
+        "one": store_of(tmp_path / "one", [[0.0]], energies=[-1.0], dtype="float64"),
+        "two": store_of(
+            tmp_path / "two",
+            [[-0.9e-3], [0.9e-3]],
+            energies=[-1.0, -1.5],
+            dtype="float64",
+            paths=[{"source": 0, "target": 1, "height": -0.5, "surface": "energy"}],
+        ),
+    }
+    report = merge_databases([stores[name] for name in order], tmp_path / "c", tolerance=1e-3)
+    assert [j.energy_difference for j in report.joined] == [0.0]
+    with open_database(tmp_path / "c") as merged:
+        assert sorted(merged.minima["energy"].values[:, 0].tolist()) == [-1.5, -1.0]
+        assert sorted([merged.paths["source"].values[0], merged.paths["target"].values[0]]) == [0, 1]
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_units_and_origin_of_stores_that_say_no_length_do_not_matter(tmp_path, scale, offset):
+    points = np.random.default_rng(0).random((6, 2))
+    moved = points[[4, 2, 0]] + [[2e-7, 0.0], [1e-3, 0.0], [0.0, 0.0]]
+    a = store_of(tmp_path / "a", points * scale + offset * scale, dtype="float64")
+    b = store_of(tmp_path / "b", moved * scale + offset * scale, dtype="float64")
+    assert [(j.id, j.into) for j in merge_databases([a, b], tmp_path / "c").joined] == [(0, 4), (2, 0)]
+    assert [(j.id, j.into) for j in merge_databases([b, a], tmp_path / "d").joined] == [(0, 2), (4, 0)]
+
+
+def test_the_landscape_says_its_symmetry_and_length(tmp_path):
+    """Chains A-A-B-B and A-B-A-B are two molecules; turned and with like atoms exchanged each is one."""
+    from elsuite.landscapes import FunctionLandscape
+    from elsuite.symmetry import AtomSymmetry
+
+    def energy(x):
+        return ((x.view(-1, 4, 3)[:, :, None] - x.view(-1, 4, 3)[:, None]) ** 2).sum((1, 2, 3))
+
+    landscape = FunctionLandscape(energy, 12, symmetry=AtomSymmetry(("A", "A", "B", "B")))
+    chain = np.arange(4.0)[:, None] * [1.0, 0.2, 0.0]
+    stores = []
+    for name, order in (("a", [0, 1, 2, 3]), ("b", [0, 2, 1, 3]), ("c", [1, 0, 3, 2])):
+        stores.append(tmp_path / name)
+        with LandscapeDatabase.create(stores[-1], landscape) as database:
+            atoms = chain[order] + (5.0 if name == "c" else 0.0)
+            database.add(minima={"coordinates": [atoms.ravel()], "energy": [[1.0]]})
+    report = merge_databases(stores, tmp_path / "merged")
+    assert [(j.store, j.into) for j in report.joined] == [("c", 0)]
+    assert report.n_minima == 2
+
+
+def test_units_are_asked_for_and_need_a_declaration(tmp_path):
+    a = store_of(tmp_path / "a", [[0.0, 1.0]])
+    with pytest.raises(MergeError, match="give the symmetry itself"):
+        merge_databases([a, a], tmp_path / "b", symmetry=True)
+    with pytest.raises(MergeError, match="a symmetry of 3 parameters given; the stores have 2"):
+        merge_databases([a, a], tmp_path / "b", symmetry=NoSymmetry(3))
 
 
 def test_points_of_one_norm_are_told_apart_without_reading_all_pairs(tmp_path, monkeypatch):
@@ -344,7 +385,7 @@ def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are
     a = store_of(tmp_path / "a.elsuite", points[:3], attributes=identity)
     b = store_of(tmp_path / "b.elsuite", np.vstack([copies, points[3:]]), attributes=identity, paths=paths)
     assert not merge_databases([a, b], tmp_path / "plain.elsuite").joined
-    report = merge_databases([a, b], tmp_path / "c.elsuite", symmetry=True)
+    report = merge_databases([a, b], tmp_path / "c.elsuite", symmetry=symmetry)
     assert [(j.id, j.into) for j in report.joined] == [(0, 0), (1, 1), (2, 2)]
     assert max(j.distance for j in report.joined) < 1e-4
     with open_database(tmp_path / "c.elsuite") as merged:

@@ -14,7 +14,6 @@ from elsuite.symmetry.permutations import (
     Axis,
     Block,
     UnitGroup,
-    UnitSymmetry,
     apply,
     identity_element,
     inverse,
@@ -22,6 +21,7 @@ from elsuite.symmetry.permutations import (
     permute,
     random_element,
 )
+from elsuite.symmetry.units import UnitSymmetry
 
 pytestmark = pytest.mark.making
 

@@ -8,9 +8,10 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from elsuite.database import LandscapeDatabase
-from elsuite.exploration.sameness import Found, Sameness, StoredPoints, rows_at_once
-from elsuite.exploration.states import KnownStates
+from elsuite.database.landscape_database import LandscapeDatabase
+from elsuite.schema import KINDS
+from elsuite.symmetry.base import Symmetry
+from elsuite.symmetry.points import Matches, PointIndex, rows_at_once
 
 __all__ = ["Joined", "Merger", "closed_blocks"]
 
@@ -41,6 +42,11 @@ class Joined:
 class Merger:
     """The new database, and what has been put into it so far.
 
+    Parameters
+    ----------
+    tolerance, scale : float
+        The distance within which minima are one, and a length of the landscape.
+
     Attributes
     ----------
     n_known : dict of table to int
@@ -49,15 +55,23 @@ class Merger:
         Paths lifted to an end.
     """
 
-    def __init__(self, merged: LandscapeDatabase, sameness: Sameness) -> None:
+    def __init__(self, merged: LandscapeDatabase, symmetry: Symmetry, tolerance: float, scale: float) -> None:
         self.joined: list[Joined] = []
         self.n_known = {"runs": 0, "paths": 0}
         self.n_lifted = 0
-        self._merged, self._sameness = merged, sameness
-        self._states = KnownStates(merged, sameness)
+        self._merged, self._scale = merged, scale
+        self._minima = PointIndex(symmetry, tolerance, read=merged.coordinates)
+        self._states = PointIndex(
+            symmetry, tolerance, read=lambda numbers: self._state_points(merged, self._state_rows[numbers])
+        )
+        self._state_rows = np.empty(0, dtype=np.int64)
 
     def take(self, source: LandscapeDatabase, name: str) -> None:
         """Add what `source` has and the new database has not."""
+        # What one source tells apart stays apart: only what came before it is looked at.
+        for rows in _parts(self._merged.n_minima, rows_at_once(source.n_parameters), len(self._minima)):
+            self._minima.extend(self._merged.coordinates(rows))
+        self._index_states()
         found = self._find(source)
         joined = found.ids >= 0
         minima = _with_new(found.ids, self._merged.n_minima)
@@ -67,31 +81,73 @@ class Merger:
         runs = _with_new(runs, self._merged.n_runs)
         self._take_runs_and_minima(source, name, new, {"runs": runs, "minima": minima})
         # A curve leads to the points that it was made for; with renamed units, or far off, it leads elsewhere.
-        far = np.nan_to_num(found.distances) > _SAME_CURVE * self._sizes(source)
+        far = np.nan_to_num(found.distances) > _SAME_CURVE * self._scale
         self._take_paths(source, name, minima, (joined, found.moved | far))
         self._note(source, name, found)
 
-    def _find(self, source: LandscapeDatabase) -> Found:
-        """Return for each minimum of the source the one that is there already."""
-        there = StoredPoints(self._merged, self._sameness)
-        sets = np.array(source.minima["set"].values.tolist(), dtype=object)
-        parts = [
-            there.find(source.coordinates(rows), sets[rows])
-            for rows in _parts(source.n_minima, rows_at_once(source.n_parameters))
-        ]
-        if not parts:
-            return Found(np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
-        columns = zip(*((part.ids, part.distances, part.moved) for part in parts), strict=True)
-        return Found(*(np.concatenate(column) for column in columns))
+    def _find(self, source: LandscapeDatabase) -> Matches:
+        """Return for each minimum of the source the one that is there already, each at most once."""
+        sets, energies = (source.minima[column].values for column in ("set", "energy"))
+        own_sets, own_energies = (self._merged.minima[column].values for column in ("set", "energy"))
 
-    def _sizes(self, source: LandscapeDatabase) -> NDArray[np.float64]:
-        """Return the norm of each point, at least 1."""
-        norms = [
-            np.linalg.norm(source.coordinates(rows).astype(np.float64), axis=1)
-            for rows in _parts(source.n_minima, rows_at_once(source.n_parameters))
+        def ties(rows: Ids, numbers: Ids) -> list[NDArray[Any]]:
+            other_set = (sets[rows] != own_sets[numbers]).astype(np.float64)
+            return [other_set, _largest_difference(energies[rows], own_energies[numbers])]
+
+        parts = _parts(source.n_minima, rows_at_once(source.n_parameters))
+        return self._minima.match((source.coordinates(rows).astype(np.float64) for rows in parts), ties=ties)
+
+    def _index_states(self) -> None:
+        """Look at the transition states that the new database has by now."""
+        table = self._merged.paths
+        if "coordinates" not in table:
+            return
+        rows = np.flatnonzero(table["kind"].values == KINDS[1])
+        for part in _parts(len(rows), rows_at_once(self._merged.n_parameters)):
+            chosen = rows[part][rows[part] > self._state_rows.max(initial=-1)]
+            points = self._state_points(self._merged, chosen)
+            usable = np.isfinite(points).all(axis=1)
+            self._states.extend(points[usable])
+            self._state_rows = np.concatenate([self._state_rows, chosen[usable]])
+
+    def _known_states(self, source: LandscapeDatabase, minima: Ids) -> Mask:
+        """Return which paths of the source are transition states that the new database has.
+
+        Two are the same if both join the same minima on the same surface and their points are the same; different
+        states of one pair, and states without points, are never the same.
+        """
+        theirs, own = source.paths, self._merged.paths
+        known = np.zeros(source.n_paths, dtype=np.bool_)
+        if not len(self._states) or "coordinates" not in theirs:
+            return known
+        rows = np.flatnonzero(theirs["kind"].values == KINDS[1])
+        step = rows_at_once(source.n_parameters)
+        usable = [
+            np.isfinite(self._state_points(source, rows[part])).all(axis=1)
+            for part in _parts(len(rows), step)
         ]
-        sizes: NDArray[np.float64] = np.maximum(1.0, np.concatenate([np.empty(0), *norms]))
-        return sizes
+        rows = rows[np.concatenate([np.empty(0, np.bool_), *usable])]
+        where = [np.sort(minima[[theirs[name].values[rows] for name in ("source", "target")]], axis=0)]
+        where.append(np.sort([own[name].values[self._state_rows] for name in ("source", "target")], axis=0))
+        surfaces = theirs["surface"].values[rows], own["surface"].values[self._state_rows]
+        heights = theirs["height"].values[rows], own["height"].values[self._state_rows]
+
+        def ties(k: Ids, numbers: Ids) -> list[NDArray[Any]]:
+            same = (where[0][:, k] == where[1][:, numbers]).all(axis=0) & (
+                surfaces[0][k] == surfaces[1][numbers]
+            )
+            difference = _largest_difference(heights[0][k, None], heights[1][numbers, None])
+            return [np.where(same, difference, np.inf)]
+
+        found = self._states.match(
+            (self._state_points(source, rows[part]) for part in _parts(len(rows), step)), ties=ties
+        )
+        known[rows[found.ids >= 0]] = True
+        return known
+
+    def _state_points(self, database: LandscapeDatabase, rows: Ids) -> NDArray[Any]:
+        points: NDArray[Any] = database.paths["coordinates"][rows].values.astype(np.float64)
+        return points
 
     def _known_runs(self, source: LandscapeDatabase) -> Ids:
         """Return for each run of the source its id in the new database, by its key; -1 if it is not there."""
@@ -133,7 +189,7 @@ class Merger:
         self.n_known["paths"] += len(keys) - len(fresh)
         wide = [v.shape[1:] for v in table.data_vars.values() if v.ndim > 1]
         step = rows_at_once(max([1, *(int(np.prod(shape)) for shape in wide)]))
-        self._states.start(source)
+        states = self._known_states(source, minima)
         for begin in range(0, len(fresh), step):
             rows = fresh[begin : begin + step]
             columns = _columns(table, rows, _ORIGIN)
@@ -143,7 +199,7 @@ class Merger:
             for column in _CURVE:
                 if column in columns:
                     columns[column] = _rows_or_none(columns[column], usable)
-            keep = ~self._states.known(columns)
+            keep = ~states[rows]
             if "coordinates" in columns:
                 columns["coordinates"] = _rows_or_none(columns["coordinates"], np.ones(len(rows), dtype=bool))
             lifted = self._lift(columns, joined[ends[0]] | joined[ends[1]])
@@ -165,14 +221,14 @@ class Merger:
             lifted |= low
         return lifted
 
-    def _note(self, source: LandscapeDatabase, name: str, found: Found) -> None:
+    def _note(self, source: LandscapeDatabase, name: str, found: Matches) -> None:
         """Say in the new database what was joined, and all that the source says of itself."""
         rows = np.flatnonzero(found.ids >= 0)
         before, now = (
             source.minima["energy"].values[rows],
             self._merged.minima["energy"].values[found.ids[rows]],
         )
-        differences = np.where(np.isnan(before - now), -1.0, np.abs(before - now)).max(axis=1, initial=-1.0)
+        differences = _largest_difference(before, now, without=-1.0)
         for row, difference in zip(rows.tolist(), differences.tolist(), strict=True):
             distance = float(found.distances[row])
             self.joined.append(
@@ -215,8 +271,14 @@ def closed_blocks(source: LandscapeDatabase, step: int) -> Iterator[tuple[Ids, I
         yield np.arange(first[0], n_runs), np.arange(first[1], n_minima)
 
 
-def _parts(n: int, step: int) -> list[Ids]:
-    return [np.arange(a, b) for a, b in pairwise([*range(0, n, step), n])] if n else []
+def _parts(n: int, step: int, first: int = 0) -> list[Ids]:
+    return [np.arange(a, b) for a, b in pairwise([*range(first, n, step), n])] if n > first else []
+
+
+def _largest_difference(a: NDArray[Any], b: NDArray[Any], without: float = 0.0) -> NDArray[Any]:
+    """Return the largest difference of each row over the columns that both have; `without` where there is none."""
+    differences = np.abs(a - b)
+    return np.asarray(np.where(np.isnan(differences), without, differences).max(axis=1, initial=without))
 
 
 def _with_new(ids: Ids, n: int) -> Ids:

@@ -1,0 +1,86 @@
+"""Angles, torsions, coordinates in a box: `PeriodicSymmetry`, coordinates modulo a period."""
+
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from elsuite.core.typing import Floats, Mask
+from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
+
+__all__ = ["PeriodicSymmetry"]
+
+
+@final
+@dataclass(frozen=True)
+class PeriodicSymmetry(Symmetry):
+    r"""Each coordinate modulo a period of its own, or as it is.
+
+    The fingerprint of a periodic coordinate is :math:`p / 2 \pi \, (\cos, \sin)(2 \pi x / p)`: a chord is never longer
+    than its arc.
+
+    Parameters
+    ----------
+    periods : tuple of float or None
+        None: this coordinate has no period.
+
+    Raises
+    ------
+    ValueError
+        For a period that is not positive.
+
+    Examples
+    --------
+    >>> symmetry = PeriodicSymmetry((360.0, None))
+    >>> symmetry.nearest([179.0, 1.0], [-179.0, 1.0])
+    Alignment(distance=2.0, coordinates=array([181.,   1.]), permutation=None, inverted=False)
+    """
+
+    periods: tuple[float | None, ...]
+    n_parameters: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not all(period is None or 0 < period < np.inf for period in self.periods):
+            raise ValueError(
+                f"periods {self.periods} given; positive numbers, or None for no period, are expected"
+            )
+        object.__setattr__(self, "n_parameters", len(self.periods))
+
+    @property
+    def _lengths(self) -> Floats:
+        return np.array([np.inf if period is None else period for period in self.periods])
+
+    @property
+    def _periodic(self) -> Mask:
+        return np.array([period is not None for period in self.periods], dtype=np.bool_)
+
+    def fingerprint(self, points: ArrayLike) -> Floats:
+        """Return the coordinates without a period, then cosines and sines of the others."""
+        batch, turning = checked_points(self.n_parameters, points), self._periodic
+        radii = self._lengths[turning] / (2 * np.pi)
+        angles = batch[:, turning] / radii
+        return np.hstack([batch[:, ~turning], radii * np.cos(angles), radii * np.sin(angles)])
+
+    def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
+        """Return `b` moved by whole periods."""
+        first, second = checked_pair(self.n_parameters, a, b)
+        turning, lengths = self._periodic, self._lengths
+        copy = second.copy()
+        copy[turning] += lengths[turning] * np.round((first - second)[turning] / lengths[turning])
+        return Alignment(float(np.linalg.norm(first - copy)), copy)
+
+    def description(self) -> dict[str, Any]:
+        """Return the kind and the periods."""
+        return {"kind": "periodic", "periods": list(self.periods)}
+
+    def wrapped(self, points: ArrayLike, lowest: ArrayLike) -> Floats:
+        """Return points with periodic coordinates in the one period that begins at `lowest`."""
+        batch, turning, lengths = (
+            checked_points(self.n_parameters, points).copy(),
+            self._periodic,
+            self._lengths,
+        )
+        start = np.broadcast_to(np.asarray(lowest, dtype=np.float64), batch.shape)[:, turning]
+        batch[:, turning] = start + np.mod(batch[:, turning] - start, lengths[turning])
+        return batch
