@@ -1,78 +1,57 @@
-"""The command that writes another program"s format: export."""
+"""The command that writes another program's format: export."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
 from elsuite.cli.common import example, print_notes, store_argument, surface_option
-from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database import open_database
 from elsuite.database.query import choose_surface
-
-if TYPE_CHECKING:
-    from elsuite.interchange import ForeignLandscape
+from elsuite.interchange import FORMATS, from_database
+from elsuite.network import transition_network
+from elsuite.schema import KINDS
 
 __all__ = ["export"]
 
-_FORMATS = ("pathsample", "topsearch", "pele", "npz", "edges", "graphml")
+_WRITTEN = {name: FORMATS[name] for name in FORMATS if FORMATS[name].write or FORMATS[name].write_network}
 
 
-@click.command(epilog=example("elsuite export pathsample lj7.elsuite LJ7"))
-@click.argument("format_", metavar="FORMAT", type=click.Choice(_FORMATS))
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    words = {option: (name, text) for name, f in _WRITTEN.items() for option, text in f.write_options.items()}
+    for option, (name, text) in words.items():
+        command = click.option(f"--{option}", metavar="TEXT", help=f"{name} only: {text}")(command)
+    return command
+
+
+@click.command(
+    epilog=example("elsuite export pathsample lj7.elsuite LJ7"),
+    help=f"""Write minima and edges of a surface to OUT, in a FORMAT: {", ".join(_WRITTEN)}.
+
+    Nothing that is there is written over.
+    """,
+)
+@click.argument("format_", metavar="FORMAT", type=click.Choice(tuple(_WRITTEN)))
 @store_argument
 @click.argument("out", type=click.Path())
 @surface_option
-@click.option("--nodes", type=click.Path(), help="edges only: a CSV file for the minima.")
-def export(format_: str, store: str, out: str, surface: str | None, nodes: str | None) -> None:
-    """Write minima and edges of a surface to OUT, in a FORMAT: pathsample, topsearch, pele, npz, edges, graphml.
-
-    Nothing that is there is written over.
-    """
-    from elsuite import interchange
-
-    _check_nodes(nodes, format_)
+@_with_options
+def export(format_: str, store: str, out: str, surface: str | None, **options: str | None) -> None:
+    """Write a store in another program's format."""
+    chosen = _WRITTEN[format_]
+    given = chosen.check_options(format_, options)
+    notes: list[str] = []
     with open_database(store) as database:
         surface = choose_surface(database, surface)
-        if format_ == "graphml":
-            _write_graphml(database, surface, Path(out))
-            click.echo(out)
-            return
-        foreign = interchange.from_database(database, surface=surface)
-    if format_ == "edges":
-        interchange.write_edges(foreign, out, nodes)
-    else:
-        writers: dict[str, Callable[[ForeignLandscape, str], None]] = {
-            "pathsample": interchange.write_pathsample,
-            "topsearch": interchange.write_topsearch,
-            "pele": interchange.write_pele,
-            "npz": interchange.write_arrays,
-        }
-        writers[format_](foreign, out)
+        if chosen.write_network is not None:
+            chosen.write_network(transition_network(database, surface=surface, parallel=True), out, **given)
+        elif chosen.write is not None:
+            foreign = from_database(database, surface=surface)
+            chosen.write(foreign, out, **given)
+            notes += foreign.notes
+            n_paths = int((foreign.state_columns["kind"] == KINDS[0]).sum())
+            if n_paths and chosen.verified:
+                of = f"{n_paths} of {len(foreign.heights)} states"
+                notes.append(f"{of} are tops of paths, not verified transition states")
     click.echo(out)
-    n_paths = int((foreign.state_columns["kind"] == "path").sum())
-    notes = list(foreign.notes)
-    if n_paths and format_ in {"pathsample", "topsearch", "pele"}:
-        notes.append(
-            f"{n_paths} of {len(foreign.heights)} states are tops of paths, not verified transition states"
-        )
     print_notes(notes)
-
-
-def _check_nodes(nodes: str | None, format_: str) -> None:
-    if nodes is not None and format_ != "edges":
-        raise click.UsageError(f"--nodes: given with {format_}, allowed with edges only")
-
-
-def _write_graphml(database: LandscapeDatabase, surface: str, out: Path) -> None:
-    import networkx as nx
-
-    from elsuite.interchange.files import new_files
-    from elsuite.network import transition_network
-
-    network = transition_network(database, surface=surface, parallel=True)
-    for _, attributes in network.nodes(data=True):
-        for key, value in list(attributes.items()):
-            attributes[key] = value if isinstance(value, (int, float, str)) else str(value)
-    with new_files(out) as (place,):
-        nx.write_graphml(network, place)

@@ -3,23 +3,49 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import progress_bars
 from elsuite.database import LandscapeDatabase, open_database
-
-if TYPE_CHECKING:
-    from elsuite.interchange import ForeignLandscape
+from elsuite.interchange import FORMATS, ForeignLandscape, Format, read_solutions, to_database
 
 __all__ = ["import_"]
 
-_source_argument = click.argument("source", type=click.Path())
+
+class _Formats(click.Group):
+    """A group with one command for each format that can be read, besides those of its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *(name for name in FORMATS if FORMATS[name].read)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in self.list_commands(ctx):
+            return own
+        return _reading(cmd_name, FORMATS[cmd_name])
 
 
-@click.group(name="import", epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
+def _reading(name: str, format_: Format) -> click.Command:
+    """Return the command that makes a store of a format."""
+
+    @store_argument
+    @json_option
+    def command(source: str, store: str, json_: bool, **options: str | None) -> None:
+        assert format_.read is not None
+        given = {key: value for key, value in options.items() if value is not None}
+        _store(format_.read(source, **given), store, name, json_)
+
+    for option, words in format_.read_options.items():
+        command = click.option(f"--{option}", metavar="TEXT", help=words)(command)
+    command = click.argument("source", type=click.Path())(command)
+    epilog = example(f"elsuite import {name} {format_.example} landscape.elsuite")
+    return click.command(name, help=f"Make a new STORE from {format_.words}.", epilog=epilog)(command)
+
+
+@click.group(name="import", cls=_Formats, epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
 def import_() -> None:
     """Bring in solutions, or a whole landscape, that were made elsewhere."""
 
@@ -46,7 +72,6 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     command goes on.
     """
     from elsuite.exploration.solutions import add_solutions, check_set_name
-    from elsuite.interchange import read_solutions
     from elsuite.studies.build import landscape_identity, landscape_of
 
     data, network = _sections(options)
@@ -78,67 +103,8 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
         click.echo(f"mean {name} loss {mean:.6g}")
 
 
-@import_.command(epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
-@_source_argument
-@store_argument
-@json_option
-def pathsample(source: str, store: str, json_: bool) -> None:
-    """Make a new STORE from the PATHSAMPLE database in the folder SOURCE (min.data, ts.data, points.min, points.ts)."""
-    from elsuite.interchange import read_pathsample
-
-    _store(read_pathsample(source), store, "pathsample", json_)
-
-
-@import_.command(epilog=example("elsuite import topsearch dump schwefel.elsuite"))
-@_source_argument
-@store_argument
-@click.option("--suffix", default="", metavar="TEXT", help="What the names of the dump's files end in.")
-@json_option
-def topsearch(source: str, store: str, suffix: str, json_: bool) -> None:
-    """Make a new STORE from the topsearch dump in the folder SOURCE (min.data, ts.data, min.coords, ts.coords)."""
-    from elsuite.interchange import read_topsearch
-
-    _store(read_topsearch(source, suffix=suffix), store, "topsearch", json_)
-
-
-@import_.command(epilog=example("elsuite import pele lj38.sqlite lj38.elsuite"))
-@_source_argument
-@store_argument
-@json_option
-def pele(source: str, store: str, json_: bool) -> None:
-    """Make a new STORE from the pele database SOURCE, an SQLite file."""
-    from elsuite.interchange import read_pele
-
-    _store(read_pele(source), store, "pele", json_)
-
-
-@import_.command(epilog=example("elsuite import npz landscape.npz landscape.elsuite"))
-@_source_argument
-@store_argument
-@json_option
-def npz(source: str, store: str, json_: bool) -> None:
-    """Make a new STORE from SOURCE, an .npz archive with the arrays energies, sources, targets and heights."""
-    from elsuite.interchange import read_arrays
-
-    _store(read_arrays(source), store, "npz", json_)
-
-
-@import_.command(epilog=example("elsuite import edges edges.csv landscape.elsuite --nodes nodes.csv"))
-@_source_argument
-@store_argument
-@click.option("--nodes", type=click.Path(), help="A CSV file of the minima, with the columns id and energy.")
-@json_option
-def edges(source: str, store: str, nodes: str | None, json_: bool) -> None:
-    """Make a new STORE from SOURCE, a CSV file of edges with the columns source, target and energy."""
-    from elsuite.interchange import read_edges
-
-    _store(read_edges(source, nodes), store, "edges", json_)
-
-
-def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) -> None:
+def _store(foreign: ForeignLandscape, store: str, origin: str, json_: bool) -> None:
     """Make the store of a landscape that was read, and say what is in it."""
-    from elsuite.interchange import to_database
-
     with to_database(foreign, store, origin=origin) as database:
         notes = [*database.attributes["notes"], *([] if database.n_minima else ["there are no minima in it"])]
         n_states = int((database.paths["kind"].values == "transition_state").sum())
@@ -152,7 +118,7 @@ def _store(foreign: "ForeignLandscape", store: str, origin: str, json_: bool) ->
     if json_:
         print_json(found)
         return
-    what = "transition states" if n_states or origin not in {"npz", "edges"} else "edges"
+    what = "transition states" if n_states or FORMATS[origin].verified else "edges"
     click.echo(f"{found['n_minima']} minima and {found['n_paths']} {what} in {store}")
     print_notes(notes)
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
+from elsuite.interchange.formats import Format
 from elsuite.interchange.numpy_files import read_npy, read_npz
 
-__all__ = ["read_arrays", "read_solutions", "write_arrays"]
+__all__ = ["FORMAT", "read_arrays", "read_solutions", "write_arrays"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -164,3 +165,12 @@ def _columns(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
         for name, values in arrays.items()
         if name.startswith(prefix)
     }
+
+
+FORMAT = Format(
+    "SOURCE, an .npz archive with the arrays energies, sources, targets and heights",
+    read_arrays,
+    write_arrays,
+    verified=False,
+    example="landscape.npz",
+)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_bytes
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, column_problem, printable
+from elsuite.interchange.formats import Format
 from elsuite.schema import KINDS
 
-__all__ = ["read_edges", "write_edges"]
+__all__ = ["FORMAT", "read_edges", "write_edges"]
 
 _NAME = "name"
 
@@ -257,3 +258,14 @@ def _fields(columns: Columns) -> dict[str, list[Any]]:
             ["" if value != value else value for value in known] if values.dtype.kind == "f" else known
         )
     return fields
+
+
+FORMAT = Format(
+    "SOURCE, a CSV file of edges with the columns source, target and energy",
+    read_edges,
+    write_edges,
+    read_options={"nodes": "A CSV file of the minima, with the columns id and energy."},
+    write_options={"nodes": "a CSV file for the minima."},
+    verified=False,
+    example="edges.csv",
+)

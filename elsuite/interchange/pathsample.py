@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_bytes
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError
+from elsuite.interchange.formats import Format
 from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
-__all__ = ["read_pathsample", "write_pathsample"]
+__all__ = ["FORMAT", "read_pathsample", "write_pathsample"]
 
 _INERTIA = ("inertia_1", "inertia_2", "inertia_3")
 _LOWEST = ("lowest_eigenvalue", "lowest_mass_weighted_eigenvalue")
@@ -200,3 +201,11 @@ def _read_points(path: Path, n_rows: int) -> NDArray[np.float64] | None:
     if len(wrong):
         raise FormatError(f"{path}, record {wrong[0] + 1}: a coordinate is not a finite number")
     return points
+
+
+FORMAT = Format(
+    "the PATHSAMPLE database in the folder SOURCE (min.data, ts.data, points.min, points.ts)",
+    read_pathsample,
+    write_pathsample,
+    example="LJ38",
+)

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files, read_head
 from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
+from elsuite.interchange.formats import Format
 from elsuite.interchange.pickled_arrays import ArrayLayout, NotAnArrayError, read_again, read_array
 
-__all__ = ["read_pele", "write_pele"]
+__all__ = ["FORMAT", "read_pele", "write_pele"]
 
 _SCHEMA_VERSION = 2
 _MINIMA = "tbl_minima"
@@ -299,3 +300,6 @@ def _blobs(points: NDArray[np.float64] | None, n: int) -> Iterator[bytes | None]
     for point in np.ascontiguousarray(points, dtype=np.float64):
         known = layout is not None and not np.isnan(point).any()
         yield layout.prefix + point.tobytes() + layout.suffix if layout and known else None
+
+
+FORMAT = Format("the pele database SOURCE, an SQLite file", read_pele, write_pele, example="lj38.sqlite")

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.interchange.formats import Format
 from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
-__all__ = ["read_topsearch", "write_topsearch"]
+__all__ = ["FORMAT", "read_topsearch", "write_topsearch"]
 
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
@@ -127,3 +128,12 @@ def _read_coords(path: Path, n_rows: int, width: int | None) -> NDArray[np.float
     if len(wrong):
         raise FormatError(f"{table.where(int(wrong[0]))}: a coordinate is not a finite number")
     return table.values
+
+
+FORMAT = Format(
+    "the topsearch dump in the folder SOURCE (min.data, ts.data, min.coords, ts.coords)",
+    read_topsearch,
+    write_topsearch,
+    read_options={"suffix": "What the names of the dump's files end in."},
+    example="dump",
+)

@@ -1,7 +1,6 @@
 """Commands that read: their JSON, key for key, their text, and one clear line with exit code 2 for every error."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -309,29 +308,3 @@ def test_help_loads_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-
-
-def test_another_package_adds_a_command_by_an_entry_point(tmp_path):
-    (tmp_path / "shouting.py").write_text(
-        "import click\n\n@click.command()\n@click.argument('word')\ndef shout(word):\n"
-        "    '''Say it loudly.'''\n    click.echo(word.upper())\n"
-    )
-    metadata = tmp_path / "shouting-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: shouting\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(
-        "[elsuite.commands]\nshout = shouting:shout\nbroken = shouting:nothing\n"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-
-    def run(*arguments):
-        command = [sys.executable, "-m", "elsuite", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    assert run("shout", "hello").stdout == "HELLO\n"
-    listed = run("--help").stdout
-    assert "shout        Say it loudly." in listed
-    assert "verify       Check a database" in listed
-    assert "command 'broken'" in " ".join(listed.split())
-    failed = run("broken")
-    assert (failed.returncode, failed.stderr.count("\n")) == (2, 1)

@@ -1,0 +1,41 @@
+"""The transition network as GraphML, which graph programs such as Gephi and igraph read."""
+
+from pathlib import Path
+
+import networkx as nx
+
+from elsuite.interchange.files import new_files
+from elsuite.interchange.formats import Format
+from elsuite.network import AnyGraph
+
+__all__ = ["FORMAT", "write_graphml"]
+
+
+def write_graphml(network: AnyGraph, path: str | Path) -> None:
+    """Write a network with all attributes of its nodes and edges; what is neither number nor text becomes text.
+
+    Raises
+    ------
+    FormatError
+        If there is something at `path` already.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> network = nx.Graph([("a", "b", {"energy": 0.5})])
+    >>> place = Path(tempfile.mkdtemp()) / "network.graphml"
+    >>> write_graphml(network, place)
+    >>> nx.read_graphml(place).edges["a", "b"]["energy"]
+    0.5
+    """
+    written = network.copy()
+    everything = [attributes for _, attributes in written.nodes(data=True)]
+    everything += [attributes for *_, attributes in written.edges(data=True)]
+    for attributes in everything:
+        for key, value in attributes.items():
+            attributes[key] = value if isinstance(value, (int, float, str)) else str(value)
+    with new_files(Path(path)) as (place,):
+        nx.write_graphml(written, place)
+
+
+FORMAT = Format("the network as a GraphML file", write_network=write_graphml, verified=False)
