@@ -63,6 +63,36 @@ def check_signatures(names):
         assert inspect.getdoc(value), name
 
 
+NO_EXAMPLE = {"elsuite.cli.main": "a command line: README.md and docs/ show it, and their commands are run"}
+"""Public callables that do work and have no example that runs: full name to the reason."""
+
+
+def does_work(value):
+    """Return whether a public object is a function, or a class that is no error, no interface and has methods."""
+    if not inspect.isclass(value):
+        return inspect.isfunction(value)
+    if issubclass(value, BaseException) or inspect.isabstract(value):
+        return False
+    own = [vars(c) for c in value.__mro__ if c.__module__.startswith("elsuite.")]
+    return any(inspect.isfunction(v) and not k.startswith("_") for members in own for k, v in members.items())
+
+
+def check_examples(objects):
+    texts = {name: value.__doc__ or "" for name, value in objects if does_work(value)}
+    without = {name for name, text in texts.items() if ">>> " not in text or "+SKIP" in text}
+    assert without == NO_EXAMPLE.keys() & texts.keys()
+
+
+def test_what_does_work_in_the_reading_half_has_an_example():
+    check_examples(public_objects(READING))
+
+
+@pytest.mark.making
+def test_what_does_work_in_the_making_half_and_at_the_top_has_an_example():
+    check_examples(public_objects(MAKING))
+    check_examples((f"elsuite.{name}", getattr(elsuite, name)) for name in elsuite.__all__)
+
+
 def test_public_functions_of_the_reading_half():
     check_signatures(READING)
 

@@ -90,6 +90,19 @@ def merge_databases(
         If something is at `into`.
     StoreAccessError
         If it cannot be written there.
+
+    Examples
+    --------
+    Both stores have found the minimum at 1.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name, points in (("a", [[0.0], [1.0]]), ("b", [[1.0], [2.0]])):
+    ...         with LandscapeDatabase.create(f"{folder}/{name}", n_parameters=1, surfaces=["energy"]) as made:
+    ...             _ = made.add(minima={"coordinates": points, "energy": points})
+    ...     report = merge_databases([f"{folder}/a", f"{folder}/b"], f"{folder}/both")
+    >>> report.n_minima, len(report.joined)
+    (3, 1)
     """
     if not stores or not (tolerance is None or 0 <= tolerance < np.inf):
         raise MergeError(

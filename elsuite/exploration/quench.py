@@ -102,6 +102,20 @@ def quench(
     ------
     ValueError
         For a landscape with other parameters or surfaces than the database.
+
+    Examples
+    --------
+    Two points beside the same minimum, and one beside another.
+
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     points = camel.minima[[0, 0, 1]] + [[0.01, 0], [0, 0.01], [0.01, 0]]
+    ...     minima = {"coordinates": points, "energy": camel.energy(points).numpy()[:, None]}
+    ...     ids = database.add(minima=minima).minima
+    ...     report = quench(database, camel, ids.tolist())
+    >>> report.n_solutions, report.n_minima
+    (3, 2)
     """
     surface = surface or landscape.surfaces[0]
     if not database.n_parameters:
