@@ -4,15 +4,17 @@ Rows are never removed and no key occurs twice, so that a second attempt at a pi
 seed stays that of the work: an attempt that succeeds gives what the first one would have given.
 """
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import xarray as xr
 
 from elsuite.core.identity import content_key
 from elsuite.core.outcomes import Outcome
 
-__all__ = ["Remaining", "reason_of", "remaining_work", "retry_key"]
+__all__ = ["Remaining", "reason_of", "remaining_work", "retry_key", "stops_all"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,14 @@ def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool
             n_known += 1
             n_failed += last == Outcome.FAILED
     return Remaining(attempts, n_known, n_failed)
+
+
+def stops_all(error: Exception, folder: Path | None = None) -> bool:
+    """Whether an error says that the machine cannot go on, a full disk or a `folder` that takes no files."""
+    if not isinstance(error, OSError):
+        return False
+    own = folder is not None and str(error.filename or "").startswith(str(folder))
+    return own or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Runs of a minimizer into the database: block by block, resumable, the best kept."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.settings import all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.attempts import reason_of, remaining_work, retry_key
+from elsuite.exploration.attempts import reason_of, remaining_work, retry_key, stops_all
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import (
     NewRows,
@@ -193,7 +193,7 @@ def block_rows(
     block: Block,
     *,
     folder: Path | None = None,
-    progress: "_BlockProgress | None" = None,
+    progress: "_StartsDone | None" = None,
 ) -> NewRows:
     """Return the rows of one block, also where starts raise exceptions: these have rows that say so.
 
@@ -203,7 +203,7 @@ def block_rows(
     try:
         return minimize_block(landscape, block, folder=folder, progress=progress)
     except Exception as error:  # of a user's own landscape, anything
-        if progress is not None and progress.raised:
+        if (progress is not None and progress.raised) or stops_all(error, folder):
             raise
         if len(block.seeds) == 1:
             return BlockTask(block, None).failed(reason_of(error))
@@ -241,19 +241,15 @@ def sample_into(
     left = remaining_work(database.runs, keys, retry_failed=retry_failed)
     todo = [part for block in blocks if (part := block.left(left.attempts)).seeds]
     tasks = [BlockTask(block, folder) for block in todo]
-    n_starts, done, n_before = len(set(keys)), left.n_known, database.n_minima
+    told = _StartsDone(progress, len(set(keys)), left.n_known)
     outcomes: Counter[str] = Counter()
     waiting: list[NewRows] = []
-    found: Iterable[NewRows]
-    if workers is None:
-        found = _found_here(landscape, todo, folder, keep is not None, (progress, done, n_starts))
-    else:
-        found = workers.results(tasks)
+    n_before = database.n_minima
+    here = _found_here(landscape, tasks, told, wait=keep is not None)
+    found = here if workers is None else workers.results(tasks)
     for task, rows in zip(tasks, found, strict=True):
         outcomes.update(rows.runs["outcome"].tolist())
-        done += len(task.block.seeds)
-        if progress is not None and workers is not None:
-            progress(f"minimizing: {task.block.label}", done, n_starts)
+        told.add(task.block)
         if keep is None:
             add_rows(database, rows, sync=True)
             _forget([task], workers)
@@ -323,43 +319,49 @@ def run_minimizer(
 
 
 @dataclass
-class _BlockProgress:
-    """Turns epochs of a block into progress of all starts; `raised` says that an error was the callback's own."""
+class _StartsDone:
+    """Tells how many starts are done, within a block by its epochs; `raised` says that an error was the callback's."""
 
-    progress: Progress
-    stage: str
-    done: int
-    size: int
+    progress: Progress | None
     n_starts: int
+    done: int
+    block: Block | None = None
     raised: bool = False
 
     def __call__(self, epoch: int, n_epochs: int) -> None:
-        # In hundredths of a start, so that the bar moves within a block.
-        done = 100 * self.done + 100 * self.size * epoch // max(n_epochs, 1)
+        if self.block is not None:
+            # In hundredths of a start, so that the bar moves within a block.
+            share = 100 * len(self.block.seeds) * epoch // max(n_epochs, 1)
+            self._tell(self.block, 100 * self.done + share, 100 * self.n_starts)
+
+    def add(self, block: Block) -> None:
+        """Count a block as done."""
+        self.done += len(block.seeds)
+        if self.block is None:  # done elsewhere: no epochs were told
+            self._tell(block, self.done, self.n_starts)
+
+    def _tell(self, block: Block, done: int, total: int) -> None:
+        if self.progress is None:
+            return
         try:
-            self.progress(self.stage, done, 100 * self.n_starts)
+            self.progress(f"minimizing: {block.label}", done, total)
         except Exception:
             self.raised = True
             raise
 
 
 def _found_here(
-    landscape: Landscape,
-    blocks: Sequence[Block],
-    folder: Path | None,
-    wait: bool,
-    account: tuple[Progress | None, int, int],
+    landscape: Landscape, tasks: Sequence[BlockTask], told: _StartsDone, *, wait: bool
 ) -> Iterator[NewRows]:
-    """Yield the rows of blocks done in this process; those that `wait` to be committed are files in `folder`."""
-    progress, done, n_starts = account
-    for block in blocks:
-        size, own = len(block.seeds), None if folder is None or not wait else _file(folder, block)
-        report = progress and _BlockProgress(progress, f"minimizing: {block.label}", done, size, n_starts)
-        done += size
+    """Yield the rows of blocks done in this process; those that `wait` to be committed are files in their folder."""
+    for task in tasks:
+        block, folder = task.block, task.folder
+        own = _file(folder, block) if folder is not None and wait else None
+        told.block = block
         if own is not None and own.exists():
             yield load_rows(own)
             continue
-        rows = block_rows(landscape, block, folder=folder, progress=report or None)
+        rows = block_rows(landscape, block, folder=folder, progress=told)
         if own is not None:
             save_rows(own, rows)
             _clear(folder, block, but=own)

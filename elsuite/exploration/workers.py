@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from elsuite.exploration.attempts import reason_of
+from elsuite.exploration.attempts import reason_of, stops_all
 from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
 
@@ -83,6 +83,8 @@ def performed(task: Task, landscape: Landscape) -> NewRows:
     try:
         return task.perform(landscape)
     except Exception as error:  # any error of one task is data; the others go on
+        if stops_all(error):
+            raise
         return task.failed(reason_of(error))
 
 
@@ -100,8 +102,8 @@ class Workers:
 
     Examples
     --------
-    ``with Workers(FactoryRecipe(LennardJones, (13,)), n_workers=2) as workers:
-    connect_minima(database, LennardJones(13), finder, pairs, workers=workers)``
+    >>> with Workers(FactoryRecipe(LennardJones, (13,)), n_workers=2) as workers:  # doctest: +SKIP
+    ...     connect_minima(database, LennardJones(13), finder, pairs, workers=workers)
     """
 
     def __init__(
@@ -209,7 +211,7 @@ class Workers:
             except KilledWorker:
                 returned = task.failed(f"it killed its worker {DEATHS} times")
             except Exception as error:
-                if future.status != "error":  # the cluster is lost, not the task
+                if future.status != "error" or stops_all(error):  # the cluster is lost, not the task
                     raise
                 returned = task.failed(reason_of(error))
             if returned is not None:  # a worker that does not share our folders sends its result

@@ -1,5 +1,7 @@
 """Runs into a database: failed starts are rows, unusable runs give no minima, failed work is tried again on demand."""
 
+import errno
+
 import numpy as np
 import pytest
 import torch
@@ -175,6 +177,22 @@ def test_an_error_of_the_callback_and_an_interrupt_are_no_failed_start(database)
         with pytest.raises(error, match="enough"):
             run_minimizer(database, fragile, LBFGSGSS(), range(2), progress=stop)
     assert database.n_runs == 0
+
+
+def test_a_full_disk_is_no_failed_start(database, tmp_path):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    flawed, surface = landscape()
+    run_minimizer(database, flawed, LBFGSGSS(), [0])
+    surface.bad = type("Full", (), {"__and__": lambda *_: full(0)})()
+    with pytest.raises(OSError, match="No space left"):
+        run_minimizer(database, flawed, LBFGSGSS(), range(3), folder=tmp_path)
+    (tmp_path / "file").write_text("")
+    surface.bad = set()
+    with pytest.raises(OSError, match="file"):
+        run_minimizer(database, flawed, LBFGSGSS(), range(3), folder=tmp_path / "file")
+    assert database.n_runs == 1
 
 
 def test_what_is_left():
