@@ -31,6 +31,21 @@ class Format:
         States are taken for verified transition states, by its other users too.
     example : str
         The name of a source, for the help.
+
+    Examples
+    --------
+    A format from outside: one energy a line, no edges.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> def read_energies(place):
+    ...     none = np.empty(0, dtype=int)
+    ...     return ForeignLandscape(np.loadtxt(place, ndmin=1), none, none, heights=np.empty(0))
+    >>> energies = Format("the text file of energies", read_energies, example="energies.txt")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savetxt(f"{folder}/energies.txt", [-2.0, -1.0])
+    ...     energies.read(f"{folder}/energies.txt").energies.tolist()
+    [-2.0, -1.0]
     """
 
     words: str

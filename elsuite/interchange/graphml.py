@@ -23,9 +23,9 @@ def write_graphml(network: AnyGraph, path: str | Path) -> None:
     --------
     >>> import tempfile
     >>> network = nx.Graph([("a", "b", {"energy": 0.5})])
-    >>> place = Path(tempfile.mkdtemp()) / "network.graphml"
-    >>> write_graphml(network, place)
-    >>> nx.read_graphml(place).edges["a", "b"]["energy"]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_graphml(network, f"{folder}/network.graphml")
+    ...     nx.read_graphml(f"{folder}/network.graphml").edges["a", "b"]["energy"]
     0.5
     """
     written = network.copy()
