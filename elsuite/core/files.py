@@ -21,11 +21,11 @@ def replaced_file(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]
     Examples
     --------
     >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp()) / "numbers.txt"
-    >>> with replaced_file(place) as file:
-    ...     _ = file.write(b"1 2 3")
-    >>> place.read_text(), len(list(place.parent.iterdir()))
-    ('1 2 3', 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replaced_file(f"{folder}/numbers.txt") as file:
+    ...         _ = file.write(b"1 2 3")
+    ...     [(place.name, place.read_text()) for place in Path(folder).iterdir()]
+    [('numbers.txt', '1 2 3')]
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
