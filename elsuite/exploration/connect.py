@@ -368,9 +368,17 @@ def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
     )
 
 
+_NUMBERS = (
+    "height", "refined_height", "refined_t", "length", "chord", "n_point_gradients", "n_evaluations", "seconds",
+)  # fmt: skip
+
+
 def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
     searched_on = task.search.surface
     searched = surface == searched_on
+    profile = np.asarray(found.profile, dtype=np.float64)
+    if profile.ndim != 1:
+        raise ValueError(f"profile: given the shape {profile.shape}, allowed: (n_points,)")
     return {
         "key": task.row_key if searched else _row_key(task.search_key, surface),
         "source": task.source,
@@ -381,15 +389,9 @@ def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
         "finder": task.search.label,
         "basis": basis_text(found.path.basis),
         "seed": work_seed(task.search_key),
-        "height": found.height,
-        "refined_height": found.refined_height,
-        "refined_t": found.refined_t,
-        "profile": found.profile,
-        "length": found.length,
-        "chord": found.chord,
-        "outcome": str(found.outcome),
+        # A finder of a user's own may return anything: what is no number raises here, where it fails this search only.
+        **{name: float(getattr(found, name)) for name in _NUMBERS},
+        "profile": profile,
+        "outcome": str(Outcome(found.outcome)),
         "message": found.message if searched else f"measured on the path searched on {searched_on!r}",
-        "n_point_gradients": found.n_point_gradients,
-        "n_evaluations": found.n_evaluations,
-        "seconds": found.seconds,
     }

@@ -1,6 +1,7 @@
 """Paths into a database: a failed search is a row that says why, ends are read when they are needed."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,31 @@ def test_what_is_tried_again_gives_what_it_would_have_given(database):
     assert found == expected
     keys = table["key"].values.tolist()
     assert len(set(keys)) == len(keys) == 8
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"height": None}, "TypeError: "),
+        ({"refined_t": "x"}, "ValueError: could not convert string to float: 'x'"),
+        ({"profile": np.zeros((2, 2))}, "ValueError: profile: given the shape (2, 2), allowed: (n_points,)"),
+        ({"outcome": "good"}, "ValueError: 'good' is not a valid Outcome"),
+    ],
+)
+def test_a_finder_that_returns_what_is_no_result_fails_that_search_only(database, change, reason):
+    class Odd(LinearPathFinder):
+        def find(self, landscape, start, end, seed=0):
+            found = super().find(landscape, start, end, seed=seed)
+            return replace(found, **change) if start[0] == CAMEL.minima[1, 0] else found
+
+    report = connect_minima(database, CAMEL, Odd(), [(0, 2), (1, 3), (2, 4)])
+    assert report == SearchReport(n_searched=3, n_known=0, n_failed=1)
+    outcomes = dict(
+        zip(database.paths["source"].values.tolist(), database.paths["outcome"].values, strict=True)
+    )
+    assert outcomes == {0: "converged", 1: "failed", 2: "converged"}
+    (message,) = [text for text in database.paths["message"].values.tolist() if "Error" in text]
+    assert message.startswith(reason)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
