@@ -1,9 +1,15 @@
-"""The pages on queries and merging keep their word: their blocks run in order and print what they say."""
+"""README and docs keep their word: every block runs, in order, and prints what stands under it.
+
+Languages: ``python`` runs, and a block without a language right after it is what it prints; ``console`` has commands
+after dollar signs, each with what it prints; ``sh`` has commands whose output is not shown; ``toml`` is a study file;
+``text`` is no program.
+"""
 
 import contextlib
 import io
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,46 +17,94 @@ import pytest
 
 from elsuite.cli import main
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGES = ["queries.md", pytest.param("merging.md", marks=pytest.mark.making)]
+ROOT = Path(__file__).parents[1]
+LANGUAGES = {"python", "", "console", "sh", "toml", "text"}
+READING = {"queries.md", "format.md"}
+"""Pages that need no torch."""
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks_of(page):
     """Return the blocks of a page: language, text."""
-    return re.findall(r"```(\w*)\n(.*?)```", (DOCS / page).read_text("utf-8"), flags=re.DOTALL)
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
 def same_text(printed, expected):
-    strip = [[line.rstrip() for line in text.splitlines()] for text in (printed, expected)]
+    strip = [[line.rstrip() for line in text.strip().splitlines()] for text in (printed, expected)]
     assert strip[0] == strip[1]
 
 
-def run_commands(text, monkeypatch):
-    """Run the lines of a console after their dollar signs; each prints what stands under it."""
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        line, expected = part.split("\n", 1)
-        monkeypatch.setattr(sys, "argv", shlex.split(line))
-        printed = io.StringIO()
+def run_command(line, monkeypatch):
+    """Run one line, commands joined by ``&&``; return what it prints."""
+    printed = io.StringIO()
+    for command in line.split("&&"):
+        words = shlex.split(command, comments=True)
+        assert words[0] == "elsuite", f"only elsuite's commands run here: {command}"
+        monkeypatch.setattr(sys, "argv", words)
         with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as stop:
             main()
-        assert stop.value.code == 0, line
-        same_text(printed.getvalue(), expected)
+        assert stop.value.code == 0, command
+    return printed.getvalue()
 
 
-@pytest.mark.parametrize("page", PAGES)
+def run_console(text, monkeypatch):
+    """Run the lines after dollar signs; each prints what stands under it."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        line, expected = part.split("\n", 1)
+        same_text(run_command(line, monkeypatch), expected)
+
+
+def run_shell(text, monkeypatch):
+    for line in text.replace("\\\n", " ").splitlines():
+        # The two commands that install are run by whoever reads the README, and by continuous integration.
+        if line.strip() and "-m venv" not in line:
+            run_command(line, monkeypatch)
+
+
+def run_python(text, page, names):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(text, page.name, "exec"), names)
+    return printed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, id=p.name, marks=[] if p.name in READING else pytest.mark.making) for p in PAGES],
+)
 def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
-    names, printed, n_compared = {}, "", 0
+    names, printed = {}, None
     for language, text in blocks_of(page):
+        assert language in LANGUAGES
         if language == "python":
-            out = io.StringIO()
-            with contextlib.redirect_stdout(out):
-                exec(compile(text, page, "exec"), names)
-            printed = out.getvalue()
-        elif language == "console":
-            run_commands(text, monkeypatch)
-            n_compared += 1
-        else:
+            printed = run_python(text, page, names)
+            continue
+        if language == "":
+            assert printed is not None, f"what prints this?\n{text}"
             same_text(printed, text)
-            n_compared += 1
-    assert n_compared >= 2
+        elif language == "console":
+            run_console(text, monkeypatch)
+        elif language == "sh":
+            run_shell(text, monkeypatch)
+        elif language == "toml":
+            from elsuite.studies import parse_study
+
+            assert parse_study(text).minimizers
+        printed = None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    for name in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
+        assert (page.parent / name).exists(), name
+
+
+def test_the_readme_shows_the_commands():
+    from elsuite.cli import COMMANDS
+
+    shown = "\n".join(text for _, text in blocks_of(ROOT / "README.md"))
+    named = re.findall(r"(?:^|&& |\$ |/)elsuite (\w+)", shown, flags=re.MULTILINE)
+    assert len(set(named)) >= 8
+    assert set(named) <= set(COMMANDS)
