@@ -12,7 +12,7 @@ from elsuite.core.typing import Floats
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["check_landscape"]
+__all__ = ["check_landscape", "compared"]
 
 RECOMPUTED = 3
 """So many stored energies are computed again where a database does not say which landscape it is of."""
@@ -60,7 +60,7 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     if given != own:
         words = [_sizes(own, given)]
     elif stored is not None:
-        words = _compared(Identity.from_json(stored), landscape)
+        words = compared(Identity.from_json(stored), landscape)
     else:
         words = _recomputed(database, landscape)
     if words:
@@ -71,7 +71,8 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     known.append(weakref.ref(landscape))
 
 
-def _compared(stored: Identity, landscape: Landscape) -> list[str]:
+def compared(stored: Identity, landscape: Landscape) -> list[str]:
+    """Return in words what a stored identity says otherwise than a landscape, energies at its fixed points too."""
     words = stored.differences(landscape.identity)
     if words or stored.points is None or stored.points == landscape.identity.points:
         return words

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from elsuite.core.identity import content_key, work_seed
+from elsuite.core.identity import canonical_json, content_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import key_settings
 from elsuite.core.typing import Array, Progress
@@ -55,6 +55,7 @@ class EndPoints:
 
     def __init__(self, database: LandscapeDatabase, pairs: Array) -> None:
         self._database, self._pairs = database, pairs
+        self.identity = canonical_json(database.attributes.get("identity"))
         self._held: dict[int, Array] = {}
         size = 2 * database.n_parameters * np.dtype(str(database.minima["coordinates"].dtype)).itemsize
         self._at_once = max(1, AHEAD_BYTES // max(size, 1))
@@ -109,6 +110,8 @@ class SearchTask:
         Hash of both minima, the surface and the finder's settings: the same search is never done twice by accident.
     attempt : int
         How often it has failed before.
+    identity : str
+        That of the database as JSON text: a worker's landscape must be the same.
     """
 
     search: Search
@@ -117,6 +120,7 @@ class SearchTask:
     search_key: int
     attempt: int = 0
     position: int = 0
+    identity: str = field(default="null", repr=False)
     ends: EndPoints | None = field(default=None, repr=False)
     start: Array = field(default_factory=lambda: _NOT_READ, repr=False)
     end: Array = field(default_factory=lambda: _NOT_READ, repr=False)
@@ -136,7 +140,7 @@ class SearchTask:
         if self.ends is None:
             return self
         start, end = self.ends.of(self.position)
-        return replace(self, start=start, end=end, ends=None)
+        return replace(self, start=start, end=end, identity=self.ends.identity, ends=None)
 
     def perform(self, landscape: Landscape) -> NewRows:
         """Return the rows of the search: one for the surface searched on, one for each other surface measured."""
@@ -224,7 +228,7 @@ def plan_searches(
     left = remaining_work(database.paths, asked, retry_failed=retry_failed)
     todo = [(*asked[key], attempt) for key, attempt in left.attempts.items()]
     points = EndPoints(database, np.array([work[:2] for work in todo], dtype=np.int64).reshape(-1, 2))
-    tasks = [SearchTask(search, *work, position, points) for position, work in enumerate(todo)]
+    tasks = [SearchTask(search, *work, position, ends=points) for position, work in enumerate(todo)]
     return SearchPlan(tuple(tasks), left.n_known, left.n_failed)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elsuite.core.identity import content_key
+from elsuite.core.identity import canonical_json, content_key
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.settings import all_settings
 from elsuite.core.typing import Progress
@@ -108,6 +108,7 @@ class BlockTask:
 
     block: Block
     folder: Path | None
+    identity: str = "null"
 
     @property
     def key(self) -> int:
@@ -240,7 +241,8 @@ def sample_into(
     keys = [key for block in blocks for key in block.keys]
     left = remaining_work(database.runs, keys, retry_failed=retry_failed)
     todo = [part for block in blocks if (part := block.left(left.attempts)).seeds]
-    tasks = [BlockTask(block, folder) for block in todo]
+    identity = canonical_json(database.attributes.get("identity"))
+    tasks = [BlockTask(block, folder, identity) for block in todo]
     told = _StartsDone(progress, len(set(keys)), left.n_known)
     outcomes: Counter[str] = Counter()
     waiting: list[NewRows] = []

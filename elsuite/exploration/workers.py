@@ -6,6 +6,7 @@ takes files in the order of the tasks, so that ids do not depend on who was quic
 committed. What lies in the inbox at the next start counts as done.
 """
 
+import json
 import os
 import tempfile
 from collections import deque
@@ -16,7 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from elsuite.core.identity import Identity
 from elsuite.exploration.attempts import reason_of, stops_all
+from elsuite.exploration.checking import compared
 from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
 
@@ -36,6 +39,10 @@ class Task(Protocol):
     @property
     def key(self) -> int:
         """The hash of what the result depends on."""
+
+    @property
+    def identity(self) -> str:
+        """Which landscape it is for: `Identity.as_json` as canonical JSON text; ``null`` where nobody says."""
 
     def loaded(self) -> "Task":
         """Return the task with all that it needs, as it is sent to a worker: waiting ones hold ids only."""
@@ -162,7 +169,7 @@ class Workers:
         Raises
         ------
         WorkersError
-            When a worker cannot make the landscape, or a result has gone from the inbox.
+            When a worker cannot make the landscape or makes another one, or a result has gone from the inbox.
         """
         there = {path.name for path in self._inbox.glob("*.npz")}
         queue = deque(task for task in tasks if self._file(task).name not in there)
@@ -234,6 +241,8 @@ def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
     threads, landscape = _landscape(recipe)
     torch.set_num_threads(threads)
     task: Task = _unpickled(sent)
+    if words := _differences(recipe, task.identity):
+        raise WorkersError(f"a worker's landscape is another one than that of the database: {words}")
     folder = Path(inbox)
     path = folder / f"{task.key:016x}.npz"
     if path.exists():
@@ -253,6 +262,12 @@ def _landscape(recipe: bytes) -> tuple[int, Landscape]:
         return made.threads, made.landscape()
     except Exception as error:
         raise WorkersError(f"a worker cannot make the landscape: {reason_of(error)}") from error
+
+
+@lru_cache(maxsize=2)
+def _differences(recipe: bytes, identity: str) -> str:
+    stored = json.loads(identity)
+    return "" if stored is None else "; ".join(compared(Identity.from_json(stored), _landscape(recipe)[1]))
 
 
 def _unpickled(content: bytes) -> Any:

@@ -254,3 +254,29 @@ def test_an_old_store_of_a_file_is_recognized_by_its_energies(tmp_path):
     study(tmp_path / "out", data, 3)
     with open_database(store) as database:
         assert database.n_runs == 3
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("writer", ["run_minimizer", "connect_minima"])
+def test_workers_of_another_landscape_are_refused(writer):
+    from elsuite.exploration.workers import FactoryRecipe, Workers, WorkersError
+
+    with (
+        filled(None, SeparableWells((1.0, 2.0))) as database,
+        Workers(FactoryRecipe(SeparableWells, ((1.0, 2.5),)), n_workers=1) as workers,
+    ):
+        before = database.n_runs, database.n_paths
+        landscape, finder = SeparableWells((1.0, 2.0)), LinearPathFinder()
+        write = {
+            "run_minimizer": lambda: run_minimizer(
+                database, landscape, LBFGSGSS(epochs=2), range(5), workers=workers
+            ),
+            "connect_minima": lambda: connect_minima(
+                database, landscape, finder, all_pairs(range(3)), workers=workers
+            ),
+        }
+        with pytest.raises(WorkersError, match=r"heights\[1\] is 2.0 there and 2.5 here"):
+            write[writer]()
+        assert (database.n_runs, database.n_paths) == before
