@@ -136,6 +136,8 @@ class Deadly:
     folder: str
     times: int
 
+    identity = "null"
+
     def loaded(self):
         return self
 
@@ -191,6 +193,8 @@ class Task:
 
     key: int
     how: object
+
+    identity = "null"
 
     def loaded(self):
         return self
@@ -300,6 +304,8 @@ class Heavy(Task):
     """A task that is heavy once it is loaded."""
 
     alive: ClassVar = weakref.WeakSet()
+
+    identity = "null"
 
     def loaded(self):
         task = Heavy(self.key, np.zeros(10_000))
