@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 LANGUAGES = {"python", "", "console", "sh", "toml", "text"}
 READING = {"queries.md", "format.md"}
 """Pages that need no torch."""
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks_of(page):
@@ -70,7 +70,7 @@ def run_python(text, page, names):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, id=p.name, marks=[] if p.name in READING else pytest.mark.making) for p in PAGES],
+    [pytest.param(p, id=f"{p.parent.name}/{p.name}", marks=[] if p.name in READING else pytest.mark.making) for p in PAGES],
 )
 def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "data", tmp_path / "data")
@@ -95,9 +95,10 @@ def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
         printed = None
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
 def test_every_link_leads_somewhere(page):
-    for name in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8")):
+    prose = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for name in re.findall(r"\]\((?!http)([^)#]+)\)", prose):
         assert (page.parent / name).exists(), name
 
 
