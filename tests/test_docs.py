@@ -70,7 +70,10 @@ def run_python(text, page, names):
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(p, id=f"{p.parent.name}/{p.name}", marks=[] if p.name in READING else pytest.mark.making) for p in PAGES],
+    [
+        pytest.param(p, id=f"{p.parent.name}/{p.name}", marks=[] if p.name in READING else pytest.mark.making)
+        for p in PAGES
+    ],
 )
 def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "data", tmp_path / "data")
