@@ -1,7 +1,7 @@
 """Runs of a minimizer into the database: block by block, resumable, the best kept."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -233,9 +233,9 @@ def sample_into(
 ) -> MinimizationReport:
     """Run the blocks that `database` does not hold yet and commit them, each at once.
 
-    With `keep`, the solutions of only the `keep` usable runs of lowest energy on the first surface become minima;
-    finished blocks then wait as files in `folder` until all are there. With `workers`, blocks run in other processes,
-    at the same time, and are committed in the same order.
+    With `keep`, the solutions of only the `keep` usable runs of lowest energy on the first surface become minima, runs
+    that are known included; finished blocks then wait as files in `folder` until all are there. With `workers`, blocks
+    run in other processes, at the same time, and are committed in the same order.
     """
     check_landscape(database, landscape)
     keys = [key for block in blocks for key in block.keys]
@@ -258,7 +258,8 @@ def sample_into(
         else:
             waiting.append(rows)
     if waiting and keep is not None:
-        add_rows(database, select_lowest(joined(waiting), keep), sync=True)
+        best = select_lowest(joined(waiting), keep, _kept_before(database, set(keys)))
+        add_rows(database, best, sync=True)
         _forget(tasks, workers)
     n_failed = outcomes[Outcome.FAILED]
     return MinimizationReport(
@@ -368,6 +369,23 @@ def _found_here(
             save_rows(own, rows)
             _clear(folder, block, but=own)
         yield rows
+
+
+def _kept_before(database: LandscapeDatabase, keys: Iterable[int]) -> list[float]:
+    """Return the lowest energy, on the first surface, of each of the starts that has minima in the database."""
+    energies = zip(
+        database.minima["key"].values.tolist(), database.minima["energy"].values[:, 0], strict=True
+    )
+    stored = dict(energies)
+    found = [
+        [
+            stored[key]
+            for surface in database.surfaces
+            if (key := content_key("minimum", start, surface)) in stored
+        ]
+        for start in keys
+    ]
+    return [float(min(values)) for values in found if values]
 
 
 def _forget(tasks: Sequence[BlockTask], workers: Workers | None) -> None:

@@ -75,8 +75,11 @@ def minimization_rows(
     return NewRows(runs=runs, minima=minima)
 
 
-def select_lowest(rows: NewRows, k: int) -> NewRows:
-    """Return the rows with the minima of only the `k` usable runs of lowest energy on the first surface."""
+def select_lowest(rows: NewRows, k: int, others: Sequence[float] = ()) -> NewRows:
+    """Return the rows with the minima of only the `k` usable runs of lowest energy on the first surface.
+
+    `others` are the energies of runs that were kept before: they count among the `k`.
+    """
     if not rows.minima:
         return rows
     runs, energy = rows.minima["run"], rows.minima["energy"][:, 0]
@@ -86,7 +89,8 @@ def select_lowest(rows: NewRows, k: int) -> NewRows:
     ):
         if outcome not in UNUSABLE:  # files of earlier versions can hold minima of diverged runs
             lowest[run] = min(value, lowest.get(run, np.inf))
-    kept = np.isin(runs, sorted(lowest, key=lambda run: (lowest[run], run))[:k])
+    ranked = sorted([*((value, -1) for value in others), *((value, run) for run, value in lowest.items())])
+    kept = np.isin(runs, [run for _, run in ranked[:k] if run >= 0])
     return NewRows(rows.runs, {name: column[kept] for name, column in rows.minima.items()}, rows.paths)
 
 

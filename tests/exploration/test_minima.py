@@ -141,6 +141,26 @@ def test_the_kept_are_the_lowest_of_the_usable(database, tmp_path, with_folder):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_tried_again_is_kept_where_it_is_among_the_lowest_of_all(database):
+    whole, _ = landscape()
+    epochs = 2
+    run_minimizer(database, whole, LBFGSGSS(epochs=epochs), range(6), label="all")
+    energy = database.minima["energy"].values[:, 0]
+    ranks = np.argsort(np.argsort(energy)).tolist()
+    for rank in (0, 1, 2, 5):
+        seed = ranks.index(rank)
+        fragile, surface = landscape([seed])
+        with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as other:
+            run_minimizer(other, fragile, LBFGSGSS(epochs=epochs), range(6), keep=2)
+            assert other.n_minima == 2
+            surface.bad.clear()
+            run_minimizer(other, fragile, LBFGSGSS(epochs=epochs), range(6), keep=2, retry_failed=True)
+            best = set(np.argsort(energy)[:2].tolist())
+            seeds = set(other.runs["seed"].values[other.minima["run"].values].tolist())
+            assert best <= seeds
+            assert len(seeds) == (3 if rank < 2 else 2)
+
+
 def network():
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(60, 3, generator=generator)
