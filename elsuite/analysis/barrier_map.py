@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis.dissimilarity import branch_lengths
 from elsuite.analysis.embedding import center, oriented, top_eigenvectors
+from elsuite.core.representing import short_repr
 
 __all__ = ["BarrierMap", "barrier_map"]
 
@@ -28,6 +29,8 @@ class BarrierMap:
     coordinates: NDArray[np.float64]
     stress: float
     n_iterations: int
+
+    __repr__ = short_repr
 
 
 def barrier_map(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
+from elsuite.core.representing import short_repr
 
 __all__ = [
     "SuperbasinCurves",
@@ -84,6 +85,8 @@ class SuperbasinCurves:
     energies: NDArray[np.float64]
     numbers: NDArray[np.int64]
     largest: NDArray[np.int64]
+
+    __repr__ = short_repr
 
 
 def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.core.representing import short_repr
 
 __all__ = [
     "Clustering",
@@ -41,6 +42,8 @@ class Clustering:
     labels: NDArray[np.int64]
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = short_repr
 
     @property
     def n_clusters(self) -> int:

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsuite.core.representing import short_repr
 from elsuite.network import PathHeights
 
 __all__ = ["Comparison", "Statistic", "compare"]
@@ -51,6 +52,8 @@ class Comparison:
     resampled: str
     statistic: Statistic
     confidence: float
+
+    __repr__ = short_repr
 
 
 def compare(

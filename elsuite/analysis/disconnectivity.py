@@ -53,6 +53,9 @@ class Merges(Sequence[Merge]):
     def __len__(self) -> int:
         return self._tree.tree.n_nodes - self._tree.tree.n_leaves
 
+    def __repr__(self) -> str:
+        return f"<{len(self)} merges of {self._tree!r}>"
+
     @overload
     def __getitem__(self, index: int) -> Merge: ...
     @overload
@@ -90,6 +93,12 @@ class DisconnectivityTree:
 
     leaves: tuple[Hashable, ...]
     tree: MergeTree
+
+    def __repr__(self) -> str:
+        spans = (
+            f", energies {self.energies.min():.6g} to {self.tree.heights.max():.6g}" if self.leaves else ""
+        )
+        return f"<DisconnectivityTree: {len(self.leaves)} leaves, {len(self.merges)} merges{spans}>"
 
     @property
     def energies(self) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from elsuite.analysis.statistics import set_ids
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+from elsuite.core.representing import short_repr
 
 __all__ = ["OriginDistances", "distances_to_origin"]
 
@@ -32,6 +33,8 @@ class OriginDistances:
     distances_a: NDArray[np.float64]
     distances_b: NDArray[np.float64]
     mean_distance: float
+
+    __repr__ = short_repr
 
 
 def distances_to_origin(

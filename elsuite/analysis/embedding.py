@@ -14,6 +14,7 @@ from elsuite.analysis.blocks import (
     reader,
     row_blocks,
 )
+from elsuite.core.representing import short_repr
 
 __all__ = ["Embedding", "Kernel", "center", "kernel_pca", "oriented", "top_eigenvectors"]
 
@@ -44,6 +45,8 @@ class Embedding:
     explained: NDArray[np.float64]
     kernel: str
     gamma: float | None
+
+    __repr__ = short_repr
 
 
 def kernel_pca(

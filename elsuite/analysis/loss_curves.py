@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+from elsuite.core.representing import short_repr
 
 __all__ = ["LossCurves", "curve_quantiles", "loss_curves"]
 
@@ -34,6 +35,8 @@ class LossCurves:
     values: NDArray[np.float64]
     stops: NDArray[np.int64]
     stop_values: NDArray[np.float64]
+
+    __repr__ = short_repr
 
 
 def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:

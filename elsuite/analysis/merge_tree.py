@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsuite.core.representing import short_repr
 from elsuite.network.kruskal import Joins, kruskal
 
 __all__ = ["MergeTree", "assemble_tree", "leaf_starts", "merge_tree", "tree_of_gaps"]
@@ -58,6 +59,8 @@ class MergeTree:
     lowest: Ints
     sizes: Ints
     leaf_ranks: Ints
+
+    __repr__ = short_repr
 
     @property
     def n_nodes(self) -> int:

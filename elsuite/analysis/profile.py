@@ -12,6 +12,7 @@ from elsuite.network import AnyGraph
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+from elsuite.core.representing import short_repr
 
 __all__ = ["Profile", "route_profile"]
 
@@ -41,6 +42,8 @@ class Profile:
     legs: tuple[NDArray[np.float64], ...]
     heights: tuple[float, ...]
     position_label: str = "t"
+
+    __repr__ = short_repr
 
 
 def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Sequence[int]) -> Profile:

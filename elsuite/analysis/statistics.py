@@ -11,6 +11,7 @@ from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+from elsuite.core.representing import short_repr
 
 __all__ = ["UNNAMED_SET", "SetSummary", "minima_by_set", "set_ids", "set_table"]
 
@@ -47,6 +48,8 @@ class SetSummary:
     norm: float
     gradient_norm: float
     unusable: dict[str, int]
+
+    __repr__ = short_repr
 
 
 def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:

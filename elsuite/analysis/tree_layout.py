@@ -12,6 +12,7 @@ from elsuite.analysis.leaf_order import OrderName, ordered_starts
 from elsuite.analysis.levels import with_levels
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale
+from elsuite.core.representing import short_repr
 
 __all__ = ["TreeLayout", "tree_layout"]
 
@@ -52,6 +53,8 @@ class TreeLayout:
     segment_nodes: NDArray[np.int64]
     top: float
     scale: EnergyScale
+
+    __repr__ = short_repr
 
 
 def tree_layout(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from elsuite.analysis.basins import persistence
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
+from elsuite.core.representing import short_repr
 
 __all__ = [
     "Trimmed",
@@ -42,6 +43,8 @@ class Trimmed:
     kept: NDArray[np.int64]
     n_hidden: int
     rule: str
+
+    __repr__ = short_repr
 
     @property
     def note(self) -> str:

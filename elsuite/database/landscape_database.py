@@ -1,6 +1,7 @@
 """`LandscapeDatabase`: a store of runs, minima and paths that one writer extends and any number of readers read."""
 
 import copy
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -288,6 +289,13 @@ class LandscapeDatabase:
         return (
             f"<LandscapeDatabase {where}: {self.n_runs} runs, {self.n_minima} minima, {self.n_paths} paths>"
         )
+
+    def _repr_html_(self) -> str:
+        counts = {"runs": self.n_runs, "minima": self.n_minima, "paths": self.n_paths}
+        counts |= {"parameters": self.n_parameters}
+        rows = "".join(f"<tr><th>{name}</th><td>{count:,}</td></tr>" for name, count in counts.items())
+        title = html.escape(f"{self.path or 'in memory'}: {', '.join(self.surfaces)}")
+        return f"<table><caption>{title}</caption>{rows}</table>"
 
     def _batches(self, **given: Rows | None) -> dict[str, Batch]:
         opened, batches = self._opened, {}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.representing import short_repr
 from elsuite.schema import KINDS, TABLES, extra_column
 
 __all__ = ["ForeignLandscape", "FormatError", "column_problem", "printable"]
@@ -85,6 +86,8 @@ class ForeignLandscape:
     state_columns: Columns = field(default_factory=dict)
     kind: str = KINDS[1]
     notes: tuple[str, ...] = ()
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         for problem in _problems(self):

@@ -8,6 +8,7 @@ import networkx as nx
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsuite.core.representing import short_repr
 from elsuite.network.kruskal import kruskal
 
 __all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
@@ -38,6 +39,8 @@ class NetworkArrays:
     sources: NDArray[np.int64]
     targets: NDArray[np.int64]
     heights: NDArray[np.float64]
+
+    __repr__ = short_repr
 
 
 def network_arrays(network: AnyGraph, *, energy: str = "energy") -> NetworkArrays:

@@ -13,6 +13,7 @@ from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
     from elsuite.database import LandscapeDatabase
+from elsuite.core.representing import short_repr
 
 __all__ = [
     "PathHeights",
@@ -115,6 +116,8 @@ class PathHeights:
     sources: NDArray[np.int64]
     targets: NDArray[np.int64]
     heights: NDArray[np.float64]
+
+    __repr__ = short_repr
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PathHeights":
         """Return some of the paths."""

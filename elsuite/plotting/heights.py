@@ -76,6 +76,9 @@ def plot_heights(
     ax = new_axes(ax)
     everything = np.concatenate(list(values.values()))
     log = scale == "log" or (scale == "auto" and wants_log(everything, ratio=30))
+    energy_axis(
+        ax.xaxis, everything, log=log
+    )  # refuses a logarithmic scale that does not fit, before all else
     own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
     if form == "histogram":
         _draw_histograms(ax, values, own, log=log)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.representing import short_repr
 
 __all__ = ["Refinement", "Spectrum", "StationaryPoint"]
 
@@ -38,6 +39,8 @@ class Spectrum:
     converged: bool
     n_products: int
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True, eq=False)
 class StationaryPoint:
@@ -69,6 +72,8 @@ class StationaryPoint:
     eigenvalues: Array
     eigenvector: Array
     complete: bool
+
+    __repr__ = short_repr
 
     @property
     def kind(self) -> str:
@@ -116,3 +121,5 @@ class Refinement:
     message: str
     n_steps: int
     n_gradients: int
+
+    __repr__ = short_repr

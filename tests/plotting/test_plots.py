@@ -332,3 +332,10 @@ class TestClustering:
     def test_lengths_must_agree(self):
         with pytest.raises(ValueError, match="1 clusters given for 2 sets"):
             plot_clustering(["a"], ["b", "c"])
+
+
+def test_heights_on_a_logarithmic_scale_that_does_not_fit_are_one_error_and_no_warning():
+    with pytest.raises(
+        ValueError, match="scale 'log' needs positive energies, the lowest is -1; allowed: 'linear'"
+    ):
+        plot_heights({"sgd/train": [-1.0, 2.0]}, scale="log")

@@ -1,0 +1,45 @@
+"""How values look at the prompt: their fields, arrays by their shape."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+__all__ = ["short_repr"]
+
+MOST = 8
+"""Longer arrays and texts are shown by their size."""
+
+
+def short_repr(value: Any) -> str:
+    """Return the fields of a dataclass in one line; for its ``__repr__``.
+
+    Examples
+    --------
+    >>> @dataclasses.dataclass
+    ... class Map:
+    ...     points: np.ndarray
+    ...     stress: float
+    ...     __repr__ = short_repr
+    >>> Map(np.zeros((24, 2)), 0.25)
+    Map(points=<24 x 2 float64>, stress=0.25)
+    """
+    shown = [f"{f.name}={_shown(getattr(value, f.name))}" for f in dataclasses.fields(value) if f.repr]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray) and value.size <= MOST and value.ndim < 2:
+        return repr(value.tolist())
+    if callable(getattr(value, "numel", None)) or isinstance(value, np.ndarray):  # of numpy, or of torch
+        return f"<{' x '.join(map(str, value.shape))} {str(value.dtype).removeprefix('torch.')}>"
+    if isinstance(value, (list, tuple, dict)) and len(value) > MOST:
+        return f"<{len(value)} entries>"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_shown(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, tuple):
+        inside = ", ".join(map(_shown, value))
+        return f"({inside},)" if len(value) == 1 else f"({inside})"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    return repr(value)
