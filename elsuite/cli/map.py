@@ -1,9 +1,7 @@
 """The command that maps a physical landscape: map."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -11,36 +9,7 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table
 from elsuite.cli.progress import progress_bars
 
-__all__ = ["SURFACES", "map_", "named_surface"]
-
-SURFACES: Mapping[str, str] = MappingProxyType(
-    {
-        "muller-brown": "MullerBrown",
-        "six-hump-camel": "SixHumpCamel",
-        "four-gaussians": "FourGaussians",
-        "separable-wells": "SeparableWells",
-    }
-)
-"""Surfaces by name, and the classes in `elsuite.landscapes`; clusters are lj2, lj3, lj4 and so on."""
-
-
-def named_surface(name: str) -> Any:
-    """Return the landscape of a name: one of `SURFACES`, or ljN for N atoms.
-
-    Raises
-    ------
-    ValueError
-        For another name; says which there are.
-    """
-    from elsuite import landscapes
-
-    if name in SURFACES:
-        return getattr(landscapes, SURFACES[name])()
-    if match := re.fullmatch(r"lj([1-9][0-9]{0,3})", name):
-        return landscapes.LennardJones(int(match[1]))
-    raise ValueError(
-        f"no surface {name!r}; there are: {', '.join(SURFACES)}, and ljN for N atoms, such as lj7"
-    )
+__all__ = ["map_"]
 
 
 @click.command(name="map", epilog=example("elsuite map lj7 --out lj7.elsuite && elsuite tree lj7.elsuite"))
@@ -62,9 +31,12 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
     """Find the minima and transition states of SURFACE, and what joins what.
 
     SURFACE is muller-brown, six-hump-camel, four-gaussians, separable-wells, or ljN: the Lennard-Jones cluster of N
-    atoms. Killed or interrupted, the same command goes on from what is committed.
+    atoms, or one that another package has registered. Killed or interrupted, the same command goes on from what is
+    committed.
     """
-    landscape = named_surface(surface)
+    from elsuite.landscapes import named_landscape
+
+    landscape = named_landscape(surface)
     with progress_bars() as progress:
         facts = _map(landscape, Path(out), (starts, seed, seconds), progress)
     if json_:

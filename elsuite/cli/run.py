@@ -110,7 +110,7 @@ def print_found(store: Path) -> None:
 
 
 def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
-    from elsuite.studies.cost import estimate_cost
+    from elsuite.studies.preview import estimate_cost
 
     cost = estimate_cost(study, data_dir=data_dir)
     pairs, n_starts = _planned(study, out)
@@ -136,7 +136,7 @@ def _planned(study: Any, out: Path) -> tuple[list[dict[str, Any]] | None, int]:
     import dataclasses
 
     from elsuite.database import open_database
-    from elsuite.studies.planned import planned_pairs, starts_left
+    from elsuite.studies.preview import planned_pairs, starts_left
     from elsuite.studies.run import STORE_NAME
 
     if not (out / STORE_NAME).is_dir():

@@ -34,6 +34,7 @@ __all__ = [
     "frozen",
     "key_settings",
     "listed_settings",
+    "setting_names",
     "settings",
     "unknown_name",
 ]
@@ -224,6 +225,15 @@ def listed_settings(algorithm: type) -> list[dict[str, str]]:
                 "allowed": _allowed(hints[field.name], None),
             })  # fmt: skip
     return rows
+
+
+def setting_names(algorithm: type) -> list[str]:
+    """Return the names of the settings of a class, none of one that is no dataclass."""
+    return (
+        [f.name for f in dataclasses.fields(algorithm) if f.init]
+        if dataclasses.is_dataclass(algorithm)
+        else []
+    )
 
 
 def all_settings(algorithm: object) -> dict[str, Any]:

@@ -89,7 +89,8 @@ def load_data(
     seed : int
         Of the split, where one is made, and of the subsets.
     data_dir : path, optional
-        The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache.
+        The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache. An .npz file that is not
+        where its path says is looked for here.
 
     Raises
     ------
@@ -164,7 +165,8 @@ def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Part]:
     if name in SOURCES:
         return _checked(name, list(read_images(SOURCES[name], data_dir)))
     if name.endswith(".npz"):
-        return _from_npz(Path(name), seed)
+        beside = Path(data_dir or "") / name
+        return _from_npz(Path(name) if Path(name).exists() or not beside.exists() else beside, seed)
     raise DataError(f"no data set {name!r}; there are {', '.join(DATA_SETS)}, and files that end in .npz")
 
 

@@ -1,16 +1,40 @@
-"""Which pairs of minima to search paths for: functions from tables to pairs of ids.
+"""Which pairs of minima to search paths for: functions from ids to pairs of ids, and the table that study files read.
 
-Every chooser is deterministic for a seed and returns pairs (source, target) of ids, source < target, each once.
-Those of `connect_spanning` are chosen as the paths come in; these are asked once.
+Every function is deterministic for a seed and returns pairs (source, target) of ids, source < target, each once.
+`PAIRS` has the choosers by the names that study files use: a `PairChooser` is asked once, with what the database holds.
+A new one is a class here and a row there, or an entry point of the group ``elsuite.pairs`` in another package.
 """
 
+import abc
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
-__all__ = ["all_pairs", "between_pairs", "nearest_pairs", "random_pairs", "within_pairs"]
+from elsuite.core.plugins import PluginTable
+from elsuite.core.settings import Count, Whole, settings
+from elsuite.core.typing import Floats
+from elsuite.database import LandscapeDatabase
+
+__all__ = [
+    "PAIRS",
+    "AllPairs",
+    "NearestPairs",
+    "PairChooser",
+    "PairContext",
+    "RandomPairs",
+    "SpanningPairs",
+    "all_pairs",
+    "between_pairs",
+    "nearest_pairs",
+    "random_pairs",
+    "within_pairs",
+]
 
 Pairs = NDArray[np.int64]
 
@@ -105,3 +129,130 @@ def _joined(parts: Sequence[Pairs]) -> Pairs:
     if not parts:
         return np.empty((0, 2), dtype=np.int64)
     return np.unique(np.concatenate(parts), axis=0)
+
+
+@dataclass(frozen=True)
+class PairContext:
+    """What a chooser of pairs may look at.
+
+    Attributes
+    ----------
+    sets : mapping of str to sequence of int
+        Ids of the minima to choose among, by their sets.
+    seed : int
+        Of what is drawn at random.
+    """
+
+    database: LandscapeDatabase
+    sets: Mapping[str, Sequence[int]]
+    seed: int
+
+    @property
+    def ids(self) -> list[int]:
+        """All ids, ascending."""
+        return sorted(i for members in self.sets.values() for i in members)
+
+    def distances(self) -> Floats:
+        """Return the Euclidean distances between all minima, in the order of `ids`."""
+        points = self.database.coordinates(self.ids).astype(np.float64)
+        return cdist(points, points)
+
+
+class PairChooser(abc.ABC):
+    """Chooses the pairs of one round of searches; choosers are frozen dataclasses, with settings for fields."""
+
+    @abc.abstractmethod
+    def choose(self, context: PairContext) -> Pairs | Sequence[Sequence[int]]:
+        """Return pairs of ids; the same context gives the same pairs."""
+
+    def count(self, sizes: Sequence[int]) -> int:
+        """Return how many pairs there are at most between sets of these sizes, before there are minima: all."""
+        return math.comb(sum(sizes), 2)
+
+
+@final
+@settings
+class AllPairs(PairChooser):
+    """Every two minima."""
+
+    def choose(self, context: PairContext) -> Pairs:
+        """See `PairChooser`."""
+        return all_pairs(context.ids)
+
+
+@final
+@settings
+class RandomPairs(PairChooser):
+    """Random pairs: within each set and between each two, or, with neither, of all minima.
+
+    Attributes
+    ----------
+    within, between : int, optional
+        So many for each set, and for each two sets.
+    n_pairs : int, optional
+        So many of all; by default as many as minima.
+    """
+
+    within: Whole | None = None
+    between: Whole | None = None
+    n_pairs: Count | None = None
+
+    def choose(self, context: PairContext) -> Pairs:
+        """See `PairChooser`."""
+        if self.within is None and self.between is None:
+            ids = context.ids
+            return random_pairs(all_pairs(ids), self.n_pairs or len(ids), context.seed)
+        within = within_pairs(context.sets, self.within or 0, context.seed)
+        return np.concatenate([within, between_pairs(context.sets, self.between or 0, context.seed)])
+
+    def count(self, sizes: Sequence[int]) -> int:
+        """See `PairChooser`."""
+        if self.within is None and self.between is None:
+            return min(self.n_pairs or sum(sizes), math.comb(sum(sizes), 2))
+        within = sum(min(self.within or 0, math.comb(n, 2)) for n in sizes)
+        return within + sum(min(self.between or 0, a * b) for a, b in combinations(sizes, 2))
+
+
+@final
+@settings
+class NearestPairs(PairChooser):
+    """Every minimum with its `n_neighbors` nearest others."""
+
+    n_neighbors: Count = 3
+
+    def choose(self, context: PairContext) -> Pairs:
+        """See `PairChooser`."""
+        return nearest_pairs(context.ids, context.distances(), self.n_neighbors)
+
+    def count(self, sizes: Sequence[int]) -> int:
+        """See `PairChooser`."""
+        return min(sum(sizes) * self.n_neighbors, math.comb(sum(sizes), 2))
+
+
+@final
+@settings
+class SpanningPairs(PairChooser):
+    """The pairs of `connect_spanning`, which knows them only as the paths come in.
+
+    Attributes
+    ----------
+    n_pairs : int, optional
+        Paths in all; by default until all minima are joined.
+    """
+
+    n_pairs: Count | None = None
+
+    def choose(self, context: PairContext) -> Pairs:
+        """Return no pair: none is known before a search."""
+        return np.empty((0, 2), dtype=np.int64)
+
+    def count(self, sizes: Sequence[int]) -> int:
+        """See `PairChooser`."""
+        return self.n_pairs or max(sum(sizes) - 1, 0)
+
+
+PAIRS: PluginTable[type[PairChooser]] = PluginTable(
+    "pairs",
+    {"all": AllPairs, "nearest": NearestPairs, "random": RandomPairs, "spanning": SpanningPairs},
+    "chooser of pairs",
+)

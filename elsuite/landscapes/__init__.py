@@ -6,6 +6,7 @@
 - `LennardJones`: free clusters of atoms.
 - `NeuralLandscape`: the loss of any `torch.nn.Module` on data; `network_landscape`: that of a named network in
   `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
+- `LANDSCAPES`, `named_landscape`: those that need no data, by the names that the command line uses.
 - `load_data`, `fetch_data`: the data sets in `DATA_SETS`, and arrays of one's own.
 - `symmetry_of`: which units of a network are interchangeable.
 """
@@ -22,6 +23,7 @@ from elsuite.landscapes.analytic import (
 )
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import LennardJones
+from elsuite.landscapes.named import LANDSCAPES, named_landscape
 from elsuite.landscapes.networks.architectures import (
     ARCHITECTURES,
     Autoencoder,
@@ -37,6 +39,7 @@ from elsuite.symmetry.units import UnitSymmetry
 __all__ = [
     "ARCHITECTURES",
     "DATA_SETS",
+    "LANDSCAPES",
     "AnalyticLandscape",
     "Autoencoder",
     "Axis",
@@ -60,6 +63,7 @@ __all__ = [
     "UnitSymmetry",
     "fetch_data",
     "load_data",
+    "named_landscape",
     "network_landscape",
     "symmetry_of",
 ]

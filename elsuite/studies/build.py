@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from elsuite.core.settings import frozen
+from elsuite.core.settings import frozen, setting_names
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs
 from elsuite.landscapes import NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
@@ -15,6 +16,7 @@ from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
 from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 
 __all__ = [
+    "build_chooser",
     "build_finder",
     "build_landscape",
     "build_minimizer",
@@ -77,7 +79,18 @@ def build_minimizer(section: MinimizerSection) -> Minimizer:
 
 def build_finder(section: PathsSection) -> PathFinder:
     """Return the finder that a section names, with its settings."""
+    # A study may keep what the choosers of this package take when it changes to another one.
+    choosers = (PAIRS.choose(section.pairs), AllPairs, NearestPairs, RandomPairs, SpanningPairs)
+    others = {name for chooser in choosers for name in setting_names(chooser)}
+    given = frozen({name: value for name, value in section.settings.items() if name not in others})
     if section.finder == "fourier" and section.setting == "published":
-        return FourierPathFinder.published(**frozen(section.settings))
+        return FourierPathFinder.published(**given)
     finder: Callable[..., PathFinder] = PATH_FINDERS[section.finder]
-    return finder(**frozen(section.settings))
+    return finder(**given)
+
+
+def build_chooser(section: PathsSection) -> PairChooser:
+    """Return what chooses the pairs of a section, with its settings."""
+    chooser: Callable[..., PairChooser] = PAIRS.choose(section.pairs)
+    own = setting_names(PAIRS.choose(section.pairs))
+    return chooser(**frozen({name: value for name, value in section.settings.items() if name in own}))

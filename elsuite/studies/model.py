@@ -71,7 +71,7 @@ class MinimizerSection(pydantic.BaseModel):
 
 
 class PathsSection(pydantic.BaseModel):
-    """One round of searches; any further key is a setting of the finder."""
+    """One round of searches; any further key is a setting of the finder, or of what chooses the pairs."""
 
     model_config = _OPEN
     finder: str = "fourier"
@@ -79,19 +79,15 @@ class PathsSection(pydantic.BaseModel):
     name: str = ""
     surface: str = ""
     measure: list[str] = []
-    pairs: Literal["random", "all", "nearest", "spanning"] = "random"
+    pairs: str = "random"
     sets: list[str] = []
-    within: int | None = Field(None, ge=0)
-    between: int | None = Field(None, ge=0)
-    n_neighbors: Count = 3
-    n_pairs: Count | None = None
     pairs_seed: int | None = Field(None, ge=0)
     keep_curves: bool = True
     align: Literal["weights", "activations"] | None = None
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The settings of the finder."""
+        """The settings of the finder and of the chooser of pairs."""
         return dict(self.model_extra or {})
 
     @property

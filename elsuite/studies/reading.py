@@ -9,11 +9,13 @@ from typing import Any
 
 import pydantic
 
-from elsuite.core.settings import SettingsError, check_arguments, frozen, unknown_name
+from elsuite.core.plugins import PluginTable
+from elsuite.core.settings import SettingsError, check_arguments, frozen, setting_names, unknown_name
+from elsuite.exploration.pairs import PAIRS
 from elsuite.landscapes import ARCHITECTURES
 from elsuite.minimizers import MINIMIZERS
 from elsuite.paths import PATH_FINDERS
-from elsuite.studies.build import build_finder, build_minimizer
+from elsuite.studies.build import build_chooser, build_finder, build_minimizer
 from elsuite.studies.model import NetworkSection, PathsSection, Study, StudyError
 
 __all__ = ["check_network", "load_study", "parse_study", "shipped_study", "with_seed"]
@@ -56,7 +58,13 @@ def load_study(path: str | Path, *, seed: int | None = None) -> tuple[Study, str
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise StudyError(f"{path}: cannot be read ({reason})") from None
     text = with_seed(text, seed, str(path))
-    return parse_study(text, str(path)), text
+    study = parse_study(text, str(path))
+    data = study.data
+    if data.name.endswith(".npz") and data.folder is None and not Path(data.name).exists():
+        # The folder of the study file, where the shell's has no such file.
+        beside = data.model_copy(update={"folder": str(Path(path).absolute().parent)})
+        study = study.model_copy(update={"data": beside})
+    return study, text
 
 
 def parse_study(text: str, source: str = "study") -> Study:
@@ -162,8 +170,8 @@ def _cross_check(study: Study) -> list[str]:
     labels: list[str] = []
     for i, section in enumerate(study.minimizers):
         where = f"minimizers[{i}]"
-        lines += _choice(f"{where}.algorithm", section.algorithm, MINIMIZERS) or _built(
-            where, build_minimizer, section
+        lines += _row(f"{where}.algorithm", section.algorithm, MINIMIZERS) or _built(
+            where, build_minimizer, section, MINIMIZERS[section.algorithm]
         )
         if section.label in labels:
             lines.append(f"{where}.name: given {section.label!r} twice, allowed: a name of its own for each")
@@ -176,7 +184,7 @@ def _cross_check(study: Study) -> list[str]:
 
 
 def _check_network(network: NetworkSection) -> list[str]:
-    lines = _choice("network.architecture", network.architecture, ARCHITECTURES)
+    lines = _row("network.architecture", network.architecture, ARCHITECTURES)
     if lines:
         return lines
     try:
@@ -187,10 +195,13 @@ def _check_network(network: NetworkSection) -> list[str]:
 
 
 def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
-    lines = _choice(f"{where}.finder", paths.finder, PATH_FINDERS)
+    lines = _row(f"{where}.finder", paths.finder, PATH_FINDERS)
+    lines += _row(f"{where}.pairs", paths.pairs, PAIRS)
     if not lines and paths.setting is not None and paths.finder != "fourier":
         lines = [f"{where}.setting: given {paths.setting!r}, allowed with finder 'fourier' only"]
-    lines = lines or _built(where, build_finder, paths)
+    if not lines:
+        classes = PATH_FINDERS[paths.finder], PAIRS[paths.pairs]
+        lines = _built(where, build_finder, paths, *classes) + _built(where, build_chooser, paths, *classes)
     for key, surface in [("surface", paths.surface or "train"), *(("measure", s) for s in paths.measure)]:
         lines += _choice(f"{where}.{key}", surface, ("train", "test"))
     for name in paths.sets:
@@ -198,15 +209,35 @@ def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
     return lines
 
 
-def _built(where: str, build: Callable[[Any], Any], section: Any) -> list[str]:
-    """Return why what a section names cannot be made."""
+def _built(
+    where: str, build: Callable[[Any], Any], section: pydantic.BaseModel, *algorithms: type
+) -> list[str]:
+    """Return why what a section names cannot be made; its keys are its own and the settings of the algorithms."""
     try:
         build(section)
     except SettingsError as error:
-        return error.lines(where)
+        known = {*type(section).model_fields, *(name for kind in algorithms for name in setting_names(kind))}
+        given = section.model_extra or {}
+        return [
+            f"{where}.{name}: {unknown_name(name, given[name], known)}"
+            if name in given and name not in known
+            else line
+            for (name, _), line in zip(error.mistakes, error.lines(where), strict=True)
+        ]
     except (ValueError, TypeError) as error:  # of an algorithm that another package checks in its own way
         return [f"{where}: {error}"]
     return []
+
+
+def _row(key: str, given: str, table: PluginTable[Any]) -> list[str]:
+    """Return why a table has no such thing, or why that of another package cannot be loaded."""
+    lines = _choice(key, given, table)
+    if not lines:
+        try:
+            table[given]
+        except ValueError as error:
+            lines = [f"{key}: {error}"]
+    return lines
 
 
 def _choice(key: str, given: str, allowed: Any) -> list[str]:

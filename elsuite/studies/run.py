@@ -20,10 +20,11 @@ from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
-from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
+from elsuite.exploration.pairs import PairContext, SpanningPairs
 from elsuite.exploration.workers import Workers, threads_each
 from elsuite.landscapes import Landscape, NeuralLandscape
 from elsuite.studies.build import (
+    build_chooser,
     build_finder,
     build_landscape,
     build_minimizer,
@@ -214,9 +215,11 @@ def _search(
         "progress": report,
     }
     finder = build_finder(section)
-    if section.pairs == "spanning":
-        ids = _chosen(database, section, study)
-        return connect_spanning(database, landscape, finder, ids, n_pairs=section.n_pairs, **options)
+    chooser = build_chooser(section)
+    if isinstance(chooser, SpanningPairs):
+        sets = _ids_by_set(database, section, study)
+        ids = sorted(i for members in sets.values() for i in members)
+        return connect_spanning(database, landscape, finder, ids, n_pairs=chooser.n_pairs, **options)
     pairs = study_pairs(database, study, position)
     return connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
@@ -228,23 +231,21 @@ def pairs_seed(study: Study, position: int) -> int:
 
 
 def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
-    """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found."""
-    section, seed = study.paths[position], pairs_seed(study, position)
-    sets = _ids_by_set(database, section, study)
-    ids = sorted(i for members in sets.values() for i in members)
-    if section.pairs == "nearest":
-        return nearest_pairs(ids, _distances(database, ids), section.n_neighbors)
-    if section.pairs == "all":
-        return all_pairs(ids)
-    if section.within is None and section.between is None:
-        return random_pairs(all_pairs(ids), section.n_pairs or len(ids), seed)
-    within = within_pairs(sets, section.within or 0, seed)
-    between = between_pairs(sets, section.between or 0, seed)
-    return np.concatenate([within, between])
+    """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found.
 
-
-def _chosen(database: LandscapeDatabase, section: PathsSection, study: Study) -> list[int]:
-    return sorted(i for members in _ids_by_set(database, section, study).values() for i in members)
+    Raises
+    ------
+    StudyError
+        Where the chooser raises anything.
+    """
+    section = study.paths[position]
+    context = PairContext(database, _ids_by_set(database, section, study), pairs_seed(study, position))
+    try:
+        pairs = np.asarray(build_chooser(section).choose(context), dtype=np.int64).reshape(-1, 2)
+    except Exception as error:  # of another package, which may raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise StudyError(f"paths[{position}].pairs: {section.pairs!r} cannot choose: {reason}") from error
+    return np.sort(pairs, axis=1)
 
 
 def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study) -> dict[str, list[int]]:
@@ -252,13 +253,6 @@ def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study
     # Sets that came from elsewhere, such as relaxed minima, are none of the study's: they change none of its pairs.
     wanted = section.sets or sorted(set(names) & set(study.sets))
     return {name: [i for i, own in enumerate(names) if own == name] for name in wanted}
-
-
-def _distances(database: LandscapeDatabase, ids: list[int]) -> np.ndarray[Any, Any]:
-    from scipy.spatial.distance import cdist
-
-    points = database.coordinates(ids).astype(np.float64)
-    return cdist(points, points)
 
 
 def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:

@@ -1,14 +1,11 @@
 """The landscape that the energies of a database are of: `landscape_of_database`."""
 
-import inspect
 from pathlib import Path
 from typing import Any
 
-from elsuite import landscapes
 from elsuite.core.settings import frozen
 from elsuite.database import LandscapeDatabase
-from elsuite.landscapes import AnalyticLandscape, FunctionLandscape
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes import LANDSCAPES, Landscape
 from elsuite.studies.build import stored_landscape
 
 __all__ = ["landscape_of_database"]
@@ -25,7 +22,7 @@ def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path |
     Raises
     ------
     ValueError
-        When the database does not say, the surface is not one of elsuite's, or the data are not at hand.
+        When the database does not say, the surface is in no table, or the data are not at hand.
 
     Examples
     --------
@@ -40,14 +37,12 @@ def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path |
     return stored_landscape(database, data_dir=data_dir)
 
 
-def _known_surface(identity: dict[str, Any]) -> AnalyticLandscape:
+def _known_surface(identity: dict[str, Any]) -> Landscape:
     """Return the surface of that class and settings, from a file that may say anything."""
-    known: dict[str, type[AnalyticLandscape]] = {}
-    for name in landscapes.__all__:
-        value = getattr(landscapes, name)
-        if isinstance(value, type) and issubclass(value, AnalyticLandscape) and not inspect.isabstract(value):
-            known[name] = value
-    known.pop(FunctionLandscape.__name__)  # a function of the user's own is in no file
+    known: dict[str, type[Landscape]] = {}
+    for make in LANDSCAPES.values():
+        if isinstance(make, type) and issubclass(make, Landscape):
+            known[make.__name__] = make
     name, settings = str(identity["type"]), identity.get("settings", {})
     if name not in known or not isinstance(settings, dict):
         raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")

@@ -15,6 +15,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from elsuite.landscapes import ARCHITECTURES, DataSet, NeuralLandscape, load_data, network_landscape
+from elsuite.landscapes.networks.architectures import DenseNetwork
 from elsuite.landscapes.networks.dense import DenseEvaluator
 from elsuite.landscapes.networks.evaluation import LoopEvaluator
 from elsuite.landscapes.networks.losses import CrossEntropy
@@ -504,3 +505,66 @@ def test_arrays_of_inputs_that_must_not_be_written_to():
     frozen.flags.writeable = False
     landscape = NeuralLandscape(_module(nn.Linear(64, 4)), nn.CrossEntropyLoss(), frozen, tuple(LABELS))
     assert landscape.n_samples == 24
+
+
+class SkippingNetwork(DenseNetwork):
+    """A forward of its own over the layers of a dense stack."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+
+    def forward(self, inputs):
+        return self.layers(inputs.flatten(1)) + inputs.flatten(1)
+
+
+class GainNetwork(DenseNetwork):
+    """A parameter beside the layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(2.0))
+        self.layers = nn.Sequential(nn.Linear(6, 6))
+
+
+class PlainNetwork(DenseNetwork):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+
+
+def tied():
+    module = nn.Sequential(nn.Linear(6, 6, bias=False), nn.Tanh(), nn.Linear(6, 6, bias=False))
+    module[2].weight = module[0].weight
+    return module
+
+
+MODULES = {
+    "a skip connection": (SkippingNetwork, (6,), False),
+    "a parameter beside the layers": (GainNetwork, (6,), False),
+    "tied weights": (tied, (6,), False),
+    "a sequence, then flat": (lambda: nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Flatten(), nn.Linear(8, 6)), (2, 3), False),
+    "a sequence without flattening": (lambda: nn.Sequential(nn.Linear(3, 6), nn.Flatten()), (1, 3), False),
+    "flattened first": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.Tanh(), nn.Flatten(), nn.Linear(4, 6)), (2, 3), True),
+    "flat inputs": (lambda: nn.Sequential(nn.Linear(6, 4), nn.Flatten(), nn.Tanh(), nn.Linear(4, 6)), (6,), True),
+    "nothing of its own": (PlainNetwork, (2, 3), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_quick_way_is_taken_only_where_it_is_right(name):
+    make, shape, dense = MODULES[name]
+    with torch.random.fork_rng():
+        torch.default_generator.manual_seed(0)
+        module, inputs = make().double(), torch.rand(12, *shape, dtype=torch.float64)
+    targets = torch.arange(12) % 6
+    landscape = NeuralLandscape(
+        module, nn.CrossEntropyLoss(), inputs, targets, dtype=torch.float64, device="cpu"
+    )
+    point = torch.cat([tensor.detach().flatten() for tensor in module.parameters()])
+    expected = nn.functional.cross_entropy(module(inputs), targets)
+    gradient = torch.cat([g.flatten() for g in torch.autograd.grad(expected, list(module.parameters()), allow_unused=True, materialize_grads=True)])  # fmt: skip
+    energies, gradients = landscape.energy_and_gradient(point[None])
+    assert energies.item() == pytest.approx(expected.item(), rel=1e-12)
+    torch.testing.assert_close(gradients[0], gradient, rtol=1e-9, atol=1e-12)
+    assert isinstance(landscape._evaluator, DenseEvaluator) == dense

@@ -3,7 +3,7 @@
 import pytest
 
 from elsuite.studies import parse_study
-from elsuite.studies.cost import estimate_cost
+from elsuite.studies.preview import estimate_cost
 
 TEXT = """
 [data]

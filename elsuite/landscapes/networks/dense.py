@@ -99,15 +99,26 @@ class _Layer:
         return None if self.bias is None else points[:, self.bias, None]
 
 
-def dense_layers(module: nn.Module) -> tuple[_Layer, ...] | None:
-    """Return the layers of a module that is a stack of dense layers, or None for any other."""
-    parts = list(_flat(module))
+def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
+    """Return the layers of a module that is a stack of dense layers, or None for any other.
+
+    `flat` says whether inputs have the shape (n_samples, n_inputs): where not, the module has to flatten them first.
+    """
+    parts = list(_parts(module))
     if any(part is None for part in parts) or len({id(part) for part in parts}) != len(parts):
+        return None
+    tensors = [tensor for part in parts if part is not None for tensor in part.parameters(recurse=False)]
+    # A point has each tensor once, and only those of the layers: no tied weights, none beside them.
+    if [id(tensor) for tensor in tensors] != [id(tensor) for tensor in module.parameters()]:
         return None
     layers: list[_Layer] = []
     at = 0
     for part in parts:
-        if isinstance(part, nn.Linear):
+        if isinstance(part, nn.Flatten):
+            flat = True
+        elif not flat:
+            return None
+        elif isinstance(part, nn.Linear):
             weight = slice(at, at + part.weight.numel())
             at = weight.stop + (0 if part.bias is None else part.out_features)
             bias = None if part.bias is None else slice(weight.stop, at)
@@ -120,22 +131,27 @@ def dense_layers(module: nn.Module) -> tuple[_Layer, ...] | None:
     return tuple(layers) or None
 
 
-def _flat(module: nn.Module | None) -> Iterator[nn.Module | None]:
-    """Yield the linear layers and activations in order, None for anything that this file does not know."""
+def _parts(module: nn.Module | None) -> Iterator[nn.Module | None]:
+    """Yield the linear layers, activations and flattenings in order, None for anything that this file does not know."""
     if module is None or module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
         yield None
+    elif "forward" in vars(module):
+        yield None  # of this one object
     elif type(module) is nn.Linear:
         yield module
     elif type(module) is nn.Softplus:
         yield module if (module.beta, module.threshold) == (1, 20) else None
     elif type(module) in _ACTIVATIONS:
         yield module
-    elif type(module) is nn.Sequential or isinstance(module, DenseNetwork):
+    elif type(module) is nn.Sequential:
         # Not `children()`, which shows a layer that is used twice only once.
         for child in module._modules.values():
-            yield from _flat(child)
+            yield from _parts(child)
+    elif isinstance(module, DenseNetwork) and type(module).forward is DenseNetwork.forward:
+        yield nn.Flatten()
+        yield from _parts(module.layers)
     elif type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
-        return
+        yield module
     else:
         yield None
 

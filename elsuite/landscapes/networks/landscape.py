@@ -1,6 +1,7 @@
 """The loss of a neural network on data as a landscape."""
 
 import copy
+import inspect
 import math
 from collections.abc import Sequence
 from functools import cached_property
@@ -282,8 +283,9 @@ def network_landscape(
 ) -> NeuralLandscape:
     """Return the landscape of a named network on a data set, with the loss that belongs to the network.
 
-    Cross-entropy for classifiers, mean squared error to the inputs for an autoencoder. The size of the images
-    and the number of classes are taken from the data.
+    The loss is the class's ``loss``, a function of outputs and targets; by default cross-entropy, or, where the class
+    says that it ``reconstructs`` its inputs, the mean squared error to them. The arguments ``image`` (height, width)
+    and ``n_outputs`` of a class that has them are taken from the data.
 
     Parameters
     ----------
@@ -321,22 +323,24 @@ def network_landscape(
         )
     kind: Any = ARCHITECTURES[architecture]
     shape = data.train_inputs.shape[1:]
-    sizes: dict[str, Any] = {"image": shape if len(shape) == 2 else (1, math.prod(shape))}
-    if not kind.reconstructs:
-        if data.n_classes < 2:
-            raise ValueError(
-                f"{data.name}: targets of one class; {architecture} expects two or more to tell apart"
-            )
-        sizes["n_outputs"] = data.n_classes
+    sizes = {"image": shape if len(shape) == 2 else (1, math.prod(shape)), "n_outputs": data.n_classes}
+    taken = inspect.signature(kind).parameters
+    if "n_outputs" in taken and data.n_classes < 2:
+        raise ValueError(
+            f"{data.name}: targets of one class; {architecture} expects two or more to tell apart"
+        )
     try:
-        module = kind(**sizes | options)
+        module = kind(**{name: size for name, size in sizes.items() if name in taken} | options)
     except TypeError as error:
         raise ValueError(f"{architecture}: {error}") from None
     inputs, test_inputs = to_tensor(data.train_inputs), to_tensor(data.test_inputs)
     targets, test_targets = to_tensor(data.train_targets), to_tensor(data.test_targets)
-    loss: LossFunction = functional.cross_entropy
-    if kind.reconstructs:
-        loss, targets, test_targets = functional.mse_loss, inputs.flatten(1), test_inputs.flatten(1)
+    reconstructs = getattr(kind, "reconstructs", False)
+    if reconstructs:
+        targets, test_targets = inputs.flatten(1), test_inputs.flatten(1)
+    loss: LossFunction = getattr(
+        kind, "loss", functional.mse_loss if reconstructs else functional.cross_entropy
+    )
     settings: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
     return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **settings)
 
@@ -360,7 +364,7 @@ def _evaluator(
     network: Network, loss: KnownLoss | None, surfaces: dict[str, Samples], byte_budget: int
 ) -> Evaluator:
     """Return the quickest evaluator that is right for the network."""
-    layers = dense_layers(network.module)
+    layers = dense_layers(network.module, flat=all(s.inputs.ndim == 2 for s in surfaces.values()))
     # Where some tensors are frozen, a point is shorter than the layers' tensors together.
     every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters
     if layers is not None and every_tensor and loss is not None:

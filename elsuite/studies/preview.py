@@ -1,4 +1,4 @@
-"""What a study would cost: its steps, gradients, bytes and hours, from small measurements on this machine.
+"""What a study would do: its steps, gradients, bytes and hours, and which pairs it would search.
 
 Work is counted in images: one image's gradient at one point is the unit that all stages share. A short run of each
 minimizer and finder on a few images says how many units an epoch or a search takes, and a timed gradient says how
@@ -8,20 +8,24 @@ long a unit lasts. Nothing of the study itself is run, and nothing is written.
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration.connect import plan_searches
+from elsuite.exploration.minima import starts_of
+from elsuite.exploration.pairs import SpanningPairs
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.paths import PathFinder
 from elsuite.paths.series import SeriesPathFinder
-from elsuite.studies.build import build_finder, build_landscape, build_minimizer
+from elsuite.studies.build import build_chooser, build_finder, build_landscape, build_minimizer
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
+from elsuite.studies.run import study_pairs
 
-__all__ = ["StageCost", "estimate_cost"]
+__all__ = ["PlannedPairs", "StageCost", "estimate_cost", "planned_pairs", "starts_left"]
 
 _PROBE_IMAGES = 256
 _TIMED_IMAGES = 2048
@@ -60,22 +64,6 @@ def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[s
     rows = [dataclasses.asdict(stage) for stage in stages]
     totals = {key: sum(row[key] for row in rows) for key in ("steps", "gradients", "bytes", "hours")}
     return {"stages": rows, "microseconds_per_image_gradient": seconds * 1e6, **totals}
-
-
-def count_pairs(section: PathsSection, sizes: Sequence[int]) -> int:
-    """Return how many searches a table asks for between sets of these sizes."""
-    n = sum(sizes)
-    if section.pairs == "nearest":
-        return min(n * section.n_neighbors, math.comb(n, 2))
-    if section.pairs == "spanning":
-        return section.n_pairs or max(n - 1, 0)
-    if section.pairs == "all":
-        return math.comb(n, 2)
-    if section.within is None and section.between is None:
-        return min(section.n_pairs or n, math.comb(n, 2))
-    within = sum(min(section.within or 0, math.comb(k, 2)) for k in sizes)
-    between = sum(min(section.between or 0, a * b) for i, a in enumerate(sizes) for b in sizes[i + 1 :])
-    return within + between
 
 
 def _probe(study: Study, landscape: NeuralLandscape, data_dir: str | Path | None) -> NeuralLandscape:
@@ -128,7 +116,7 @@ def _paths_cost(
     section: PathsSection, study: Study, landscape: NeuralLandscape, probe: NeuralLandscape, seconds: float
 ) -> StageCost:
     names = section.sets or list(study.sets)
-    n_pairs = count_pairs(section, [study.sets[name].keep or study.sets[name].starts for name in names])
+    n_pairs = build_chooser(section).count([study.sets[n].keep or study.sets[n].starts for n in names])
     start, end = probe.initial_points([0, 1])
     finder, repeated = _shortened(build_finder(section), landscape)
     search = finder.find(probe, start, end, seed=0)
@@ -163,3 +151,52 @@ def _curves(landscape: NeuralLandscape) -> float:
 
 def _width(landscape: NeuralLandscape) -> int:
     return 8 if landscape.dtype == torch.float64 else 4
+
+
+@dataclass(frozen=True)
+class PlannedPairs:
+    """What one table of the study file asks for.
+
+    Attributes
+    ----------
+    pairs : tuple of (int, int), or None
+        Ids of the pairs that have not been tried; None: they are chosen as the paths come in.
+    n_done : int
+        Pairs tried before, with the same settings.
+    """
+
+    stage: str
+    pairs: tuple[tuple[int, int], ...] | None
+    n_done: int
+
+
+def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPairs]:
+    """Return the pairs of each `[[paths]]` table between the minima that the database holds now."""
+    plans = []
+    for position, section in enumerate(study.paths):
+        stage = f"paths: {section.label}, {section.pairs}"
+        if isinstance(build_chooser(section), SpanningPairs):
+            plans.append(PlannedPairs(stage, None, 0))
+            continue
+        wanted = study_pairs(database, study, position)
+        plan = plan_searches(
+            database,
+            build_finder(section),
+            wanted,
+            surface=section.surface or database.surfaces[0],
+            align=section.align,
+        )
+        left = tuple((task.source, task.target) for task in plan.tasks)
+        plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
+    return plans
+
+
+def starts_left(database: LandscapeDatabase, study: Study) -> int:
+    """Return how many starts of the study the database has no run of: pairs change as their minima come in."""
+    rows = zip(database.runs["minimizer"].values.tolist(), database.runs["seed"].values.tolist(), strict=True)
+    known = set(rows)
+    return sum(
+        (section.label, seed) not in known
+        for position, section in enumerate(study.minimizers)
+        for seed in starts_of(study.seed, position, section.starts)
+    )
