@@ -257,11 +257,12 @@ def test_keys_stay_what_they_are(text, whole, key):
 
 @pytest.mark.making
 def test_the_page_on_study_files_names_every_setting():
+    from elsuite.exploration.pairs import PAIRS
     from elsuite.minimizers import MINIMIZERS
     from elsuite.paths import PATH_FINDERS
 
     page = (Path(__file__).parents[2] / "docs" / "study.md").read_text("utf-8")
-    for table in (MINIMIZERS, PATH_FINDERS):
+    for table in (MINIMIZERS, PATH_FINDERS, PAIRS):
         for name, algorithm in table.items():
             section = page.split(f"### `{name}`", 1)[1].split("\n##", 1)[0]
             rows = [tuple(map(str.strip, line.strip("|").split("|"))) for line in section.splitlines()]
