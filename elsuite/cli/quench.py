@@ -35,7 +35,7 @@ __all__ = ["quench"]
     type=click.FloatRange(min=0),
     default=1e-3,
     show_default=True,
-    help="Relative, of equal minima.",
+    help="Of equal minima, in length scales of the landscape.",
 )
 @click.option("--permuted", is_flag=True, help="Minima equal but for a permutation of hidden units are one.")
 @data_option

@@ -24,12 +24,19 @@ Flags = NDArray[np.bool_]
 class EigenvectorFollowing(Rule):
     r"""Uphill along one mode, downhill along all others; Newton's step near a stationary point.
 
-    .. math:: s_i = \pm \frac{2 g_i}{|\lambda_i| (1 + \sqrt{1 + 4 g_i^2 / \lambda_i^2})}
+    .. math:: s_i = \pm \frac{2 g_i}{|\lambda_i| (1 + \sqrt{1 + 4 g_i^2 / (\lambda_i L)^2})}
 
     The mode followed is the one that overlaps most with the one followed so far, among the negative ones where there
-    are any; while it is positive, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994).
+    are any; while it is positive, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994),
+    in units of the landscape's length scale L, which is the longest such step.
+
+    Attributes
+    ----------
+    length : float
+        L.
     """
 
+    length: float
     index: int = 1
 
     def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
@@ -40,11 +47,11 @@ class EigenvectorFollowing(Rule):
         open_modes = (model.values < 0) | (model.values[:, :1] >= 0)
         mode = np.where(open_modes, np.abs(overlaps), -1.0).argmax(axis=1)
         slopes = model.slopes
-        parts = -_bounded_newton(slopes, model.values)
+        parts = -_bounded_newton(slopes, model.values, self.length)
         slope, value = slopes[rows, mode], model.values[rows, mode]
         sense = np.sign(overlaps[rows, mode])
         sense = np.where(sense == 0, np.where(slope < 0, -1.0, 1.0), sense)
-        parts[rows, mode] = np.where(value < 0, _bounded_newton(slope, value), sense * radii)
+        parts[rows, mode] = np.where(value < 0, _bounded_newton(slope, value, self.length), sense * radii)
         lengths = np.linalg.norm(parts, axis=1)
         parts *= np.minimum(1.0, radii / np.maximum(lengths, np.finfo(float).tiny))[:, None]
         return parts, model.vectors[rows, :, mode] * sense[:, None]
@@ -64,9 +71,10 @@ class EigenvectorFollowing(Rule):
         return np.asarray(misfit < 1.0)
 
 
-def _bounded_newton(slopes: Array, values: Array) -> Array:
+def _bounded_newton(slopes: Array, values: Array, length: float) -> Array:
     size = np.abs(values)
-    return np.asarray(2 * slopes / np.maximum(size + np.sqrt(size**2 + 4 * slopes**2), np.finfo(float).tiny))
+    whole = size + np.sqrt(size**2 + 4 * (slopes / length) ** 2)
+    return np.asarray(2 * slopes / np.maximum(whole, np.finfo(float).tiny))
 
 
 def refine_transition_state(
@@ -140,8 +148,9 @@ def refine_transition_states(
     if not len(starts):
         return ()
     allowed = walk_limits(landscape, limits or Limits())
-    state = walk(landscape, starts, EigenvectorFollowing(), guides=guides, limits=allowed)
-    return ended(landscape, state, EigenvectorFollowing.index, limits=allowed)
+    rule = EigenvectorFollowing(landscape.length_scale)
+    state = walk(landscape, starts, rule, guides=guides, limits=allowed)
+    return ended(landscape, state, rule.index, limits=allowed)
 
 
 def search_from_minimum(
