@@ -156,15 +156,16 @@ class Identified(Protocol):
 def nested_differences(old: Any, new: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Yield where two nested values of JSON differ: the name of the place and both values.
 
+    A key that only one of them has is growth, such as a setting of a later version, and no difference.
+
     Examples
     --------
     >>> list(nested_differences({"a": {"b": 1, "c": 2}}, {"a": {"b": 1, "c": 3}}))
     [('a.c', 2, 3)]
     """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*old, *(key for key in new if key not in old)]:
-            place = f"{name}.{key}" if name else str(key)
-            yield from nested_differences(old.get(key), new.get(key), place)
+        for key in (key for key in old if key in new):
+            yield from nested_differences(old[key], new[key], f"{name}.{key}" if name else str(key))
     elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
         for k, (a, b) in enumerate(zip(old, new, strict=True)):
             yield from nested_differences(a, b, f"{name}[{k}]")

@@ -2,19 +2,18 @@
 
 import copy
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from elsuite import __version__
+from elsuite.core.identity import nested_differences
 from elsuite.core.settings import added_settings, all_settings
 from elsuite.core.typing import Progress
+from elsuite.core.versions import versions
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
@@ -37,7 +36,6 @@ __all__ = ["STORE_NAME", "StudyReport", "StudyRun", "run_study", "study_pairs"]
 
 STORE_NAME = "landscape.elsuite"
 _SHARED_WORK = 10**8
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr", "networkx")
 
 
 @dataclass(frozen=True)
@@ -262,7 +260,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
         "settings": _settings_in_words(run.study),
         "landscape": landscape_identity(run.study.data, run.study.network),
         "finders": {p.label: all_settings(build_finder(p)) for p in run.study.paths},
-        "versions": _versions(),
+        "versions": versions(),
     }
     if not run.store.exists():
         run.folder.mkdir(parents=True, exist_ok=True)
@@ -310,7 +308,7 @@ def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str
     }
     wanted = {"landscape": copy.deepcopy(attributes["landscape"]), **attributes["settings"]}
     _ignore_where_data_lie(wanted["landscape"])
-    for key, old, new in _differences(stored, wanted):
+    for key, old, new in nested_differences(stored, wanted):
         raise StudyError(
             f"{run.store} holds another study: {key} is {old!r} there and {new!r} here; give another --out folder"
         )
@@ -321,22 +319,3 @@ def _ignore_where_data_lie(landscape: Any) -> None:
     data = landscape.get("data") if isinstance(landscape, dict) else None
     if isinstance(data, dict) and str(data.get("name")).endswith(".npz"):
         data["name"] = "a file"
-
-
-def _differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield where two nested values differ; a key that only one of them has is growth, not a difference."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() & new.keys()):
-            yield from _differences(old[name], new[name], f"{key}.{name}".lstrip("."))
-    elif old != new:
-        yield key, old, new
-
-
-def _versions() -> dict[str, str]:
-    found = {"elsuite": __version__}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
