@@ -371,3 +371,19 @@ def test_no_points_no_searches():
     assert refine_transition_states(MullerBrown(), nothing) == ()
     assert descend(MullerBrown(), nothing) == ()
     assert follow_down(MullerBrown(), nothing, nothing) == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"max_steps": -1}, "Limits.max_steps: given -1, allowed: at least 0"),
+        ({"first_radius": 0.0}, "Limits.first_radius: given 0.0, allowed: above 0"),
+        ({"largest_radius": float("nan")}, "Limits.largest_radius: given nan, allowed: above 0"),
+        ({"box": 3}, "Limits.box: given 3, allowed: Box, or None"),
+        ({"max_step": 3}, "Limits.max_step: unknown key"),
+    ],
+)
+def test_limits_that_are_none_are_one_line(given, line):
+    with pytest.raises(ValueError, match="Limits") as caught:
+        Limits(**given)
+    assert str(caught.value).startswith(line)

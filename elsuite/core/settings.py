@@ -23,6 +23,7 @@ __all__ = [
     "Count",
     "Finite",
     "NonNegative",
+    "Number",
     "Points",
     "Positive",
     "SettingsError",
@@ -75,11 +76,14 @@ class Number:
     above: float | None = None
     below: float | None = None
     whole: bool = False
+    finite: bool = True
 
     def admits(self, value: Any) -> bool:
         """Return whether `value` is such a number; True and False are none."""
         kinds = int if self.whole else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, kinds) or math.isnan(value):
+            return False
+        if self.finite and not math.isfinite(value):
             return False
         return (
             (self.least is None or value >= self.least)

@@ -10,11 +10,10 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import Count, Finite, NonNegative, Whole, settings
 from elsuite.landscapes.base import Landscape
+from elsuite.minimizers.minimize import State, minimize
 from elsuite.minimizers.results import Minimization, Solution
 
 __all__ = ["Minimization", "Minimizer", "Outcome", "Solution", "State"]
-
-State = dict[str, Tensor]
 
 
 @settings
@@ -82,9 +81,6 @@ class Minimizer(abc.ABC):
         >>> print(result.outcome, round(result.solutions[0].energies["energy"], 8))
         converged -1.03162845
         """
-        # The function stands above this class, whose objects it takes; the method is the same call from below.
-        from elsuite.minimizers.minimize import minimize
-
         return minimize(
             landscape,
             self,

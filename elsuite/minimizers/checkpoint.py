@@ -14,7 +14,6 @@ from torch import Tensor
 
 from elsuite.core.files import replaced_file
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.record import Record
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -27,7 +26,7 @@ _ARRAYS = (
 
 
 def write_checkpoint(
-    path: Path, record: Record, minimizer: Minimizer, landscape: Landscape, starts: Tensor
+    path: Path, record: Record, minimizer: object, landscape: Landscape, starts: Tensor
 ) -> None:
     """Write `record` to `path`; a kill or a loss of power leaves the old file or the new one."""
     arrays: dict[str, NDArray[Any]] = {
@@ -42,7 +41,7 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    path: Path, fresh: Record, minimizer: Minimizer, landscape: Landscape, starts: Tensor
+    path: Path, fresh: Record, minimizer: object, landscape: Landscape, starts: Tensor
 ) -> Record:
     """Return the record at `path`, given the `fresh` one of the same starts before their first epoch.
 
@@ -89,7 +88,7 @@ def _restored(arrays: dict[str, NDArray[Any]], fresh: Record, device: torch.devi
     )
 
 
-def _owner(minimizer: Minimizer, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> str:
+def _owner(minimizer: object, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> str:
     points = starts.cpu().numpy()
     return json.dumps({
         "format": _FORMAT,

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,19 +13,35 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
-from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.checkpoint import read_checkpoint, write_checkpoint
 from elsuite.minimizers.record import Record, first_record, minimizations, with_epoch, with_finished
 from elsuite.minimizers.results import Minimization
 
-__all__ = ["minimize"]
+__all__ = ["Method", "State", "minimize"]
+
+State = dict[str, Tensor]
 
 _DIVERGED = 1e3  # in units of max(1, |energy at the start|)
 
 
+class Method(Protocol):
+    """What the loop asks of a minimizer: `Minimizer` says what each is."""
+
+    @property
+    def epochs(self) -> int: ...  # noqa: D102
+    @property
+    def gradient_tolerance(self) -> float: ...  # noqa: D102
+    @property
+    def target_energy(self) -> float | None: ...  # noqa: D102
+    @property
+    def patience(self) -> int | None: ...  # noqa: D102
+    def begin(self, landscape: Landscape, state: State) -> State: ...  # noqa: D102
+    def advance(self, landscape: Landscape, state: State, epoch: int) -> State: ...  # noqa: D102
+
+
 def minimize(
     landscape: Landscape,
-    minimizer: Minimizer,
+    minimizer: Method,
     starts: ArrayLike | Tensor,
     *,
     seeds: Sequence[int] | None = None,
@@ -99,7 +116,7 @@ def _checked_seeds(landscape: Landscape, starts: Tensor, seeds: Sequence[int] | 
     return np.array(seeds, dtype=np.int64)
 
 
-def _begun(minimizer: Minimizer, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> Record:
+def _begun(minimizer: Method, landscape: Landscape, starts: Tensor, seeds: NDArray[np.int64]) -> Record:
     n = len(starts)
     given = {
         "points": starts.clone(),
@@ -112,7 +129,7 @@ def _begun(minimizer: Minimizer, landscape: Landscape, starts: Tensor, seeds: ND
     return with_finished(record, _terminations(minimizer, landscape, record))
 
 
-def _advanced(minimizer: Minimizer, landscape: Landscape, record: Record) -> Record:
+def _advanced(minimizer: Method, landscape: Landscape, record: Record) -> Record:
     began = time.perf_counter()
     state = minimizer.advance(landscape, record.state, record.epoch)
     energies = _energies(landscape, state)
@@ -131,9 +148,7 @@ def _energies(landscape: Landscape, state: dict[str, Tensor]) -> NDArray[np.floa
     return torch.stack([column.double().cpu() for column in columns], dim=1).numpy()
 
 
-def _terminations(
-    minimizer: Minimizer, landscape: Landscape, record: Record
-) -> dict[int, tuple[Outcome, str]]:
+def _terminations(minimizer: Method, landscape: Landscape, record: Record) -> dict[int, tuple[Outcome, str]]:
     """Return how and why starts end now, by their place among the active ones."""
     # The first rule that holds for a start decides.
     n, state, epoch = record.active.size, record.state, record.epoch

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Floats, Ids
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.results import Minimization, Solution
 
 __all__ = ["Record", "first_record", "minimizations", "with_epoch", "with_finished"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,22 +45,22 @@ class Record:
     """
 
     epoch: int
-    active: Integers
+    active: Ids
     state: dict[str, Tensor]
-    seeds: Integers
+    seeds: Ids
     curves: Floats
     best_points: tuple[Tensor, ...]
     best_energies: Floats
-    best_epochs: Integers
+    best_epochs: Ids
     outcomes: NDArray[np.str_]
     messages: NDArray[np.str_]
-    n_epochs: Integers
-    n_steps: Integers
+    n_epochs: Ids
+    n_steps: Ids
     n_evaluations: Floats
     seconds: Floats
 
 
-def first_record(state: dict[str, Tensor], energies: Floats, seeds: Integers) -> Record:
+def first_record(state: dict[str, Tensor], energies: Floats, seeds: Ids) -> Record:
     """Return the record before the first epoch, from the energies at the starts, shape (n, S)."""
     n, n_surfaces = energies.shape
     empty = Record(
@@ -161,7 +159,7 @@ def _minimization(
     )
 
 
-def _with_rows(target: Tensor, places: Integers, source: Tensor, rows: NDArray[np.intp]) -> Tensor:
+def _with_rows(target: Tensor, places: Ids, source: Tensor, rows: NDArray[np.intp]) -> Tensor:
     if not rows.size:
         return target
     result = target.clone()
@@ -169,7 +167,7 @@ def _with_rows(target: Tensor, places: Integers, source: Tensor, rows: NDArray[n
     return result
 
 
-def _replaced(values: NDArray[Any], places: Integers, new: object) -> NDArray[Any]:
+def _replaced(values: NDArray[Any], places: Ids, new: object) -> NDArray[Any]:
     result = values.copy()
     result[places] = new
     return result

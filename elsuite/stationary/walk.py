@@ -8,11 +8,14 @@ needs to be known.
 import abc
 import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import InstanceOf
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import NonNegative, Number, Positive, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
 from elsuite.symmetry.base import NoSymmetry, Symmetry
@@ -52,7 +55,7 @@ class Box:
         return symmetry.within(points, self.lowest, self.highest)
 
 
-@dataclass(frozen=True)
+@settings(kw_only=False)
 class Limits:
     """When searches end. Lengths are in units of the landscape's `length_scale`.
 
@@ -76,13 +79,13 @@ class Limits:
     budget spent
     """
 
-    max_steps: int = 300
-    first_radius: float = 0.05
-    largest_radius: float = math.inf
-    step_tolerance: float = 1e-10
-    gradient_tolerance: float = 1e-14
-    zero_tolerance: float = 1e-8
-    box: Box | None = None
+    max_steps: Whole = 300
+    first_radius: Positive = 0.05
+    largest_radius: Annotated[int | float, Number(above=0, finite=False)] = math.inf
+    step_tolerance: NonNegative = 1e-10
+    gradient_tolerance: NonNegative = 1e-14
+    zero_tolerance: NonNegative = 1e-8
+    box: InstanceOf[Box] | None = None
 
 
 @dataclass(frozen=True, eq=False)

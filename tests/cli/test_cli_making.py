@@ -144,11 +144,12 @@ def test_failures_are_counted_named_and_tried_again(elsuite, tmp_path, monkeypat
 def test_a_seed_on_the_command_line_is_the_study_that_is_stored(elsuite, tmp_path):
     from elsuite.database import open_database
 
-    (tmp_path / "study.toml").write_text("seed = 5\n" + SMALL)
+    text = 'name = """\nseed = 4\n[data]\n"""\nseed = 5 # of all\n' + SMALL
+    (tmp_path / "study.toml").write_text(text)
     assert elsuite("run", tmp_path / "study.toml", "--out", tmp_path / "out", "--seed", 9)[0] == 0
     with open_database(tmp_path / "out" / "landscape.elsuite") as database:
-        assert "seed = 9" in database.attributes["study"]
-        assert "seed = 5" not in database.attributes["study"]
+        assert database.attributes["study"] == text.replace("seed = 5", "seed = 9")
+        assert database.attributes["settings"]["seed"] == 9
         assert database.runs["seed"].values[0] == 9_000_000
 
 

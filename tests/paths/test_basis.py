@@ -7,7 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elsuite.paths import BezierBasis, EmptyBasis, HatBasis, Path, SineBasis
+from elsuite.core.settings import Count, settings
+from elsuite.paths import BASES as BASES_BY_NAME
+from elsuite.paths import Basis, BezierBasis, EmptyBasis, HatBasis, Path, SineBasis
+from elsuite.paths.bases import basis_from_text, basis_text
 
 pytestmark = pytest.mark.making
 
@@ -72,3 +75,41 @@ def test_hats_are_linear_between_their_pivots(positions, t):
 def test_bad_bases_are_refused(make):
     with pytest.raises(ValueError, match="allowed: "):
         make()
+
+
+@pytest.mark.parametrize("basis", BASES, ids=repr)
+def test_a_stored_basis_is_read_again(basis):
+    assert basis_from_text(basis_text(basis)) == basis
+    assert basis_text(basis) == str(basis)  # what stores have had from the beginning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Basis()",
+        "SineBasis(0)",
+        "SineBasis(n_terms=0)",
+        "SineBasis(n_terms=open('a'))",
+        "print(1)",
+        "a.b(c=1)",
+    ],
+)
+def test_other_text_is_no_basis(text):
+    with pytest.raises(ValueError, match="not a basis of paths"):
+        basis_from_text(text)
+
+
+def test_a_basis_of_ones_own_is_stored_by_its_name_in_the_table(monkeypatch):
+    monkeypatch.setattr(BASES_BY_NAME, "_rows", dict(BASES_BY_NAME._rows))
+
+    @settings(kw_only=False)
+    class Bumps(Basis):
+        n_terms: Count
+
+        def values(self, t):
+            return (t * (1 - t))[:, None].expand(-1, self.n_terms)
+
+    BASES_BY_NAME.register("bumps", Bumps)
+    assert basis_text(Bumps(3)) == "bumps(n_terms=3)"
+    assert basis_from_text("bumps(n_terms=3)") == Bumps(3)

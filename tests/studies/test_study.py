@@ -1,5 +1,6 @@
 """The study file: what is read, and one clear line for each mistake."""
 
+import numpy as np
 import pytest
 
 from elsuite.core.settings import all_settings, key_settings
@@ -160,3 +161,21 @@ def test_another_seed_changes_the_seed_and_nothing_else(head, ending, table):
 def test_another_seed_in_a_text_that_is_no_study_is_one_line():
     with pytest.raises(StudyError, match=r"a\.toml: not TOML"):
         with_seed("[data", 3, "a.toml")
+
+
+def test_arrays_may_lie_beside_the_study_file(tmp_path, monkeypatch):
+    from elsuite.studies.build import build_landscape
+
+    rng = np.random.default_rng(0)
+    arrays = {"train_inputs": rng.random((20, 6), dtype=np.float32), "train_targets": np.arange(20) % 4}
+    for folder in ("there", "here"):
+        (tmp_path / folder).mkdir()
+    np.savez(tmp_path / "there" / "own.npz", **arrays)
+    (tmp_path / "there" / "study.toml").write_text(GOOD.replace('name = "digits"', 'name = "own.npz"'))
+    monkeypatch.chdir(tmp_path / "here")
+    study, text = load_study("../there/study.toml")
+    assert (study.data.name, text) == ("own.npz", (tmp_path / "there" / "study.toml").read_text())
+    assert build_landscape(study).n_parameters == 6 * 8 + 8 * 4
+    # What lies where the command runs comes first, as ever.
+    np.savez(tmp_path / "here" / "own.npz", **arrays | {"train_targets": np.arange(20) % 3})
+    assert build_landscape(load_study("../there/study.toml")[0]).n_parameters == 6 * 8 + 8 * 3
