@@ -265,12 +265,3 @@ def test_a_database_with_two_surfaces_gives_one(tmp_path):
     assert test.notes == ("1 paths without a height left out",)
     assert train.minima_columns["set"].tolist() == [row[0] for row in MINIMA]
     assert set(train.state_columns["kind"]) == {"path"}
-
-
-def test_the_example_on_the_page(tmp_path, monkeypatch):
-    page = Path(__file__).parents[2] / "docs" / "interchange.md"
-    code = page.read_text("utf-8").split("```python\n")[1].split("```")[0]
-    monkeypatch.chdir(tmp_path)
-    interchange.write_pathsample(triangle(), "LJ38")
-    exec(compile(code, str(page), "exec"), {})
-    assert len(interchange.read_pele("lj38.sqlite").heights) == 3
