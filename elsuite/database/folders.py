@@ -26,7 +26,7 @@ from elsuite.schema import (
     check_attributes,
 )
 
-__all__ = ["check_root", "claim_folder", "existing_folder", "new_root"]
+__all__ = ["check_root", "claim_folder", "existing_folder", "free_folder", "new_root"]
 
 ROOT = "zarr.json"
 
@@ -44,6 +44,28 @@ def _local_path(path: str | Path) -> Path:
             f"{path}: only folders on a file system are supported, no URLs; copy the store to a disk"
         )
     return Path(path).expanduser()
+
+
+def free_folder(path: str | Path) -> Path:
+    """Return where a whole new store goes if nothing is there: a rename replaces an empty folder at most.
+
+    Raises
+    ------
+    StoreExistsError
+        When something is there.
+    StoreAccessError
+        For a URL, or a place that may not be looked at.
+    """
+    try:
+        target = _local_path(path)
+    except ValueError as error:
+        raise StoreAccessError(str(error)) from None
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise StoreExistsError(f"{target} is there already; choose another name")
+    except OSError as error:
+        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
+    return target
 
 
 def existing_folder(path: str | Path) -> Path:

@@ -15,9 +15,10 @@ import numpy as np
 
 from elsuite.core.files import new_folder
 from elsuite.core.identity import Identity, nested_differences
+from elsuite.database.folders import free_folder
 from elsuite.database.landscape_database import LandscapeDatabase, open_database
 from elsuite.database.merge_rows import Joined, Merger
-from elsuite.schema import StoreAccessError, StoreError, StoreExistsError
+from elsuite.schema import StoreAccessError, StoreError
 from elsuite.symmetry import AtomSymmetry, NoSymmetry, Symmetry, UnitSymmetry, symmetry_from
 from elsuite.symmetry.points import rows_at_once
 from elsuite.symmetry.units import without_units
@@ -108,7 +109,7 @@ def merge_databases(
         raise MergeError(
             f"{len(stores)} stores and tolerance {tolerance} given; expected one or more, and 0 or more"
         )
-    target = _free_target(into)
+    target = free_folder(into)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_database(store)) for store in stores]
         for source, store in zip(sources, stores, strict=True):
@@ -154,18 +155,6 @@ def _take(merger: Merger, source: LandscapeDatabase, name: str) -> None:
         raise
     except (ValueError, IndexError) as error:
         raise MergeError(f"{name}: {error}; `elsuite verify` checks a store") from error
-
-
-def _free_target(into: str | Path) -> Path:
-    target = Path(into).expanduser()
-    if "://" in str(into):
-        raise StoreAccessError(f"{into}: only folders on a file system are supported, no URLs")
-    try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise StoreExistsError(f"{target} is there already; choose another name")
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
-    return target
 
 
 def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatabase:

@@ -1,18 +1,18 @@
 """Foreign landscapes into a database and out of one: `to_database`, `from_database`."""
 
-import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.files import new_folder
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.folders import free_folder
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.network import path_heights
-from elsuite.schema import KINDS, TABLES, StoreAccessError, StoreExistsError
+from elsuite.schema import KINDS, TABLES, StoreAccessError
 
 __all__ = ["from_database", "to_database"]
 
@@ -58,29 +58,13 @@ def to_database(
     """
     if path is None:
         return _filled(None, landscape, origin, label)
-    target = _free_target(path)
-    partial = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    target = free_folder(path)
     try:
-        _filled(partial, landscape, origin, label).close()
-        partial.rename(target)
+        with new_folder(target) as partial:
+            _filled(partial, landscape, origin, label).close()
     except OSError as error:
         raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return open_database(target, mode="a")
-
-
-def _free_target(path: str | Path) -> Path:
-    """Return where the store goes if nothing is there: a rename replaces an empty folder at most."""
-    if "://" in str(path):
-        raise StoreAccessError(f"{path}: only folders on a file system are supported, no URLs")
-    target = Path(path).expanduser()
-    try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise StoreExistsError(f"{target} is there already; choose another name")
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
-    return target
 
 
 def _filled(path: Path | None, landscape: ForeignLandscape, origin: str, label: str) -> LandscapeDatabase:
