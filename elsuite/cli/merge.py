@@ -44,11 +44,12 @@ def merge(
 
     units: bool | Symmetry = False
     if symmetry:
-        # Stores of earlier versions do not say which units are interchangeable; their network does.
-        from elsuite.studies.stored import landscape_of_database
-
         with open_database(stores[0]) as first:
-            units = landscape_of_database(first, data_dir=data_dir).symmetry
+            units = first.attributes.get("identity") is not None
+            if not units:  # a store of an earlier version does not say which units are interchangeable
+                from elsuite.studies.stored import landscape_of_database
+
+                units = landscape_of_database(first, data_dir=data_dir).symmetry
     report = merge_databases(stores, into, tolerance=tolerance, symmetry=units, cluster=cluster)
     if json_:
         print_json(dataclasses.asdict(report))

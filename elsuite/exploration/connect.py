@@ -157,7 +157,9 @@ class SearchTask:
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None)
             for name in rows[0]
         }
-        if search.keep_curve and len(found.path.coefficients):
+        # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
+        rebuilt = permutation is not None or np.array_equal(end, self.end)
+        if search.keep_curve and rebuilt and len(found.path.coefficients):
             curve = found.path.coefficients.detach().cpu().numpy().astype(np.float32)
             columns["coefficients"] = np.array([curve] * len(rows))
         if permutation is not None:
@@ -262,8 +264,8 @@ def connect_minima(
     measure_on : sequence of str
         Surfaces on which the heights of the found paths are wanted as well.
     align : {"weights", "activations"}, optional
-        The path leads to the copy of the target, under the landscape's symmetries, that is nearest to the source; the
-        permutation is stored with it.
+        The path leads to the copy of the target, by the landscape's symmetry, that is nearest to the source; a
+        permutation of units is stored with it, and no curve to a copy of atoms that are turned or moved.
 
     Examples
     --------

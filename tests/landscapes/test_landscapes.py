@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elsuite.landscapes import DataLandscape, FunctionLandscape, Landscape, SeparableWells
+from elsuite.symmetry import NoSymmetry
 
 pytestmark = pytest.mark.making
 
@@ -330,3 +331,38 @@ def test_any_array_is_points(make):
         *(LBFGSGSS(epochs=3).minimize(surface, points) for points in (given, same)), strict=True
     ):
         np.testing.assert_array_equal(one.solutions[0].coordinates, other.solutions[0].coordinates)
+
+
+def test_the_declared_symmetry_leaves_the_energy_as_it_is(landscape):
+    symmetry, points = landscape.symmetry, landscape.initial_points([0, 1])
+    a, b = points.double().numpy()
+    copy = symmetry.nearest(a, b, tolerance=np.inf)
+    assert copy.distance <= np.linalg.norm(a - b) * (1 + 1e-12)
+    energies = landscape.energy(torch.as_tensor(np.stack([b, np.asarray(copy)]), dtype=landscape.dtype))
+    assert energies[1].item() == pytest.approx(energies[0].item(), rel=1e-9)
+    prints = symmetry.fingerprint([b, np.asarray(copy)])
+    np.testing.assert_allclose(prints[0], prints[1], atol=1e-9)
+    gradient = landscape.energy_and_gradient(points)[1].double().numpy()
+    along = np.einsum("np,npk->nk", gradient, symmetry.zero_modes([a, b]))
+    assert np.abs(along).max(initial=0.0) <= 1e-9 * np.linalg.norm(gradient)
+
+
+def test_a_length_scale_is_that_of_random_starts(landscape):
+    starts = landscape.initial_points(list(range(8))).double().numpy()
+    spread = np.sqrt(((starts - starts.mean(axis=0)) ** 2).sum(axis=1).mean() / landscape.n_parameters)
+    per_coordinate = landscape.length_scale / np.sqrt(landscape.n_parameters)
+    assert per_coordinate / 8 < spread < 8 * per_coordinate
+
+
+@pytest.mark.parametrize("origin", [0.0, 1e6])
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_length_scales_follow_the_units_and_not_the_origin(scale, origin):
+    bounds = (np.array([[0.0, 0.0, 1.0], [3.0, 4.0, 1.0]]) + origin) * scale
+    assert FunctionLandscape(lambda x: x.sum(1), 3, bounds).length_scale == pytest.approx(
+        1.5 * scale, rel=1e-6
+    )
+
+
+def test_a_symmetry_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="a symmetry of 2 parameters given; the landscape has 3"):
+        FunctionLandscape(lambda x: x.sum(1), 3, symmetry=NoSymmetry(2))

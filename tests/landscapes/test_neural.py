@@ -568,3 +568,14 @@ def test_the_quick_way_is_taken_only_where_it_is_right(name):
     assert energies.item() == pytest.approx(expected.item(), rel=1e-12)
     torch.testing.assert_close(gradients[0], gradient, rtol=1e-9, atol=1e-12)
     assert isinstance(landscape._evaluator, DenseEvaluator) == dense
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_length_scale_of_a_network_is_the_norm_of_a_start(architecture):
+    landscape = cases.NETWORKS[architecture]()
+    norms = landscape.initial_points(list(range(4))).norm(dim=1)
+    # Of an LSTM the weights of its inputs are drawn by the number of its units.
+    assert landscape.length_scale == pytest.approx(
+        norms.mean().item(), rel=0.35 if architecture == "lstm" else 0.1
+    )
+    assert landscape.on("test").length_scale == landscape.length_scale

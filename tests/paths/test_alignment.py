@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from elsuite.core.outcomes import Outcome
-from elsuite.landscapes import FunctionLandscape, NeuralLandscape
+from elsuite.landscapes import FunctionLandscape, LennardJones, NeuralLandscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, FullyConnected
 from elsuite.paths.alignment import align, align_all, check_symmetry
+from elsuite.symmetry import AtomSymmetry, PeriodicSymmetry
 from elsuite.symmetry.permutations import Axis, Block, apply, inverse, permute, random_element
 from elsuite.symmetry.points import PointIndex
 from elsuite.symmetry.units import UnitSymmetry, best_assignment, match_activations, match_weights
@@ -257,3 +258,39 @@ def test_activations_need_a_network():
     landscape = FunctionLandscape(lambda x: (x**2).sum(dim=1), 2)
     with pytest.raises(ValueError, match="needs a network"):
         align(landscape, [0.0, 1.0], [1.0, 0.0], method="activations")
+
+
+def test_clusters_are_aligned_by_the_symmetry_of_their_landscape():
+    cluster = LennardJones(6)
+    point = cluster.minima[1]
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    copy = ((point.reshape(-1, 3) @ turn)[[3, 1, 0, 5, 4, 2]] + [5.0, 1.0, 0.0]).ravel()
+    found = align(cluster, point, copy)
+    assert found.distance_before > 1
+    assert found.distance_after < 1e-9
+    assert found.permutation is None
+    assert abs(found.energy_difference) < 1e-9
+    with pytest.raises(ValueError, match="needs a network"):
+        align(cluster, point, copy, method="activations")
+
+
+def test_angles_are_aligned_by_whole_periods():
+    turning = FunctionLandscape(
+        lambda x: x.cos().sum(1), 2, symmetry=PeriodicSymmetry((2 * np.pi, 2 * np.pi))
+    )
+    found = align(turning, [3.0, 0.0], [-3.0, 0.1])
+    np.testing.assert_allclose(found.coordinates, [2 * np.pi - 3.0, 0.1])
+
+
+def test_a_wrong_symmetry_of_atoms_is_found():
+    """All atoms are said to be alike, and are not."""
+    weights = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+
+    def energy(x):
+        atoms = x.view(-1, 3, 3)
+        return (weights * (atoms - atoms.mean(1, keepdim=True)).norm(dim=-1)).sum(-1)
+
+    landscape = FunctionLandscape(energy, 9, symmetry=AtomSymmetry((0, 0, 0)))
+    point = np.array([0.0, 0, 0, 1, 0, 0, 0, 3, 0])
+    with pytest.raises(ValueError, match="declared is none of this landscape"):
+        align(landscape, point, point.reshape(3, 3)[[1, 0, 2]].ravel())
