@@ -15,6 +15,7 @@ from elsuite.core.settings import added_settings, all_settings
 from elsuite.core.typing import Progress
 from elsuite.core.versions import versions
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import SearchReport, connect_minima
@@ -243,7 +244,9 @@ def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.
     except Exception as error:  # of another package, which may raise anything
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise StudyError(f"paths[{position}].pairs: {section.pairs!r} cannot choose: {reason}") from error
-    return np.sort(pairs, axis=1)
+    # Drawn among all rows, as ever, so that a store of an earlier version draws the pairs that it has; no path leads to
+    # what a run left behind that diverged.
+    return np.sort(pairs[usable_minima(database)[pairs].all(axis=1)], axis=1)
 
 
 def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study) -> dict[str, list[int]]:

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from elsuite.database import describe, open_database, verify_store
+from elsuite.database import LandscapeDatabase, describe, open_database, verify_store
 from elsuite.network import minimax_matrix, transition_network
 from elsuite.studies import StudyError, StudyRun, parse_study, run_study
 from elsuite.studies.recompute import recompute_sample
@@ -271,3 +271,28 @@ n_pairs = 1
         run(tmp_path, small.replace('density = "uniform"\n', ""))
     with open_database(run(tmp_path, small)) as database:
         assert database.paths["key"].values.tolist() == keys
+
+
+def test_no_pairs_with_what_a_diverged_run_left_behind():
+    text = """
+[data]
+name = "digits"
+[network]
+architecture = "fcp"
+[[minimizers]]
+algorithm = "sgd"
+starts = 4
+[[paths]]
+finder = "linear"
+pairs = "all"
+"""
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train", "test"])
+    outcomes = ["converged", "diverged", "converged", "not a number"]
+    minima = {
+        "coordinates": np.eye(4, 2),
+        "energy": np.zeros((4, 2)),
+        "set": "sgd/train",
+        "outcome": outcomes,
+    }
+    database.add(minima=minima)
+    assert study_pairs(database, parse_study(text, "study"), 0).tolist() == [[0, 2]]
