@@ -77,7 +77,7 @@ def _advance(
     result = row | _packed(optimizer, parameter) | {"points": points, "n_steps": row["n_steps"] + n_steps}
     if whole:
         known = len(seen)
-        last = _look(landscape, points, seen)
+        last = _evaluated(landscape, points, seen)
         spent += len(seen) - known
         norm = last.gradient.norm(dim=1)
         result |= {"energy": last.energy, "gradient": last.gradient, "gradient_norm": norm}
@@ -85,12 +85,12 @@ def _advance(
 
 
 def _closure(part: Landscape, parameter: Tensor, seen: list[_Seen]) -> Tensor:
-    found = _look(part, parameter.detach()[None], seen)
+    found = _evaluated(part, parameter.detach()[None], seen)
     parameter.grad = found.gradient[0].clone()
     return found.energy[0]
 
 
-def _look(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:
+def _evaluated(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:
     """Return energy and gradient at `point`; computed, and added to `seen`, if they are not there yet."""
     for entry in reversed(seen):
         if torch.equal(entry.point, point):

@@ -55,7 +55,7 @@ class FourierPathFinder(SeriesPathFinder):
 
         Ten raw sines, the whole data at 50 fixed points, sum of the losses plus lambda = 1e-4 times the squared
         distances of neighboring points, Adam at 1e-3; 100 steps over data, 300 on other surfaces (the
-        two-dimensional example has not settled after 100). The height is the maximum over the points.
+        two-dimensional example has not converged after 100). The height is the maximum over the points.
         """
         settings: dict[str, Any] = {
             "decay": 0.0,

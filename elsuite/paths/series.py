@@ -35,7 +35,7 @@ STIFFNESS = 1e-3
 """Of the soft maximum: measured on Muller-Brown and the four Gaussians, 0 lets paths wind, 0.1 cuts corners."""
 
 PUBLISHED_STEPS, PUBLISHED_STEPS_ON_SURFACES = 100, 300
-"""Without rounds: of the networks in arXiv:2602.21276, and what its two-dimensional example takes to settle."""
+"""Without rounds: of the networks in arXiv:2602.21276, and what its two-dimensional example takes to converge."""
 
 
 @settings

@@ -47,7 +47,7 @@ def stored_landscape(database: LandscapeDatabase, *, data_dir: str | Path | None
 
 
 def landscape_of(
-    data: DataSection, network: NetworkSection, *, data_dir: str | Path | None = None
+    data: DataSection, network: NetworkSection, data_dir: str | Path | None = None
 ) -> NeuralLandscape:
     """Return the landscape of a network on data, which may lie in `data_dir`."""
     loaded = load_data(

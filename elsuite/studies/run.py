@@ -21,7 +21,7 @@ from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import PairContext, SpanningPairs
-from elsuite.exploration.workers import Workers, threads_each
+from elsuite.exploration.workers import FactoryRecipe, Workers, threads_each
 from elsuite.landscapes import Landscape, NeuralLandscape
 from elsuite.studies.build import (
     build_chooser,
@@ -29,9 +29,9 @@ from elsuite.studies.build import (
     build_landscape,
     build_minimizer,
     landscape_identity,
+    landscape_of,
 )
 from elsuite.studies.model import PathsSection, Study, StudyError
-from elsuite.studies.recipe import StudyRecipe
 
 __all__ = ["STORE_NAME", "StudyReport", "StudyRun", "run_study", "study_pairs"]
 
@@ -134,7 +134,7 @@ def run_study(
         workers = None
         if n_workers is not None or scheduler is not None:
             each = threads_each(n_workers, threads) if n_workers else threads
-            recipe = StudyRecipe.of(run.study.data, run.study.network, data_dir=data_dir, threads=each)
+            recipe = FactoryRecipe(landscape_of, (run.study.data, run.study.network, data_dir), each)
             inbox = run.work / "inbox"
             workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
         options: dict[str, Any] = {"workers": workers, "retry_failed": retry_failed}

@@ -1,5 +1,6 @@
 """The landscape that the energies of a database are of: `landscape_of_database`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,13 @@ def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path |
 def _known_surface(identity: dict[str, Any]) -> Landscape:
     """Return the surface of that class and settings, from a file that may say anything."""
     known: dict[str, type[Landscape]] = {}
-    for make in LANDSCAPES.values():
-        if isinstance(make, type) and issubclass(make, Landscape):
-            known[make.__name__] = make
+    for row in LANDSCAPES:
+        with suppress(
+            ValueError
+        ):  # one of another package that cannot be loaded is not what stands in the way
+            make = LANDSCAPES[row]
+            if isinstance(make, type) and issubclass(make, Landscape):
+                known[make.__name__] = make
     name, settings = str(identity["type"]), identity.get("settings", {})
     if name not in known or not isinstance(settings, dict):
         raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")

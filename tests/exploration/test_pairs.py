@@ -1,11 +1,23 @@
 """Choosers of pairs: what they return, that they are deterministic."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
+from elsuite.exploration.pairs import (
+    AllPairs,
+    NearestPairs,
+    PairContext,
+    RandomPairs,
+    all_pairs,
+    between_pairs,
+    nearest_pairs,
+    random_pairs,
+    within_pairs,
+)
 
 pytestmark = pytest.mark.making
 
@@ -56,3 +68,25 @@ def test_nearest_pairs_against_sorting(n, k, seed):
         others = sorted((j for j in range(n) if j != i), key=lambda j, i=i: distances[i, j])
         expected |= {tuple(sorted((ids[i], ids[j]))) for j in others[:k]}
     assert as_set(nearest_pairs(ids, distances, k)) == expected
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(0, 9), st.data())
+def test_as_many_pairs_are_counted_before_there_are_minima_as_are_chosen(sizes, seed, data):
+    some = st.none() | st.integers(1, 30)
+    chooser = data.draw(
+        st.builds(RandomPairs, within=some, between=some, n_pairs=some)
+        | st.just(AllPairs())
+        | st.just(NearestPairs(n_neighbors=9))
+    )
+    ends = np.cumsum([0, *sizes]).tolist()
+    sets = {f"{k}": range(a, b) for k, (a, b) in enumerate(itertools.pairwise(ends))}
+
+    class Database:
+        def coordinates(self, ids):
+            return np.random.default_rng(0).random((len(ids), 2))
+
+    pairs = chooser.choose(PairContext(Database(), sets, seed))
+    # Two that are each other's nearest are one pair: of these it is the most.
+    assert len(pairs) <= chooser.count(sizes)
+    assert len(pairs) == chooser.count(sizes) or isinstance(chooser, NearestPairs)
+    assert as_set(pairs) <= {(a, b) for a in range(ends[-1]) for b in range(a + 1, ends[-1])}

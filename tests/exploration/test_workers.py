@@ -28,7 +28,7 @@ from elsuite.landscapes import LennardJones, NeuralLandscape, SixHumpCamel
 from elsuite.minimizers import LBFGSGSS
 from elsuite.paths import LinearPathFinder
 from elsuite.studies import StudyRun, parse_study, run_study
-from elsuite.studies.recipe import StudyRecipe
+from elsuite.studies.build import landscape_of
 
 pytestmark = [
     pytest.mark.making,
@@ -154,7 +154,7 @@ class Deadly:
 
 def recipe():
     study = parse_study(TEXT)
-    return StudyRecipe.of(study.data, study.network, data_dir=None, threads=1)
+    return FactoryRecipe(landscape_of, (study.data, study.network))
 
 
 def test_a_killed_worker_costs_one_more_try_and_a_poisonous_task_is_given_up(tmp_path):
