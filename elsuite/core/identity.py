@@ -7,7 +7,7 @@ database keeps that, and every function that writes compares it first: what the 
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, Self
 
@@ -22,7 +22,9 @@ __all__ = [
     "content_key",
     "nested_differences",
     "plain_settings",
+    "retry_key",
     "start_seeds",
+    "superseded",
     "work_seed",
 ]
 
@@ -231,6 +233,28 @@ def content_key(*parts: Any) -> int:
     """
     digest = hashlib.sha256(canonical_json(list(parts)).encode()).digest()
     return int.from_bytes(digest[:8], "big") or 1
+
+
+def retry_key(key: int, attempt: int) -> int:
+    """Return the key of the row of an attempt at the work with `key`; of the first, number 0, it is `key`."""
+    return content_key("retry", key, attempt) if attempt else key
+
+
+def superseded(failed: Iterable[int], known: Container[int]) -> set[int]:
+    """Return which of the keys of `failed` attempts are not the last: among the `known` ones is that of a later one.
+
+    Examples
+    --------
+    >>> superseded([7, 8], {7, 8, retry_key(7, 1)})
+    {7}
+    """
+    earlier = set()
+    for key in failed:
+        attempt = 0
+        while key and retry_key(key, attempt + 1) in known:
+            earlier.add(retry_key(key, attempt))
+            attempt += 1
+    return earlier
 
 
 def work_seed(key: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from elsuite.core.identity import superseded
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import NotFoundError
@@ -189,6 +190,11 @@ def failures(database: LandscapeDatabase) -> list[str]:
     ]
     lines = []
     for what, names, outcomes in tables:
+        if what != "minima":  # of work that was tried again, the last attempt counts
+            keys = getattr(database, what)["key"].values
+            earlier = superseded(keys[outcomes == Outcome.FAILED].tolist(), set(keys.tolist()))
+            last = ~np.isin(keys, np.array(list(earlier), dtype=np.uint64))
+            names, outcomes = names[last], outcomes[last]
         pairs = Counter(zip(map(str, names.tolist()), map(str, outcomes.tolist()), strict=True))
         totals = Counter(map(str, names.tolist()))
         lines += [

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import xarray as xr
 
-from elsuite.core.identity import content_key
+from elsuite.core.identity import retry_key
 from elsuite.core.outcomes import Outcome
 
-__all__ = ["Remaining", "reason_of", "remaining_work", "retry_key", "stops_all"]
+__all__ = ["Remaining", "reason_of", "remaining_work", "stops_all"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,6 @@ class Remaining:
     attempts: dict[int, int]
     n_known: int
     n_failed: int
-
-
-def retry_key(key: int, attempt: int) -> int:
-    """Return the key of the row of an attempt at the work with `key`; of the first, number 0, it is `key`."""
-    return content_key("retry", key, attempt) if attempt else key
 
 
 def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool = False) -> Remaining:

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from elsuite.core.identity import canonical_json, content_key, work_seed
+from elsuite.core.identity import canonical_json, content_key, retry_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import key_settings
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.attempts import remaining_work, retry_key
+from elsuite.exploration.attempts import remaining_work
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed

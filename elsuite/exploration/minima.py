@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from elsuite.core.identity import canonical_json, content_key
+from elsuite.core.identity import canonical_json, content_key, retry_key
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.settings import all_settings
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.attempts import reason_of, remaining_work, retry_key, stops_all
+from elsuite.exploration.attempts import reason_of, remaining_work, stops_all
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import (
     NewRows,

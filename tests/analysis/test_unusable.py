@@ -180,3 +180,15 @@ def test_commands_say_it_and_refuse_their_ids(store, tmp_path, monkeypatch, caps
         assert (arrays["sources"].tolist(), arrays["targets"].tolist()) == ([0], [1])
     code, _, err = run("plot", "disconnectivity", store, "--out", tmp_path / "tree.svg")
     assert (code, err) == (0, "not drawn: 5 of the minima, of runs that diverged or failed\n")
+
+
+def test_of_work_that_was_tried_again_the_last_attempt_counts():
+    from elsuite.core.identity import retry_key
+
+    keys = [5, retry_key(5, 1), retry_key(5, 2), 6, retry_key(6, 1), 7]
+    outcomes = ["failed", "failed", "converged", "failed", "failed", "converged"]
+    with LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"]) as database:
+        database.add(
+            runs={"minimizer": ["sgd"] * 6, "key": np.array(keys, dtype=np.uint64), "outcome": outcomes}
+        )
+        assert failures(database) == ["1 of 3 runs of sgd failed"]

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from elsuite.core.identity import content_key
+from elsuite.core.identity import content_key, retry_key
 from elsuite.database import LandscapeDatabase, verify_store
 from elsuite.exploration import run_minimizer
-from elsuite.exploration.attempts import Remaining, remaining_work, retry_key
+from elsuite.exploration.attempts import Remaining, remaining_work
 from elsuite.exploration.minima import BlockTask, MinimizationReport, blocks_of, sample_into
 from elsuite.exploration.new_rows import NewRows, add_rows, joined, load_rows, save_rows, select_lowest
 from elsuite.landscapes import FunctionLandscape, NeuralLandscape, SixHumpCamel
