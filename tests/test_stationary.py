@@ -387,3 +387,25 @@ def test_limits_that_are_none_are_one_line(given, line):
     with pytest.raises(ValueError, match="Limits") as caught:
         Limits(**given)
     assert str(caught.value).startswith(line)
+
+
+@pytest.mark.parametrize("energy", [1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("length", [1e-4, 1.0, 1e4])
+def test_an_inflection_is_no_minimum_in_any_units(length, energy):
+    surface = FunctionLandscape(
+        lambda x: energy * ((x[:, 0] / length) ** 3 + (x[:, 1] / length) ** 2),
+        2,
+        bounds=[[-length] * 2, [length] * 2],
+    )
+    starts = np.array([[0.5, 0.2], [0.3, -0.1], [0.01, 0.0]]) * length
+    assert "converged" not in {str(found.outcome) for found in descend(surface, starts)}
+
+
+def test_atoms_that_start_nearly_in_one_place_reach_minima():
+    """The curvature there is 1e10 of that at the minimum, and must not set the scale of what is zero."""
+    cluster = LennardJones(4)
+    starts = np.random.default_rng(0).uniform(-0.6, 0.6, (24, 12))
+    found = descend(cluster, starts)
+    assert {str(end.outcome) for end in found} == {"converged"}
+    np.testing.assert_allclose([end.energy for end in found], -6, atol=1e-9)
+    assert max(end.gradient_norm for end in found) < 1e-7

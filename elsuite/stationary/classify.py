@@ -9,7 +9,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point
 from elsuite.stationary.results import Refinement, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
-from elsuite.stationary.walk import Limits, State, count_zero
+from elsuite.stationary.walk import INFLECTION, Limits, State, count_zero
 
 __all__ = ["as_points", "classify_stationary_point", "ended"]
 
@@ -85,7 +85,7 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
         ]  # those that have a direction
         vector = model.vectors[k, :, 0]
         how = outcome or Outcome.BUDGET_SPENT
-        n_zero = int(count_zero(values, limits.zero_tolerance * state.curvatures[k]))
+        n_zero = int(count_zero(values, INFLECTION * limits.zero_tolerance * state.curvatures[k]))
         if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
             point = classify_stationary_point(
                 landscape, state.points[k], zero_tolerance=limits.zero_tolerance

@@ -24,6 +24,8 @@ __all__ = ["Box", "Limits", "Rule", "State", "count_zero", "scaled_limits", "sur
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+INFLECTION = 100.0
+"""Where the gradient vanishes and Newton's step does not, eigenvalues count as zero up to so many times the tolerance."""
 SHORTEST = 1e-9
 """A trust radius under this, relative to the first one, has stalled."""
 
@@ -66,10 +68,10 @@ class Limits:
     step_tolerance : float
         Converged when Newton's step is not longer than this, or than the coordinates can tell.
     gradient_tolerance : float
-        Converged when the gradient norm is not above this times the largest curvature that the search met, in units of
-        the length scale.
+        Converged when the gradient norm is not above this times the largest curvature nearby, in units of the length
+        scale.
     zero_tolerance : float
-        An eigenvalue counts as zero when it is not above this times the largest one that the search met.
+        An eigenvalue counts as zero when it is not above this times the largest one met nearby.
 
     Examples
     --------
@@ -101,7 +103,7 @@ class State:
     outcomes : tuple of Outcome or None
         None while it goes on.
     curvatures : ndarray (n,)
-        The largest absolute eigenvalue that each search met.
+        The largest absolute eigenvalue that each search met since its last step longer than the first radius.
     n_steps, n_gradients : ndarray of int (n,)
     """
 
@@ -208,6 +210,9 @@ def _advanced(
     radii = np.where(taken, np.minimum(radii, limits.largest_radius), lengths / 4)
     points, follow, all_radii = state.points.copy(), state.guides.copy(), state.radii.copy()
     points[going[taken]], follow[going[taken]], all_radii[going] = trials[taken], guides[taken], radii
+    # What the curvature was far away, atoms almost at one place, say, tells nothing about the point arrived at.
+    curvatures = state.curvatures.copy()
+    curvatures[going[taken & (lengths > limits.first_radius)]] = 0.0
     n_steps, n_gradients = state.n_steps.copy(), state.n_gradients.copy()
     n_steps[going] += 1
     n_gradients[going] += new.n_gradients
@@ -216,7 +221,7 @@ def _advanced(
         mixed(state.model, going[taken], chosen(new, taken)),
         all_radii,
         follow,
-        state.curvatures,
+        curvatures,
         state.outcomes,
         n_steps,
         n_gradients,
@@ -230,11 +235,12 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
     resolution = 4 * np.finfo(float).eps * np.linalg.norm(state.points, axis=1)
     with np.errstate(over="ignore"):  # without curvature Newton's step has no end
         newton = np.linalg.norm(model.slopes / np.maximum(np.abs(model.values), np.finfo(float).tiny), axis=1)
-    arrived = (newton <= limits.step_tolerance + resolution) | (
-        np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance * curvatures
-    )
+    close = newton <= limits.step_tolerance + resolution
+    arrived = close | (np.linalg.norm(model.gradients, axis=1) <= limits.gradient_tolerance * curvatures)
     index = (model.values < 0).sum(axis=1)
-    flat = count_zero(model.values, limits.zero_tolerance * curvatures) > 0
+    # At an inflection the gradient vanishes long before the curvature does.
+    zero = limits.zero_tolerance * np.where(close, 1.0, INFLECTION)
+    flat = count_zero(model.values, zero * curvatures) > 0
     inside = limits.box.holds(state.points) if limits.box else np.ones(len(newton), dtype=bool)
     tests = (
         (~model.finite, Outcome.NOT_A_NUMBER),
