@@ -25,7 +25,7 @@ __all__ = ["Box", "Limits", "Rule", "State", "count_zero", "scaled_limits", "sur
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 INFLECTION = 100.0
-"""Where the gradient vanishes and Newton's step does not, the zero tolerance of eigenvalues is so many times larger."""
+"""Where the gradient vanishes but Newton's step does not, the tolerance of zero eigenvalues is so much larger."""
 SHORTEST = 1e-9
 """A trust radius under this, relative to the first one, has stalled."""
 
