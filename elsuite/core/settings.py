@@ -241,7 +241,7 @@ def setting_names(algorithm: type) -> list[str]:
 
 
 def all_settings(algorithm: object) -> dict[str, Any]:
-    """Return every setting of an algorithm in JSON's types, defaults included: a dataclass's fields, else attributes."""
+    """Return every setting of an algorithm in JSON's types: the fields of a dataclass, else attributes."""
     if not dataclasses.is_dataclass(algorithm):
         return {name: _plain(value) for name, value in sorted(vars(algorithm).items())}
     return {f.name: _plain(getattr(algorithm, f.name)) for f in dataclasses.fields(algorithm) if f.init}
