@@ -9,7 +9,7 @@ import click
 
 from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import progress_bars
-from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database import can_create, LandscapeDatabase, open_database
 from elsuite.interchange import FORMATS, ForeignLandscape, Format, read_solutions, to_database
 
 __all__ = ["import_"]
@@ -157,7 +157,7 @@ def _store_for(
     """
     import shutil
 
-    if path.exists():
+    if not can_create(path):
         with open_database(path, mode="a") as database:
             yield database
         return

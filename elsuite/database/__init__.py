@@ -1,6 +1,6 @@
 """The store: `LandscapeDatabase`, `open_database`, and the functions that look at a whole store.
 
-`LandscapeDatabase`, `open_database`
+`LandscapeDatabase`, `open_database`, `can_create`
     Create, open, add to and read a database; `Added` is what an `add` returns.
 `describe`
     The summary that `elsuite info` prints.
@@ -13,7 +13,8 @@ columns into xarray Datasets.
 """
 
 from elsuite.database.describing import describe
+from elsuite.database.folders import can_create
 from elsuite.database.landscape_database import Added, LandscapeDatabase, open_database
 from elsuite.database.verifying import Finding, verify_store
 
-__all__ = ["Added", "Finding", "LandscapeDatabase", "describe", "open_database", "verify_store"]
+__all__ = ["Added", "Finding", "LandscapeDatabase", "can_create", "describe", "open_database", "verify_store"]

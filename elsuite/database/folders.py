@@ -122,6 +122,24 @@ def _check_new_folder(folder: Path) -> None:
         raise StoreExistsError(f"{folder} is there already and holds other files; choose another name")
 
 
+def can_create(path: str | Path) -> bool:
+    """Return whether a store can be made at `path`: nothing is there, or a creation that was cut off.
+
+    Examples
+    --------
+    >>> can_create("no such folder")
+    True
+    """
+    folder = _local_path(path)
+    try:
+        _check_new_folder(folder)
+    except StoreExistsError:
+        return False
+    except OSError as error:
+        raise StoreAccessError(f"cannot create {folder}: {error.strerror or error}") from error
+    return True
+
+
 def _is_bare(root: Path) -> bool:
     """Whether a root has no attributes: zarr makes it so with the first array, the database's come last."""
     try:

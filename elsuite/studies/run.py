@@ -14,7 +14,7 @@ from elsuite.core.identity import nested_differences
 from elsuite.core.settings import added_settings, all_settings
 from elsuite.core.typing import Progress
 from elsuite.core.versions import versions
-from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database import can_create, LandscapeDatabase, open_database
 from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
@@ -265,7 +265,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
         "finders": {p.label: all_settings(build_finder(p)) for p in run.study.paths},
         "versions": versions(),
     }
-    if not run.store.exists():
+    if can_create(run.store):
         run.folder.mkdir(parents=True, exist_ok=True)
         return LandscapeDatabase.create(
             run.store,

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.settings import all_settings, key_settings
 from elsuite.core.typing import Progress
-from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database import can_create, LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
@@ -373,7 +373,7 @@ def _default_finder(landscape: Landscape) -> PathFinder:
 
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
     description = describe_landscape(landscape)
-    if store is not None and Path(store).exists():
+    if store is not None and not can_create(store):
         database = open_database(store, "a")
         there = database.attributes.get("landscape")
         if there != description:

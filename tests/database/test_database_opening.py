@@ -14,7 +14,7 @@ from stores import edit_root, filled, make, minima, same
 from zarr.storage import LocalStore
 
 from elsuite import open_database
-from elsuite.database import verify_store
+from elsuite.database import verify_store, can_create
 from elsuite.schema import (
     TABLES,
     DamagedStoreError,
@@ -200,8 +200,10 @@ def test_a_creation_that_was_cut_off_can_be_repeated(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(NotAStoreError):
         open_database(tmp_path / "a")
+    assert can_create(tmp_path / "a")
     with filled(tmp_path / "a") as database:
         assert same(database, filled())
+    assert not can_create(tmp_path / "a")
 
 
 def test_closed_and_read_only_databases_refuse(tmp_path):
