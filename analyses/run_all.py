@@ -33,10 +33,7 @@ def run_all() -> int:
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
         print(f"== {name}: {time.monotonic() - began:.0f} s", flush=True)
-    print(
-        f"\n{len(chosen) - len(failed)} of {len(chosen)} analyses ran"
-        + "".join(f"; failed: {n}" for n in failed)
-    )
+    print(f"\n{len(chosen) - len(failed)} of {len(chosen)} analyses ran" + "".join(f"; failed: {n}" for n in failed))
     return len(failed)
 
 

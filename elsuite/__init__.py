@@ -45,13 +45,7 @@ _PLACES = {
     ),
     "minimizers": ("LBFGSGSS", "SGD", "TorchOptimizer"),
     "network": ("minimax_barrier", "minimax_route", "transition_network"),
-    "paths": (
-        "AutoNEBPathFinder",
-        "BezierPathFinder",
-        "ChainPathFinder",
-        "FourierPathFinder",
-        "LinearPathFinder",
-    ),
+    "paths": ("AutoNEBPathFinder", "BezierPathFinder", "ChainPathFinder", "FourierPathFinder", "LinearPathFinder"),
     "plotting": ("plot_disconnectivity", "save_figure"),
     "report": ("write_report",),
     "studies": ("load_study", "run_study"),
@@ -149,13 +143,7 @@ if TYPE_CHECKING:
     )
     from elsuite.minimizers import LBFGSGSS, SGD, TorchOptimizer
     from elsuite.network import minimax_barrier, minimax_route, transition_network
-    from elsuite.paths import (
-        AutoNEBPathFinder,
-        BezierPathFinder,
-        ChainPathFinder,
-        FourierPathFinder,
-        LinearPathFinder,
-    )
+    from elsuite.paths import AutoNEBPathFinder, BezierPathFinder, ChainPathFinder, FourierPathFinder, LinearPathFinder
     from elsuite.plotting import plot_disconnectivity, save_figure
     from elsuite.report import write_report
     from elsuite.studies import load_study, run_study

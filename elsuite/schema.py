@@ -41,17 +41,7 @@ BLOCK_ROWS: Final = 8192
 """Arrays grow by this many rows at a time, so that most commits change no array's metadata."""
 FILL: Final[Mapping[str, Any]] = {"float64": np.nan, "float32": np.nan, "int64": -1, "uint64": 0, "str": ""}
 RESERVED: Final = frozenset(
-    {
-        "format",
-        "format_version",
-        "Conventions",
-        "created",
-        "n_parameters",
-        "surfaces",
-        "n_runs",
-        "n_minima",
-        "n_paths",
-    }
+    {"format", "format_version", "Conventions", "created", "n_parameters", "surfaces", "n_runs", "n_minima", "n_paths"}
 )
 """Root attributes that only the database writes."""
 
@@ -192,13 +182,7 @@ TABLES: Final[Mapping[str, Table]] = {
         Column("n_evaluations", "float64", "energies computed for heights and profile, in the same unit"),
         _SECONDS,
         Column("coefficients", "float32", "of the curve's terms", ("term", "parameter"), optional=True),
-        Column(
-            "coordinates",
-            "parameter",
-            "stationary point of a transition state",
-            ("parameter",),
-            optional=True,
-        ),
+        Column("coordinates", "parameter", "stationary point of a transition state", ("parameter",), optional=True),
         Column(
             "permutation",
             "int64",

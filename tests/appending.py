@@ -114,9 +114,7 @@ def problem_of(database):
         "coordinates": (minima["coordinates"].values == ids[:, None]).all(),
         "height": (paths["height"].values == 1e6 + rows).all(),
         "order": (order == np.where(shifted % 2, rows, -1)).all(),
-        "profile": all(
-            (line[np.isfinite(line)] == row).all() for row, line in zip(rows, profile, strict=True)
-        ),
+        "profile": all((line[np.isfinite(line)] == row).all() for row, line in zip(rows, profile, strict=True)),
         "seed": (runs["seed"].values == np.arange(totals["runs"]) * 2 + 1).all(),
     }
     return ", ".join(name for name, good in checks.items() if not good)

@@ -46,9 +46,7 @@ class Browser:
         self.session = None
         targets = self.send("Target.getTargets")["targetInfos"]
         page = next(target for target in targets if target["type"] == "page")
-        self.session = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)[
-            "sessionId"
-        ]
+        self.session = self.send("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log"):
             self.send(f"{domain}.enable")
         self.resize(width, height)
@@ -100,15 +98,11 @@ class Browser:
         parameters = message.get("params", {})
         if message.get("method") == "Runtime.exceptionThrown":
             details = parameters["exceptionDetails"]
-            self.messages.append(
-                ("exception", details.get("exception", {}).get("description", details["text"]))
-            )
+            self.messages.append(("exception", details.get("exception", {}).get("description", details["text"])))
         if message.get("method") == "Log.entryAdded":
             self.messages.append((parameters["entry"]["level"], parameters["entry"]["text"]))
         if message.get("method") == "Runtime.consoleAPICalled":
-            self.messages.append(
-                (parameters["type"], str([value.get("value") for value in parameters["args"]]))
-            )
+            self.messages.append((parameters["type"], str([value.get("value") for value in parameters["args"]])))
 
     @property
     def errors(self):
@@ -118,11 +112,7 @@ class Browser:
 
     def resize(self, width, height, *, scale=1, mobile=False):
         self.send(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=scale,
-            mobile=mobile,
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile
         )
 
     def dark(self, on=True):
@@ -171,9 +161,7 @@ class Browser:
 
     def drag(self, start, end, steps=6):
         """Press at one place and release at another."""
-        points = [
-            [a + (b - a) * step / steps for a, b in zip(start, end, strict=True)] for step in range(steps + 1)
-        ]
+        points = [[a + (b - a) * step / steps for a, b in zip(start, end, strict=True)] for step in range(steps + 1)]
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=start[0], y=start[1])
         self.send(
             "Input.dispatchMouseEvent",
@@ -186,20 +174,10 @@ class Browser:
         )
         for x, y in points:
             self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
-        self.send(
-            "Input.dispatchMouseEvent", type="mouseReleased", x=end[0], y=end[1], button="left", clickCount=1
-        )
+        self.send("Input.dispatchMouseEvent", type="mouseReleased", x=end[0], y=end[1], button="left", clickCount=1)
 
     def press(self, key):
-        codes = {
-            "Tab": 9,
-            "Enter": 13,
-            " ": 32,
-            "ArrowDown": 40,
-            "ArrowUp": 38,
-            "ArrowRight": 39,
-            "ArrowLeft": 37,
-        }
+        codes = {"Tab": 9, "Enter": 13, " ": 32, "ArrowDown": 40, "ArrowUp": 38, "ArrowRight": 39, "ArrowLeft": 37}
         text = {"Enter": "\r", " ": " "}.get(key, "")
         common = {"key": key, "code": {" ": "Space"}.get(key, key), "windowsVirtualKeyCode": codes[key]}
         self.send("Input.dispatchKeyEvent", type="keyDown", text=text, **common)

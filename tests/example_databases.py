@@ -57,15 +57,9 @@ def _minima(rng, n_each, sets, n_parameters, surfaces):
     means = np.array([[LOSS.get(name, (-2, -1))[column] for column in columns] for name in names])
     energies = 10 ** (means + rng.normal(scale=0.3, size=means.shape))
     centers = {name: SIZE.get(name, 1) * rng.normal(size=n_parameters) for name in sets}
-    coordinates = np.array([centers[name] for name in names]) + 0.6 * rng.normal(
-        size=(len(names), n_parameters)
-    )
+    coordinates = np.array([centers[name] for name in names]) + 0.6 * rng.normal(size=(len(names), n_parameters))
     stoppings = [name.partition("/")[2] or surfaces[0] for name in names]
-    own_runs = [
-        minimizers.index(name.partition("/")[0]) * n_each + number
-        for name in sets
-        for number in range(n_each)
-    ]
+    own_runs = [minimizers.index(name.partition("/")[0]) * n_each + number for name in sets for number in range(n_each)]
     curves, epochs = _curves(rng, len(minimizers) * n_each, len(surfaces))
     epoch = [
         N_EPOCHS - 1 if stopping == "train" else int(epochs[run])
@@ -112,9 +106,7 @@ def _paths(rng, minima, paths_each, surfaces):
                 for a, b in zip(sources, targets, strict=True)
             ]
         )
-        tops = 10 ** (
-            np.maximum(logs[sources], logs[targets]) + rng.normal(scale=0.2, size=len(sources)) + 0.3 * ~same
-        )
+        tops = 10 ** (np.maximum(logs[sources], logs[targets]) + rng.normal(scale=0.2, size=len(sources)) + 0.3 * ~same)
         tops = np.maximum(tops, 1.05 * np.maximum(*ends))
         t = np.linspace(0, 1, 51)
         base = (1 - t) * ends[0][:, None] + t * ends[1][:, None]

@@ -10,10 +10,7 @@ import strategies
 from zarr.storage import LocalStore
 
 from elsuite import LandscapeDatabase
-from elsuite.schema import (
-    FILL,
-    TABLES,
-)
+from elsuite.schema import FILL, TABLES
 
 SURFACES = strategies.SURFACES
 
@@ -32,12 +29,7 @@ def filled(path=None):
     database = make(path, attributes={"study": "seed = 1"})
     database.add(
         runs=[
-            {
-                "seed": 7,
-                "minimizer": "sgd",
-                "key": 11,
-                "curves": {"train": [3.0, 2.0, 1.0], "test": [3.0, 2.5]},
-            },
+            {"seed": 7, "minimizer": "sgd", "key": 11, "curves": {"train": [3.0, 2.0, 1.0], "test": [3.0, 2.5]}},
             {"seed": 8, "minimizer": "sgd", "key": 12, "curves": None},
         ],
         minima={
@@ -97,12 +89,7 @@ def more():
     """Rows of every kind, for a second commit."""
     return {
         "runs": {"seed": [1, 2], "curves": np.ones((2, 2, 9)), "temperature": [1.0, 2.0]},
-        "minima": {
-            "energy": np.ones((2, 2)),
-            "coordinates": np.ones((2, 3)),
-            "set": ["x", "y"],
-            "run": [0, 2],
-        },
+        "minima": {"energy": np.ones((2, 2)), "coordinates": np.ones((2, 3)), "set": ["x", "y"], "run": [0, 2]},
         "paths": {
             "source": [4, 3],
             "target": [4, 0],

@@ -41,9 +41,7 @@ def test_findings_say_what_the_results_say():
     text = (ROOT / "FINDINGS.md").read_text("utf-8")
     table = text.split("<!-- claims -->")[1].split("<!-- /claims -->")[0]
     lines = [
-        line
-        for line in table.splitlines()
-        if line.startswith("| ") and not line.startswith(("| network", "| ---"))
+        line for line in table.splitlines() if line.startswith("| ") and not line.startswith(("| network", "| ---"))
     ]
     assert len(lines) == len(rows) > 50
     for row in rows:

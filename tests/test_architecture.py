@@ -10,18 +10,7 @@ import pytest
 
 import elsuite
 
-READING = (
-    "core",
-    "schema",
-    "symmetry",
-    "database",
-    "network",
-    "interchange",
-    "analysis",
-    "plotting",
-    "report",
-    "cli",
-)
+READING = ("core", "schema", "symmetry", "database", "network", "interchange", "analysis", "plotting", "report", "cli")
 MAKING = ("datasets", "landscapes", "minimizers", "paths", "stationary", "exploration", "studies")
 
 
@@ -147,13 +136,7 @@ def test_settings_are_frozen():
 
 def test_the_top_level_lists_what_a_program_needs():
     names = dir(elsuite)
-    assert {
-        "open_database",
-        "LandscapeDatabase",
-        "FourierPathFinder",
-        "disconnectivity_tree",
-        "analysis",
-    } <= set(names)
+    assert {"open_database", "LandscapeDatabase", "FourierPathFinder", "disconnectivity_tree", "analysis"} <= set(names)
     assert not {"Any", "TYPE_CHECKING", "importlib"} & set(names)
     assert 35 <= len(elsuite.__all__) <= 60
 

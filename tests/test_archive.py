@@ -39,9 +39,7 @@ def test_an_archived_store_opens_and_says_the_same(path):
     with open_database(path) as database:
         assert (database.n_runs, database.n_minima, database.n_paths) == (4, len(MINIMA), len(PATHS))
         assert database.minima["set"].values.tolist() == [name for name, *_ in MINIMA]
-        np.testing.assert_array_equal(
-            database.minima["energy"].values[:, 0], [train for _, train, *_ in MINIMA]
-        )
+        np.testing.assert_array_equal(database.minima["energy"].values[:, 0], [train for _, train, *_ in MINIMA])
         np.testing.assert_array_equal(database.paths["refined_height"].values, [h for *_, h in PATHS])
         assert database.coordinates([5]).shape == (1, 4)
         tree = disconnectivity_tree(transition_network(database, surface="train"))

@@ -209,18 +209,10 @@ MISTAKES = [
     ),
     ("width = 4", 'width = "x"', "network.width: given 'x', allowed: an integer"),
     ("rate = 0.5", "rate = 0", "minimizers[0].rate: given 0, allowed: above 0"),
-    (
-        "rate = 0.5",
-        "rat = 1",
-        "minimizers[0].rat: unknown key, given 1, allowed keys: algorithm, checkpoint_every",
-    ),
+    ("rate = 0.5", "rat = 1", "minimizers[0].rat: unknown key, given 1, allowed keys: algorithm, checkpoint_every"),
     ("n_points = 7", "n_point = 7", "paths[0]: Line.__init__() got an unexpected keyword argument 'n_point'"),
     ("n_last = 2", "n_last = 0", "paths[0].n_last: given 0, allowed: at least 1"),
-    (
-        '"line"',
-        '"nothing"',
-        "paths[0].finder: path finder 'nothing' (plugmodule:NotThere) cannot be loaded: ",
-    ),
+    ('"line"', '"nothing"', "paths[0].finder: path finder 'nothing' (plugmodule:NotThere) cannot be loaded: "),
     ('"ends"', '"end"', "paths[0].pairs: given 'end', allowed: all, ends, nearest, random, spanning"),
 ]
 ASK = """
@@ -266,20 +258,13 @@ def test_a_program_adds_its_own_for_itself(monkeypatch):
         def choose(self, context):
             return []
 
-    own = [
-        (PAIRS, NoPairs),
-        (ARCHITECTURES, FullyConnected),
-        (MINIMIZERS, SGD),
-        (PATH_FINDERS, LinearPathFinder),
-    ]
+    own = [(PAIRS, NoPairs), (ARCHITECTURES, FullyConnected), (MINIMIZERS, SGD), (PATH_FINDERS, LinearPathFinder)]
     for table, thing in [*own, (LANDSCAPES, SixHumpCamel)]:
         monkeypatch.setattr(table, "_rows", dict(table._rows))  # for this test only
         table.register("of-this-test", thing)
     text = STUDY.replace('"bent"\nwidth = 4', '"of-this-test"').replace('"steps"', '"of-this-test"')
     text = text.replace('"line"', '"of-this-test"').replace('"ends"\nn_last = 2', '"of-this-test"')
-    study = parse_study(
-        text.replace("rate = 0.5", "learning_rate = 0.5").replace("steps/train", "of-this-test/train")
-    )
+    study = parse_study(text.replace("rate = 0.5", "learning_rate = 0.5").replace("steps/train", "of-this-test/train"))
     assert study.paths[0].pairs == "of-this-test"
     assert named_landscape("of-this-test").n_parameters == 2
     with pytest.raises(ValueError, match="there is one with this name"):

@@ -19,11 +19,7 @@ def test_the_document_lists_every_column(table):
     rows = re.findall(r"^\| `(\w+)` \| \((.*)\) \| ([\w ]+) \| (.*) \|$", section, flags=re.M)
     documented = {name: (dims, dtype, "; optional" in text) for name, dims, dtype, text in rows}
     coded = {
-        column.name: (
-            ", ".join((table.dim, *column.dims)),
-            WORDS.get(column.dtype, column.dtype),
-            column.optional,
-        )
+        column.name: (", ".join((table.dim, *column.dims)), WORDS.get(column.dtype, column.dtype), column.optional)
         for column in table.columns.values()
     }
     assert documented == coded
@@ -54,9 +50,7 @@ def test_chunks(column, inner, dtype, chunk):
     assert chunk_shape(column, inner, dtype) == chunk
 
 
-@pytest.mark.parametrize(
-    "name", ["", "1st", "a b", "a/b", "../x", "minimum", "surface", "term", "c.0", "größe "]
-)
+@pytest.mark.parametrize("name", ["", "1st", "a b", "a/b", "../x", "minimum", "surface", "term", "c.0", "größe "])
 def test_names_that_no_column_can_have(name):
     with pytest.raises(ValueError, match="letters, digits and underscores are allowed"):
         extra_column(name, "float64")

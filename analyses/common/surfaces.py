@@ -25,10 +25,5 @@ def draw_surface(
 def mark_states(ax: Axes, places: NDArray[np.float64]) -> None:
     """Mark transition states."""
     ax.plot(
-        *np.asarray(places).T,
-        "X",
-        color="#CC3311",
-        markersize=6,
-        markeredgecolor="white",
-        label="transition states",
+        *np.asarray(places).T, "X", color="#CC3311", markersize=6, markeredgecolor="white", label="transition states"
     )

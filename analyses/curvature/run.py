@@ -52,9 +52,7 @@ def _curvature(landscape, point):
     highest = hessian_spectrum(landscape, point, n_lowest=0, n_highest=N_EIGENVALUES, tolerance=1e-3).highest
     trace = hessian_trace(landscape, point, n_probes=N_PROBES)
     return {
-        "loss": float(
-            landscape.energy(to_tensor(point[None], dtype=landscape.dtype, device=landscape.device))[0]
-        ),
+        "loss": float(landscape.energy(to_tensor(point[None], dtype=landscape.dtype, device=landscape.device))[0]),
         **{f"eigenvalue_{k + 1}": value for k, value in enumerate(sorted(highest, reverse=True))},
         "trace": trace.value,
         "trace_error": trace.standard_error,
@@ -72,10 +70,7 @@ def _matched(database, landscape, network, rows):
     minimizer = LBFGSGSS(epochs=300, target_energy=target)
     found = minimizer.minimize(landscape, landscape.initial_points(seeds), seeds=seeds)
     points = [next(own for own in run.solutions if own.stopping == "train").coordinates for run in found]
-    return [
-        {"network": network, "set": MATCHED, "minimum": -1, **_curvature(landscape, point)}
-        for point in points
-    ]
+    return [{"network": network, "set": MATCHED, "minimum": -1, **_curvature(landscape, point)} for point in points]
 
 
 def _mean_heights(database):
@@ -129,15 +124,7 @@ def _draw(setup, networks, rows):
                 own = [row for row in rows if row["network"] == network and row["set"] == name]
                 x, y = ([row[key] for row in own] for key in ("loss", "eigenvalue_1"))
                 style = styles[name]
-                ax.plot(
-                    x,
-                    y,
-                    style.marker,
-                    color=style.color,
-                    markerfacecolor=style.face,
-                    markersize=4,
-                    label=name,
-                )
+                ax.plot(x, y, style.marker, color=style.color, markerfacecolor=style.face, markersize=4, label=name)
             ax.set(xscale="log", yscale="log", xlabel="training loss", ylabel="largest Hessian eigenvalue")
             ax.set_title(network)
         ax.legend(fontsize=7)

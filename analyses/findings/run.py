@@ -55,9 +55,7 @@ def _direction(of_lbfgs, of_sgd):
 def _losses(setup):
     for row in _read(setup, "table_1", "differences"):
         surface = row["quantity"].partition(" ")[0]
-        losses = [
-            published.average_loss(row["network"], f"{minimizer}/{surface}") for minimizer in (GSS, SGD)
-        ]
+        losses = [published.average_loss(row["network"], f"{minimizer}/{surface}") for minimizer in (GSS, SGD)]
         yield _claim(row, f"{surface} loss", _direction(*losses), setting="", surface=surface)
 
 

@@ -41,9 +41,7 @@ def run(setup: Setup) -> None:
 
 def _draw_surface(ax, surface, database):
     levels = np.arange(-150, 101, 12)
-    draw_surface(
-        ax, surface, np.linspace(-1.6, 1.2, 281), np.linspace(-0.4, 2.0, 241), levels=levels, extend="max"
-    )
+    draw_surface(ax, surface, np.linspace(-1.6, 1.2, 281), np.linspace(-0.4, 2.0, 241), levels=levels, extend="max")
     places = database.coordinates(np.arange(database.n_minima))
     ax.plot(*places.T, "o", color="#0072B2", markersize=5, label="minima")
     mark_states(ax, surface.transition_states)

@@ -23,9 +23,7 @@ def run(setup: Setup) -> None:
         losses, differences = _losses(database, sets)
         spread = {name: np.std(database.coordinates(ids), axis=1) for name, ids in sets.items()}
         differences += _compared(spread, "weight standard deviation", ("train", "test"))
-        heights = {
-            setting: pair_heights(database, "train", finder=setting) for setting in ("published", "converged")
-        }
+        heights = {setting: pair_heights(database, "train", finder=setting) for setting in ("published", "converged")}
         for setting, found in heights.items():
             differences += _compared(found, f"path height, {setting}", ("train",))
         names = [f"{name}/train" for name in OPTIMIZERS]
@@ -68,9 +66,7 @@ def _losses(database, sets):
 def _compared(values, quantity, stops):
     """Return each two optimizers compared, the one that comes later in the list first."""
     return [
-        comparison(
-            values[f"{a}/{stop}"], values[f"{b}/{stop}"], quantity=quantity, a=f"{a}/{stop}", b=f"{b}/{stop}"
-        )
+        comparison(values[f"{a}/{stop}"], values[f"{b}/{stop}"], quantity=quantity, a=f"{a}/{stop}", b=f"{b}/{stop}")
         for stop in stops
         for b, a in combinations(OPTIMIZERS, 2)
     ]

@@ -15,9 +15,7 @@ def run(setup: Setup) -> None:
     heights, differences = [], []
     for surface, names in FIGURES.items():
         with paper_style():
-            figure = new_figure(
-                DOUBLE_COLUMN, 0.9 * len(setup.networks) + 0.2 * len(names) * len(setup.networks)
-            )
+            figure = new_figure(DOUBLE_COLUMN, 0.9 * len(setup.networks) + 0.2 * len(names) * len(setup.networks))
             grid = figure.subplots(-(-len(setup.networks) // 2), min(len(setup.networks), 2), squeeze=False)
             for ax, network in zip(grid.ravel(), setup.networks, strict=False):
                 with setup.database(network) as database:
@@ -32,13 +30,7 @@ def run(setup: Setup) -> None:
                 heights += [_summary(network, surface, name, found[name]) for name in names]
                 for stop in ("train", "test") if surface == "train" else ("test",):
                     a, b = f"{GSS}/{stop}", f"{SGD}/{stop}"
-                    facts = {
-                        "network": network,
-                        "surface": surface,
-                        "quantity": "path height",
-                        "a": a,
-                        "b": b,
-                    }
+                    facts = {"network": network, "surface": surface, "quantity": "path height", "a": a, "b": b}
                     differences.append(comparison(found[a], found[b], **facts))
             for ax in grid.ravel()[len(setup.networks) :]:
                 ax.set_axis_off()

@@ -75,8 +75,7 @@ def _heights(network, name, found):
 def _meetings(network, tree, sets):
     """Return the loss at which each two sets, and the two optimizers' train sets, first share a superbasin."""
     return [
-        {"network": network, "a": a, "b": b, "loss": energy}
-        for (a, b), energy in meeting_energies(tree, sets).items()
+        {"network": network, "a": a, "b": b, "loss": energy} for (a, b), energy in meeting_energies(tree, sets).items()
     ]
 
 

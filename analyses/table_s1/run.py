@@ -29,10 +29,7 @@ def run(setup: Setup) -> None:
                     }
                 )
             # A minimum is one observation, its weights are not: so each minimum's own spread is what is compared.
-            spread = {
-                name: np.std(database.coordinates(ids), axis=1)
-                for name, ids in minima_by_set(database).items()
-            }
+            spread = {name: np.std(database.coordinates(ids), axis=1) for name, ids in minima_by_set(database).items()}
         for surface in ("train", "test"):
             a, b = f"{GSS}/{surface}", f"{SGD}/{surface}"
             facts = {"network": network, "quantity": "weight standard deviation", "a": a, "b": b}

@@ -79,11 +79,7 @@ def _draw(setup, surface, found, states):
         mark_states(ax, [state["position"] for state in states])
         for state in states:
             ax.annotate(
-                f"{state['energy']:.3f}",
-                state["position"],
-                xytext=(5, 4),
-                textcoords="offset points",
-                fontsize=7,
+                f"{state['energy']:.3f}", state["position"], xytext=(5, 4), textcoords="offset points", fontsize=7
             )
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         setup.save(figure, "paths")

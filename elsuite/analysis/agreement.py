@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Agreement", "ClusterPurity", "cluster_agreement"]
-
 
 @dataclass(frozen=True)
 class ClusterPurity:
@@ -87,9 +85,7 @@ def cluster_agreement(
     """
     clusters = np.asarray(labels)
     if clusters.ndim != 1 or len(clusters) != len(groups):
-        raise ValueError(
-            f"one label and one group a minimum are needed, not {clusters.shape} and {len(groups)}"
-        )
+        raise ValueError(f"one label and one group a minimum are needed, not {clusters.shape} and {len(groups)}")
     inside = np.flatnonzero(clusters >= 0)
     if not len(inside):
         raise ValueError("no minimum is in a cluster: there is nothing to compare")
@@ -121,9 +117,7 @@ def cluster_agreement(
 def _contingency(
     clusters: NDArray[np.int64], groups: NDArray[np.int64], n_clusters: int, n_groups: int
 ) -> NDArray[np.int64]:
-    return np.bincount(clusters * n_groups + groups, minlength=n_clusters * n_groups).reshape(
-        n_clusters, n_groups
-    )
+    return np.bincount(clusters * n_groups + groups, minlength=n_clusters * n_groups).reshape(n_clusters, n_groups)
 
 
 # Sum of squares of the contingency table, and purity, for each shuffle of the groups.

@@ -9,8 +9,6 @@ from elsuite.analysis.dissimilarity import branch_lengths
 from elsuite.analysis.embedding import center, oriented, top_eigenvectors
 from elsuite.core.representing import short_repr
 
-__all__ = ["BarrierMap", "barrier_map"]
-
 
 @dataclass(frozen=True, eq=False)
 class BarrierMap:

@@ -10,15 +10,6 @@ from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.core.representing import short_repr
 
-__all__ = [
-    "SuperbasinCurves",
-    "elders",
-    "persistence",
-    "superbasin_curves",
-    "superbasin_numbers",
-    "superbasins",
-]
-
 
 def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
     """Return the sets of minima that reach each other without rising above an energy.

@@ -6,18 +6,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "BLOCK_BYTES",
-    "Coordinates",
-    "blocks",
-    "gram_matrix",
-    "mean_point",
-    "overwritten_by_squared_distances",
-    "reader",
-    "row_blocks",
-    "squared_distances",
-]
-
 BLOCK_BYTES = 256 * 2**20
 """Memory that one block of coordinates may take, as float64."""
 CACHE_BYTES = 2**20
@@ -72,9 +60,7 @@ def blocks(
         yield part, read(ids[part])
 
 
-def mean_point(
-    read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
-) -> NDArray[np.float64]:
+def mean_point(read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES) -> NDArray[np.float64]:
     """Return the mean of some points.
 
     Returns

@@ -12,16 +12,6 @@ from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.core.representing import short_repr
 
-__all__ = [
-    "Clustering",
-    "Method",
-    "cluster_minima",
-    "cluster_names",
-    "largest_clusters",
-    "persistence_clusters",
-    "superbasin_clusters",
-]
-
 Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
 Labels: TypeAlias = NDArray[np.int64]
 
@@ -169,9 +159,7 @@ def cluster_minima(
 
     labels = _best_silhouette(matrix, grouped) if n_clusters is None else grouped(n_clusters)
     settings = {"n_clusters": len(np.unique(labels))}
-    return Clustering(
-        _by_size(labels), method, settings | ({"linkage": linkage} if method == "agglomerative" else {})
-    )
+    return Clustering(_by_size(labels), method, settings | ({"linkage": linkage} if method == "agglomerative" else {}))
 
 
 def cluster_names(labels: ArrayLike) -> list[str]:

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.core.representing import short_repr
 from elsuite.network import PathHeights
 
-__all__ = ["Comparison", "Statistic", "compare"]
-
 Floats: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Literal["mean", "median"]
 BATCH_VALUES = 1_000_000

@@ -13,8 +13,6 @@ from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.network import AnyGraph, network_arrays
 from elsuite.schema import NotFoundError
 
-__all__ = ["DisconnectivityTree", "Merge", "Merges", "disconnectivity_tree", "nodes_of"]
-
 
 @dataclass(frozen=True, eq=False)
 class Merge:
@@ -95,9 +93,7 @@ class DisconnectivityTree:
     tree: MergeTree
 
     def __repr__(self) -> str:
-        spans = (
-            f", energies {self.energies.min():.6g} to {self.tree.heights.max():.6g}" if self.leaves else ""
-        )
+        spans = f", energies {self.energies.min():.6g} to {self.tree.heights.max():.6g}" if self.leaves else ""
         return f"<DisconnectivityTree: {len(self.leaves)} leaves, {len(self.merges)} merges{spans}>"
 
     @property
@@ -149,9 +145,7 @@ def nodes_of(tree: DisconnectivityTree | MergeTree) -> MergeTree:
 # A short account of what labels there are.
 def _listing(labels: Sequence[Hashable], limit: int = 6) -> str:
     shown = ", ".join(repr(label) for label in labels[:limit])
-    return f"it has {len(labels)} minima" + (
-        f" ({shown}{', ...' if len(labels) > limit else ''})" if labels else ""
-    )
+    return f"it has {len(labels)} minima" + (f" ({shown}{', ...' if len(labels) > limit else ''})" if labels else "")
 
 
 def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> DisconnectivityTree:

@@ -6,13 +6,6 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, squared_distances
 from elsuite.analysis.embedding import Embedding
 
-__all__ = [
-    "barrier_dissimilarity",
-    "branch_lengths",
-    "euclidean_dissimilarity",
-    "map_dissimilarity",
-]
-
 MARGIN = 0.1
 """Pairs that are not joined lie above the highest barrier by this share of the range of energies."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 
-__all__ = ["OriginDistances", "distances_to_origin"]
-
 
 @dataclass(frozen=True, eq=False)
 class OriginDistances:
@@ -80,7 +78,5 @@ def distances_to_origin(
 def _distances(
     read: Reader, ids: NDArray[np.int64], origin: NDArray[np.float64], block_bytes: int
 ) -> NDArray[np.float64]:
-    parts = [
-        np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids, block_bytes=block_bytes)
-    ]
+    parts = [np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids, block_bytes=block_bytes)]
     return np.concatenate(parts)

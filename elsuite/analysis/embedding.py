@@ -16,8 +16,6 @@ from elsuite.analysis.blocks import (
 )
 from elsuite.core.representing import short_repr
 
-__all__ = ["Embedding", "Kernel", "center", "kernel_pca", "oriented", "top_eigenvectors"]
-
 Kernel: TypeAlias = Literal["rbf", "linear", "polynomial", "sigmoid"]
 DENSE_LIMIT = 1500
 """Up to this many points all eigenvectors are as quick as a few."""
@@ -168,9 +166,7 @@ def _center(kernel: NDArray[np.float64]) -> None:
         part += means.mean()
 
 
-def top_eigenvectors(
-    matrix: NDArray[np.float64], n_components: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def top_eigenvectors(matrix: NDArray[np.float64], n_components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the largest eigenvalues, descending, and their vectors; negative ones, and missing ones, as 0.
 
     Parameters

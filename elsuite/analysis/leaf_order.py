@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from elsuite.analysis.merge_tree import MergeTree, leaf_starts
 
-__all__ = ["OrderName", "ordered_starts"]
-
 OrderName: TypeAlias = Literal["energy", "size", "centered", "value"]
 
 
@@ -40,15 +38,11 @@ def ordered_starts(
             return leaf_starts(tree, _sides(tree))
         if order == "value":
             return leaf_starts(tree, _means(tree, values))
-        raise ValueError(
-            f"no order {order!r}: there are 'energy', 'size', 'centered', 'value' and your own sequence"
-        )
+        raise ValueError(f"no order {order!r}: there are 'energy', 'size', 'centered', 'value' and your own sequence")
     return leaf_starts(tree, _means(tree, _given_ranks(tree, order, labels)))
 
 
-def _given_ranks(
-    tree: MergeTree, order: Sequence[Hashable], labels: Sequence[Hashable] | None
-) -> NDArray[np.float64]:
+def _given_ranks(tree: MergeTree, order: Sequence[Hashable], labels: Sequence[Hashable] | None) -> NDArray[np.float64]:
     names: Sequence[Hashable] = range(tree.n_leaves) if labels is None else labels
     rank = {label: k for k, label in enumerate(np.asarray(order).tolist() if labels is None else order)}
     missing = [name for name in names if name not in rank]

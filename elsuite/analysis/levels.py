@@ -6,8 +6,6 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
 from elsuite.analysis.scales import EnergyScale, LinearScale
 
-__all__ = ["with_levels"]
-
 
 def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale | None = None) -> MergeTree:
     """Return the tree with each merge raised to the first level at or above it.

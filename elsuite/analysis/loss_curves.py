@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 
-__all__ = ["LossCurves", "curve_quantiles", "loss_curves"]
-
 
 @dataclass(frozen=True, eq=False)
 class LossCurves:
@@ -70,9 +68,7 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
                 continue
             values = curves[ids, column]
             n_epochs = int(np.flatnonzero(np.isfinite(values).any(axis=0))[-1]) + 1
-            chosen = np.flatnonzero(
-                (minima["stopping"].values == surface) & np.isin(minima["run"].values, ids)
-            )
+            chosen = np.flatnonzero((minima["stopping"].values == surface) & np.isin(minima["run"].values, ids))
             groups.append(
                 LossCurves(
                     minimizer,
@@ -86,9 +82,7 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
     return tuple(groups)
 
 
-def curve_quantiles(
-    values: NDArray[np.float64], shares: tuple[float, ...] = (0.25, 0.5, 0.75)
-) -> NDArray[np.float64]:
+def curve_quantiles(values: NDArray[np.float64], shares: tuple[float, ...] = (0.25, 0.5, 0.75)) -> NDArray[np.float64]:
     """Return quantiles over the runs at each epoch; NaN where no run has a value.
 
     Parameters

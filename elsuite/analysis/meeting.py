@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 
-__all__ = ["meeting_energies"]
-
 
 def meeting_energies(
     tree: DisconnectivityTree | MergeTree, groups: Sequence[Hashable]

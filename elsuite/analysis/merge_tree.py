@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.core.representing import short_repr
 from elsuite.network.kruskal import Joins, kruskal
 
-__all__ = ["MergeTree", "assemble_tree", "leaf_starts", "merge_tree", "tree_of_gaps"]
-
 BLOCK = 8192
 """Nodes that are worked on at a time where the whole tree would not fit a processor's cache."""
 
@@ -155,9 +153,7 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     for positions in (starts, ends):
         if len(positions) and not 0 <= positions.min() <= positions.max() < len(minima):
             wrong = np.flatnonzero((positions < 0) | (positions >= len(minima)))[0]
-            raise ValueError(
-                f"edge {wrong} ends at {positions[wrong]}: the {len(minima)} minima are numbered from 0"
-            )
+            raise ValueError(f"edge {wrong} ends at {positions[wrong]}: the {len(minima)} minima are numbered from 0")
     kept = np.isfinite(tops)
     if not kept.all():
         starts, ends, tops = starts[kept], ends[kept], tops[kept]
@@ -199,9 +195,7 @@ def _binary_parents(n: int, joins: Joins) -> Ints:
     parents[node[joins.losers]] = new
     order = np.argsort(joins.winners, kind="stable")
     winners = joins.winners[order]
-    again = np.flatnonzero(
-        winners[1:] == winners[:-1]
-    )  # a winner's node before a join is its join before that
+    again = np.flatnonzero(winners[1:] == winners[:-1])  # a winner's node before a join is its join before that
     before = winners.copy()
     before[again + 1] = new[order[again]]
     parents[before] = new[order]
@@ -216,9 +210,7 @@ def _collapse(heights: Floats, by_energy: Ints, ranks: Ints, joins: Joins) -> Me
     kept = np.arange(n, n_nodes)
     inner = kept[parents[n:] >= 0]
     equal = inner[heights[inner] == heights[parents[inner]]]
-    top = np.arange(
-        n_nodes + 1
-    )  # the highest node of each chain of equal heights; the last entry is for parent -1
+    top = np.arange(n_nodes + 1)  # the highest node of each chain of equal heights; the last entry is for parent -1
     if len(equal):
         top[equal] = parents[equal]
         while not np.array_equal(further := top[top], top):

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["energy_name", "shortened", "surface_name"]
-
 LOSSES = {
     "autoencoder": "mean squared error",
     "fcp": "cross-entropy",

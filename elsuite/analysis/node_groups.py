@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 
-__all__ = ["branches_between", "node_groups"]
-
 
 def node_groups(
     tree: DisconnectivityTree | MergeTree, labels: Sequence[Hashable] | NDArray[np.generic]
@@ -43,9 +41,7 @@ def node_groups(
     if len(given) != nodes.n_leaves:
         raise ValueError(f"{nodes.n_leaves} labels are needed, one a minimum, not {len(given)}")
     codes: dict[Hashable, int] = {}
-    ordered = np.array([codes.setdefault(label, len(codes)) for label in given], dtype=np.int64)[
-        nodes.leaf_order
-    ]
+    ordered = np.array([codes.setdefault(label, len(codes)) for label in given], dtype=np.int64)[nodes.leaf_order]
     # A node's leaves are contiguous, so they agree if no change lies between its first and its last.
     changes = np.cumsum(np.diff(ordered, prepend=ordered[:1]) != 0)
     common = changes[nodes.starts] == changes[nodes.starts + nodes.sizes - 1]

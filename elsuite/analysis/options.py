@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["FigureOptions", "parse_levels"]
-
 MOST_LEVELS = 10_000
 DRAWN, COLORS, GRAPHS, MAPS, SIZE = (
     "What is drawn", "Colors and names", "Disconnectivity graphs", "Maps, clusters, heights", "Size",
@@ -73,19 +71,13 @@ class FigureOptions:
     {'order': 'size', 'shape': 'sloped'}
     """
 
-    surface: str | None = _option(
-        None, DRAWN, "Whose energies and heights are drawn; default: the first surface."
-    )
+    surface: str | None = _option(None, DRAWN, "Whose energies and heights are drawn; default: the first surface.")
     finder: str | None = _option(
         None, DRAWN, "Only paths of the finder with this name; default: the lowest path of each pair."
     )
     sets: tuple[str, ...] = _option((), DRAWN, "Only this set; may be repeated.")
-    component: int | None = _option(
-        None, DRAWN, "Only what is joined with a minimum.", value="ID", limits=(0, None)
-    )
-    connected: int | None = _option(
-        None, DRAWN, "Only components of at least N minima.", value="N", limits=(1, None)
-    )
+    component: int | None = _option(None, DRAWN, "Only what is joined with a minimum.", value="ID", limits=(0, None))
+    connected: int | None = _option(None, DRAWN, "Only components of at least N minima.", value="N", limits=(1, None))
     lowest: int | None = _option(None, DRAWN, "Only the N lowest minima.", value="N", limits=(1, None))
     below: float | None = _option(None, DRAWN, "Only what lies below an energy.", value="E")
     smallest: int | None = _option(
@@ -113,10 +105,7 @@ class FigureOptions:
         value="WHAT",
     )
     axis: str = _option(
-        "rank",
-        GRAPHS,
-        "Leaves one apart, or each at its value in the column of --order.",
-        allowed=("rank", "value"),
+        "rank", GRAPHS, "Leaves one apart, or each at its value in the column of --order.", allowed=("rank", "value")
     )
     scale: str = _option(
         "auto",
@@ -125,9 +114,7 @@ class FigureOptions:
         "(empty gaps shrunk, with break marks) where one gap takes 0.4 of it.",
         allowed=("auto", "linear", "log", "compressed"),
     )
-    shape: str = _option(
-        "rectangular", GRAPHS, "Lines at right angles, or sloped.", allowed=("rectangular", "sloped")
-    )
+    shape: str = _option("rectangular", GRAPHS, "Lines at right angles, or sloped.", allowed=("rectangular", "sloped"))
     levels: int | tuple[float, ...] | None = _option(
         None,
         GRAPHS,
@@ -155,17 +142,10 @@ class FigureOptions:
         allowed=("map", "distances", "barriers"),
     )
     form: str = _option(
-        "points",
-        MAPS,
-        "Heights: values, densities and quartiles, or outlines.",
-        allowed=("points", "histogram"),
+        "points", MAPS, "Heights: values, densities and quartiles, or outlines.", allowed=("points", "histogram")
     )
-    width: float | None = _option(
-        None, SIZE, "3.4 is a column of print, 7 two.", value="INCHES", limits=(1.5, 100)
-    )
-    height: float | None = _option(
-        None, SIZE, "What suits the picture by default.", value="INCHES", limits=(1.5, 100)
-    )
+    width: float | None = _option(None, SIZE, "3.4 is a column of print, 7 two.", value="INCHES", limits=(1.5, 100))
+    height: float | None = _option(None, SIZE, "What suits the picture by default.", value="INCHES", limits=(1.5, 100))
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

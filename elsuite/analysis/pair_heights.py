@@ -11,8 +11,6 @@ from elsuite.network import PathHeights, lowest_of_pairs, path_heights
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["heights_by_set", "pair_heights"]
-
 
 def pair_heights(
     database: "LandscapeDatabase",
@@ -70,17 +68,12 @@ def pair_heights(
     keys = sorted(set(zip(low.tolist(), high.tolist(), strict=True)), key=lambda key: (key[0] != key[1], key))
     titles = list(order)
     return {
-        titles[a] if a == b else f"{titles[a]} ~ {titles[b]}": found.select((low == a) & (high == b))
-        for a, b in keys
+        titles[a] if a == b else f"{titles[a]} ~ {titles[b]}": found.select((low == a) & (high == b)) for a, b in keys
     }
 
 
 def heights_by_set(
-    database: "LandscapeDatabase",
-    surface: str | None = None,
-    *,
-    refined: bool = True,
-    finder: str | None = None,
+    database: "LandscapeDatabase", surface: str | None = None, *, refined: bool = True, finder: str | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Return the heights of the pairs of minima within each set and between sets.
 

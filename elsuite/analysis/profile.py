@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 
-__all__ = ["Profile", "route_profile"]
-
 
 @dataclass(frozen=True)
 class Profile:

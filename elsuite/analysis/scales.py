@@ -8,19 +8,6 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "EnergyScale",
-    "GapScale",
-    "LinearScale",
-    "LogGapScale",
-    "LogScale",
-    "ScaleName",
-    "energy_scale",
-    "largest_empty_share",
-    "log_gap_scale",
-    "wants_log",
-]
-
 ScaleName: TypeAlias = Literal["linear", "log", "gaps"]
 WIDE = 2.0
 """Empty ranges of more decades than this are compressed."""
@@ -189,9 +176,7 @@ class LogGapScale(EnergyScale):
         return values[shown]
 
 
-def _piecewise(
-    values: NDArray[np.float64], kinks: tuple[float, ...], images: tuple[float, ...]
-) -> NDArray[np.float64]:
+def _piecewise(values: NDArray[np.float64], kinks: tuple[float, ...], images: tuple[float, ...]) -> NDArray[np.float64]:
     if not kinks:
         return values
     inside = np.interp(values, kinks, images)
@@ -240,9 +225,7 @@ def _log_scale(values: NDArray[np.float64], floor: float | None) -> LogScale:
             raise ValueError(f"the floor of a logarithmic scale must be above 0, not {floor}")
         return LogScale(floor)
     if len(values) and values[0] < 0:
-        raise ValueError(
-            f"a logarithmic scale needs energies >= 0, and the lowest is {values[0]:g}: give a floor"
-        )
+        raise ValueError(f"a logarithmic scale needs energies >= 0, and the lowest is {values[0]:g}: give a floor")
     positive = values[values > 0]
     return LogScale(float(positive[0])) if len(positive) else LogScale()
 
@@ -266,9 +249,7 @@ def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
     cut_gaps = np.flatnonzero(lengths > limit * (1 + 1e-12))
     kinks = np.column_stack([values[cut_gaps], values[cut_gaps + 1]]).ravel()
     shrunk = np.cumsum(lengths[cut_gaps] - limit) if len(cut_gaps) else np.zeros(0)
-    lost = (
-        np.column_stack([np.concatenate([[0.0], shrunk[:-1]]), shrunk]).ravel() if len(cut_gaps) else shrunk
-    )
+    lost = np.column_stack([np.concatenate([[0.0], shrunk[:-1]]), shrunk]).ravel() if len(cut_gaps) else shrunk
     return GapScale(tuple(kinks.tolist()), tuple((kinks - lost).tolist()))
 
 
@@ -345,7 +326,5 @@ def round_step(step: float) -> float:
 def multiples(low: float, high: float, step: float) -> NDArray[np.float64]:
     """Return the multiples of a step from `low` to `high`, rounded to its digits."""
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    ticks: NDArray[np.float64] = np.round(
-        np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step))))
-    )
+    ticks: NDArray[np.float64] = np.round(np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step)))))
     return ticks

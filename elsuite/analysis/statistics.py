@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 
-__all__ = ["UNNAMED_SET", "SetSummary", "minima_by_set", "set_ids", "set_table"]
-
 UNNAMED_SET = "(none)"
 """Under this name go the minima that belong to no set."""
 
@@ -140,9 +138,7 @@ def _std(values: NDArray[np.float64]) -> float:
 
 
 # Mean and standard deviation of all weights, by Chan's rule for joining blocks, and the mean norm.
-def _weights(
-    database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int
-) -> tuple[float, float, float]:
+def _weights(database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int) -> tuple[float, float, float]:
     if not database.n_parameters or not len(ids):
         return float("nan"), float("nan"), float("nan")
     read, chosen = reader(database.coordinates, ids)

@@ -14,8 +14,6 @@ from elsuite.analysis.merge_tree import MergeTree
 from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale
 from elsuite.core.representing import short_repr
 
-__all__ = ["TreeLayout", "tree_layout"]
-
 Style: TypeAlias = Literal["rectangular", "sloped"]
 
 COMPONENT_GAP = 1.0
@@ -131,9 +129,7 @@ def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) 
         return np.zeros(0)
     numbers = np.asarray(values, dtype=np.float64)
     if numbers.shape != (tree.n_leaves,) or not np.isfinite(numbers).all():
-        raise ValueError(
-            f"values are {tree.n_leaves} finite numbers, one a leaf, not an array {numbers.shape}"
-        )
+        raise ValueError(f"values are {tree.n_leaves} finite numbers, one a leaf, not an array {numbers.shape}")
     return numbers
 
 
@@ -174,13 +170,7 @@ def _bend(tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | A
 
 
 def _lines(
-    tree: MergeTree,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    top: float,
-    *,
-    style: Style,
-    bend: float,
+    tree: MergeTree, x: NDArray[np.float64], y: NDArray[np.float64], top: float, *, style: Style, bend: float
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     inner = np.flatnonzero(tree.parents >= 0)
     above = tree.parents[inner]

@@ -11,17 +11,6 @@ from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
 from elsuite.core.representing import short_repr
 
-__all__ = [
-    "Trimmed",
-    "component_of",
-    "components_from",
-    "lowest_minima",
-    "merged_branches",
-    "minima_below",
-    "persistent_minima",
-    "restricted_tree",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class Trimmed:
@@ -66,9 +55,7 @@ def restricted_tree(tree: MergeTree, kept: NDArray[np.int64], *, top: float = np
     return tree_of_gaps(tree.heights[kept], order[places], np.where(gaps <= top, gaps, np.inf))
 
 
-def _trimmed(
-    tree: DisconnectivityTree, keep: NDArray[np.bool_], rule: str, *, top: float = np.inf
-) -> Trimmed:
+def _trimmed(tree: DisconnectivityTree, keep: NDArray[np.bool_], rule: str, *, top: float = np.inf) -> Trimmed:
     kept = np.flatnonzero(keep)
     smaller = DisconnectivityTree(
         tuple(tree.leaves[k] for k in kept.tolist()), restricted_tree(tree.tree, kept, top=top)
@@ -201,6 +188,4 @@ def persistent_minima(tree: DisconnectivityTree, threshold: float) -> Trimmed:
     >>> persistent_minima(disconnectivity_tree(network), 0.5).tree.leaves
     ('a', 'c')
     """
-    return _trimmed(
-        tree, persistence(tree) >= threshold, f"a persistence of at least {threshold:.6g} is shown"
-    )
+    return _trimmed(tree, persistence(tree) >= threshold, f"a persistence of at least {threshold:.6g} is shown")

@@ -9,29 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elsuite.analysis.barrier_map import BarrierMap, barrier_map
-from elsuite.analysis.clustering import (
-    Clustering,
-    cluster_minima,
-    persistence_clusters,
-    superbasin_clusters,
-)
+from elsuite.analysis.clustering import Clustering, cluster_minima, persistence_clusters, superbasin_clusters
 from elsuite.analysis.disconnectivity import DisconnectivityTree, disconnectivity_tree
-from elsuite.analysis.dissimilarity import (
-    barrier_dissimilarity,
-    euclidean_dissimilarity,
-    map_dissimilarity,
-)
+from elsuite.analysis.dissimilarity import barrier_dissimilarity, euclidean_dissimilarity, map_dissimilarity
 from elsuite.analysis.embedding import Embedding, kernel_pca
 from elsuite.analysis.names import energy_name
 from elsuite.analysis.options import FigureOptions
-from elsuite.analysis.scales import (
-    EnergyScale,
-    ScaleName,
-    energy_scale,
-    largest_empty_share,
-    log_gap_scale,
-    wants_log,
-)
+from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale, largest_empty_share, log_gap_scale, wants_log
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.analysis.trimming import (
     Trimmed,
@@ -48,8 +32,6 @@ from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
-
-__all__ = ["View", "split_energy"]
 
 METHODS = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
 DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
@@ -114,9 +96,7 @@ class View:
     def every_energy(self) -> NDArray[np.float64]:
         """Energy of every minimum of the database on the chosen surface; NaN where it is not known."""
         column = list(self.database.surfaces).index(self.surface)
-        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[
-            :, column
-        ]
+        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
         return energies
 
     @property
@@ -220,9 +200,7 @@ class View:
         if n < 3:
             raise ValueError(f"a map needs at least 3 minima; there are {n}")
         if n > most:
-            raise ValueError(
-                f"a map of {n:,} minima takes too much memory, {most:,} are allowed: choose sets"
-            )
+            raise ValueError(f"a map of {n:,} minima takes too much memory, {most:,} are allowed: choose sets")
 
     @property
     def linear(self) -> "View":
@@ -284,9 +262,7 @@ class View:
                 return lowest[a], lowest[b]
         merges = self.whole_tree.merges
         if not len(merges):
-            raise ValueError(
-                f"no path was found between minima on surface '{self.surface}': there is no profile"
-            )
+            raise ValueError(f"no path was found between minima on surface '{self.surface}': there is no profile")
         parts = merges[-1].members
         return int(parts[0][0]), int(parts[1][0])  # type: ignore[call-overload]
 
@@ -300,9 +276,7 @@ class View:
                 f"no order '{name}'; there are centered, energy, size, and the columns {columns}"
             ) from error
         if column.dtype.kind not in "fiu":
-            raise ValueError(
-                f"column '{name}' holds words, numbers are needed; orders are centered, energy, size"
-            )
+            raise ValueError(f"column '{name}' holds words, numbers are needed; orders are centered, energy, size")
         return column.astype(float)
 
     def check_minimum(self, minimum: int) -> int:

@@ -16,8 +16,6 @@ from elsuite.cli.common import (
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
-__all__ = ["barrier"]
-
 
 @click.command(epilog=example("elsuite barrier demo/landscape.elsuite 0 5 --surface train"))
 @store_argument

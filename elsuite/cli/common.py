@@ -14,35 +14,14 @@ from elsuite.schema import NotFoundError
 if TYPE_CHECKING:
     from elsuite.analysis import DisconnectivityTree
 
-__all__ = [
-    "as_json",
-    "check_ids",
-    "data_option",
-    "example",
-    "finder_option",
-    "finite",
-    "json_option",
-    "print_json",
-    "print_notes",
-    "print_table",
-    "seed_option",
-    "store_argument",
-    "surface_option",
-    "tree_of_store",
-]
-
 LONGEST_RULE = 40
 """Characters of the line under a column's name, so that one long text does not fill the screen with dashes."""
 
 store_argument = click.argument("store", type=click.Path())
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
-finder_option = click.option(
-    "--finder", metavar="NAME", help="Only paths of the finder with this name; default: all."
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed."
-)
+finder_option = click.option("--finder", metavar="NAME", help="Only paths of the finder with this name; default: all.")
+seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed.")
 data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
@@ -128,9 +107,7 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
     if title:
         click.echo(title)
     for row in [list(header), ["-" * min(width, LONGEST_RULE) for width in widths], *cells]:
-        click.echo(
-            "  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip()
-        )
+        click.echo("  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip())
 
 
 def _cell(value: Any) -> str:

@@ -4,8 +4,6 @@ import click
 
 from elsuite.cli.common import data_option, example
 
-__all__ = ["data"]
-
 
 @click.group(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
 def data() -> None:

@@ -8,16 +8,10 @@ import click
 from elsuite.cli.common import example, seed_option
 from elsuite.cli.run import build, print_found, say_failures
 
-__all__ = ["demo"]
-
 
 @click.command(epilog=example("elsuite demo --out demo --seed 1"))
 @click.option(
-    "--out",
-    type=click.Path(file_okay=False),
-    default="elsuite-demo",
-    show_default=True,
-    help="Folder for everything.",
+    "--out", type=click.Path(file_okay=False), default="elsuite-demo", show_default=True, help="Folder for everything."
 )
 @seed_option
 def demo(out: str, seed: int | None) -> None:

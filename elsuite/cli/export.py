@@ -12,8 +12,6 @@ from elsuite.interchange import FORMATS, from_database
 from elsuite.network import transition_network
 from elsuite.schema import KINDS
 
-__all__ = ["export"]
-
 _WRITTEN = {name: FORMATS[name] for name in FORMATS if FORMATS[name].write or FORMATS[name].write_network}
 
 

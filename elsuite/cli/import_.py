@@ -9,10 +9,8 @@ import click
 
 from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import progress_bars
-from elsuite.database import can_create, LandscapeDatabase, open_database
+from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.interchange import FORMATS, ForeignLandscape, Format, read_solutions, to_database
-
-__all__ = ["import_"]
 
 
 class _Formats(click.Group):
@@ -50,9 +48,7 @@ def import_() -> None:
     """Bring in solutions, or a whole landscape, that were made elsewhere."""
 
 
-@import_.command(
-    epilog=example("elsuite import arrays w.npy s.elsuite --network lstm --data mnist --set sgd/train")
-)
+@import_.command(epilog=example("elsuite import arrays w.npy s.elsuite --network lstm --data mnist --set sgd/train"))
 @click.argument("file", type=click.Path())
 @store_argument
 @click.option("--network", required=True, metavar="NAME", help="Architecture: fcp, lenet, autoencoder, lstm.")
@@ -79,18 +75,8 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     landscape = landscape_of(data, network, data_dir=data_dir)
     solutions = read_solutions(file, landscape.n_parameters)
     identity = landscape_identity(data, network)
-    with (
-        _store_for(Path(store), landscape, identity, network.dtype) as database,
-        progress_bars() as bars,
-    ):
-        ids = add_solutions(
-            database,
-            landscape,
-            solutions,
-            set_name=set_,
-            origin=Path(file).name,
-            progress=bars,
-        )
+    with _store_for(Path(store), landscape, identity, network.dtype) as database, progress_bars() as bars:
+        ids = add_solutions(database, landscape, solutions, set_name=set_, origin=Path(file).name, progress=bars)
         energy = database.minima["energy"].values[ids]
         surfaces = database.surfaces
     means = dict(zip(surfaces, energy.mean(axis=0).tolist(), strict=True)) if len(ids) else {}
@@ -132,9 +118,7 @@ def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
     if options["hidden"]:
         parts = [part.strip() for part in options["hidden"].split(",")]
         if not all(part.isdecimal() and part.isascii() for part in parts):
-            raise click.UsageError(
-                f"--hidden: given {options['hidden']!r}, allowed: whole numbers, such as 50,50"
-            )
+            raise click.UsageError(f"--hidden: given {options['hidden']!r}, allowed: whole numbers, such as 50,50")
         network["hidden"] = [int(part) for part in parts]
     if options["activation"]:
         network["activation"] = options["activation"]
@@ -143,9 +127,7 @@ def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _store_for(
-    path: Path, landscape: Any, identity: dict[str, Any], dtype: str
-) -> Iterator[LandscapeDatabase]:
+def _store_for(path: Path, landscape: Any, identity: dict[str, Any], dtype: str) -> Iterator[LandscapeDatabase]:
     """Yield the store at `path`, open for writing, made now or checked to hold the same landscape.
 
     One that was made now, and into which nothing came because something failed, is removed again.
@@ -161,11 +143,7 @@ def _store_for(
         with open_database(path, mode="a") as database:
             yield database
         return
-    database = LandscapeDatabase.create(
-        path,
-        landscape,
-        attributes={"landscape": identity},
-    )
+    database = LandscapeDatabase.create(path, landscape, attributes={"landscape": identity})
     try:
         with database:
             yield database

@@ -7,8 +7,6 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table, store_argument
 from elsuite.database import describe, open_database
 
-__all__ = ["info"]
-
 
 @click.command(epilog=example("elsuite info demo/landscape.elsuite --json"))
 @store_argument

@@ -9,23 +9,13 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table
 from elsuite.cli.progress import progress_bars
 
-__all__ = ["map_"]
-
 
 @click.command(name="map", epilog=example("elsuite map lj7 --out lj7.elsuite && elsuite tree lj7.elsuite"))
 @click.argument("surface", metavar="SURFACE")
-@click.option(
-    "--out", type=click.Path(), required=True, metavar="STORE", help="The database, or one to go on with."
-)
-@click.option(
-    "--starts", type=click.IntRange(min=1), default=64, show_default=True, metavar="N", help="Random starts."
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, metavar="N", help="Seed."
-)
-@click.option(
-    "--seconds", type=click.FloatRange(min=0), metavar="S", help="Begin no new piece of work after so long."
-)
+@click.option("--out", type=click.Path(), required=True, metavar="STORE", help="The database, or one to go on with.")
+@click.option("--starts", type=click.IntRange(min=1), default=64, show_default=True, metavar="N", help="Random starts.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, metavar="N", help="Seed.")
+@click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Begin no new piece of work after so long.")
 @json_option
 def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, json_: bool) -> None:
     """Find the minima and transition states of SURFACE, and what joins what.
@@ -45,9 +35,7 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
     merges = facts.pop("merges")
     print_table(["", surface], [[name, _in_full(value)] for name, value in facts.items()])
     click.echo()
-    print_table(
-        ["merge at", "joins"], [[_in_full(m["height"]), " + ".join(map(str, m["joins"]))] for m in merges]
-    )
+    print_table(["merge at", "joins"], [[_in_full(m["height"]), " + ".join(map(str, m["joins"]))] for m in merges])
 
 
 def _in_full(value: Any) -> Any:

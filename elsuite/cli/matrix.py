@@ -10,8 +10,6 @@ from elsuite.cli.common import example, finder_option, store_argument, surface_o
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
-__all__ = ["matrix"]
-
 
 @click.command(epilog=example("elsuite matrix demo/landscape.elsuite --surface train --out barriers.csv"))
 @store_argument

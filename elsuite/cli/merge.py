@@ -9,11 +9,8 @@ import click
 from elsuite.cli.common import example, json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from elsuite.database.merging import Joined
+    from elsuite.database.merge_rows import Joined
     from elsuite.symmetry.base import Symmetry
-
-__all__ = ["merge"]
-
 
 _ROWS = 20
 
@@ -28,9 +25,7 @@ _ROWS = 20
 )
 @click.option("--symmetry", is_flag=True, help="Join minima that differ by the names of their units, too.")
 @click.option(
-    "--cluster",
-    is_flag=True,
-    help="Points are clusters of like atoms: join turned, mirrored, relabeled ones, too.",
+    "--cluster", is_flag=True, help="Points are clusters of like atoms: join turned, mirrored, relabeled ones, too."
 )
 @click.option("--data-dir", metavar="DIR", help="Folder of data sets, for --symmetry.")
 @json_option

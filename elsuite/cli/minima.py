@@ -10,8 +10,6 @@ from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface
 from elsuite.schema import NotFoundError
 
-__all__ = ["minima"]
-
 
 @click.command(epilog=example("elsuite minima demo/landscape.elsuite --set sgd/train --sort train"))
 @store_argument
@@ -20,9 +18,7 @@ __all__ = ["minima"]
 @click.option("--where", metavar="CONDITION", help="Such as: energy.train < 0.01 and set == 'sgd/test'.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N.")
 @json_option
-def minima(
-    store: str, set_: str | None, sort: str | None, where: str | None, limit: int | None, json_: bool
-) -> None:
+def minima(store: str, set_: str | None, sort: str | None, where: str | None, limit: int | None, json_: bool) -> None:
     """List the minima with their energies."""
     with open_database(store) as database:
         rows = _minima_rows(database)
@@ -54,10 +50,7 @@ def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:
     seeds = runs["seed"].values.tolist()
     energy = table["energy"].values.tolist()
     columns = zip(
-        table["set"].values.tolist(),
-        table["run"].values.tolist(),
-        table["outcome"].values.tolist(),
-        strict=True,
+        table["set"].values.tolist(), table["run"].values.tolist(), table["outcome"].values.tolist(), strict=True
     )
     return [
         {

@@ -17,8 +17,6 @@ from elsuite.cli.common import (
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
-__all__ = ["neighbors"]
-
 
 @click.command(epilog=example("elsuite neighbors demo/landscape.elsuite 3 --by barrier --n 5"))
 @store_argument
@@ -28,9 +26,7 @@ __all__ = ["neighbors"]
 @surface_option
 @finder_option
 @json_option
-def neighbors(
-    store: str, minimum: int, by: str, n: int, surface: str | None, finder: str | None, json_: bool
-) -> None:
+def neighbors(store: str, minimum: int, by: str, n: int, surface: str | None, finder: str | None, json_: bool) -> None:
     """List the minima nearest to MINIMUM, in distance or by the minimax barrier to them."""
     from elsuite.database.query import nearest
     from elsuite.network import neighbors_by_barrier, transition_network

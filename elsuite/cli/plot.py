@@ -15,8 +15,6 @@ from elsuite.database import open_database
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.plotting.figures import FIGURES
 
-__all__ = ["plot"]
-
 _FIELDS = dataclasses.fields(FigureOptions)
 
 
@@ -24,9 +22,7 @@ def _flag(name: str) -> str:
     return "--set" if name == "sets" else f"--{name.replace('_', '-')}"
 
 
-def _parsed(
-    parse: Callable[[str], Any], _ctx: click.Context, _param: click.Parameter, text: str | None
-) -> Any:
+def _parsed(parse: Callable[[str], Any], _ctx: click.Context, _param: click.Parameter, text: str | None) -> Any:
     try:
         return None if text is None else parse(text)
     except ValueError as error:
@@ -40,11 +36,7 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Callable[[Any], Any]:
         return click.option(f"{flag}/--no-{field.name}", field.name, default=None, help=facts["help"])
     given: dict[str, Any] = {"help": facts["help"], "metavar": facts["metavar"]}
     low, high = facts["limits"]
-    kind = (
-        next(k for k in get_args(hint) if k is not types.NoneType)
-        if isinstance(hint, types.UnionType)
-        else hint
-    )
+    kind = next(k for k in get_args(hint) if k is not types.NoneType) if isinstance(hint, types.UnionType) else hint
     if facts["parse"]:
         given["callback"] = partial(_parsed, facts["parse"])
     elif facts["allowed"]:
@@ -110,10 +102,7 @@ def plot(kind: str, store: str, out: str, **options: Any) -> None:
         energies = database.minima["energy"].sel(surface=chosen.surface).values
     unknown, unusable = int(np.isnan(energies[usable]).sum()), int((~usable).sum())
     if unknown:
-        click.echo(
-            f"not drawn: {unknown} of the minima, without an energy on the surface {chosen.surface!r}",
-            err=True,
-        )
+        click.echo(f"not drawn: {unknown} of the minima, without an energy on the surface {chosen.surface!r}", err=True)
     if unusable:
         click.echo(f"not drawn: {unusable} of the minima, of runs that diverged or failed", err=True)
     click.echo(out)

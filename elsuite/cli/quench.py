@@ -2,31 +2,18 @@
 
 import click
 
-from elsuite.cli.common import (
-    data_option,
-    example,
-    json_option,
-    print_json,
-    store_argument,
-    surface_option,
-)
+from elsuite.cli.common import data_option, example, json_option, print_json, store_argument, surface_option
 from elsuite.cli.progress import progress_bars
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface
 from elsuite.schema import NotFoundError
 
-__all__ = ["quench"]
-
 
 @click.command(epilog=example("elsuite quench demo/landscape.elsuite --set sgd/train"))
 @store_argument
 @surface_option
-@click.option(
-    "--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times."
-)
-@click.option(
-    "--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most."
-)
+@click.option("--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times.")
+@click.option("--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most.")
 @click.option(
     "--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Of the gradient norm."
 )

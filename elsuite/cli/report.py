@@ -5,8 +5,6 @@ import click
 from elsuite.cli.common import example, store_argument
 from elsuite.database import open_database
 
-__all__ = ["report"]
-
 
 @click.command(epilog=example("elsuite report demo/landscape.elsuite --out report.html"))
 @store_argument

@@ -11,8 +11,6 @@ from elsuite.cli.progress import progress_bars
 if TYPE_CHECKING:
     from elsuite.studies.run import StudyReport
 
-__all__ = ["build", "print_found", "run", "say_failures"]
-
 _PAIRS_SHOWN = 20
 
 
@@ -22,10 +20,7 @@ _PAIRS_SHOWN = 20
 @seed_option
 @data_option
 @click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Processes on this machine that share the work.",
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes on this machine that share the work."
 )
 @click.option("--scheduler", metavar="URL", help="A running Dask cluster, such as tcp://node1:8786.")
 @click.option("--retry-failed", is_flag=True, help="Try starts and searches again that failed before.")
@@ -104,8 +99,7 @@ def print_found(store: Path) -> None:
             click.echo(line)
         click.echo()
         print_table(
-            ["surface", "pairs with a path", "median height", "minima joined", "last join at"],
-            joined_rows(database),
+            ["surface", "pairs with a path", "median height", "minima joined", "last join at"], joined_rows(database)
         )
 
 
@@ -117,9 +111,7 @@ def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
     if json_:
         print_json({**cost, "pairs": pairs, "starts_left": n_starts})
         return
-    print_table(
-        ["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]]
-    )
+    print_table(["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]])
     seconds, megabytes = cost["hours"] * 3600, cost["bytes"] / 1e6
     duration = f"{cost['hours']:.3g} hours" if seconds >= 3600 else f"{seconds:.3g} seconds"
     click.echo(f"total, from nothing: {duration} on this machine, {megabytes:.3g} MB stored")

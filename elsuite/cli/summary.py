@@ -8,8 +8,6 @@ from elsuite.analysis import disconnectivity_tree, minima_by_set
 from elsuite.database import LandscapeDatabase
 from elsuite.network import transition_network
 
-__all__ = ["joined_rows", "set_rows"]
-
 
 def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
     """Return for each set: name, number of solutions, mean energy on each surface."""

@@ -13,16 +13,12 @@ from elsuite.cli.common import (
     tree_of_store,
 )
 
-__all__ = ["superbasins"]
-
 
 @click.command(epilog=example("elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05"))
 @store_argument
 @surface_option
 @finder_option
-@click.option(
-    "--energy", type=float, callback=finite, required=True, help="Minima joined at or below this energy."
-)
+@click.option("--energy", type=float, callback=finite, required=True, help="Minima joined at or below this energy.")
 @json_option
 def superbasins(store: str, surface: str | None, finder: str | None, energy: float, json_: bool) -> None:
     """Which minima are mutually reachable at or below an energy; largest superbasin first."""

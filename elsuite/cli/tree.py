@@ -13,8 +13,6 @@ from elsuite.cli.common import (
     tree_of_store,
 )
 
-__all__ = ["tree"]
-
 
 @click.command(epilog=example("elsuite tree demo/landscape.elsuite --surface train --json"))
 @store_argument

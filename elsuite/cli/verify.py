@@ -6,8 +6,6 @@ import click
 
 from elsuite.cli.common import example, json_option, print_json, store_argument
 
-__all__ = ["verify"]
-
 
 @click.command(epilog=example("elsuite verify demo/landscape.elsuite"))
 @store_argument

@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-__all__ = ["new_folder", "replaced_file"]
-
 
 @contextmanager
 def replaced_file(path: str | Path, *, sync: bool = True) -> Iterator[IO[bytes]]:

@@ -13,21 +13,6 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-__all__ = [
-    "Identified",
-    "Identity",
-    "OtherLandscapeError",
-    "canonical_json",
-    "checksum",
-    "content_key",
-    "nested_differences",
-    "plain_settings",
-    "retry_key",
-    "start_seeds",
-    "superseded",
-    "work_seed",
-]
-
 NAMES_SHOWN = 3
 """A message names so many differences at most."""
 
@@ -102,21 +87,14 @@ class Identity:
             for name, old, new in nested_differences(self._declared(), other._declared())
         ]
         if words:
-            return [
-                *words[:NAMES_SHOWN],
-                *([f"and {len(words) - 3} more"] if len(words) > NAMES_SHOWN else []),
-            ]
-        if (
-            self.points != other.points
-        ):  # nothing can be compared: the caller computes energies at these points
+            return [*words[:NAMES_SHOWN], *([f"and {len(words) - 3} more"] if len(words) > NAMES_SHOWN else [])]
+        if self.points != other.points:  # nothing can be compared: the caller computes energies at these points
             return []
         return self.other_energies(other.energies)
 
     def other_energies(self, energies: list[list[float | None]]) -> list[str]:
         """Return in words which of the energies at the fixed points are not those of `energies`."""
-        old, new = (
-            np.array(e, dtype=np.float64).reshape(-1, len(self.surfaces)) for e in (self.energies, energies)
-        )
+        old, new = (np.array(e, dtype=np.float64).reshape(-1, len(self.surfaces)) for e in (self.energies, energies))
         if old.shape != new.shape:
             return [f"{len(old)} fixed points there and {len(new)} here"]
         size = np.nanmax(np.abs(np.stack([old, new])), axis=(0, 1), initial=0.0)

@@ -3,8 +3,6 @@
 import enum
 from typing import Final
 
-__all__ = ["UNUSABLE", "Outcome"]
-
 
 class Outcome(enum.StrEnum):
     """How a piece of work ended; the value is what is stored.

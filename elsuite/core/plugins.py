@@ -6,8 +6,6 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar, final
 
-__all__ = ["PluginTable"]
-
 T = TypeVar("T")
 
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["short_repr"]
-
 MOST = 8
 """Longer arrays and texts are shown by their size."""
 

@@ -18,28 +18,6 @@ import pydantic
 import pydantic.dataclasses
 from pydantic_core import PydanticCustomError, core_schema
 
-__all__ = [
-    "AtLeastOne",
-    "Count",
-    "Finite",
-    "NonNegative",
-    "Number",
-    "Points",
-    "Positive",
-    "SettingsError",
-    "Share",
-    "Whole",
-    "added_settings",
-    "all_settings",
-    "check_arguments",
-    "frozen",
-    "key_settings",
-    "listed_settings",
-    "setting_names",
-    "settings",
-    "unknown_name",
-]
-
 T = TypeVar("T")
 _CONFIG = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
@@ -166,9 +144,7 @@ def settings(cls: type[T] | None = None, *, kw_only: bool = True) -> Any:
     return make if cls is None else make(cls)
 
 
-def check_arguments(
-    function: Callable[..., Any], given: Mapping[str, Any], *, supplied: Iterable[str] = ()
-) -> None:
+def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, supplied: Iterable[str] = ()) -> None:
     """Check keyword arguments of a class or function against the annotations of its parameters.
 
     `supplied` are names of parameters that have values from elsewhere and need not be given.
@@ -233,11 +209,7 @@ def listed_settings(algorithm: type) -> list[dict[str, str]]:
 
 def setting_names(algorithm: type) -> list[str]:
     """Return the names of the settings of a class, none of one that is no dataclass."""
-    return (
-        [f.name for f in dataclasses.fields(algorithm) if f.init]
-        if dataclasses.is_dataclass(algorithm)
-        else []
-    )
+    return [f.name for f in dataclasses.fields(algorithm) if f.init] if dataclasses.is_dataclass(algorithm) else []
 
 
 def all_settings(algorithm: object) -> dict[str, Any]:
@@ -265,9 +237,7 @@ def key_settings(algorithm: object) -> dict[str, Any]:
     """
     before = added_settings(algorithm)
     return {
-        name: value
-        for name, value in all_settings(algorithm).items()
-        if name not in before or before[name] != value
+        name: value for name, value in all_settings(algorithm).items() if name not in before or before[name] != value
     }
 
 
@@ -354,13 +324,7 @@ def _allowed(hint: Any, value: Any) -> str:
     return getattr(hint, "__name__", str(hint))
 
 
-_NAMES: dict[Any, str] = {
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    str: "a text",
-    Any: "anything",
-}
+_NAMES: dict[Any, str] = {bool: "true or false", int: "an integer", float: "a number", str: "a text", Any: "anything"}
 
 
 def _plain(value: Any) -> Any:

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Floats", "Ids", "Mask", "Progress"]
-
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

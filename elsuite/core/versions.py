@@ -1,7 +1,5 @@
 """The version of elsuite, and those of the packages that numbers depend on."""
 
-__all__ = ["__version__", "versions"]
-
 __version__ = "0.1.0"
 
 _PACKAGES = ("networkx", "numpy", "scipy", "scikit-learn", "torch", "xarray", "zarr")

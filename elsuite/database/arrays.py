@@ -20,31 +20,6 @@ from zarr.storage import StorePath
 
 from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, Table, chunk_shape
 
-__all__ = [
-    "Array",
-    "NewArray",
-    "Write",
-    "as_objects",
-    "chunk_keys",
-    "chunk_sizes",
-    "clear_chunks",
-    "create_arrays",
-    "create_groups",
-    "dims_of",
-    "dtype_name",
-    "is_string",
-    "list_arrays",
-    "open_array",
-    "open_arrays",
-    "read",
-    "read_root",
-    "read_rows",
-    "resize",
-    "run",
-    "write",
-    "write_root",
-]
-
 Array: TypeAlias = zarr.AsyncArray[Any]
 Values: TypeAlias = np.ndarray[Any, Any]
 T = TypeVar("T")

@@ -8,8 +8,6 @@ import numpy as np
 from elsuite.database.rows import Batch
 from elsuite.schema import REFERENCES, TABLES, height_tolerance
 
-__all__ = ["check_heights", "check_keys", "check_references"]
-
 Values = np.ndarray[Any, Any]
 
 

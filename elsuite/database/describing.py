@@ -9,8 +9,6 @@ from elsuite.core.outcomes import Outcome
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.database.query import failures, usable_minima
 
-__all__ = ["describe"]
-
 
 def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[str, Any]:
     """Return what a database holds, as plain JSON values.

@@ -26,8 +26,6 @@ from elsuite.schema import (
     check_attributes,
 )
 
-__all__ = ["check_root", "claim_folder", "existing_folder", "free_folder", "new_root"]
-
 ROOT = "zarr.json"
 
 
@@ -40,9 +38,7 @@ def _local_path(path: str | Path) -> Path:
         For a URL.
     """
     if "://" in str(path):
-        raise ValueError(
-            f"{path}: only folders on a file system are supported, no URLs; copy the store to a disk"
-        )
+        raise ValueError(f"{path}: only folders on a file system are supported, no URLs; copy the store to a disk")
     return Path(path).expanduser()
 
 
@@ -87,9 +83,7 @@ def existing_folder(path: str | Path) -> Path:
         if not folder.is_dir():
             raise NotAStoreError(f"{folder} is a file; a landscape database is a folder")
         if not (folder / ROOT).is_file():
-            raise NotAStoreError(
-                f"{folder} is no landscape database: it has no {ROOT}{_neighbors(folder / ROOT)}"
-            )
+            raise NotAStoreError(f"{folder} is no landscape database: it has no {ROOT}{_neighbors(folder / ROOT)}")
     except OSError as error:
         raise StoreAccessError(f"cannot open {folder}: {error.strerror or error}") from error
     return folder
@@ -124,6 +118,11 @@ def _check_new_folder(folder: Path) -> None:
 
 def can_create(path: str | Path) -> bool:
     """Return whether a store can be made at `path`: nothing is there, or a creation that was cut off.
+
+    Raises
+    ------
+    StoreAccessError
+        When it may not be looked at.
 
     Examples
     --------
@@ -218,9 +217,7 @@ def check_root(store: Store, path: object) -> dict[str, Any]:
     """
     root = read_root(store)
     if root.get("format") != FORMAT:
-        raise NotAStoreError(
-            f"{path} is a zarr store, and no landscape database (its root says no format {FORMAT!r})"
-        )
+        raise NotAStoreError(f"{path} is a zarr store, and no landscape database (its root says no format {FORMAT!r})")
     version = root.get("format_version")
     if not isinstance(version, int):
         raise DamagedStoreError(f"{path}: format_version is {version!r}, a whole number is expected")
@@ -236,9 +233,7 @@ def _check_counts(root: Mapping[str, Any], path: object) -> None:
     for name in ("n_parameters", *(table.pointer for table in TABLES.values())):
         value = root.get(name)
         if not isinstance(value, int) or value < 0:
-            raise DamagedStoreError(
-                f"{path}: the root's {name} is {value!r}, a whole number from 0 is expected"
-            )
+            raise DamagedStoreError(f"{path}: the root's {name} is {value!r}, a whole number from 0 is expected")
     surfaces = root.get("surfaces")
     if not isinstance(surfaces, list) or not surfaces or not all(isinstance(name, str) for name in surfaces):
         raise DamagedStoreError(f"{path}: the root's surfaces are {surfaces!r}, a list of names is expected")

@@ -23,8 +23,6 @@ from elsuite.database.rows import Batch, Context, Rows, make_batch
 from elsuite.database.writer import Writer, create_tables
 from elsuite.schema import RESERVED, TABLES, NotFoundError, StoreError, check_attributes
 
-__all__ = ["Added", "LandscapeDatabase", "open_database"]
-
 
 @dataclass(frozen=True)
 class Added:
@@ -199,9 +197,7 @@ class LandscapeDatabase:
         if wanted.size == 0:
             wanted = wanted.astype(np.int64)
         if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
-            raise ValueError(
-                f"ids: expected whole numbers of shape (n,), got {wanted.dtype} of shape {wanted.shape}"
-            )
+            raise ValueError(f"ids: expected whole numbers of shape (n,), got {wanted.dtype} of shape {wanted.shape}")
         outside = wanted[(wanted < 0) | (wanted >= self.n_minima)]
         if outside.size:
             exist = f"minima 0 to {self.n_minima - 1}" if self.n_minima else "no minima"
@@ -286,9 +282,7 @@ class LandscapeDatabase:
 
     def __repr__(self) -> str:
         where = self.path or "in memory"
-        return (
-            f"<LandscapeDatabase {where}: {self.n_runs} runs, {self.n_minima} minima, {self.n_paths} paths>"
-        )
+        return f"<LandscapeDatabase {where}: {self.n_runs} runs, {self.n_minima} minima, {self.n_paths} paths>"
 
     def _repr_html_(self) -> str:
         counts = {"runs": self.n_runs, "minima": self.n_minima, "paths": self.n_paths}
@@ -329,16 +323,12 @@ class LandscapeDatabase:
     def _check_writable(self) -> Writer:
         self._check_open()
         if self._writer is None:
-            raise StoreError(
-                f"the database {self.path} is open for reading; open it with mode 'a' to add to it"
-            )
+            raise StoreError(f"the database {self.path} is open for reading; open it with mode 'a' to add to it")
         self._writer.check()
         return self._writer
 
 
-def open_database(
-    path: str | Path, mode: Literal["r", "a"] = "r", *, timeout: float = 0.0
-) -> LandscapeDatabase:
+def open_database(path: str | Path, mode: Literal["r", "a"] = "r", *, timeout: float = 0.0) -> LandscapeDatabase:
     """Open a database to read it, or to add to it.
 
     Parameters

@@ -6,8 +6,6 @@ from filelock import SoftFileLock, Timeout
 
 from elsuite.schema import LockedError, StoreAccessError
 
-__all__ = ["LOCK_NAME", "WriterLock"]
-
 LOCK_NAME = ".lock"
 
 
@@ -68,9 +66,7 @@ class WriterLock:
     def check(self) -> None:
         """Raise LockedError unless the lock file is still the one that this writer made."""
         if self._read() != self._record:
-            raise LockedError(
-                f"the lock {self._file} was taken away by {self._holder()}; nothing was committed"
-            )
+            raise LockedError(f"the lock {self._file} was taken away by {self._holder()}; nothing was committed")
 
     def release(self) -> None:
         """Give the store free; a second call does nothing."""

@@ -13,8 +13,6 @@ from elsuite.schema import KINDS
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import Matches, PointIndex, rows_at_once
 
-__all__ = ["Joined", "Merger", "closed_blocks"]
-
 Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -122,10 +120,7 @@ class Merger:
             return known
         rows = np.flatnonzero(theirs["kind"].values == KINDS[1])
         step = rows_at_once(source.n_parameters)
-        usable = [
-            np.isfinite(self._state_points(source, rows[part])).all(axis=1)
-            for part in _parts(len(rows), step)
-        ]
+        usable = [np.isfinite(self._state_points(source, rows[part])).all(axis=1) for part in _parts(len(rows), step)]
         rows = rows[np.concatenate([np.empty(0, np.bool_), *usable])]
         where = [np.sort(minima[[theirs[name].values[rows] for name in ("source", "target")]], axis=0)]
         where.append(np.sort([own[name].values[self._state_rows] for name in ("source", "target")], axis=0))
@@ -133,9 +128,7 @@ class Merger:
         heights = theirs["height"].values[rows], own["height"].values[self._state_rows]
 
         def ties(k: Ids, numbers: Ids) -> list[NDArray[Any]]:
-            same = (where[0][:, k] == where[1][:, numbers]).all(axis=0) & (
-                surfaces[0][k] == surfaces[1][numbers]
-            )
+            same = (where[0][:, k] == where[1][:, numbers]).all(axis=0) & (surfaces[0][k] == surfaces[1][numbers])
             difference = _largest_difference(heights[0][k, None], heights[1][numbers, None])
             return [np.where(same, difference, np.inf)]
 
@@ -178,9 +171,7 @@ class Merger:
             minimum_rows |= {"origin": [name] * len(rows), "origin_id": rows}
             self._merged.add(runs=run_rows, minima=minimum_rows)
 
-    def _take_paths(
-        self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask]
-    ) -> None:
+    def _take_paths(self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask]) -> None:
         joined, elsewhere = ends_of
         table = source.paths
         known = set(self._merged.paths["key"].values.tolist()) - {0}
@@ -224,21 +215,14 @@ class Merger:
     def _note(self, source: LandscapeDatabase, name: str, found: Matches) -> None:
         """Say in the new database what was joined, and all that the source says of itself."""
         rows = np.flatnonzero(found.ids >= 0)
-        before, now = (
-            source.minima["energy"].values[rows],
-            self._merged.minima["energy"].values[found.ids[rows]],
-        )
+        before, now = (source.minima["energy"].values[rows], self._merged.minima["energy"].values[found.ids[rows]])
         differences = _largest_difference(before, now, without=-1.0)
         for row, difference in zip(rows.tolist(), differences.tolist(), strict=True):
             distance = float(found.distances[row])
             self.joined.append(
                 Joined(name, row, int(found.ids[row]), distance, difference if difference >= 0 else None)
             )
-        entry = {
-            "store": name,
-            "joined": [rows.tolist(), found.ids[rows].tolist()],
-            "attributes": source.attributes,
-        }
+        entry = {"store": name, "joined": [rows.tolist(), found.ids[rows].tolist()], "attributes": source.attributes}
         said = self._merged.attributes.get("merged", [])
         self._merged.add(attributes={"merged": [*said, entry]})
 

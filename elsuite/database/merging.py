@@ -23,8 +23,6 @@ from elsuite.symmetry import AtomSymmetry, NoSymmetry, Symmetry, UnitSymmetry, s
 from elsuite.symmetry.points import rows_at_once
 from elsuite.symmetry.units import without_units
 
-__all__ = ["Joined", "MergeError", "MergeReport", "merge_databases"]
-
 
 class MergeError(ValueError):
     """Databases that are not of one landscape, or whose minima cannot be recognized."""
@@ -106,9 +104,7 @@ def merge_databases(
     (3, 1)
     """
     if not stores or not (tolerance is None or 0 <= tolerance < np.inf):
-        raise MergeError(
-            f"{len(stores)} stores and tolerance {tolerance} given; expected one or more, and 0 or more"
-        )
+        raise MergeError(f"{len(stores)} stores and tolerance {tolerance} given; expected one or more, and 0 or more")
     target = free_folder(into)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_database(store)) for store in stores]
@@ -171,19 +167,13 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     if finders:
         attributes["finders"] = finders
     return LandscapeDatabase.create(
-        path,
-        n_parameters=first.n_parameters,
-        surfaces=first.surfaces,
-        dtype=widest,
-        attributes=attributes,
+        path, n_parameters=first.n_parameters, surfaces=first.surfaces, dtype=widest, attributes=attributes
     )
 
 
 def _identity(sources: Sequence[LandscapeDatabase]) -> Identity | None:
     """Return what the first store that says so says that the landscape is."""
-    stored = [
-        source.attributes["identity"] for source in sources if source.attributes.get("identity") is not None
-    ]
+    stored = [source.attributes["identity"] for source in sources if source.attributes.get("identity") is not None]
     return Identity.from_json(stored[0]) if stored else None
 
 
@@ -255,9 +245,7 @@ def _check_same(first: LandscapeDatabase, source: LandscapeDatabase, store: str 
     if words := _other_landscape(first, source):
         raise MergeError(f"{store} is of another landscape than the first store: {'; '.join(words)}")
     if not first.n_parameters:
-        raise MergeError(
-            f"{store}: minima without coordinates cannot be recognized, and energies say nothing"
-        )
+        raise MergeError(f"{store}: minima without coordinates cannot be recognized, and energies say nothing")
 
 
 def _other_landscape(first: LandscapeDatabase, source: LandscapeDatabase) -> list[str]:

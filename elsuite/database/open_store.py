@@ -13,8 +13,6 @@ from elsuite.database.folders import check_root
 from elsuite.database.tables import dataset
 from elsuite.schema import TABLES, Column, DamagedStoreError
 
-__all__ = ["Arrays", "OpenStore", "Values"]
-
 Values = np.ndarray[Any, Any]
 Arrays = dict[str, dict[str, za.Array]]
 
@@ -85,11 +83,7 @@ class OpenStore:
         """Return a table, sliced to the pointer."""
         n_rows = self.counts[name]
         return dataset(
-            TABLES[name],
-            self.arrays[name],
-            n_rows,
-            self.surfaces,
-            lambda column: self.column(name, column, n_rows),
+            TABLES[name], self.arrays[name], n_rows, self.surfaces, lambda column: self.column(name, column, n_rows)
         )
 
     def extra_columns(self, table: str) -> dict[str, Column]:

@@ -19,19 +19,6 @@ from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import NotFoundError
 
-__all__ = [
-    "QueryError",
-    "choose_surface",
-    "failures",
-    "lowest",
-    "nearest",
-    "select",
-    "select_minima",
-    "to_dataframe",
-    "unusable_by_set",
-    "usable_minima",
-]
-
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
@@ -222,9 +209,7 @@ def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -
     return found
 
 
-def nearest(
-    database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512
-) -> list[tuple[int, float]]:
+def nearest(database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512) -> list[tuple[int, float]]:
     """Return the `k` usable minima nearest in Euclidean distance to one minimum, with their distances, nearest first.
 
     Raises
@@ -312,11 +297,7 @@ def _compared(op: ast.cmpop, a: Any, b: Any, text: str) -> Any:
 def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
         return node.value
-    if (
-        isinstance(node, ast.UnaryOp)
-        and isinstance(node.op, ast.USub)
-        and isinstance(node.operand, ast.Constant)
-    ):
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         number = node.operand.value
         if isinstance(number, (int, float)):
             return -number
@@ -326,9 +307,7 @@ def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any
     if name is not None and name in columns:
         return columns[name]
     if name is None:
-        raise QueryError(
-            f"{_source(node, text)!r} is not allowed; numbers, texts in quotes and names of columns are"
-        )
+        raise QueryError(f"{_source(node, text)!r} is not allowed; numbers, texts in quotes and names of columns are")
     raise QueryError(f"no column {name!r}; there are: {', '.join(sorted(columns))}")
 
 

@@ -9,8 +9,6 @@ import numpy as np
 
 from elsuite.schema import FILL, KINDS, Column, NotFoundError, Table, extra_column
 
-__all__ = ["Batch", "Context", "Rows", "make_batch"]
-
 Values: TypeAlias = np.ndarray[Any, Any]
 Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -123,9 +121,7 @@ def _inferred(table: Table, name: str, values: Any) -> str:
         return "int64"
     if kind == "f":
         return "float64"
-    raise ValueError(
-        f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are"
-    )
+    raise ValueError(f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are")
 
 
 def _expected(column: Column, n_rows: int, context: Context) -> tuple[int | str, ...]:
@@ -133,9 +129,7 @@ def _expected(column: Column, n_rows: int, context: Context) -> tuple[int | str,
     return (n_rows, *(sizes.get(dim, f"any {dim}") for dim in column.dims))
 
 
-def _wrong_shape(
-    table: Table, column: Column, given: tuple[int, ...], n_rows: int, context: Context
-) -> ValueError:
+def _wrong_shape(table: Table, column: Column, given: tuple[int, ...], n_rows: int, context: Context) -> ValueError:
     dims = ", ".join([table.dim, *column.dims])
     expected = ", ".join(map(str, _expected(column, n_rows, context)))
     return ValueError(f"{table.name}.{column.name}: expected shape ({expected}) for ({dims}), got {given}")
@@ -149,9 +143,7 @@ def _column(table: Table, column: Column, values: Any, n_rows: int, context: Con
         values = _padded(table, column, values, len(context.surfaces))
     dtype = context.dtype if column.dtype == "parameter" else column.dtype
     if column.dims == ("surface",) and isinstance(values, list | tuple):
-        hole = np.full(
-            [size for size in _expected(column, n_rows, context)[1:] if isinstance(size, int)], np.nan
-        )
+        hole = np.full([size for size in _expected(column, n_rows, context)[1:] if isinstance(size, int)], np.nan)
         values = [hole if value is None else value for value in values]
     result = _cast(table, column, values, dtype)
     if result.ndim == 0 and not column.dims:
@@ -172,9 +164,7 @@ def _by_surface(table: Table, column: Column, values: Any, n_rows: int, context:
         for name, of_surface in values.items():
             if _length(of_surface) != n_rows or not isinstance(of_surface, Sequence | np.ndarray):
                 given = _summary(of_surface)
-                raise ValueError(
-                    f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {given}"
-                )
+                raise ValueError(f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {given}")
         values = [{name: of_surface[row] for name, of_surface in values.items()} for row in range(n_rows)]
     if not isinstance(values, list | tuple) or not any(isinstance(value, Mapping) for value in values):
         return values
@@ -207,17 +197,13 @@ def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
             return _pad(rows)
         rows = [_pad([np.empty(0)] * n_surfaces if row is None else _curves(row)) for row in values]
         if any(len(row) != n_surfaces for row in rows):
-            raise ValueError(
-                f"{min(len(row) for row in rows)} curves in a row, there are {n_surfaces} surfaces"
-            )
+            raise ValueError(f"{min(len(row) for row in rows)} curves in a row, there are {n_surfaces} surfaces")
         result = np.full((len(rows), n_surfaces, max(row.shape[1] for row in rows)), np.nan)
         for i, row in enumerate(rows):
             result[i, :, : row.shape[1]] = row
         return result
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{table.name}.{column.name}: expected numbers, one list a row: {_one_line(error)}"
-        ) from error
+        raise ValueError(f"{table.name}.{column.name}: expected numbers, one list a row: {_one_line(error)}") from error
 
 
 def _curves(row: Any) -> list[Values]:
@@ -244,9 +230,7 @@ def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
         return _floats(values, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         shapes = "" if not column.dims else " (rows of different shapes?)"
-        raise ValueError(
-            f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}"
-        ) from error
+        raise ValueError(f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}") from error
 
 
 def _floats(values: Any, dtype: str = "float64") -> Values:
@@ -306,9 +290,7 @@ def _one_line(text: object, length: int = 200) -> str:
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
-def _pieces(
-    table: Table, column: Column, values: Any, n_rows: int, context: Context
-) -> list[tuple[int, Values]]:
+def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> list[tuple[int, Values]]:
     """Return the runs of consecutive rows that have a value."""
     if _length(values) != n_rows or isinstance(values, str | bytes | Mapping):
         given = () if _length(values) is None else (len(values),)
@@ -358,8 +340,6 @@ def _complete_paths(columns: dict[str, Values], n_rows: int, context: Context) -
     kind = np.where(kind == "", KINDS[0], kind).astype(object)
     columns |= {"surface": surface, "kind": kind}
     for name in set(surface.tolist()) - set(context.surfaces):
-        raise NotFoundError(
-            f"paths.surface: no surface {name!r}; the surfaces are {', '.join(context.surfaces)}"
-        )
+        raise NotFoundError(f"paths.surface: no surface {name!r}; the surfaces are {', '.join(context.surfaces)}")
     for name in set(kind.tolist()) - set(KINDS):
         raise ValueError(f"paths.kind: {name!r} given, {' or '.join(KINDS)} allowed")

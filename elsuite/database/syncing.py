@@ -8,8 +8,6 @@ from typing import Final, final
 
 from elsuite.schema import StoreAccessError
 
-__all__ = ["Syncer"]
-
 MANY_FILES = 4096
 
 

@@ -13,8 +13,6 @@ from xarray.core import indexing
 from elsuite.database.arrays import Array, as_objects, is_string, run
 from elsuite.schema import Table
 
-__all__ = ["dataset", "is_scalar"]
-
 Values = np.ndarray[Any, Any]
 
 
@@ -67,11 +65,7 @@ def _bounded(item: Any, size: int) -> Any:
 
 
 def dataset(
-    table: Table,
-    arrays: Mapping[str, Array],
-    n_rows: int,
-    surfaces: tuple[str, ...],
-    load: Callable[[str], Values],
+    table: Table, arrays: Mapping[str, Array], n_rows: int, surfaces: tuple[str, ...], load: Callable[[str], Values]
 ) -> xr.Dataset:
     """Return one table as a Dataset, sliced to the commit pointer.
 

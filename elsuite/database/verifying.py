@@ -10,18 +10,7 @@ from zarr.storage import LocalStore
 
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root, existing_folder
-from elsuite.schema import (
-    FILL,
-    KINDS,
-    REFERENCES,
-    TABLES,
-    Column,
-    DamagedStoreError,
-    Table,
-    height_tolerance,
-)
-
-__all__ = ["Finding", "verify_store"]
+from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, DamagedStoreError, Table, height_tolerance
 
 Values: TypeAlias = np.ndarray[Any, Any]
 BLOCK_BYTES = 2**26

@@ -14,8 +14,6 @@ from elsuite.database.rows import Batch
 from elsuite.database.syncing import Syncer
 from elsuite.schema import BLOCK_ROWS, FILL, TABLES, Column, LockedError, StoreError, Table
 
-__all__ = ["Writer", "create_tables"]
-
 
 @final
 class Writer:
@@ -44,9 +42,7 @@ class Writer:
     def check(self) -> None:
         """Raise unless this process may write."""
         if os.getpid() != self._process:
-            raise LockedError(
-                f"{self._opened.path} is written by process {self._process}, of which this is a fork"
-            )
+            raise LockedError(f"{self._opened.path} is written by process {self._process}, of which this is a fork")
         if self.lost:
             raise LockedError(f"{self._opened.path} was taken over by another writer; open it again")
 

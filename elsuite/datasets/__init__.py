@@ -3,6 +3,7 @@
 `DATA_SETS` names the sets that there are; `DataSet` is what is loaded, `DataError` what is wrong with it.
 """
 
-from elsuite.datasets.load import DATA_SETS, DataError, DataSet, fetch_data, load_data
+from elsuite.datasets.idx import DataError
+from elsuite.datasets.load import DATA_SETS, DataSet, fetch_data, load_data
 
 __all__ = ["DATA_SETS", "DataError", "DataSet", "fetch_data", "load_data"]

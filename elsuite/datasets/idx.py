@@ -10,8 +10,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DataError", "read_idx"]
-
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UNSIGNED_BYTES: Final = 8
 # Twenty times MNIST's images: more is no file of this kind, but could fill the memory.
@@ -82,7 +80,5 @@ def _array(path: Path, content: bytes) -> NDArray[np.uint8]:
     shape = tuple(int.from_bytes(size) for size in sizes if len(size) == 4)
     n_bytes = math.prod(shape)
     if len(shape) != content[3] or len(content) != head + n_bytes:
-        raise DataError(
-            f"{path} has {len(content)} bytes; its head, shape {shape}, asks for {head + n_bytes}"
-        )
+        raise DataError(f"{path} has {len(content)} bytes; its head, shape {shape}, asks for {head + n_bytes}")
     return np.frombuffer(content, dtype=np.uint8, offset=head).reshape(shape)

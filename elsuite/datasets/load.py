@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from elsuite.datasets.idx import DataError
 from elsuite.datasets.sources import SOURCES, fetch_images, read_images
 
-__all__ = ["DATA_SETS", "DataError", "DataSet", "fetch_data", "load_data"]
-
 DATA_SETS: Final = ("digits", *SOURCES)
 
 Floats = NDArray[np.float32]
@@ -104,10 +102,7 @@ def load_data(
     ((100, 8, 8), (360, 8, 8), 10)
     """
     parts = _whole(name, seed, data_dir)
-    chosen = [
-        _subset(f"{name}: n_train", parts[1], n_train, seed),
-        _subset(f"{name}: n_test", parts[3], n_test, seed),
-    ]
+    chosen = [_subset(f"{name}: n_train", parts[1], n_train, seed), _subset(f"{name}: n_test", parts[3], n_test, seed)]
     rows = [chosen[0], chosen[0], chosen[1], chosen[1]]
     train, train_labels, test, test_labels = (part[row] for part, row in zip(parts, rows, strict=True))
     return DataSet(
@@ -120,9 +115,7 @@ def load_data(
     )
 
 
-def fetch_data(
-    name: str, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None
-) -> Path:
+def fetch_data(name: str, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None) -> Path:
     """Download a data set, checked by its MD5, and return the folder that it is in.
 
     Files that are there already and right are kept; damaged ones are fetched again.
@@ -174,9 +167,7 @@ def _from_npz(path: Path, seed: int) -> list[Part]:
     try:
         # Opened here, because numpy leaves a file that is no .npz open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {
-                name: file[key] for name, other in _NPZ_NAMES.items() for key in (name, other) if key in file
-            }
+            arrays = {name: file[key] for name, other in _NPZ_NAMES.items() for key in (name, other) if key in file}
             keys = ", ".join(file.files)
     except Exception as error:  # a damaged file makes numpy raise anything, even errors of the tokenizer
         raise DataError(f"{path} cannot be read as .npz: {' '.join(str(error).split())}") from None

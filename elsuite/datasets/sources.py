@@ -13,8 +13,6 @@ from sklearn.datasets import fetch_file
 
 from elsuite.datasets.idx import DataError, read_idx
 
-__all__ = ["DATA_DIR_VARIABLE", "SOURCES", "ImageSource", "data_directory", "fetch_images", "read_images"]
-
 DATA_DIR_VARIABLE: Final = "ELSUITE_DATA_DIR"
 
 _FILES: Final = (

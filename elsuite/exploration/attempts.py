@@ -14,8 +14,6 @@ import xarray as xr
 from elsuite.core.identity import retry_key
 from elsuite.core.outcomes import Outcome
 
-__all__ = ["Remaining", "reason_of", "remaining_work", "stops_all"]
-
 
 @dataclass(frozen=True)
 class Remaining:

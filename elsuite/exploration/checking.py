@@ -12,17 +12,13 @@ from elsuite.core.typing import Floats
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["check_landscape", "compared"]
-
 RECOMPUTED = 3
 """So many stored energies are computed again where a database does not say which landscape it is of."""
 
 DESCENT_TO_HERE = 200
 """Energies at minima, which are small differences, agree to so many times the landscape's precision."""
 
-_checked: "weakref.WeakKeyDictionary[LandscapeDatabase, list[weakref.ref[Landscape]]]" = (
-    weakref.WeakKeyDictionary()
-)
+_checked: "weakref.WeakKeyDictionary[LandscapeDatabase, list[weakref.ref[Landscape]]]" = weakref.WeakKeyDictionary()
 
 
 def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
@@ -52,10 +48,7 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     known = _checked.setdefault(database, [])
     if any(reference() is landscape for reference in known):
         return
-    given, own = (
-        (landscape.n_parameters, tuple(landscape.surfaces)),
-        (database.n_parameters, database.surfaces),
-    )
+    given, own = ((landscape.n_parameters, tuple(landscape.surfaces)), (database.n_parameters, database.surfaces))
     stored = database.attributes.get("identity")
     if given != own:
         words = [_sizes(own, given)]
@@ -84,9 +77,7 @@ def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
     """Return in words which stored energy does not come out again."""
     stored = database.minima["energy"].values
     usable = np.flatnonzero(np.isfinite(stored).any(axis=1))
-    chosen = (
-        np.unique(usable[np.linspace(0, len(usable) - 1, RECOMPUTED).astype(int)]) if len(usable) else usable
-    )
+    chosen = np.unique(usable[np.linspace(0, len(usable) - 1, RECOMPUTED).astype(int)]) if len(usable) else usable
     if not len(chosen):
         return []
     points = torch.as_tensor(database.coordinates(chosen)).to(landscape.device, landscape.dtype)
@@ -95,9 +86,7 @@ def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
     size = np.nanmax(np.abs(old))
     allowed = landscape.precision * (DESCENT_TO_HERE * np.abs(old) + size / 100)
     wrong = np.isfinite(old) & ~(np.abs(again - old) <= allowed)
-    return [
-        _energy(database.surfaces, chosen, old, again, *place) for place in np.argwhere(wrong)[:1].tolist()
-    ]
+    return [_energy(database.surfaces, chosen, old, again, *place) for place in np.argwhere(wrong)[:1].tolist()]
 
 
 def _energy(surfaces: Sequence[str], ids: Any, old: Floats, again: Floats, row: int, column: int) -> str:

@@ -26,8 +26,6 @@ from elsuite.network.kruskal import kruskal
 from elsuite.network.transition import path_heights
 from elsuite.paths import PathFinder
 
-__all__ = ["Connections", "connect_spanning", "lowering_pair", "nearest_unjoined_pair"]
-
 Pair = tuple[int, int]
 
 
@@ -184,10 +182,7 @@ def _lowest_untried(known: Connections, left: Sequence[int], right: Sequence[int
         if k < len(ascending) and ascending[k][0] == energy:
             continue
         pairs = [
-            (i, other)
-            for _, i, own in ascending[begin:k]
-            for other in below[1 - own]
-            if other not in known.tried[i]
+            (i, other) for _, i, own in ascending[begin:k] for other in below[1 - own] if other not in known.tried[i]
         ]
         if pairs:
             return _nearest_of(known, pairs)
@@ -268,9 +263,7 @@ def connect_spanning(
     return SearchReport(n_searched, min(n_known, wanted), n_failed)
 
 
-def _add_new(
-    known: Connections, database: LandscapeDatabase, ids: Ids | list[int], surface: str, n: int
-) -> int:
+def _add_new(known: Connections, database: LandscapeDatabase, ids: Ids | list[int], surface: str, n: int) -> int:
     """Add what was searched between the minima in the rows from `n` on; return the number of rows now."""
     position = {i: k for k, i in enumerate(ids)}
     table = database.paths
@@ -290,9 +283,7 @@ def _failed_before(
     """Return the pairs of which the last search by this finder, with these settings, failed."""
     table, among = database.paths, set(ids)
     rows = [table[name].values.tolist() for name in ("source", "target", "outcome")]
-    pairs = {
-        (a, b) for a, b, outcome in zip(*rows, strict=True) if outcome == Outcome.FAILED and {a, b} <= among
-    }
+    pairs = {(a, b) for a, b, outcome in zip(*rows, strict=True) if outcome == Outcome.FAILED and {a, b} <= among}
     settings = {key: options[key] for key in ("surface", "label", "align") if key in options}
     plan = plan_searches(database, finder, sorted(pairs), **settings, retry_failed=True)
     return [(task.source, task.target) for task in plan.tasks if task.attempt]

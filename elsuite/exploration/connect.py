@@ -23,8 +23,6 @@ from elsuite.paths import align as align_to
 from elsuite.paths.bases import basis_text
 from elsuite.schema import NotFoundError
 
-__all__ = ["SearchPlan", "SearchReport", "SearchTask", "connect_minima", "plan_searches"]
-
 Align = Literal["weights", "activations"]
 
 AHEAD_BYTES = 8 * 2**20
@@ -154,8 +152,7 @@ class SearchTask:
         rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
         # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
         columns = {
-            name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None)
-            for name in rows[0]
+            name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]
         }
         # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
         rebuilt = permutation is not None or np.array_equal(end, self.end)
@@ -324,9 +321,7 @@ def _check_align(landscape: Landscape, align: Align | None) -> None:
         raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
 
 
-def _commit(
-    database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRows]], workers: Workers | None
-) -> None:
+def _commit(database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRows]], workers: Workers | None) -> None:
     store_paths(database, [rows for _, rows in found], sync=workers is not None)
     if workers is not None:
         workers.forget([task for task, _ in found])

@@ -28,8 +28,6 @@ from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
 
-__all__ = ["Block", "MinimizationReport", "blocks_of", "minimize_block", "run_minimizer", "sample_into"]
-
 
 @dataclass(frozen=True)
 class MinimizationReport:
@@ -190,11 +188,7 @@ def minimize_block(
 
 
 def block_rows(
-    landscape: Landscape,
-    block: Block,
-    *,
-    folder: Path | None = None,
-    progress: "_StartsDone | None" = None,
+    landscape: Landscape, block: Block, *, folder: Path | None = None, progress: "_StartsDone | None" = None
 ) -> NewRows:
     """Return the rows of one block, also where starts raise exceptions: these have rows that say so.
 
@@ -373,16 +367,10 @@ def _found_here(
 
 def _kept_before(database: LandscapeDatabase, keys: Iterable[int]) -> list[float]:
     """Return the lowest energy, on the first surface, of each of the starts that has minima in the database."""
-    energies = zip(
-        database.minima["key"].values.tolist(), database.minima["energy"].values[:, 0], strict=True
-    )
+    energies = zip(database.minima["key"].values.tolist(), database.minima["energy"].values[:, 0], strict=True)
     stored = dict(energies)
     found = [
-        [
-            stored[key]
-            for surface in database.surfaces
-            if (key := content_key("minimum", start, surface)) in stored
-        ]
+        [stored[key] for surface in database.surfaces if (key := content_key("minimum", start, surface)) in stored]
         for start in keys
     ]
     return [float(min(values)) for values in found if values]

@@ -14,10 +14,8 @@ from elsuite.core.identity import content_key
 from elsuite.core.outcomes import UNUSABLE
 from elsuite.core.typing import Array, Floats
 from elsuite.database import LandscapeDatabase
-from elsuite.minimizers.base import Minimization
+from elsuite.minimizers.results import Minimization
 from elsuite.schema import FILL
-
-__all__ = ["NewRows", "add_rows", "joined", "load_rows", "minimization_rows", "save_rows", "select_lowest"]
 
 Columns = dict[str, Array]
 
@@ -54,9 +52,7 @@ def minimization_rows(
         "seconds": np.array([r.seconds for r in results]),
         "curves": _padded([np.array([r.curves[s] for s in surfaces]) for r in results]),
     }
-    found = [
-        (i, keys[i], r, s) for i, r in enumerate(results) if r.outcome not in UNUSABLE for s in r.solutions
-    ]
+    found = [(i, keys[i], r, s) for i, r in enumerate(results) if r.outcome not in UNUSABLE for s in r.solutions]
     if not found:
         return NewRows(runs=runs)
     minima = {
@@ -68,9 +64,7 @@ def minimization_rows(
         "run": np.array([i for i, *_ in found], dtype=np.int64),
         "epoch": np.array([s.epoch for *_, s in found], dtype=np.int64),
         "outcome": np.array([str(r.outcome) for _, _, r, _ in found]),
-        "key": np.array(
-            [content_key("minimum", int(key), s.stopping) for _, key, _, s in found], dtype=np.uint64
-        ),
+        "key": np.array([content_key("minimum", int(key), s.stopping) for _, key, _, s in found], dtype=np.uint64),
     }
     return NewRows(runs=runs, minima=minima)
 
@@ -84,9 +78,7 @@ def select_lowest(rows: NewRows, k: int, others: Sequence[float] = ()) -> NewRow
         return rows
     runs, energy = rows.minima["run"], rows.minima["energy"][:, 0]
     lowest: dict[int, float] = {}
-    for run, value, outcome in zip(
-        runs.tolist(), energy.tolist(), rows.minima["outcome"].tolist(), strict=True
-    ):
+    for run, value, outcome in zip(runs.tolist(), energy.tolist(), rows.minima["outcome"].tolist(), strict=True):
         if outcome not in UNUSABLE:  # files of earlier versions can hold minima of diverged runs
             lowest[run] = min(value, lowest.get(run, np.inf))
     ranked = sorted([*((value, -1) for value in others), *((value, run) for run, value in lowest.items())])
@@ -158,9 +150,7 @@ def _column(part: Columns, name: str, sample: Array) -> Array:
     n_rows = len(next(iter(part.values())))
     inner = (*sample.shape[1:-1], 0) if sample.ndim > 1 else ()
     text = sample.dtype.kind == "U"
-    return np.full(
-        (n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype
-    )
+    return np.full((n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype)
 
 
 def _joined_column(columns: Sequence[Array]) -> Array:

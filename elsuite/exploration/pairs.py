@@ -21,21 +21,6 @@ from elsuite.core.settings import Count, Whole, settings
 from elsuite.core.typing import Floats
 from elsuite.database import LandscapeDatabase
 
-__all__ = [
-    "PAIRS",
-    "AllPairs",
-    "NearestPairs",
-    "PairChooser",
-    "PairContext",
-    "RandomPairs",
-    "SpanningPairs",
-    "all_pairs",
-    "between_pairs",
-    "nearest_pairs",
-    "random_pairs",
-    "within_pairs",
-]
-
 Pairs = NDArray[np.int64]
 
 
@@ -73,10 +58,7 @@ def within_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: i
     >>> within_pairs({"sgd/train": [0, 1, 2], "lbfgs/train": [3, 4]}, None, seed=0).tolist()
     [[0, 1], [0, 2], [1, 2], [3, 4]]
     """
-    parts = [
-        _some(all_pairs(ids), n_pairs, seed, position)
-        for position, (_, ids) in enumerate(sorted(sets.items()))
-    ]
+    parts = [_some(all_pairs(ids), n_pairs, seed, position) for position, (_, ids) in enumerate(sorted(sets.items()))]
     return _joined(parts)
 
 
@@ -120,9 +102,7 @@ def nearest_pairs(ids: Sequence[int], distances: NDArray[np.float64], n_neighbor
 def _some(candidates: Pairs, n_pairs: int | None, seed: int, position: int) -> Pairs:
     if n_pairs is None:
         return candidates
-    return random_pairs(
-        candidates, n_pairs, int(np.random.SeedSequence([seed, position]).generate_state(1)[0])
-    )
+    return random_pairs(candidates, n_pairs, int(np.random.SeedSequence([seed, position]).generate_state(1)[0]))
 
 
 def _joined(parts: Sequence[Pairs]) -> Pairs:

@@ -28,8 +28,6 @@ from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import PointIndex, rows_at_once
 from elsuite.symmetry.units import without_units
 
-__all__ = ["Quench", "quench", "stored_minima_of"]
-
 LABEL = "quenched"
 
 
@@ -140,16 +138,12 @@ def quench(
         results = _relaxed(descended, minimizer, database.coordinates(part), part)
         lowest = [next((s for s in r.solutions if s.stopping == surface), None) for r in results]
         ends, new = known.numbers(lowest, surface)
-        batch = minimization_rows(
-            results, keys=[keys[i] for i in part], label=LABEL, surfaces=landscape.surfaces
-        )
+        batch = minimization_rows(results, keys=[keys[i] for i in part], label=LABEL, surfaces=landscape.surfaces)
         runs = {**batch.runs, "start": np.array(part, dtype=np.int64), "end": np.array(ends, dtype=np.int64)}
         columns = {
             "run": [database.n_runs + place for place in new],
             "outcome": [str(results[place].outcome) for place in new],
-            "key": np.array(
-                [content_key("minimum", keys[part[place]], surface) for place in new], dtype=np.uint64
-            ),
+            "key": np.array([content_key("minimum", keys[part[place]], surface) for place in new], dtype=np.uint64),
         }
         minima = columns | _minima(landscape, surface, [s for k in new if (s := lowest[k])]) if new else None
         database.add(runs=runs, minima=minima, sync=True)
@@ -230,9 +224,7 @@ def _relaxed(
     return [
         replace(result_of[place], message=f"on {landscape.surface}: {result_of[place].message}")
         if place == k
-        else replace(
-            result_of[place], message=f"the same point as {ids[place]}", n_evaluations=0.0, seconds=0.0
-        )
+        else replace(result_of[place], message=f"the same point as {ids[place]}", n_evaluations=0.0, seconds=0.0)
         for k, place in enumerate(places)
     ]
 

@@ -14,8 +14,6 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["add_solutions", "check_set_name", "evaluate"]
-
 _PART = r"[^/\s\x00-\x1f]+"
 
 

@@ -23,8 +23,6 @@ from elsuite.exploration.checking import compared
 from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["FactoryRecipe", "Recipe", "Task", "Workers", "WorkersError", "performed", "threads_each"]
-
 DEATHS = 4
 """A task that has killed so many workers is given up."""
 
@@ -114,12 +112,7 @@ class Workers:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        inbox: Path | None = None,
-        *,
-        n_workers: int | None = None,
-        scheduler: str | None = None,
+        self, recipe: Recipe, inbox: Path | None = None, *, n_workers: int | None = None, scheduler: str | None = None
     ) -> None:
         import dask
         import distributed.protocol.pickle

@@ -12,8 +12,6 @@ from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.formats import Format
 from elsuite.interchange.numpy_files import read_npy, read_npz
 
-__all__ = ["FORMAT", "read_arrays", "read_solutions", "write_arrays"]
-
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -42,9 +40,7 @@ def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray
         )
     solutions = np.atleast_2d(values)
     if n_parameters is not None and solutions.shape[1] != n_parameters:
-        raise FormatError(
-            f"{path}: solutions have {solutions.shape[1]} parameters, the network has {n_parameters}"
-        )
+        raise FormatError(f"{path}: solutions have {solutions.shape[1]} parameters, the network has {n_parameters}")
     wrong = np.flatnonzero(~np.isfinite(solutions).all(axis=1))
     if len(wrong):
         raise FormatError(f"{path}: solution {wrong[0]} has a value that is not a finite number")
@@ -80,14 +76,10 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
         raise FormatError(f"{path}: no array {missing[0]!r}; there are: {there}")
     energies, heights = (_floats(arrays[name], path, name, 1) for name in ("energies", "heights"))
     points = {
-        name: _floats(arrays[name], path, name, 2)
-        for name in ("coordinates", "state_coordinates")
-        if name in arrays
+        name: _floats(arrays[name], path, name, 2) for name in ("coordinates", "state_coordinates") if name in arrays
     }
     used = {"energies", "sources", "targets", "heights", *points}
-    unused = sorted(
-        name for name in arrays if name not in used and not name.startswith(("minima.", "states."))
-    )
+    unused = sorted(name for name in arrays if name not in used and not name.startswith(("minima.", "states.")))
     try:
         return ForeignLandscape(
             energies=energies,
@@ -148,9 +140,7 @@ def _only_array(path: Path) -> NDArray[Any]:
 def _floats(values: NDArray[Any], path: Path, name: str, ndim: int) -> NDArray[np.float64]:
     if values.ndim != ndim or values.dtype.kind not in "fiu":
         shape = "one row" if ndim == 1 else "shape (rows, parameters)"
-        raise FormatError(
-            f"{path}: {name} must be numbers, {shape}; given {values.dtype} of shape {values.shape}"
-        )
+        raise FormatError(f"{path}: {name} must be numbers, {shape}; given {values.dtype} of shape {values.shape}")
     return values.astype(np.float64)
 
 

@@ -17,8 +17,6 @@ from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, 
 from elsuite.interchange.formats import Format
 from elsuite.schema import KINDS
 
-__all__ = ["FORMAT", "read_edges", "write_edges"]
-
 _NAME = "name"
 
 
@@ -176,9 +174,7 @@ def _read(path: Path) -> _Table:
         for row in reader:
             if len(row) > 1 or "".join(row).strip():
                 if len(row) != len(header):
-                    raise FormatError(
-                        f"{path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}"
-                    )
+                    raise FormatError(f"{path}, line {reader.line_num}: {len(row)} fields, expected {len(header)}")
                 rows.append(row)
                 lines.append(reader.line_num)
     except csv.Error as error:
@@ -243,9 +239,7 @@ def _names(landscape: ForeignLandscape) -> list[str]:
     """Return what the minima are called: their names, if these tell them apart and come through a CSV file."""
     n = len(landscape.energies)
     names = [str(name) for name in landscape.minima_columns.get(_NAME, ())]
-    usable = len(set(names)) == n and all(
-        name and name == name.strip() and "\0" not in name for name in names
-    )
+    usable = len(set(names)) == n and all(name and name == name.strip() and "\0" not in name for name in names)
     return names if n and usable else [str(k) for k in range(n)]
 
 
@@ -254,9 +248,7 @@ def _fields(columns: Columns) -> dict[str, list[Any]]:
     fields: dict[str, list[Any]] = {}
     for name, values in columns.items():
         known = values.tolist()
-        fields[name] = (
-            ["" if value != value else value for value in known] if values.dtype.kind == "f" else known
-        )
+        fields[name] = ["" if value != value else value for value in known] if values.dtype.kind == "f" else known
     return fields
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from elsuite.interchange.foreign import FormatError
 
-__all__ = ["check_free", "check_readable", "new_files", "read_bytes", "read_head"]
-
 LARGEST = 2**33
 
 
@@ -40,9 +38,7 @@ def check_readable(path: Path, what: str) -> int:
         if not path.exists():
             raise FormatError(f"{path}: not there")
         if not path.is_file():
-            raise FormatError(
-                f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, expected {what}"
-            )
+            raise FormatError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, expected {what}")
         return path.stat().st_size
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from elsuite.core.representing import short_repr
 from elsuite.schema import KINDS, TABLES, extra_column
 
-__all__ = ["ForeignLandscape", "FormatError", "column_problem", "printable"]
-
 Floats = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
 

@@ -7,8 +7,6 @@ from typing import Any, final
 from elsuite.core.plugins import PluginTable
 from elsuite.interchange.foreign import ForeignLandscape
 
-__all__ = ["FORMATS", "Format"]
-
 
 @final
 @dataclass(frozen=True)

@@ -8,8 +8,6 @@ from elsuite.interchange.files import new_files
 from elsuite.interchange.formats import Format
 from elsuite.network import AnyGraph
 
-__all__ = ["FORMAT", "write_graphml"]
-
 
 def write_graphml(network: AnyGraph, path: str | Path) -> None:
     """Write a network with all attributes of its nodes and edges; what is neither number nor text becomes text.

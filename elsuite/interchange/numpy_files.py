@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from elsuite.interchange.files import check_readable
 from elsuite.interchange.foreign import FormatError, printable
 
-__all__ = ["read_npy", "read_npz"]
-
 _KINDS = "fiubU"
 _UNPACKED_FREELY = 2**26
 _LARGEST_RATIO = 100
@@ -38,9 +36,7 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise FormatError(f"{path}: {error}") from None
     except Exception as error:
         # numpy raises many kinds for files that are none of its own.
-        raise FormatError(
-            f"{path}: not an array of numpy ({printable(error) or type(error).__name__})"
-        ) from None
+        raise FormatError(f"{path}: not an array of numpy ({printable(error) or type(error).__name__})") from None
 
 
 def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
@@ -95,9 +91,7 @@ def _array(file: IO[bytes], size: int) -> NDArray[Any]:
     wanted = math.prod(shape) * dtype.itemsize
     header = file.tell()
     if min(shape, default=0) < 0 or wanted != size - header:
-        raise FormatError(
-            f"shape {printable(shape)} of {dtype} is {wanted} bytes, the file has {size - header}"
-        )
+        raise FormatError(f"shape {printable(shape)} of {dtype} is {wanted} bytes, the file has {size - header}")
     data = file.read(wanted)
     if len(data) != wanted:
         raise FormatError("truncated")

@@ -16,8 +16,6 @@ from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
 from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
-__all__ = ["FORMAT", "read_pathsample", "write_pathsample"]
-
 _INERTIA = ("inertia_1", "inertia_2", "inertia_3")
 _LOWEST = ("lowest_eigenvalue", "lowest_mass_weighted_eigenvalue")
 _REGIONS = ("A", "B")
@@ -51,9 +49,7 @@ def read_pathsample(folder: str | Path) -> ForeignLandscape:
     folder = Path(folder)
     minima = read_table(folder / "min.data", (6, 8, 2), "energy, log product, order, 3 inertia eigenvalues")
     if minima.values.shape[1] == 2:
-        raise FormatError(
-            f"{minima.path}: 2 columns, a dump of topsearch; a PATHSAMPLE database has 6 or 8 columns"
-        )
+        raise FormatError(f"{minima.path}: 2 columns, a dump of topsearch; a PATHSAMPLE database has 6 or 8 columns")
     energies = minima.finite(0, "a minimum without an energy")
     n = len(energies)
     states = _read_states(folder / "ts.data")
@@ -193,9 +189,7 @@ def _read_points(path: Path, n_rows: int) -> NDArray[np.float64] | None:
     if not raw and not n_rows:
         return None
     if not raw or not n_rows or len(raw) % (8 * n_rows):
-        raise FormatError(
-            f"{path}: {len(raw)} bytes, expected {n_rows} records of the same number of 8-byte values"
-        )
+        raise FormatError(f"{path}: {len(raw)} bytes, expected {n_rows} records of the same number of 8-byte values")
     points = np.frombuffer(raw, dtype="<f8").reshape(n_rows, -1).astype(np.float64)
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(wrong):

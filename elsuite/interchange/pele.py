@@ -20,8 +20,6 @@ from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.formats import Format
 from elsuite.interchange.pickled_arrays import ArrayLayout, NotAnArrayError, read_again, read_array
 
-__all__ = ["FORMAT", "read_pele", "write_pele"]
-
 _SCHEMA_VERSION = 2
 _MINIMA = "tbl_minima"
 _STATES = "tbl_transition_states"
@@ -137,9 +135,7 @@ def write_pele(landscape: ForeignLandscape, path: str | Path) -> None:
         for statement in _CREATE:
             connection.execute(statement)
         connection.executemany(f"INSERT INTO {_MINIMA} VALUES (?, ?, ?, ?, ?, 0, NULL)", minima)
-        connection.executemany(
-            f"INSERT INTO {_STATES} VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, NULL)", states
-        )
+        connection.executemany(f"INSERT INTO {_STATES} VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, NULL)", states)
 
 
 def _valid_rows(connection: sqlite3.Connection, path: Path, n_bytes: int) -> tuple[Rows, Rows, list[str]]:
@@ -153,11 +149,7 @@ def _valid_rows(connection: sqlite3.Connection, path: Path, n_bytes: int) -> tup
     for table, extra in [(_MINIMA, ()), (_STATES, ("_minimum1_id", "_minimum2_id", "eigenval"))]:
         _check_table(connection, path, table)
         tables.append(
-            list(
-                _rows(
-                    connection, path, table, ("_id", "energy", "coords", "fvib", "pgorder", *extra), n_bytes
-                )
-            )
+            list(_rows(connection, path, table, ("_id", "energy", "coords", "fvib", "pgorder", *extra), n_bytes))
         )
     valid = [[row[:-1] for row in rows if not row[-1]] for rows in tables]
     notes = [
@@ -236,9 +228,7 @@ def _points(rows: Rows, path: Path, what: str) -> Iterator[NDArray[np.float64] |
                 if point is None:
                     point, layout = read_array(blob)
             except NotAnArrayError as error:
-                raise FormatError(
-                    f"{path}, {what} {row[0]}: coordinates are not a pickled array ({error})"
-                ) from None
+                raise FormatError(f"{path}, {what} {row[0]}: coordinates are not a pickled array ({error})") from None
             if not np.isfinite(point).all():
                 raise FormatError(f"{path}, {what} {row[0]}: a coordinate is not a finite number")
             point = point.ravel()
@@ -248,12 +238,7 @@ def _points(rows: Rows, path: Path, what: str) -> Iterator[NDArray[np.float64] |
 def _coordinates(rows: Rows, path: Path, what: str) -> NDArray[np.float64] | None:
     points = list(_points(rows, path, what))
     known = [point for point in points if point is not None]
-    if (
-        not points
-        or len(known) < len(points)
-        or len({len(point) for point in known}) > 1
-        or not len(known[0])
-    ):
+    if not points or len(known) < len(points) or len({len(point) for point in known}) > 1 or not len(known[0]):
         return None
     return np.array(known)
 

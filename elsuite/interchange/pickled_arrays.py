@@ -16,8 +16,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrayLayout", "NotAnArrayError", "read_again", "read_array"]
-
 _MOST_INSTRUCTIONS: Final = 200
 _MOST_DIMS: Final = 32
 _DTYPE: Final = re.compile(r"[fiu][1248]")
@@ -214,7 +212,4 @@ _NAMES: Final[dict[str, Any]] = {
     "dtype": _Dtype,
 }
 # How Python 3 writes bytes for Python 2.
-_OF_BYTES: Final[dict[tuple[str, str], Any]] = {
-    ("_codecs", "encode"): _encode,
-    ("__builtin__", "bytes"): _no_bytes,
-}
+_OF_BYTES: Final[dict[tuple[str, str], Any]] = {("_codecs", "encode"): _encode, ("__builtin__", "bytes"): _no_bytes}

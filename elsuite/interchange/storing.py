@@ -14,8 +14,6 @@ from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.network import path_heights
 from elsuite.schema import KINDS, TABLES, StoreAccessError
 
-__all__ = ["from_database", "to_database"]
-
 SURFACE = "energy"
 
 
@@ -191,9 +189,7 @@ def _state_points(paths: Any, rows: NDArray[np.int64]) -> NDArray[np.float64] | 
     return None if np.isnan(points).all() else points
 
 
-def _free_columns(
-    table: Any, name: str, rows: NDArray[np.int64], named: tuple[str, ...]
-) -> dict[str, NDArray[Any]]:
+def _free_columns(table: Any, name: str, rows: NDArray[np.int64], named: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """Return the columns of one value a row that the format does not name, and those of `named`."""
     own = set(TABLES[name].columns)
     columns = {}

@@ -13,13 +13,9 @@ from numpy.typing import NDArray
 from elsuite.interchange.files import read_bytes
 from elsuite.interchange.foreign import FormatError
 
-__all__ = ["NumberTable", "read_table", "whole_numbers"]
-
 _LONGEST_LINE = 1_000_000
 # Fortran: 1.0D+05, 1.0-100 (an exponent of three digits takes the letter's place), and asterisks for what is too wide.
-_NUMBER = re.compile(
-    r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[EDQ]([+-]?[0-9]+)|([+-][0-9]+))?", re.IGNORECASE
-)
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[EDQ]([+-]?[0-9]+)|([+-][0-9]+))?", re.IGNORECASE)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)(?:\([^()]*\))?", re.IGNORECASE)
 _TOKEN = re.compile(r"\*+|[^*\s]+")
 _WIDEST_FIELD = 20
@@ -86,9 +82,7 @@ def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> Numb
     return NumberTable(path, values, text)
 
 
-def whole_numbers(
-    table: NumberTable, column: int, meaning: str, lowest: int, highest: int
-) -> NDArray[np.int64]:
+def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, highest: int) -> NDArray[np.int64]:
     """Return a column as integers within [lowest, highest].
 
     Raises
@@ -127,9 +121,7 @@ def _mended_table(text: str, path: Path, widths: tuple[int, ...] | None, meaning
     rows: list[list[float]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > _LONGEST_LINE:
-            raise FormatError(
-                f"{path}, line {number}: {len(line)} characters, more than a line of numbers has"
-            )
+            raise FormatError(f"{path}, line {number}: {len(line)} characters, more than a line of numbers has")
         fields = _fields(line)
         if not fields:
             continue

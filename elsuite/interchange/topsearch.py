@@ -15,8 +15,6 @@ from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
 from elsuite.interchange.text import NumberTable, read_table, whole_numbers
 
-__all__ = ["FORMAT", "read_topsearch", "write_topsearch"]
-
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
     r"""Return the dump in `folder`, whose files end in `suffix`; all but `min.data` may be missing.
@@ -47,9 +45,7 @@ def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
     misplaced = np.flatnonzero(ids != np.arange(n))
     if len(misplaced):
         row = int(misplaced[0])
-        raise FormatError(
-            f"{minima.where(row)}: id {ids[row]}, expected {row}: ids are 0, 1, 2, ... in order"
-        )
+        raise FormatError(f"{minima.where(row)}: id {ids[row]}, expected {row}: ids are 0, 1, 2, ... in order")
     states = _read_states(folder / f"ts.data{suffix}")
     usable = np.isfinite(states.values[:, 2])
     ends = [whole_numbers(states, k, "minimum", 0, n - 1)[usable] for k in (0, 1)]

@@ -11,7 +11,8 @@
 - `symmetry_of`: which units of a network are interchangeable.
 """
 
-from elsuite.datasets.load import DATA_SETS, DataError, DataSet, fetch_data, load_data
+from elsuite.datasets.idx import DataError
+from elsuite.datasets.load import DATA_SETS, DataSet, fetch_data, load_data
 from elsuite.landscapes.analytic import (
     AnalyticLandscape,
     BoxLandscape,
@@ -24,13 +25,7 @@ from elsuite.landscapes.analytic import (
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import LennardJones
 from elsuite.landscapes.named import LANDSCAPES, named_landscape
-from elsuite.landscapes.networks.architectures import (
-    ARCHITECTURES,
-    Autoencoder,
-    FullyConnected,
-    LeNet,
-    LongShortTerm,
-)
+from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape, network_landscape
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import Axis, Block

@@ -16,16 +16,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
-__all__ = [
-    "AnalyticLandscape",
-    "BoxLandscape",
-    "FourGaussians",
-    "FunctionLandscape",
-    "MullerBrown",
-    "SeparableWells",
-    "SixHumpCamel",
-]
-
 Array = NDArray[np.float64]
 
 

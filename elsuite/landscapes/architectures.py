@@ -10,12 +10,4 @@ from elsuite.landscapes.networks.architectures import (
     LongShortTerm,
 )
 
-__all__ = [
-    "ACTIVATIONS",
-    "ARCHITECTURES",
-    "Autoencoder",
-    "DenseNetwork",
-    "FullyConnected",
-    "LeNet",
-    "LongShortTerm",
-]
+__all__ = ["ACTIVATIONS", "ARCHITECTURES", "Autoencoder", "DenseNetwork", "FullyConnected", "LeNet", "LongShortTerm"]

@@ -13,9 +13,6 @@ from elsuite.core.identity import Identity, plain_settings
 from elsuite.core.typing import Floats
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
-__all__ = ["DataLandscape", "Landscape"]
-
-
 SHORT_POINT = 256
 """Fixed points of so many parameters at most are written down with the identity; longer ones are made again."""
 
@@ -127,9 +124,7 @@ class Landscape(abc.ABC):
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies, shape (n_points,), and gradients, shape (n_points, P), at `points`."""
 
-    def combined_gradients(
-        self, weights: Tensor, spanning: Tensor, combination: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return the energies at the points W S, and :math:`C^T G`, where G are the gradients at these points.
 
         Paths ask for this: their points are combinations of few. A landscape that saves work by that has its own.

@@ -18,8 +18,6 @@ from elsuite.landscapes.analytic import AnalyticLandscape
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Symmetry
 
-__all__ = ["LennardJones"]
-
 Array = NDArray[np.float64]
 
 # Two atoms nearer than this give energies that minimizers choke on.
@@ -133,9 +131,7 @@ class LennardJones(AnalyticLandscape):
         squares = (differences**2).sum(axis=-1)
         own = np.arange(self.n_atoms)
         squares[:, own, own] = np.inf
-        with np.errstate(
-            divide="ignore", over="ignore", invalid="ignore"
-        ):  # atoms at one place: not a number
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # atoms at one place: not a number
             inverse = 1 / squares
             cube = inverse**3
             energies = 2 * (cube * (cube - 1)).sum(axis=(1, 2))

@@ -5,8 +5,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["to_tensor"]
-
 
 def to_tensor(
     values: ArrayLike | Tensor, *, dtype: torch.dtype | None = None, device: torch.device | None = None

@@ -8,8 +8,6 @@ from elsuite.landscapes.analytic import FourGaussians, MullerBrown, SeparableWel
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.clusters import LennardJones
 
-__all__ = ["LANDSCAPES", "named_landscape"]
-
 LANDSCAPES: PluginTable[Callable[..., Landscape]] = PluginTable(
     "landscapes",
     {

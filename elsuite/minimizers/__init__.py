@@ -12,10 +12,11 @@ or an entry point of the group ``elsuite.minimizers`` in another package.
 
 from elsuite.core.outcomes import Outcome
 from elsuite.core.plugins import PluginTable
-from elsuite.minimizers.base import Minimization, Minimizer, Solution
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.lbfgs_gss import LBFGSGSS
 from elsuite.minimizers.lbfgs_wolfe import LBFGSWolfe
 from elsuite.minimizers.minimize import minimize
+from elsuite.minimizers.results import Minimization, Solution
 from elsuite.minimizers.sgd import SGD
 from elsuite.minimizers.torch_optimizer import TorchOptimizer
 
@@ -34,12 +35,6 @@ __all__ = [
 
 MINIMIZERS: PluginTable[type[Minimizer]] = PluginTable(
     "minimizers",
-    {
-        "adam": TorchOptimizer,
-        "lbfgs-gss": LBFGSGSS,
-        "lbfgs-wolfe": LBFGSWolfe,
-        "sgd": SGD,
-        "torch": TorchOptimizer,
-    },
+    {"adam": TorchOptimizer, "lbfgs-gss": LBFGSGSS, "lbfgs-wolfe": LBFGSWolfe, "sgd": SGD, "torch": TorchOptimizer},
     "minimizer",
 )

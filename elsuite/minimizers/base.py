@@ -7,13 +7,10 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import Count, Finite, NonNegative, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.minimize import State, minimize
-from elsuite.minimizers.results import Minimization, Solution
-
-__all__ = ["Minimization", "Minimizer", "Outcome", "Solution", "State"]
+from elsuite.minimizers.results import Minimization
 
 
 @settings

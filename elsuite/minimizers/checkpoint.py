@@ -16,8 +16,6 @@ from elsuite.core.files import replaced_file
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.record import Record
 
-__all__ = ["read_checkpoint", "write_checkpoint"]
-
 _FORMAT = 1
 _ARRAYS = (
     "active", "curves", "best_energies", "best_epochs", "outcomes", "messages",
@@ -25,9 +23,7 @@ _ARRAYS = (
 )  # fmt: skip
 
 
-def write_checkpoint(
-    path: Path, record: Record, minimizer: object, landscape: Landscape, starts: Tensor
-) -> None:
+def write_checkpoint(path: Path, record: Record, minimizer: object, landscape: Landscape, starts: Tensor) -> None:
     """Write `record` to `path`; a kill or a loss of power leaves the old file or the new one."""
     arrays: dict[str, NDArray[Any]] = {
         "belongs_to": np.array(_owner(minimizer, landscape, starts, record.seeds)),
@@ -40,9 +36,7 @@ def write_checkpoint(
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def read_checkpoint(
-    path: Path, fresh: Record, minimizer: object, landscape: Landscape, starts: Tensor
-) -> Record:
+def read_checkpoint(path: Path, fresh: Record, minimizer: object, landscape: Landscape, starts: Tensor) -> Record:
     """Return the record at `path`, given the `fresh` one of the same starts before their first epoch.
 
     The landscape is recognized by its energies at the starts, so other data or another loss are seen.

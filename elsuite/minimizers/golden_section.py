@@ -5,8 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["golden_section_search"]
-
 _GROW = (1 + 5**0.5) / 2  # the golden ratio
 _CUT = 2 - _GROW  # 0.382: the smaller part of a golden section
 

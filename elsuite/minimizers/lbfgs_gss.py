@@ -11,10 +11,9 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, Positive, Share, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer, State
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.golden_section import golden_section_search
-
-__all__ = ["LBFGSGSS"]
+from elsuite.minimizers.minimize import State
 
 _SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
 

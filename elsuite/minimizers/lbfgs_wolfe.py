@@ -5,11 +5,9 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer, State
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.minibatches import evaluated
-from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
-
-__all__ = ["LBFGSWolfe"]
+from elsuite.minimizers.one_by_one import State, advance_one_by_one, forget, is_fresh
 
 
 @settings
@@ -53,13 +51,9 @@ class LBFGSWolfe(Minimizer):
         new = advance_one_by_one(landscape, state, epoch=epoch, make=self._make, batch_size=None)
         lower = new["energy"] < state["energy"]
         kept = {
-            name: _where(lower, new[name], state[name])
-            for name in ("points", "energy", "gradient", "gradient_norm")
+            name: _where(lower, new[name], state[name]) for name in ("points", "energy", "gradient", "gradient_norm")
         }
-        steps = {
-            "n_steps": state["n_steps"] + lower.cpu(),
-            "converged": ~lower & is_fresh(state).to(lower.device),
-        }
+        steps = {"n_steps": state["n_steps"] + lower.cpu(), "converged": ~lower & is_fresh(state).to(lower.device)}
         return forget(new, ~lower) | kept | steps
 
     def _make(self, parameter: Tensor) -> torch.optim.Optimizer:

@@ -6,8 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["pack", "unpack"]
-
 _KINDS = {"list": list, "tuple": tuple}
 
 

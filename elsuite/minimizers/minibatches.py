@@ -10,8 +10,6 @@ from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
 
-__all__ = ["evaluated", "has_minibatches", "minibatches"]
-
 
 def has_minibatches(landscape: Landscape, batch_size: int | None) -> TypeGuard[DataLandscape]:
     """Return whether an epoch on `landscape` goes through batches; if not, it is one step on the whole."""

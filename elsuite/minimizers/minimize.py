@@ -17,8 +17,6 @@ from elsuite.minimizers.checkpoint import read_checkpoint, write_checkpoint
 from elsuite.minimizers.record import Record, first_record, minimizations, with_epoch, with_finished
 from elsuite.minimizers.results import Minimization
 
-__all__ = ["Method", "State", "minimize"]
-
 State = dict[str, Tensor]
 
 _DIVERGED = 1e3  # in units of max(1, |energy at the start|)
@@ -107,8 +105,7 @@ def minimize(
 def _checked_seeds(landscape: Landscape, starts: Tensor, seeds: Sequence[int] | None) -> NDArray[np.int64]:
     if starts.ndim != 2 or starts.shape[1] != landscape.n_parameters:
         raise ValueError(
-            f"starts: given an array of shape {tuple(starts.shape)}, "
-            f"allowed: (n_starts, {landscape.n_parameters})"
+            f"starts: given an array of shape {tuple(starts.shape)}, allowed: (n_starts, {landscape.n_parameters})"
         )
     seeds = range(len(starts)) if seeds is None else seeds
     if len(seeds) != len(starts) or any(seed < 0 for seed in seeds):
@@ -175,11 +172,7 @@ def _terminations(minimizer: Method, landscape: Landscape, record: Record) -> di
         ),
         (energy <= target, Outcome.CONVERGED, lambda k: f"energy {energy[k]:.6g} reaches the target"),
         (stationary, Outcome.CONVERGED, lambda _: "no lower point along the gradient"),
-        (
-            lowest >= patience,
-            Outcome.CONVERGED,
-            lambda k: f"no lower energy on any surface for {lowest[k]} epochs",
-        ),
+        (lowest >= patience, Outcome.CONVERGED, lambda k: f"no lower energy on any surface for {lowest[k]} epochs"),
         (np.full(n, epoch >= minimizer.epochs), Outcome.BUDGET_SPENT, lambda _: f"{epoch} epochs spent"),
     ]
     terminations: dict[int, tuple[Outcome, str]] = {}

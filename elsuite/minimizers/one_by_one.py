@@ -10,10 +10,8 @@ from torch import Tensor
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.memory import pack, unpack
 from elsuite.minimizers.minibatches import has_minibatches, minibatches
+from elsuite.minimizers.minimize import State
 
-__all__ = ["advance_one_by_one", "forget", "is_fresh"]
-
-State = dict[str, Tensor]
 _BYTES, _LENGTH = "optimizer.bytes", "optimizer.length"
 
 

@@ -16,8 +16,6 @@ from elsuite.core.typing import Floats, Ids
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.results import Minimization, Solution
 
-__all__ = ["Record", "first_record", "minimizations", "with_epoch", "with_finished"]
-
 
 @dataclass(frozen=True)
 class Record:
@@ -138,14 +136,10 @@ def minimizations(record: Record, landscape: Landscape) -> tuple[Minimization, .
             energies = dict(zip(landscape.surfaces, record.best_energies[k, i].tolist(), strict=True))
             epoch = int(record.best_epochs[k, i])
             solutions[k].append(Solution(stopping, coordinates[row].copy(), energies, norms[row], epoch))
-    return tuple(
-        _minimization(record, landscape.surfaces, k, tuple(found)) for k, found in enumerate(solutions)
-    )
+    return tuple(_minimization(record, landscape.surfaces, k, tuple(found)) for k, found in enumerate(solutions))
 
 
-def _minimization(
-    record: Record, surfaces: tuple[str, ...], k: int, solutions: tuple[Solution, ...]
-) -> Minimization:
+def _minimization(record: Record, surfaces: tuple[str, ...], k: int, solutions: tuple[Solution, ...]) -> Minimization:
     end = int(record.n_epochs[k]) + 1
     return Minimization(
         seed=int(record.seeds[k]),

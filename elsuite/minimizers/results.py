@@ -7,8 +7,6 @@ from numpy.typing import NDArray
 
 from elsuite.core.outcomes import Outcome
 
-__all__ = ["Minimization", "Solution"]
-
 
 @dataclass(frozen=True)
 class Solution:

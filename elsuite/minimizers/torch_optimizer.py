@@ -10,11 +10,9 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, SettingsError, Whole, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer, State
+from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
-from elsuite.minimizers.one_by_one import advance_one_by_one
-
-__all__ = ["TorchOptimizer"]
+from elsuite.minimizers.one_by_one import State, advance_one_by_one
 
 # These update each number by its own history alone, so many starts are one parameter of shape (n, P).
 _ELEMENTWISE: Final = (
@@ -98,9 +96,7 @@ class TorchOptimizer(Minimizer):
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
         """See `Minimizer`."""
         if _optimizer_class(self.optimizer) not in _ELEMENTWISE:
-            return advance_one_by_one(
-                landscape, state, epoch=epoch, make=self._make, batch_size=self.batch_size
-            )
+            return advance_one_by_one(landscape, state, epoch=epoch, make=self._make, batch_size=self.batch_size)
         parameter = state["points"].clone().requires_grad_()
         optimizer = self._make(parameter)
         optimizer.state[parameter].update(_memory(state))

@@ -11,20 +11,8 @@ Arrays
 """
 
 from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
-from elsuite.network.minimax import (
-    minimax_barrier,
-    minimax_matrix,
-    minimax_route,
-    neighbors_by_barrier,
-    route_heights,
-)
-from elsuite.network.transition import (
-    PathHeights,
-    lowest_of_pairs,
-    of_finder,
-    path_heights,
-    transition_network,
-)
+from elsuite.network.minimax import minimax_barrier, minimax_matrix, minimax_route, neighbors_by_barrier, route_heights
+from elsuite.network.transition import PathHeights, lowest_of_pairs, of_finder, path_heights, transition_network
 
 __all__ = [
     "AnyGraph",

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.core.representing import short_repr
 from elsuite.network.kruskal import kruskal
 
-__all__ = ["AnyGraph", "NetworkArrays", "network_arrays", "spanning_forest"]
-
 if TYPE_CHECKING:
     AnyGraph: TypeAlias = nx.Graph[Any]
 else:  # networkx classes take no parameters at run time
@@ -74,20 +72,14 @@ def network_arrays(network: AnyGraph, *, energy: str = "energy") -> NetworkArray
 
 def _number(value: Any, attribute: str, kind: str, name: Hashable) -> float:
     if value is None:
-        raise ValueError(
-            f"{kind} {name!r} has no attribute {attribute!r}: every node and edge needs its energy"
-        )
+        raise ValueError(f"{kind} {name!r} has no attribute {attribute!r}: every node and edge needs its energy")
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise ValueError(
-            f"attribute {attribute!r} of {kind} {name!r} is {value!r}: a number is needed"
-        ) from None
+        raise ValueError(f"attribute {attribute!r} of {kind} {name!r} is {value!r}: a number is needed") from None
 
 
-def spanning_forest(
-    n_nodes: int, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike
-) -> NDArray[np.int64]:
+def spanning_forest(n_nodes: int, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> NDArray[np.int64]:
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
     Of parallel edges the lowest counts, self edges never do.

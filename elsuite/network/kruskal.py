@@ -7,8 +7,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Joins", "kruskal"]
-
 Ints: TypeAlias = NDArray[np.int64]
 CHUNKS_PER_NODE = 4
 """Edges are taken in chunks of a quarter of the number of nodes."""

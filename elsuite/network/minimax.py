@@ -11,8 +11,6 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
 from elsuite.schema import NotFoundError
 
-__all__ = ["minimax_barrier", "minimax_matrix", "minimax_route", "neighbors_by_barrier", "route_heights"]
-
 
 def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> float | None:
     r"""Return the lowest energy at which two minima are joined: the highest point of the best route.
@@ -148,9 +146,7 @@ def neighbors_by_barrier(
     arrays = network_arrays(network, energy=energy)
     source = _position(arrays, a)
     barriers = _barriers_from(arrays, source)
-    order = [
-        k for k in np.argsort(barriers, kind="stable").tolist() if k != source and np.isfinite(barriers[k])
-    ]
+    order = [k for k in np.argsort(barriers, kind="stable").tolist() if k != source and np.isfinite(barriers[k])]
     return [(arrays.labels[k], float(barriers[k])) for k in order[:n]]
 
 
@@ -233,9 +229,7 @@ def _walk(
     usable = np.flatnonzero(np.isfinite(lifted))
     forest = usable[spanning_forest(n, arrays.sources[usable], arrays.targets[usable], lifted[usable])]
     ends, others = arrays.sources[forest], arrays.targets[forest]
-    if (
-        source is None
-    ):  # one more node, n, is tied to one node of each component, so that a single walk reaches all
+    if source is None:  # one more node, n, is tied to one node of each component, so that a single walk reaches all
         _, component = connected_components(_graph(n, ends, others), directed=False)
         firsts = np.unique(component, return_index=True)[1]
         tied = np.append(ends, firsts), np.append(others, np.full(len(firsts), n))

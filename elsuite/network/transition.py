@@ -15,14 +15,6 @@ if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 
-__all__ = [
-    "PathHeights",
-    "lowest_of_pairs",
-    "of_finder",
-    "path_heights",
-    "transition_network",
-]
-
 
 def transition_network(
     database: "LandscapeDatabase",
@@ -77,12 +69,7 @@ def transition_network(
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
     found = path_heights(database, name, finder=finder)
     found = found if parallel else lowest_of_pairs(found)
-    columns = [
-        found.heights,
-        found.paths,
-        paths["kind"].values[found.paths],
-        paths["finder"].values[found.paths],
-    ]
+    columns = [found.heights, found.paths, paths["kind"].values[found.paths], paths["finder"].values[found.paths]]
     rows = zip(*(array.tolist() for array in columns), strict=True)
     for source, target, row in zip(found.sources.tolist(), found.targets.tolist(), rows, strict=True):
         edge = dict(zip(("energy", "path", "kind", "finder"), row, strict=True))
@@ -121,9 +108,7 @@ class PathHeights:
 
     def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PathHeights":
         """Return some of the paths."""
-        return PathHeights(
-            self.paths[chosen], self.sources[chosen], self.targets[chosen], self.heights[chosen]
-        )
+        return PathHeights(self.paths[chosen], self.sources[chosen], self.targets[chosen], self.heights[chosen])
 
 
 def path_heights(

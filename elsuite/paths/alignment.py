@@ -16,8 +16,6 @@ from elsuite.symmetry.base import Symmetry, checked_pair
 from elsuite.symmetry.permutations import apply, parameter_permutation, permute, random_element
 from elsuite.symmetry.units import Match, UnitSymmetry, match_activations, match_weights
 
-__all__ = ["Alignment", "align", "align_all", "check_symmetry"]
-
 Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
 
@@ -179,10 +177,7 @@ def _match_activations(
     if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
         raise ValueError(_NO_NETWORK)
     given = [
-        {
-            name: values.cpu().numpy()
-            for name, values in landscape.unit_activations(torch.as_tensor(point)).items()
-        }
+        {name: values.cpu().numpy() for name, values in landscape.unit_activations(torch.as_tensor(point)).items()}
         for point in (a, b)
     ]
     element = match_activations(symmetry, *given)
@@ -198,9 +193,7 @@ def _distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(a.astype(np.float64) - b.astype(np.float64)))
 
 
-def _energy_difference(
-    landscape: Landscape, point: NDArray[np.floating], copy: NDArray[np.floating]
-) -> float:
+def _energy_difference(landscape: Landscape, point: NDArray[np.floating], copy: NDArray[np.floating]) -> float:
     pair = torch.as_tensor(np.stack([point, copy]), dtype=landscape.dtype, device=landscape.device)
     values, gradients = landscape.energy_and_gradient(pair)
     energies = values.tolist()

@@ -18,8 +18,6 @@ from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import SearchRecord, straight_path
 from elsuite.paths.rounds import Rule, converge
 
-__all__ = ["AutoNEBPathFinder", "band_tangents", "spread_evenly"]
-
 
 @final
 @settings
@@ -89,12 +87,7 @@ class AutoNEBPathFinder(PathFinder):
         )
 
     def _cycle(
-        self,
-        number: int,
-        path: Path,
-        ends: tuple[float, float],
-        record: SearchRecord,
-        generator: torch.Generator,
+        self, number: int, path: Path, ends: tuple[float, float], record: SearchRecord, generator: torch.Generator
     ) -> Path | None:
         """Return the path after the steps of one cycle, None if a number is not finite."""
         positions = _positions(path)

@@ -12,8 +12,6 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 
-__all__ = ["Basis", "Path", "PathFinder", "PathSearch"]
-
 
 class Basis(abc.ABC):
     """Functions of t in [0, 1] that vanish at both ends, so that a path's end points stay exact.

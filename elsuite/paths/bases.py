@@ -13,8 +13,6 @@ from elsuite.core.plugins import PluginTable
 from elsuite.core.settings import Count, Finite, Whole, settings
 from elsuite.paths.base import Basis
 
-__all__ = ["BASES", "BezierBasis", "EmptyBasis", "HatBasis", "SineBasis", "basis_from_text", "basis_text"]
-
 
 @settings(kw_only=False)
 class EmptyBasis(Basis):
@@ -116,9 +114,7 @@ class HatBasis(Basis):
 
 
 BASES: PluginTable[type[Basis]] = PluginTable(
-    "bases",
-    {cls.__name__: cls for cls in (BezierBasis, EmptyBasis, HatBasis, SineBasis)},
-    "basis of paths",
+    "bases", {cls.__name__: cls for cls in (BezierBasis, EmptyBasis, HatBasis, SineBasis)}, "basis of paths"
 )
 """By the names that stores have them by: a name that was once stored stays what it is."""
 

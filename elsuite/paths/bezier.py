@@ -6,8 +6,6 @@ from elsuite.core.settings import settings
 from elsuite.paths.bases import BezierBasis
 from elsuite.paths.series import SeriesPathFinder
 
-__all__ = ["BezierPathFinder"]
-
 
 @final
 @settings

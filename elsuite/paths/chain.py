@@ -6,8 +6,6 @@ from elsuite.core.settings import Count, settings
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.series import SeriesPathFinder
 
-__all__ = ["ChainPathFinder"]
-
 
 @final
 @settings

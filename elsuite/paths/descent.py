@@ -13,17 +13,6 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 
-__all__ = [
-    "Density",
-    "Descended",
-    "Descent",
-    "Objective",
-    "PowerSum",
-    "SoftMaximum",
-    "descend",
-    "stratified",
-]
-
 Density = Literal["uniform", "arcsine"]
 
 BYTES_AT_ONCE = 2**28
@@ -186,9 +175,7 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
 
 
-def stratified(
-    n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform"
-) -> Tensor:
+def stratified(n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform") -> Tensor:
     r"""Return ascending random t, shape (n_steps, n_points), one in each of `n_points` equally probable parts.
 
     The arcsine density, :math:`1 / (\pi \sqrt{t (1 - t)})`, has most points near the ends: the solutions lie in
@@ -294,9 +281,7 @@ def _at_shares(shares: Tensor, fine: Tensor, steps: Tensor, spanning: Tensor) ->
     return fine[k] + (wanted - gone[k]) / lengths[k].clamp(min=SMALLEST_SPREAD) * (fine[1] - fine[0])
 
 
-def _step_landscape(
-    landscape: Landscape, descent: Descent, generator: torch.Generator
-) -> tuple[Landscape, float]:
+def _step_landscape(landscape: Landscape, descent: Descent, generator: torch.Generator) -> tuple[Landscape, float]:
     """Return the landscape of one step, and the share of the data that each of its points looks at."""
     n_images = descent.images_per_step
     if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:

@@ -6,8 +6,6 @@ from elsuite.core.settings import Count, Finite, settings
 from elsuite.paths.bases import SineBasis
 from elsuite.paths.series import SeriesPathFinder
 
-__all__ = ["FourierPathFinder"]
-
 TERM_GROWTH = 3
 """A round over data has so many times the terms of the one before, from 1."""
 

@@ -11,8 +11,6 @@ from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path
 
-__all__ = ["Heights", "arc_lengths", "measure", "path_length"]
-
 SMALLEST_INTERVAL = 8.0
 """Intervals of t shorter than this are not divided, in units of the precision of the path's points at 1."""
 
@@ -51,12 +49,7 @@ class Heights:
 
 
 def measure(
-    path: Path,
-    landscape: Landscape,
-    n_points: int = 51,
-    *,
-    tolerance: float | None = None,
-    max_evaluations: int = 400,
+    path: Path, landscape: Landscape, n_points: int = 51, *, tolerance: float | None = None, max_evaluations: int = 400
 ) -> Heights:
     r"""Return the heights of `path` on the surface that `landscape` shows.
 
@@ -146,9 +139,7 @@ def _long_steps(path: Path, t: Floats) -> Floats:
     at = lengths[::FINE_STEPS]
     longest = LONGEST_STEP * at[-1] / (len(t) - 1)
     n_parts = np.ceil(np.diff(at) / longest).clip(1) if longest > 0 else np.ones(len(t) - 1)
-    new = [
-        np.linspace(a, b, int(n) + 1)[1:-1] for a, b, n in zip(at[:-1], at[1:], n_parts, strict=True) if n > 1
-    ]
+    new = [np.linspace(a, b, int(n) + 1)[1:-1] for a, b, n in zip(at[:-1], at[1:], n_parts, strict=True) if n > 1]
     return _representable(np.interp(np.concatenate(new), lengths, fine), path) if new else t[:0]
 
 

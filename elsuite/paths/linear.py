@@ -13,8 +13,6 @@ from elsuite.paths.base import PathFinder, PathSearch
 from elsuite.paths.bases import EmptyBasis
 from elsuite.paths.record import SearchRecord, straight_path
 
-__all__ = ["LinearPathFinder"]
-
 
 @settings
 class LinearPathFinder(PathFinder):

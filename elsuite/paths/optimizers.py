@@ -6,8 +6,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ["Step", "optimizer"]
-
 Step = Callable[[Tensor, Tensor, float], None]
 """Called with what to move, in place, its gradient and the learning rate, step by step."""
 

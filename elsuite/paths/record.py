@@ -13,8 +13,6 @@ from elsuite.landscapes.conversion import to_tensor
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
 
-__all__ = ["SearchRecord", "straight_path"]
-
 
 @dataclass
 class SearchRecord:
@@ -58,9 +56,7 @@ class SearchRecord:
         )
 
 
-def straight_path(
-    landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, basis: Basis
-) -> Path:
+def straight_path(landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, basis: Basis) -> Path:
     """Return the straight path between two checked end points, with zero coefficients for `basis`.
 
     Raises
@@ -72,8 +68,6 @@ def straight_path(
     for name, value in (("start", start), ("end", end)):
         point = to_tensor(value, dtype=landscape.dtype, device=landscape.device).detach()
         if point.shape != (landscape.n_parameters,):
-            raise ValueError(
-                f"{name} has shape {tuple(point.shape)}, but a point here has ({landscape.n_parameters},)"
-            )
+            raise ValueError(f"{name} has shape {tuple(point.shape)}, but a point here has ({landscape.n_parameters},)")
         ends.append(point)
     return Path(ends[0], ends[1], basis, ends[0].new_zeros(basis.n_terms, len(ends[0])))

@@ -10,8 +10,6 @@ from elsuite.paths.base import Path, PathSearch
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord
 
-__all__ = ["Rule", "converge", "nothing_above"]
-
 LEAST_LOSS, LEAST_SHARE, LEAST_OF_STRAIGHT = 1e-5, 1e-3, 1e-4
 """Heights above the higher end that count as none: see `nothing_above`."""
 

@@ -17,8 +17,6 @@ from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, desce
 from elsuite.paths.record import SearchRecord, straight_path
 from elsuite.paths.rounds import Rule, converge
 
-__all__ = ["SeriesPathFinder"]
-
 FEWEST_STEPS, MOST_STEPS = 400, 1000
 """Of a first round over data: fewer leave every height too high, more were never needed at first."""
 
@@ -124,9 +122,7 @@ class SeriesPathFinder(PathFinder):
             descents = [replace(first, n_steps=n_steps, learning_rate=rate)]
         else:
             basis = self.basis(None)
-            exact = replace(
-                first, n_steps=n_steps, points_per_step=self.n_points, by_length=True, density="uniform"
-            )
+            exact = replace(first, n_steps=n_steps, points_per_step=self.n_points, by_length=True, density="uniform")
             descents = [replace(exact, objective=SoftMaximum(s, STIFFNESS)) for s in SHARPNESSES]
         new = path.coefficients.new_zeros(basis.n_terms - len(path.coefficients), len(path.start))
         path = replace(path, basis=basis, coefficients=torch.cat([path.coefficients, new]))
@@ -169,9 +165,7 @@ class SeriesPathFinder(PathFinder):
         return min(max(measuring, FEWEST_STEPS), MOST_STEPS)
 
 
-def _descended_once(
-    path: Path, descent: Descent, record: SearchRecord, generator: torch.Generator
-) -> PathSearch:
+def _descended_once(path: Path, descent: Descent, record: SearchRecord, generator: torch.Generator) -> PathSearch:
     descended = descend(path, record.landscape, descent, generator)
     record.n_point_gradients = descended.n_point_gradients
     heights = record.measure(descended.path)

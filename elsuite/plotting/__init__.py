@@ -72,24 +72,12 @@ _MODULES = {
     "plotting.figures": ("FIGURES",),
     "plotting.heights": ("plot_heights",),
     "plotting.losses": ("plot_losses",),
-    "plotting.markers": (
-        "SetStyle",
-        "category_styles",
-        "set_styles",
-    ),
+    "plotting.markers": ("SetStyle", "category_styles", "set_styles"),
     "plotting.network": ("plot_network",),
     "plotting.picture": ("Picture",),
     "plotting.profile": ("plot_profile",),
-    "plotting.saving": (
-        "check_format",
-        "save_figure",
-    ),
-    "plotting.style": (
-        "DOUBLE_COLUMN",
-        "SINGLE_COLUMN",
-        "new_figure",
-        "paper_style",
-    ),
+    "plotting.saving": ("check_format", "save_figure"),
+    "plotting.style": ("DOUBLE_COLUMN", "SINGLE_COLUMN", "new_figure", "paper_style"),
     "plotting.superbasins": ("plot_superbasins",),
 }
 

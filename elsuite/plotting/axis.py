@@ -3,19 +3,10 @@
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import (
-    FixedLocator,
-    FuncFormatter,
-    LogFormatterMathtext,
-    LogLocator,
-    MaxNLocator,
-    NullFormatter,
-)
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogFormatterMathtext, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from elsuite.analysis.scales import EnergyScale, GapScale, LogGapScale, LogScale, wants_log
-
-__all__ = ["energy_axis", "scaled_axis", "value_norm"]
 
 
 def value_norm(values: ArrayLike) -> Normalize:
@@ -103,9 +94,7 @@ def _mark_breaks(axis: Axis, scale: GapScale | LogGapScale, low: float, high: fl
     """Put a break mark on the axis in the middle of each compressed gap."""
     bottom, top = scale.forward([low, high])
     for gap in scale.gaps:
-        middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (
-            top - bottom
-        )
+        middle = (float(scale.forward([gap[0]])[0] + scale.forward([gap[1]])[0]) / 2 - bottom) / (top - bottom)
         upright = axis.axis_name == "y"  # type: ignore[attr-defined]
         x, y = (0.0, middle) if upright else (middle, 0.0)
         if 0 < middle < 1:

@@ -14,8 +14,6 @@ from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_s
 from elsuite.plotting.picture import Picture, styles_of
 from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["PICTURE", "plot_clustering"]
-
 
 def plot_clustering(
     clusters: Sequence[str],
@@ -58,14 +56,10 @@ def plot_clustering(
     styles = set_styles(sets) if styles is None else styles
     rows = largest_clusters(clusters, most)
     names = list(dict.fromkeys(rows))
-    names.sort(
-        key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), len(name), name)
-    )
+    names.sort(key=lambda name: (name == "none", name.startswith("others"), -rows.count(name), len(name), name))
     left = np.zeros(len(names))
     for name, style in styles.items():
-        counts = np.array(
-            [sum(r == row and s == name for r, s in zip(rows, sets, strict=True)) for row in names]
-        )
+        counts = np.array([sum(r == row and s == name for r, s in zip(rows, sets, strict=True)) for row in names])
         if not counts.any():
             continue
         ax.barh(
@@ -74,9 +68,7 @@ def plot_clustering(
         )  # fmt: skip
         left += counts
     for row, total in enumerate(left):
-        ax.annotate(
-            f"{total:.0f}", (total, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7
-        )
+        ax.annotate(f"{total:.0f}", (total, row), xytext=(3, 0), textcoords="offset points", va="center", fontsize=7)
     ax.set_yticks(range(len(names)), [shown(name) for name in names])
     ax.set_ylim(max(len(names), 4) - 0.4, -0.6)
     ax.set_xlim(0, 1.1 * left.max())

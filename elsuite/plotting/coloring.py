@@ -13,8 +13,6 @@ from elsuite.plotting.markers import SetStyle, category_styles
 from elsuite.plotting.picture import energy_label, styles_of
 from elsuite.plotting.style import shown
 
-__all__ = ["Coloring", "clusters_of", "coloring", "column_label", "superbasin_energy"]
-
 MOST_GROUPS = 7
 """More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
 COLUMN_LABELS = {
@@ -73,11 +71,7 @@ def coloring(view: View) -> Coloring:
 
 def column_label(view: View, column: str) -> str:
     """Return the name of an axis or a scale bar of a column."""
-    return (
-        energy_label(view)
-        if column == "energy"
-        else COLUMN_LABELS.get(column, shown(column.replace("_", " ")))
-    )
+    return energy_label(view) if column == "energy" else COLUMN_LABELS.get(column, shown(column.replace("_", " ")))
 
 
 def superbasin_energy(view: View) -> float:

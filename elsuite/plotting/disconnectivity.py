@@ -35,8 +35,6 @@ from elsuite.plotting.style import (
 )
 from elsuite.plotting.tree_lines import draw_lines, leaf_spacing, route_lines, true_energies
 
-__all__ = ["PICTURE", "plot_disconnectivity"]
-
 ORDERS = ("centered", "energy", "size")
 PLAIN = "#404040"
 ROOM_FOR_MARKS = 1.5
@@ -149,9 +147,7 @@ def plot_disconnectivity(
 
 
 def _by_leaf(
-    tree: DisconnectivityTree,
-    given: Mapping[Any, object] | Sequence[object] | ArrayLike | None,
-    name: str,
+    tree: DisconnectivityTree, given: Mapping[Any, object] | Sequence[object] | ArrayLike | None, name: str
 ) -> list[Any] | None:
     if given is None:
         return None

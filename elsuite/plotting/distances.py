@@ -23,8 +23,6 @@ from elsuite.plotting.style import (
     sized_figure,
 )
 
-__all__ = ["PICTURE", "plot_distances"]
-
 
 def plot_distances(
     distances: Mapping[str, ArrayLike],

@@ -25,8 +25,6 @@ from elsuite.plotting.style import (
     sized_figure,
 )
 
-__all__ = ["KPCA", "MDS", "PCA", "plot_embedding"]
-
 
 def plot_embedding(
     coordinates: ArrayLike,
@@ -126,12 +124,7 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
     )  # fmt: skip
     for row, text in texts.items():
         written = ax.annotate(
-            text,
-            (points[row, 0], points[row, 1]),
-            xytext=(5, 4),
-            textcoords="offset points",
-            fontsize=7,
-            zorder=6,
+            text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6
         )
         written.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
 
@@ -195,9 +188,7 @@ def mds_figure(view: View) -> Figure:
     return figure
 
 
-def _map_figure(
-    view: View, coordinates: ArrayLike, axis: str, *, explained: ArrayLike | None = None
-) -> Figure:
+def _map_figure(view: View, coordinates: ArrayLike, axis: str, *, explained: ArrayLike | None = None) -> Figure:
     options = view.options
     colors = coloring(view)
     row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
@@ -238,9 +229,7 @@ KPCA = Picture(
     on_page=True,
     in_demo=True,
 )
-PCA = Picture(
-    pca_figure, caption="Map of the parameters by principal components.", uses=COLORING | {"highlight"}
-)
+PCA = Picture(pca_figure, caption="Map of the parameters by principal components.", uses=COLORING | {"highlight"})
 MDS = Picture(
     mds_figure,
     caption="Map of the minima by metric scaling of their minimax barriers.",

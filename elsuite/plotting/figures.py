@@ -7,8 +7,6 @@ from elsuite.core.plugins import PluginTable
 if TYPE_CHECKING:
     from elsuite.plotting.picture import Picture
 
-__all__ = ["FIGURES"]
-
 FIGURES: "PluginTable[Picture]" = PluginTable(
     "pictures",
     {

@@ -15,17 +15,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import (
-    INK,
-    SINGLE_COLUMN,
-    legend_above,
-    new_axes,
-    paper_style,
-    shown,
-    sized_figure,
-)
-
-__all__ = ["PICTURE", "plot_heights"]
+from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 # More points than this are a smear: the density and the quartiles say the same.
 MOST_POINTS = 400
@@ -76,9 +66,7 @@ def plot_heights(
     ax = new_axes(ax)
     everything = np.concatenate(list(values.values()))
     log = scale == "log" or (scale == "auto" and wants_log(everything, ratio=30))
-    energy_axis(
-        ax.xaxis, everything, log=log
-    )  # refuses a logarithmic scale that does not fit, before all else
+    energy_axis(ax.xaxis, everything, log=log)  # refuses a logarithmic scale that does not fit, before all else
     own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
     if form == "histogram":
         _draw_histograms(ax, values, own, log=log)
@@ -112,9 +100,7 @@ def _draw_rows(
         positions = 10**grid if log else grid
         if len(grid):
             ends += [float(positions[0]), float(positions[-1])]
-            ax.fill_between(
-                positions, row - 0.08, row - 0.08 - 0.4 * density, color=color, alpha=0.35, linewidth=0
-            )
+            ax.fill_between(positions, row - 0.08, row - 0.08 - 0.4 * density, color=color, alpha=0.35, linewidth=0)
             ax.plot(positions, row - 0.08 - 0.4 * density, color=color, linewidth=0.8)
         if len(given) <= MOST_POINTS:
             ax.scatter(
@@ -126,9 +112,7 @@ def _draw_rows(
             ax.plot([low, high], [row + 0.02, row + 0.02], color=INK, linewidth=1.6, solid_capstyle="butt")
         ax.plot(middle, row + 0.02, marker="|", color=INK, markersize=7, markeredgewidth=1.6)
     ax.set_ylim(len(values) - 0.45, -0.6)
-    ax.set_yticks(
-        range(len(values)), [f"{shown(name, 40)}\nn = {len(given)}" for name, given in values.items()]
-    )
+    ax.set_yticks(range(len(values)), [f"{shown(name, 40)}\nn = {len(given)}" for name, given in values.items()])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return np.array(ends)
@@ -157,9 +141,7 @@ def _draw_histograms(
     ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
 ) -> None:
     everything = np.concatenate(list(values.values()))
-    bins = shared_bins(
-        everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30))
-    )
+    bins = shared_bins(everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30)))
     for name, given in values.items():
         ax.hist(
             given, bins=list(bins), histtype="stepfilled", facecolor="none", edgecolor=_color(name, styles),
@@ -203,9 +185,7 @@ def heights_figure(view: View) -> Figure:
         if set(name.split(" ~ ")) <= set(chosen) and len(values)
     }
     if not heights:
-        raise ValueError(
-            f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}"
-        )
+        raise ValueError(f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}")
     histogram = options.form == "histogram"
     within = {name: values for name, values in heights.items() if "~" not in name}
     if histogram and within:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from elsuite.analysis import TreeLayout
 from elsuite.plotting.style import INK, figure_of
 
-__all__ = ["label_leaves"]
-
 FONT_SIZE = 6.5
 
 
@@ -51,11 +49,7 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
 
 
 def _free_boxes(
-    ax: Axes,
-    layout: TreeLayout,
-    energies: NDArray[np.float64],
-    names: Mapping[int, str],
-    ringed: Mapping[int, str],
+    ax: Axes, layout: TreeLayout, energies: NDArray[np.float64], names: Mapping[int, str], ringed: Mapping[int, str]
 ) -> list[int]:
     """Return the leaves whose text fits, ringed ones first and always."""
     points = 72 / ax.figure.dpi
@@ -67,14 +61,10 @@ def _free_boxes(
     for leaf in wanted:
         text = ringed.get(leaf, names.get(leaf, ""))
         x, y = ends[leaf]
-        box = np.array(
-            [x - 0.6 * FONT_SIZE, x + 0.6 * FONT_SIZE, y - 4 - 0.65 * FONT_SIZE * len(text), y - 3]
-        )
+        box = np.array([x - 0.6 * FONT_SIZE, x + 0.6 * FONT_SIZE, y - 4 - 0.65 * FONT_SIZE * len(text), y - 3])
         near = (np.abs(ends[:, 0] - x) < 0.5 * FONT_SIZE) & (ends[:, 1] < box[3])
         near[leaf] = False
-        overlaps = (
-            (taken[:, 0] < box[1]) & (taken[:, 1] > box[0]) & (taken[:, 2] < box[3]) & (taken[:, 3] > box[2])
-        )
+        overlaps = (taken[:, 0] < box[1]) & (taken[:, 1] > box[0]) & (taken[:, 2] < box[3]) & (taken[:, 3] > box[2])
         if leaf in ringed or not (near.any() or overlaps.any()):
             placed.append(leaf)
             taken = np.vstack([taken, box])

@@ -17,8 +17,6 @@ from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["PICTURE", "plot_losses"]
-
 
 def plot_losses(
     curves: Sequence[LossCurves],
@@ -84,9 +82,7 @@ def plot_losses(
 def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Line2D:
     epochs = np.arange(group.values.shape[1])
     going = np.isfinite(group.values)
-    lines = [
-        np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)
-    ]
+    lines = [np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)]
     faint = LineCollection(
         lines, colors=color, linewidths=0.4, alpha=float(np.clip(6 / max(len(lines), 1), 0.08, 0.5)), zorder=1,
         label=f"_{group.surface}",
@@ -140,11 +136,7 @@ def losses_figure(view: View) -> Figure:
         for ax, (minimizer, value) in zip(axes, curves.items(), strict=False):
             step = "iteration" if "lbfgs" in minimizer.lower() else "epoch"
             plot_losses(
-                value,
-                ax=ax,
-                styles=styles_of(view),
-                step=step,
-                label=f"{names} ({detail}" if detail else names,
+                value, ax=ax, styles=styles_of(view), step=step, label=f"{names} ({detail}" if detail else names
             )
             ax.set_title(shown(minimizer))
             ax.label_outer()

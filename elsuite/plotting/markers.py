@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["MARKERS", "NEUTRAL", "UNGROUPED", "SetStyle", "category_styles", "set_styles"]
-
 NEUTRAL = "#8a8a8a"
 
 # Okabe and Ito's colors (told apart with any common color vision), as families of a dark and a light hue: the
@@ -124,9 +122,6 @@ def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     """
     names = list(dict.fromkeys(categories))
     return {
-        name: SetStyle(
-            CATEGORY_COLORS[number % len(CATEGORY_COLORS)],
-            MARKERS[number % len(MARKERS)],
-        )
+        name: SetStyle(CATEGORY_COLORS[number % len(CATEGORY_COLORS)], MARKERS[number % len(MARKERS)])
         for number, name in enumerate(names)
     }

@@ -15,17 +15,7 @@ from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import (
-    INK,
-    legend_above,
-    legend_handles,
-    new_axes,
-    paper_style,
-    scatter_sets,
-    sized_figure,
-)
-
-__all__ = ["PICTURE", "plot_network"]
+from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, paper_style, scatter_sets, sized_figure
 
 
 def plot_network(
@@ -131,14 +121,7 @@ def _draw_edges(
     most: int,
 ) -> None:
     if not len(ends):
-        ax.text(
-            0.5,
-            0.02,
-            "no path was found between these minima",
-            transform=ax.transAxes,
-            ha="center",
-            fontsize=7,
-        )
+        ax.text(0.5, 0.02, "no path was found between these minima", transform=ax.transAxes, ha="center", fontsize=7)
         return
     hidden = len(ends) - most
     ends, heights = ends[-most:], heights[-most:]
@@ -148,25 +131,14 @@ def _draw_edges(
     fade = float(np.clip(60 / len(ends), 0.06, 0.45))
     for chosen, width, alpha, zorder in ((~in_tree, 0.5, fade, 1), (in_tree, 1.2, 0.95, 2)):
         lines = LineCollection(
-            list(places[ends[chosen]]),
-            cmap="viridis",
-            norm=norm,
-            linewidths=width,
-            alpha=alpha,
-            zorder=zorder,
+            list(places[ends[chosen]]), cmap="viridis", norm=norm, linewidths=width, alpha=alpha, zorder=zorder
         )
         lines.set_array(heights[chosen])
         ax.add_collection(lines)
     ax.figure.colorbar(lines, ax=ax, label=label, fraction=0.05, pad=0.02)
     if hidden > 0:
         ax.text(
-            0.0,
-            0.0,
-            f"{hidden:,} higher paths not drawn",
-            transform=ax.transAxes,
-            fontsize=6.5,
-            color=INK,
-            va="top",
+            0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"
         )
 
 
@@ -182,9 +154,7 @@ def network_figure(view: View) -> Figure:
     """Return the transition network on the kernel-PCA map."""
     options = view.options
     embedding = view.embedding
-    positions = {
-        i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)
-    }
+    positions = {i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)}
     ends = [view.check_minimum(end) for end in options.route or ()]
     with paper_style():
         figure = sized_figure(options, 4.6, 3.6)

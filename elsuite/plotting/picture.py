@@ -15,8 +15,6 @@ from elsuite.plotting.style import shown
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["COLORING", "COMMON", "Picture", "energy_label", "styles_of"]
-
 COMMON = frozenset({"surface", "sets", "width", "height"})
 """Options that every picture uses."""
 COLORING = frozenset({"color_by", "energy", "method", "distance", "kernel", "finder"})

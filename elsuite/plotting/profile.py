@@ -19,8 +19,6 @@ from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
 
-__all__ = ["PICTURE", "plot_profile"]
-
 
 def plot_profile(
     profiles: Profile | Mapping[str, Profile],
@@ -66,9 +64,7 @@ def plot_profile(
     drawn = []
     for number, (name, value) in enumerate(named.items()):
         line, color = looks[number % len(looks)]
-        drawn.append(
-            _draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0)
-        )
+        drawn.append(_draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0))
     everything = np.concatenate(drawn)
     log = scale == "log" or (scale == "auto" and wants_log(everything))
     energy_axis(ax.yaxis, everything, log=log)
@@ -91,14 +87,7 @@ def plot_profile(
 
 
 def _draw_route(
-    ax: Axes,
-    value: Profile,
-    styles: Mapping[str, SetStyle],
-    *,
-    linestyle: str,
-    color: str,
-    label: str,
-    marked: bool,
+    ax: Axes, value: Profile, styles: Mapping[str, SetStyle], *, linestyle: str, color: str, label: str, marked: bool
 ) -> NDArray[np.float64]:
     for number, leg in enumerate(value.legs):
         ax.plot(
@@ -107,9 +96,7 @@ def _draw_route(
         )  # fmt: skip
     energies = np.asarray(value.energies, dtype=float)
     if marked:
-        for place, energy, name, minimum in zip(
-            value.positions, energies, value.sets, value.minima, strict=True
-        ):
+        for place, energy, name, minimum in zip(value.positions, energies, value.sets, value.minima, strict=True):
             style = styles.get(name, SetStyle(INK, "o"))
             ax.plot(
                 place, energy, linestyle="none", marker=style.marker, markersize=5, markeredgecolor=style.color,
@@ -121,9 +108,7 @@ def _draw_route(
                 ha="center", va="top" if below else "bottom", fontsize=6.5, color=INK, zorder=5,
             )  # fmt: skip
             text.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])
-    return np.concatenate(
-        [energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)]
-    )
+    return np.concatenate([energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)])
 
 
 def _is_peak(value: Profile, place: float, energy: float) -> bool:
@@ -142,15 +127,11 @@ def _mark_top(ax: Axes, value: Profile) -> None:
     height = value.heights[leg]
     points = value.legs[leg]
     place = float(points[int(np.nanargmax(points[:, 1])), 0]) if len(points) else value.positions[-1]
-    ax.plot(
-        [ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1
-    )
+    ax.plot([ax.get_xlim()[0], place], [height, height], color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1)
     late = place > 0.8 * value.positions[-1]
     # Over the name of a minimum that lies on the peak.
     near = np.abs(np.subtract(value.positions, place)) < 0.08 * value.positions[-1]
-    peak = any(
-        near & [_is_peak(value, *point) for point in zip(value.positions, value.energies, strict=True)]
-    )
+    peak = any(near & [_is_peak(value, *point) for point in zip(value.positions, value.energies, strict=True)])
     ax.annotate(
         f"{height:.4g}".replace("-", "\N{MINUS SIGN}"), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
         textcoords="offset points", fontsize=7, color=INK, va="bottom", ha="right" if late else "left",
@@ -170,14 +151,9 @@ def profile_figure(view: View) -> Figure:
     route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))
     if len(route) < 2:
         raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
-    profiles = {
-        "lowest route": route_profile(view.database, view.network, [int(str(minimum)) for minimum in route])
-    }
+    profiles = {"lowest route": route_profile(view.database, view.network, [int(str(minimum)) for minimum in route])}
     if len(route) > 2 and view.network.has_edge(a, b):
-        direct, steps = (
-            route_profile(view.database, view.network, [a, b]),
-            profiles["lowest route"].positions[-1],
-        )
+        direct, steps = (route_profile(view.database, view.network, [a, b]), profiles["lowest route"].positions[-1])
         counted = direct.positions[-1] == 1 and steps == len(route) - 1
         if counted:  # lengths are not known: both end at one place
             stretched = tuple(leg * [steps, 1] for leg in direct.legs)

@@ -8,8 +8,6 @@ from matplotlib.figure import Figure
 
 from elsuite.plotting.style import paper_style
 
-__all__ = ["FORMATS", "check_format", "figure_bytes", "save_figure"]
-
 FORMATS = ("png", "svg", "pdf")
 # No date and no version of a library: the same figure gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {

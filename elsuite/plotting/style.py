@@ -18,22 +18,6 @@ from elsuite.analysis.names import shortened
 from elsuite.analysis.options import FigureOptions
 from elsuite.plotting.markers import SetStyle
 
-__all__ = [
-    "DOUBLE_COLUMN",
-    "INK",
-    "SINGLE_COLUMN",
-    "figure_of",
-    "legend_above",
-    "legend_columns",
-    "legend_handles",
-    "new_axes",
-    "new_figure",
-    "paper_style",
-    "scatter_sets",
-    "shown",
-    "sized_figure",
-]
-
 SINGLE_COLUMN = 3.4
 DOUBLE_COLUMN = 7.0
 INK = "#222222"
@@ -149,9 +133,7 @@ def legend_above(ax: Axes, handles: Sequence[Artist] | None = None, **options: A
     **options
         Of `Axes.legend`, such as another place.
     """
-    labels = (
-        ax.get_legend_handles_labels()[1] if handles is None else [handle.get_label() for handle in handles]
-    )
+    labels = ax.get_legend_handles_labels()[1] if handles is None else [handle.get_label() for handle in handles]
     place = ax.get_subplotspec()
     width = figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
     given: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "handles": handles}

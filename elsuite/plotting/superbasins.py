@@ -13,8 +13,6 @@ from elsuite.plotting.axis import energy_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
-__all__ = ["PICTURE", "plot_superbasins"]
-
 NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
 
 

@@ -12,16 +12,6 @@ from numpy.typing import NDArray
 from elsuite.analysis import TreeLayout, branches_between
 from elsuite.plotting.markers import NEUTRAL
 
-__all__ = [
-    "chained",
-    "draw_lines",
-    "interleaved",
-    "leaf_spacing",
-    "line_width",
-    "route_lines",
-    "true_energies",
-]
-
 
 def draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *, dotted_stems: bool) -> None:
     """Draw the lines of a layout, each in the color of its node.
@@ -83,9 +73,7 @@ def chained(lines: NDArray[np.float64], length: int = 100) -> list[NDArray[np.fl
     """
     broken = np.full((len(lines), 3, 2), np.nan)
     broken[:, :2] = lines
-    return [
-        chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)
-    ]
+    return [chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)]
 
 
 def interleaved(runs: Sequence[Sequence[NDArray[np.float64]]]) -> list[tuple[int, NDArray[np.float64]]]:

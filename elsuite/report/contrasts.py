@@ -11,8 +11,6 @@ from elsuite.analysis.names import surface_name
 from elsuite.analysis.view import View
 from elsuite.report.text import Table, number
 
-__all__ = ["Contrast", "contrasts", "contrasts_table", "sentence"]
-
 FIRST_COMPONENT = "Kernel component 1"
 MOST_PAIRS = 4
 """More pairs of sets than this make a table that no one reads."""
@@ -123,9 +121,7 @@ def _norms(view: View) -> Iterator[Contrast]:
         value = distances_to_origin(view.database, a, b)
         if min(len(value.distances_a), len(value.distances_b)) > 1:
             means = (float(value.distances_a.mean()), float(value.distances_b.mean()))
-            yield Contrast(
-                "Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b)
-            )
+            yield Contrast("Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b))
 
 
 def _map(view: View) -> Iterator[Contrast]:

@@ -17,8 +17,6 @@ from elsuite.plotting.markers import SetStyle
 from elsuite.plotting.picture import styles_of
 from elsuite.report.text import number
 
-__all__ = ["encoded", "page_data"]
-
 PROFILE_BYTES = 1_000_000
 """What the profiles of all surfaces may take in the page; where they are many they get fewer points."""
 MOST_EDGES = 20_000
@@ -100,10 +98,7 @@ def _map(view: View) -> dict[str, Any] | None:
         "ids": encoded(view.ids, "i4"),
         "x": encoded(embedding.coordinates[:, 0], "f4"),
         "y": encoded(embedding.coordinates[:, 1], "f4"),
-        "labels": [
-            f"kernel component 1 ({number(first)} %)",
-            f"kernel component 2 ({number(second)} %)",
-        ],
+        "labels": [f"kernel component 1 ({number(first)} %)", f"kernel component 2 ({number(second)} %)"],
     }
 
 
@@ -142,18 +137,14 @@ def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:
     arrays = network_arrays(network)
     forest = spanning_forest(len(arrays.labels), arrays.sources, arrays.targets, arrays.heights)
     n_edges = len(arrays.heights)
-    others = (
-        np.setdiff1d(np.arange(n_edges), forest) if n_edges <= MOST_EDGES else np.zeros(0, dtype=np.int64)
-    )
+    others = np.setdiff1d(np.arange(n_edges), forest) if n_edges <= MOST_EDGES else np.zeros(0, dtype=np.int64)
     chosen = np.concatenate([forest, others])
     paths_of_edges = nx.get_edge_attributes(network, "path")
     rows = np.array(list(paths_of_edges.values()), dtype=np.int64)[forest]
     sources, labels = arrays.sources[chosen], np.array(arrays.labels, dtype=np.int64)
     paths = view.database.paths
     columns = (
-        {name: np.asarray(paths[name].values)[rows] for name in ("source", "refined_t", "length")}
-        if len(rows)
-        else {}
+        {name: np.asarray(paths[name].values)[rows] for name in ("source", "refined_t", "length")} if len(rows) else {}
     )
     forward = columns["source"] == labels[sources[: len(forest)]] if columns else np.zeros(0, dtype=bool)
     tops = columns.get("refined_t", np.zeros(0))
@@ -169,9 +160,7 @@ def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:
     }
 
 
-def _profiles(
-    view: View, rows: NDArray[np.int64], forward: NDArray[np.bool_], budget: int
-) -> dict[str, Any] | None:
+def _profiles(view: View, rows: NDArray[np.int64], forward: NDArray[np.bool_], budget: int) -> dict[str, Any] | None:
     """Return profiles as 16-bit codes between the lowest and the highest energy (their logs if all are positive)."""
     paths = view.database.paths
     n_points = int(paths.sizes.get("point", 0))

@@ -15,8 +15,6 @@ from elsuite.report.text import number
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["findings"]
-
 
 def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
     """Return sentences on the sets' differences, the tree, its superbasins, and what led to nothing.
@@ -82,9 +80,7 @@ def _split(view: View) -> list[str]:
         return []
     words = " and ".join(f"{len(basin):,} minima ({_makeup(basin, view)})" for basin in basins)
     name = surface_name(view.surface)
-    return [
-        f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."
-    ]
+    return [f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."]
 
 
 def _makeup(basin: list[Hashable], view: View) -> str:

@@ -23,8 +23,6 @@ from elsuite.report.text import script_json
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["render_report", "write_report"]
-
 
 def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
     """Write the page of a database: one HTML file that needs no network.

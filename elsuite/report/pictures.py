@@ -14,8 +14,6 @@ from elsuite.plotting.saving import figure_bytes
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PagePicture", "pictures"]
-
 LARGEST_SVG = 300_000
 
 

@@ -13,8 +13,6 @@ from elsuite.report.text import Table, number
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
-__all__ = ["lead", "origins", "sets_table", "title_of"]
-
 
 def title_of(database: "LandscapeDatabase") -> str:
     """Return the page's title: the study's name, or the store's."""
@@ -93,9 +91,7 @@ def _origins(database: "LandscapeDatabase") -> list[str]:
     if database.attributes.get("created"):
         lines.append(f"Created {database.attributes['created']}; page by elsuite {__version__}.")
     seeds = (
-        sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0})
-        if database.n_runs
-        else []
+        sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0}) if database.n_runs else []
     )
     if seeds:
         shown = (
@@ -105,9 +101,7 @@ def _origins(database: "LandscapeDatabase") -> list[str]:
         )
         lines.append(f"Seeds of the runs: {shown}.")
     finders = (
-        sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""})
-        if database.n_paths
-        else []
+        sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""}) if database.n_paths else []
     )
     if finders:
         lines.append(f"Path finders: {', '.join(finders)}.")

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Table", "number", "script_json"]
-
 
 @dataclass(frozen=True)
 class Table:

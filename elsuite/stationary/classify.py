@@ -11,8 +11,6 @@ from elsuite.stationary.results import Refinement, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
 from elsuite.stationary.walk import INFLECTION, Limits, State, count_zero
 
-__all__ = ["as_points", "classify_stationary_point", "ended"]
-
 Array = NDArray[np.float64]
 
 
@@ -80,16 +78,12 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
     results = []
     for k, outcome in enumerate(state.outcomes):
         model = state.model
-        values = model.values[k][
-            np.linalg.norm(model.vectors[k], axis=0) > 0.5
-        ]  # those that have a direction
+        values = model.values[k][np.linalg.norm(model.vectors[k], axis=0) > 0.5]  # those that have a direction
         vector = model.vectors[k, :, 0]
         how = outcome or Outcome.BUDGET_SPENT
         n_zero = int(count_zero(values, INFLECTION * limits.zero_tolerance * state.curvatures[k]))
         if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
-            point = classify_stationary_point(
-                landscape, state.points[k], zero_tolerance=limits.zero_tolerance
-            )
+            point = classify_stationary_point(landscape, state.points[k], zero_tolerance=limits.zero_tolerance)
             values, vector, n_zero = point.eigenvalues, point.eigenvector, point.n_zero
             how = _checked(point, index)
         results.append(
@@ -134,7 +128,5 @@ def as_points(landscape: Landscape, points: ArrayLike | Tensor) -> Array:
     array = points.detach().cpu().numpy() if isinstance(points, Tensor) else points
     batch = np.array(array, dtype=np.float64)
     if batch.ndim != 2 or batch.shape[1] != landscape.n_parameters:
-        raise ValueError(
-            f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected"
-        )
+        raise ValueError(f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected")
     return batch

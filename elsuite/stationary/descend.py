@@ -13,8 +13,6 @@ from elsuite.stationary.model import LocalModel
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
 
-__all__ = ["descend", "follow_down"]
-
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -70,9 +68,7 @@ def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
         # (1 - exp(-x)) / x is smooth at 0; large negative x overflow, and mean: too far.
         small = np.abs(exponents) < 1e-8
         with np.errstate(over="ignore", invalid="ignore"):
-            factors = np.where(
-                small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents)
-            )
+            factors = np.where(small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents))
             return -slopes * np.where(slopes == 0, 0.0, factors * durations[:, None])
 
     def too_far(parts: Array) -> Flags:
@@ -176,9 +172,7 @@ def follow_down(
     """
     tops, vectors = as_points(landscape, transition_states), as_points(landscape, eigenvectors)
     if tops.shape != vectors.shape:
-        raise ValueError(
-            f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected"
-        )
+        raise ValueError(f"{len(vectors)} eigenvectors given for {len(tops)} transition states; one each is expected")
     allowed = replace(limits or Limits(), first_radius=push)
     steps = push * landscape.length_scale * vectors
     ends = descend(landscape, np.concatenate([tops - steps, tops + steps]), error=error, limits=allowed)

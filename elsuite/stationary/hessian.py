@@ -12,14 +12,6 @@ from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
 
-__all__ = [
-    "TraceEstimate",
-    "hessian_operator",
-    "hessian_trace",
-    "hessian_vector_products",
-    "local_expansions",
-]
-
 Array = NDArray[np.float64]
 Method = Literal["auto", "autograd", "differences"]
 Products = Callable[[Tensor], Tensor]
@@ -80,15 +72,11 @@ def hessian_vector_products(
     """
     matrix = torch.as_tensor(vectors, dtype=landscape.dtype, device=landscape.device)
     if matrix.ndim != 2 or matrix.shape[1] != landscape.n_parameters:
-        raise ValueError(
-            f"vectors of shape {tuple(matrix.shape)} given; (k, {landscape.n_parameters}) is expected"
-        )
+        raise ValueError(f"vectors of shape {tuple(matrix.shape)} given; (k, {landscape.n_parameters}) is expected")
     return _numpy(_products(landscape, as_point(landscape, point), method)(matrix))
 
 
-def hessian_operator(
-    landscape: Landscape, point: ArrayLike | Tensor, *, method: Method = "auto"
-) -> LinearOperator:
+def hessian_operator(landscape: Landscape, point: ArrayLike | Tensor, *, method: Method = "auto") -> LinearOperator:
     """Return the Hessian at one point, shape (P,), as a scipy LinearOperator: one product a call.
 
     Examples
@@ -185,9 +173,7 @@ def as_point(landscape: Landscape, point: ArrayLike | Tensor) -> Tensor:
     """Return one point as the landscape's tensor, shape (P,), or raise ValueError."""
     tensor = torch.as_tensor(point, dtype=landscape.dtype, device=landscape.device).detach()
     if tensor.shape != (landscape.n_parameters,):
-        raise ValueError(
-            f"point of shape {tuple(tensor.shape)} given; ({landscape.n_parameters},) is expected"
-        )
+        raise ValueError(f"point of shape {tuple(tensor.shape)} given; ({landscape.n_parameters},) is expected")
     return tensor
 
 
@@ -202,8 +188,7 @@ def _products(landscape: Landscape, point: Tensor, method: Method) -> Products:
             # A graph of one part of the data at a time, made anew for every call.
             _one_graph(parts[0][0], point)
             return lambda vectors: sum(
-                (weight * _one_graph(part, point)(vectors) for part, weight in parts),
-                torch.zeros_like(vectors),
+                (weight * _one_graph(part, point)(vectors) for part, weight in parts), torch.zeros_like(vectors)
             )
         except (RuntimeError, NotImplementedError):
             # Not differentiable twice: a layer without a second derivative, or an energy not made by torch.
@@ -289,9 +274,7 @@ def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Ar
     n_points, size = points.shape
     if not gradients.requires_grad:
         return _numpy(energies), _numpy(gradients), np.zeros((n_points, size, size))
-    directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(
-        size, n_points, size
-    )
+    directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(size, n_points, size)
     rows = _all_backward(gradients, leaf, directions)
     return _numpy(energies), _numpy(gradients), _numpy(rows.transpose(0, 1))
 

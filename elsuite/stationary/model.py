@@ -10,8 +10,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, local_expansions
 from elsuite.stationary.spectrum import DENSE_LIMIT, without_zero_modes
 
-__all__ = ["LocalModel", "chosen", "local_model", "mixed"]
-
 Array = NDArray[np.float64]
 KRYLOV_SIZE = 60
 """Dimension of the subspace that stands for the whole space above `DENSE_LIMIT` parameters."""
@@ -51,9 +49,7 @@ class LocalModel:
     def finite(self) -> NDArray[np.bool_]:
         """Which points have numbers only, shape (n,)."""
         return (
-            np.isfinite(self.energies)
-            & np.isfinite(self.gradients).all(axis=1)
-            & np.isfinite(self.values).all(axis=1)
+            np.isfinite(self.energies) & np.isfinite(self.gradients).all(axis=1) & np.isfinite(self.values).all(axis=1)
         )
 
 
@@ -104,9 +100,7 @@ def _widened(model: LocalModel, width: int) -> LocalModel:
 def _dense(landscape: Landscape, points: Array) -> LocalModel:
     energies, gradients, hessians = local_expansions(landscape, torch.from_numpy(points))
     modes = landscape.symmetry.zero_modes(points)
-    bad = ~(
-        np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies)
-    )
+    bad = ~(np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies))
     hessians[bad], gradients[bad], energies[bad] = 0.0, 0.0, np.nan
     gradients -= np.einsum("npk,nqk,nq->np", modes, modes, gradients)
     values, vectors = without_zero_modes(hessians, modes)
@@ -160,6 +154,4 @@ def _orthogonal(vector: Array, modes: Array, basis: Array) -> Array | None:
 
 
 def _stacked(models: list[LocalModel]) -> LocalModel:
-    return LocalModel(
-        *(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel))
-    )
+    return LocalModel(*(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel)))

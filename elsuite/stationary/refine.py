@@ -13,8 +13,6 @@ from elsuite.stationary.model import LocalModel, local_model
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
 
-__all__ = ["refine_transition_state", "refine_transition_states", "search_from_minimum"]
-
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -201,10 +199,7 @@ def search_from_minimum(
         ways = as_points(landscape, directions)
         ways = ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), np.finfo(float).tiny)
     return refine_transition_states(
-        landscape,
-        start + allowed.first_radius * landscape.length_scale * ways,
-        directions=ways,
-        limits=allowed,
+        landscape, start + allowed.first_radius * landscape.length_scale * ways, directions=ways, limits=allowed
     )
 
 

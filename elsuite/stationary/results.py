@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from elsuite.core.outcomes import Outcome
 from elsuite.core.representing import short_repr
 
-__all__ = ["Refinement", "Spectrum", "StationaryPoint"]
-
 Array = NDArray[np.float64]
 
 

@@ -11,8 +11,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, hessian_vector_products
 from elsuite.stationary.results import Spectrum
 
-__all__ = ["DENSE_LIMIT", "hessian_spectrum"]
-
 Array = NDArray[np.float64]
 DENSE_LIMIT = 300
 """Up to so many parameters the whole Hessian is computed and diagonalized."""
@@ -69,17 +67,13 @@ def hessian_spectrum(
         )
     known = size - modes.shape[1]
     if size <= max(dense_limit, 2 * (n_lowest + n_highest + extra) + 2):
-        return _dense(
-            landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance)
-        )
+        return _dense(landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance))
     counter = [0]
     operator = hessian_operator(landscape, position)
     start = np.random.default_rng(seed).standard_normal(size)
     start -= modes @ (modes.T @ start)
     above = _size(_deflated(operator, modes, 0.0, counter), start) if modes.size else 0.0
-    high, high_vectors = _lanczos(
-        _deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance
-    )
+    high, high_vectors = _lanczos(_deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance)
     lower = _deflated(operator, modes, above, counter)
     low, low_vectors = _lanczos(lower, "SA", n_lowest + extra, start, tolerance)
     low, low_vectors = _without_smallest(low, low_vectors, extra)
@@ -90,9 +84,7 @@ def hessian_spectrum(
     return _spectrum(values, vectors, residuals, (len(low), tolerance, counter[0]))
 
 
-def _dense(
-    landscape: Landscape, position: Array, modes: Array, numbers: tuple[int, int, int, float]
-) -> Spectrum:
+def _dense(landscape: Landscape, position: Array, modes: Array, numbers: tuple[int, int, int, float]) -> Spectrum:
     n_lowest, n_highest, extra, tolerance = numbers
     size = len(position)
     matrix = hessian_vector_products(landscape, position, np.eye(size))
@@ -158,9 +150,7 @@ def _lanczos(
         return np.empty(0), np.empty((0, size))
     room = min(size - 1, max(4 * number + 1, 40))
     try:
-        values, vectors = eigsh(
-            operator, k=number, which=which, v0=start, ncv=room, tol=tolerance, maxiter=200
-        )
+        values, vectors = eigsh(operator, k=number, which=which, v0=start, ncv=room, tol=tolerance, maxiter=200)
     except ArpackNoConvergence as stop:
         values, vectors = stop.eigenvalues, stop.eigenvectors
     except ArpackError:  # a start without any component, as for a Hessian of zeros

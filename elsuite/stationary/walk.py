@@ -20,8 +20,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
-__all__ = ["Box", "Limits", "Rule", "State", "count_zero", "scaled_limits", "surprise", "walk", "walk_limits"]
-
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 INFLECTION = 100.0
@@ -193,9 +191,7 @@ def count_zero(values: Array, bounds: Array | float) -> NDArray[np.int64]:
     return np.asarray((np.abs(values) <= np.asarray(bounds)[..., None]).sum(axis=-1), dtype=np.int64)
 
 
-def _advanced(
-    landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits
-) -> State:
+def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits) -> State:
     """Return the state after one trial step of the searches `going`."""
     old, radii = chosen(state.model, going), state.radii[going]
     parts, guides = rule.steps(old, radii, state.guides[going])
@@ -251,7 +247,6 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
         (state.radii < SHORTEST * limits.first_radius, Outcome.STALLED),
     )
     outcomes = tuple(
-        known or next((outcome for test, outcome in tests if test[k]), None)
-        for k, known in enumerate(state.outcomes)
+        known or next((outcome for test, outcome in tests if test[k]), None) for k, known in enumerate(state.outcomes)
     )
     return replace(state, outcomes=outcomes, curvatures=curvatures)

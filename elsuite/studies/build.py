@@ -15,16 +15,6 @@ from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
 from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 
-__all__ = [
-    "build_chooser",
-    "build_finder",
-    "build_landscape",
-    "build_minimizer",
-    "landscape_identity",
-    "landscape_of",
-    "stored_landscape",
-]
-
 
 def build_landscape(study: Study, *, data_dir: str | Path | None = None) -> NeuralLandscape:
     """Return the landscape of the study's network on its data, which may lie in `data_dir`."""
@@ -46,9 +36,7 @@ def stored_landscape(database: LandscapeDatabase, *, data_dir: str | Path | None
     return landscape_of(data, network, data_dir=data_dir)
 
 
-def landscape_of(
-    data: DataSection, network: NetworkSection, data_dir: str | Path | None = None
-) -> NeuralLandscape:
+def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Path | None = None) -> NeuralLandscape:
     """Return the landscape of a network on data, which may lie in `data_dir`."""
     loaded = load_data(
         data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, data_dir=data_dir or data.folder

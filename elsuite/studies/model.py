@@ -9,8 +9,6 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-__all__ = ["DataSection", "MinimizerSection", "NetworkSection", "PathsSection", "Study", "StudyError"]
-
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 _OPEN = pydantic.ConfigDict(extra="allow", frozen=True, strict=True)
 

@@ -25,8 +25,6 @@ from elsuite.studies.build import build_chooser, build_finder, build_landscape, 
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
 from elsuite.studies.run import study_pairs
 
-__all__ = ["PlannedPairs", "StageCost", "estimate_cost", "planned_pairs", "starts_left"]
-
 _PROBE_IMAGES = 256
 _TIMED_IMAGES = 2048
 _SCALAR_BYTES = 128
@@ -70,9 +68,7 @@ def _probe(study: Study, landscape: NeuralLandscape, data_dir: str | Path | None
     """Return the study's landscape on a few of its images."""
     n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
     smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
-    return build_landscape(
-        study.model_copy(update={"data": study.data.model_copy(update=smaller)}), data_dir=data_dir
-    )
+    return build_landscape(study.model_copy(update={"data": study.data.model_copy(update=smaller)}), data_dir=data_dir)
 
 
 def _seconds_per_image(landscape: NeuralLandscape) -> float:

@@ -18,8 +18,6 @@ from elsuite.paths import PATH_FINDERS
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer
 from elsuite.studies.model import NetworkSection, PathsSection, Study, StudyError
 
-__all__ = ["check_network", "load_study", "parse_study", "shipped_study", "with_seed"]
-
 _SIZES = ("image", "n_outputs")
 """Arguments of a network that the data give."""
 
@@ -126,9 +124,7 @@ def with_seed(text: str, seed: int | None, source: str = "study") -> str:
         return f"seed = {seed}\n{text}"
     wanted = _comparable(raw | {"seed": seed})
     # A line that looks like the seed may stand in a longer text or belong to a table: the parser says which is meant.
-    for found in re.finditer(
-        r"""^([ \t]*(?:seed|"seed"|'seed')[ \t]*=[ \t]*)[+\-\w.:"']+""", text, re.MULTILINE
-    ):
+    for found in re.finditer(r"""^([ \t]*(?:seed|"seed"|'seed')[ \t]*=[ \t]*)[+\-\w.:"']+""", text, re.MULTILINE):
         changed = f"{text[: found.start()]}{found[1]}{seed}{text[found.end() :]}"
         try:
             if _comparable(tomllib.loads(changed)) == wanted:
@@ -209,9 +205,7 @@ def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
     return lines
 
 
-def _built(
-    where: str, build: Callable[[Any], Any], section: pydantic.BaseModel, *algorithms: type
-) -> list[str]:
+def _built(where: str, build: Callable[[Any], Any], section: pydantic.BaseModel, *algorithms: type) -> list[str]:
     """Return why what a section names cannot be made; its keys are its own and the settings of the algorithms."""
     try:
         build(section)
@@ -219,9 +213,7 @@ def _built(
         known = {*type(section).model_fields, *(name for kind in algorithms for name in setting_names(kind))}
         given = section.model_extra or {}
         return [
-            f"{where}.{name}: {unknown_name(name, given[name], known)}"
-            if name in given and name not in known
-            else line
+            f"{where}.{name}: {unknown_name(name, given[name], known)}" if name in given and name not in known else line
             for (name, _), line in zip(error.mistakes, error.lines(where), strict=True)
         ]
     except (ValueError, TypeError) as error:  # of an algorithm that another package checks in its own way
@@ -268,11 +260,6 @@ def _allowed_keys(model: Any, location: list[Any]) -> list[str]:
             annotation = model.model_fields[part].annotation
             inner = getattr(annotation, "__args__", ())
             model = next(
-                (
-                    a
-                    for a in (annotation, *inner)
-                    if isinstance(a, type) and issubclass(a, pydantic.BaseModel)
-                ),
-                model,
+                (a for a in (annotation, *inner) if isinstance(a, type) and issubclass(a, pydantic.BaseModel)), model
             )
     return sorted(model.model_fields)

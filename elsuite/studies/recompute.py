@@ -16,8 +16,6 @@ from elsuite.paths.bases import basis_from_text
 from elsuite.studies.stored import landscape_of_database
 from elsuite.symmetry.permutations import permute
 
-__all__ = ["Recomputed", "recompute_sample", "stored_path"]
-
 
 @dataclass(frozen=True)
 class Recomputed:
@@ -40,12 +38,7 @@ class Recomputed:
 
 
 def recompute_sample(
-    store: str | FilePath,
-    *,
-    n: int = 5,
-    data_dir: str | FilePath | None = None,
-    tolerance: float = 1e-4,
-    seed: int = 0,
+    store: str | FilePath, *, n: int = 5, data_dir: str | FilePath | None = None, tolerance: float = 1e-4, seed: int = 0
 ) -> Recomputed:
     """Compute the energies of `n` random minima and the heights of `n` random stored curves again.
 
@@ -59,9 +52,7 @@ def recompute_sample(
         try:
             check_landscape(database, landscape)
         except OtherLandscapeError as error:
-            return Recomputed(
-                (Finding("landscape", str(error)),), 0, 0, "not possible: the data at hand are others"
-            )
+            return Recomputed((Finding("landscape", str(error)),), 0, 0, "not possible: the data at hand are others")
         rng = np.random.default_rng(seed)
         chosen = _some(rng, np.arange(database.n_minima), n)
         findings = _check_minima(database, landscape, chosen, tolerance)
@@ -87,14 +78,10 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
         coefficients = np.asarray(table["coefficients"][row, : basis.n_terms].values)
         if np.isnan(coefficients).any():
             return None
-    return Path(
-        torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype))
-    )
+    return Path(torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype)))
 
 
-def _check_minima(
-    database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float
-) -> list[Finding]:
+def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float) -> list[Finding]:
     if not len(ids):
         return []
     points = torch.as_tensor(database.coordinates(ids.tolist())).to(landscape.device)
@@ -105,16 +92,12 @@ def _check_minima(
         for i, old, new in zip(ids.tolist(), stored[:, column].tolist(), again.tolist(), strict=True):
             if not _agree(old, new, tolerance):
                 findings.append(
-                    Finding(
-                        f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}"
-                    )
+                    Finding(f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}")
                 )
     return findings
 
 
-def _check_paths(
-    database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float
-) -> list[Finding]:
+def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float) -> list[Finding]:
     table = database.paths
     findings = []
     for row in rows.tolist():

@@ -14,7 +14,7 @@ from elsuite.core.identity import nested_differences
 from elsuite.core.settings import added_settings, all_settings
 from elsuite.core.typing import Progress
 from elsuite.core.versions import versions
-from elsuite.database import can_create, LandscapeDatabase, open_database
+from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
@@ -32,8 +32,6 @@ from elsuite.studies.build import (
     landscape_of,
 )
 from elsuite.studies.model import PathsSection, Study, StudyError
-
-__all__ = ["STORE_NAME", "StudyReport", "StudyRun", "run_study", "study_pairs"]
 
 STORE_NAME = "landscape.elsuite"
 _SHARED_WORK = 10**8
@@ -267,11 +265,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     }
     if can_create(run.store):
         run.folder.mkdir(parents=True, exist_ok=True)
-        return LandscapeDatabase.create(
-            run.store,
-            landscape,
-            attributes=attributes,
-        )
+        return LandscapeDatabase.create(run.store, landscape, attributes=attributes)
     database = open_database(run.store, mode="a")
     try:
         _check_same(run, database, attributes)
@@ -287,11 +281,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
 def _settings_in_words(study: Study) -> dict[str, Any]:
     """Return what may not change while a store grows: seed, minimizers and finders by label."""
     minimizers = {
-        m.label: {
-            "settings": all_settings(build_minimizer(m)),
-            "keep": m.keep,
-            "starts": m.starts if m.keep else None,
-        }
+        m.label: {"settings": all_settings(build_minimizer(m)), "keep": m.keep, "starts": m.starts if m.keep else None}
         for m in study.minimizers
     }
     finders = {p.label: all_settings(build_finder(p)) for p in study.paths}
@@ -299,10 +289,7 @@ def _settings_in_words(study: Study) -> dict[str, Any]:
 
 
 def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str, Any]) -> None:
-    stored = {
-        "landscape": database.attributes.get("landscape"),
-        **(database.attributes.get("settings") or {}),
-    }
+    stored = {"landscape": database.attributes.get("landscape"), **(database.attributes.get("settings") or {})}
     _ignore_where_data_lie(stored["landscape"])
     # Stores of earlier versions do not name what was the only way then.
     before = {p.label: added_settings(build_finder(p)) for p in run.study.paths}

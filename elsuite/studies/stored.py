@@ -9,8 +9,6 @@ from elsuite.database import LandscapeDatabase
 from elsuite.landscapes import LANDSCAPES, Landscape
 from elsuite.studies.build import stored_landscape
 
-__all__ = ["landscape_of_database"]
-
 
 def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> Landscape:
     """Return the landscape that a database says it is of: a network on data, or a surface known by its name.
@@ -42,9 +40,7 @@ def _known_surface(identity: dict[str, Any]) -> Landscape:
     """Return the surface of that class and settings, from a file that may say anything."""
     known: dict[str, type[Landscape]] = {}
     for row in LANDSCAPES:
-        with suppress(
-            ValueError
-        ):  # one of another package that cannot be loaded is not what stands in the way
+        with suppress(ValueError):  # one of another package that cannot be loaded is not what stands in the way
             make = LANDSCAPES[row]
             if isinstance(make, type) and issubclass(make, Landscape):
                 known[make.__name__] = make

@@ -83,6 +83,4 @@ def symmetry_from(description: Mapping[str, Any]) -> Symmetry:
     try:
         return make(**settings)
     except (TypeError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"the description of a symmetry of kind {kind!r} does not fit it: {error}"
-        ) from error
+        raise ValueError(f"the description of a symmetry of kind {kind!r} does not fit it: {error}") from error

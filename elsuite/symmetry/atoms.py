@@ -13,8 +13,6 @@ from scipy.optimize import linear_sum_assignment
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
 
-__all__ = ["AtomSymmetry"]
-
 N_ROTATIONS = 60
 """So many rotations of reference atoms, and as many random ones, are tried where no copy is within the tolerance."""
 SAME_SHAPE = 1e-4
@@ -71,24 +69,17 @@ class AtomSymmetry(Symmetry):
     def __post_init__(self) -> None:
         n, d = len(self.species), self.dimension
         if n == 0 or d not in {2, 3}:
-            raise ValueError(
-                f"{n} atoms in dimension {d} given; one atom or more in dimension 2 or 3 are expected"
-            )
+            raise ValueError(f"{n} atoms in dimension {d} given; one atom or more in dimension 2 or 3 are expected")
         cell = None if self.cell is None else np.array(self.cell, dtype=np.float64)
         if cell is not None and (
-            self.turned
-            or cell.shape != (d, d)
-            or not np.isfinite(cell).all()
-            or np.linalg.matrix_rank(cell) < d
+            self.turned or cell.shape != (d, d) or not np.isfinite(cell).all() or np.linalg.matrix_rank(cell) < d
         ):
             raise ValueError(
                 f"cell {self.cell} given, turned {self.turned}; {d} independent rows of {d} numbers are expected, and "
                 "turned=False: a turned cell is another one"
             )
         atoms_around = n - 1 if self.translated else n
-        turns = (
-            0 if not self.turned or atoms_around == 0 else 2 if d == 3 and atoms_around == 1 else 2 * d - 3
-        )
+        turns = 0 if not self.turned or atoms_around == 0 else 2 if d == 3 and atoms_around == 1 else 2 * d - 3
         derived = {
             "species": tuple(self.species),
             "cell": None if cell is None else tuple(map(tuple, cell.tolist())),
@@ -272,8 +263,7 @@ class AtomSymmetry(Symmetry):
         between = np.linalg.norm(moving[:, None] - moving[None], axis=-1)
         wanted = (np.linalg.norm(fixed[i]), np.linalg.norm(fixed[j]), np.linalg.norm(fixed[i] - fixed[j]))
         errors = np.maximum(
-            np.maximum(np.abs(sizes - wanted[0])[:, None], np.abs(sizes - wanted[1])[None]),
-            np.abs(between - wanted[2]),
+            np.maximum(np.abs(sizes - wanted[0])[:, None], np.abs(sizes - wanted[1])[None]), np.abs(between - wanted[2])
         )
         errors[~self._alike[i]] = np.inf
         errors[:, ~self._alike[j]] = np.inf
@@ -337,9 +327,7 @@ class AtomSymmetry(Symmetry):
         shape = (len(batch), -1, self.n_parameters)
         directions = []
         if self.translated:
-            shifts = (
-                np.eye(self.dimension)[:, None] * np.ones((len(self.species), 1)) / np.sqrt(len(self.species))
-            )
+            shifts = np.eye(self.dimension)[:, None] * np.ones((len(self.species), 1)) / np.sqrt(len(self.species))
             directions.append(np.broadcast_to(shifts, (len(batch), *shifts.shape)).reshape(shape))
         if self.turned:
             turns = np.einsum("kij,naj->nkai", _turns(self.dimension), atoms).reshape(shape)

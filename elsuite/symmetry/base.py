@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from elsuite.core.typing import Array, Floats, Mask
 
-__all__ = ["Alignment", "NoSymmetry", "Symmetry", "checked_pair", "checked_points"]
-
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
@@ -160,7 +158,5 @@ def checked_pair(n_parameters: int, a: ArrayLike, b: ArrayLike) -> tuple[Floats,
         if point.shape != (n_parameters,):
             raise ValueError(f"a point of shape {point.shape} given; ({n_parameters},) is expected")
         if not np.isfinite(point).all():
-            raise ValueError(
-                "a point with values that are not finite given; only finite ones can be compared"
-            )
+            raise ValueError("a point with values that are not finite given; only finite ones can be compared")
     return first, second

@@ -14,8 +14,6 @@ from torch import nn
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
 
-__all__ = ["DeclaresUnits", "UnitAxes", "lstm_axes", "sequential_axes", "symmetry_of"]
-
 UnitAxes = Mapping[str, Block | Sequence[Block]]
 """Names of tensors with their block, or with the blocks that they are made of, one after the other."""
 
@@ -68,13 +66,7 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
     if unknown := [name for name in declared if name not in tensors]:
         raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
     blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
-    frozen = {
-        axis.group
-        for name in set(tensors) - set(names)
-        for block in blocks[name]
-        for axis in block.axes
-        if axis
-    }
+    frozen = {axis.group for name in set(tensors) - set(names) for block in blocks[name] for axis in block.axes if axis}
     return UnitSymmetry(tuple(_without(block, frozen) for name in names for block in blocks[name]))
 
 
@@ -162,11 +154,7 @@ def _hidden(name: str, layer: Any, between: list[nn.Module], after: Any) -> Axis
         alike = type(after) is nn.Linear and after.in_features == layer.out_features and not pools
     elif type(after) is nn.Linear:
         # Flattened from the channels on: each of them has a run of inputs of the dense layer.
-        alike = (
-            len(flattens) == 1
-            and max(pools, default=-1) < flattens[0]
-            and _flattens_all(between[flattens[0]])
-        )
+        alike = len(flattens) == 1 and max(pools, default=-1) < flattens[0] and _flattens_all(between[flattens[0]])
     else:
         alike = not flattens
     known = all(kind in _ELEMENTWISE | _POOLS | {nn.Flatten} for kind in kinds)
@@ -179,9 +167,7 @@ def _flattens_all(layer: Any) -> bool:
     return (layer.start_dim, layer.end_dim) == (1, -1)
 
 
-def _layer_blocks(
-    name: str, layer: Any, axes: tuple[Axis | None, Axis | None], before: Any
-) -> dict[str, Block]:
+def _layer_blocks(name: str, layer: Any, axes: tuple[Axis | None, Axis | None], before: Any) -> dict[str, Block]:
     rows, columns = axes
     shape = tuple(layer.weight.shape)
     if columns is not None and type(layer) is nn.Linear and type(before) is not nn.Linear:

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 from elsuite.core.typing import Floats, Mask
 from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
 
-__all__ = ["PeriodicSymmetry"]
-
 
 @final
 @dataclass(frozen=True)
@@ -42,9 +40,7 @@ class PeriodicSymmetry(Symmetry):
 
     def __post_init__(self) -> None:
         if not all(period is None or 0 < period < np.inf for period in self.periods):
-            raise ValueError(
-                f"periods {self.periods} given; positive numbers, or None for no period, are expected"
-            )
+            raise ValueError(f"periods {self.periods} given; positive numbers, or None for no period, are expected")
         object.__setattr__(self, "n_parameters", len(self.periods))
 
     @property
@@ -76,11 +72,7 @@ class PeriodicSymmetry(Symmetry):
 
     def wrapped(self, points: ArrayLike, lowest: ArrayLike) -> Floats:
         """Return points with periodic coordinates in the one period that begins at `lowest`."""
-        batch, turning, lengths = (
-            checked_points(self.n_parameters, points).copy(),
-            self._periodic,
-            self._lengths,
-        )
+        batch, turning, lengths = (checked_points(self.n_parameters, points).copy(), self._periodic, self._lengths)
         start = np.broadcast_to(np.asarray(lowest, dtype=np.float64), batch.shape)[:, turning]
         batch[:, turning] = start + np.mod(batch[:, turning] - start, lengths[turning])
         return batch

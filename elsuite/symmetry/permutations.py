@@ -19,18 +19,6 @@ if TYPE_CHECKING:
 
     from elsuite.symmetry.units import UnitSymmetry
 
-__all__ = [
-    "Axis",
-    "Block",
-    "UnitGroup",
-    "apply",
-    "identity_element",
-    "inverse",
-    "parameter_permutation",
-    "permute",
-    "random_element",
-]
-
 Permutation = NDArray[np.int32]
 Element = tuple[Permutation, ...]
 
@@ -158,8 +146,6 @@ def permute_axis(values: NDArray[Any], place: int, axis: Axis, permutation: Perm
 def apply(symmetry: "UnitSymmetry", vectors: "Tensor", element: Element) -> "Tensor": ...
 @overload
 def apply(symmetry: "UnitSymmetry", vectors: NDArray[Any], element: Element) -> NDArray[Any]: ...
-def apply(
-    symmetry: "UnitSymmetry", vectors: "Tensor | NDArray[Any]", element: Element
-) -> "Tensor | NDArray[Any]":
+def apply(symmetry: "UnitSymmetry", vectors: "Tensor | NDArray[Any]", element: Element) -> "Tensor | NDArray[Any]":
     """Return parameter vectors, shape (..., P), with their units permuted by `element`."""
     return permute(vectors, parameter_permutation(symmetry, element))

@@ -11,8 +11,6 @@ from scipy.spatial import KDTree
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.symmetry.base import Symmetry, checked_points
 
-__all__ = ["Matches", "PointIndex", "arrival_order", "rows_at_once"]
-
 Ties = Callable[[Ids, Ids], Sequence[NDArray[Any]]]
 
 _N_DIRECTIONS = 8  # of the space in which neighbors are looked up
@@ -70,9 +68,7 @@ class PointIndex:
     (0, 1, 0)
     """
 
-    def __init__(
-        self, symmetry: Symmetry, tolerance: float, *, read: Callable[[Ids], ArrayLike] | None = None
-    ) -> None:
+    def __init__(self, symmetry: Symmetry, tolerance: float, *, read: Callable[[Ids], ArrayLike] | None = None) -> None:
         if not 0 <= tolerance < np.inf:
             raise ValueError(f"tolerance {tolerance} given; a finite one from 0 is expected")
         self.symmetry, self.tolerance = symmetry, float(tolerance)
@@ -171,9 +167,7 @@ class PointIndex:
     def _checked(self, points: ArrayLike) -> Floats:
         batch = checked_points(self.symmetry.n_parameters, points)
         if not np.isfinite(batch).all():
-            raise ValueError(
-                "points with values that are not finite given; only finite ones can be found again"
-            )
+            raise ValueError("points with values that are not finite given; only finite ones can be found again")
         return batch
 
     def _candidates(self, points: Floats) -> tuple[Ids, Ids, Floats, Mask]:
@@ -196,9 +190,7 @@ class PointIndex:
                     a, b = known[k], batch[own[k]]
                     distance = self.symmetry.nearest(a, b, tolerance=self.tolerance).distance
                     if distance <= self.tolerance:
-                        same.append(
-                            (own[k] + begin, other[k], distance, np.linalg.norm(a - b) > self.tolerance)
-                        )
+                        same.append((own[k] + begin, other[k], distance, np.linalg.norm(a - b) > self.tolerance))
                 if same:
                     found.append(tuple(map(np.array, zip(*same, strict=True))))  # type: ignore[arg-type]
         rows, numbers, distances, moved = (np.concatenate(column) for column in zip(*found, strict=True))

@@ -27,15 +27,6 @@ from elsuite.symmetry.permutations import (
     random_element,
 )
 
-__all__ = [
-    "Match",
-    "UnitSymmetry",
-    "best_assignment",
-    "match_activations",
-    "match_weights",
-    "without_units",
-]
-
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 Units = dict[str, Permutation]
@@ -83,9 +74,7 @@ class UnitSymmetry(Symmetry):
                 raise ValueError(f"{block} given; as many axes as its shape has are expected")
             for axis, size in zip(block.axes, block.shape, strict=True):
                 if axis is not None and sizes.setdefault(axis.group, size) != size:
-                    raise ValueError(
-                        f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}"
-                    )
+                    raise ValueError(f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}")
         object.__setattr__(self, "n_parameters", sum(block.n_parameters for block in self.blocks))
 
     @cached_property
@@ -159,13 +148,7 @@ def best_assignment(plus: Matrix, minus: Matrix) -> Permutation:
 
 
 def match_weights(
-    symmetry: UnitSymmetry,
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    restarts: int = 4,
-    seed: int = 0,
-    tolerance: float = 0.0,
+    symmetry: UnitSymmetry, a: ArrayLike, b: ArrayLike, *, restarts: int = 4, seed: int = 0, tolerance: float = 0.0
 ) -> Match:
     r"""Return the element whose copy of `b` is nearest to `a`, as far as coordinate sweeps find it.
 
@@ -302,9 +285,7 @@ class _Problem:
 
     def gains(self, group: UnitGroup, units: Units) -> Matrix:
         """Return the gains of `group`, with the other axes as in `units`; parts with axes not in it do not count."""
-        shared = [
-            p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)
-        ]
+        shared = [p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)]
         return self.alone[group.name] + _gains(shared, group, units)
 
     def evidence(self, group: UnitGroup, units: Units) -> bool:
@@ -327,9 +308,7 @@ def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Matrix:
             if axis is not None and axis.group == group.name:
                 target = flipping if axis.flips else constant
                 target += _rows(part.a, place) @ _rows(part.permuted(units, but=place), place).T
-    return np.stack(
-        [constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)]
-    )
+    return np.stack([constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)])
 
 
 def _rows(values: Vector, place: int) -> Matrix:
@@ -386,11 +365,7 @@ def _improve(problem: _Problem, group: UnitGroup, units: Units) -> bool:
 
 def _entries(permutation: Permutation) -> tuple[Permutation, Permutation, Permutation]:
     """Return where the pairs of a signed permutation are in an array of gains."""
-    return (
-        (permutation < 0).astype(np.int32),
-        np.arange(len(permutation), dtype=np.int32),
-        np.abs(permutation) - 1,
-    )
+    return ((permutation < 0).astype(np.int32), np.arange(len(permutation), dtype=np.int32), np.abs(permutation) - 1)
 
 
 def _total(gains: Matrix, permutation: Permutation) -> float:

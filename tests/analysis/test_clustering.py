@@ -28,9 +28,7 @@ FINITE = st.integers(-4, 12).map(lambda k: k / 2)
 def three_groups(n=10, seed=0):
     random = np.random.default_rng(seed)
     centers = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 14.0]])
-    return np.concatenate([center + random.normal(size=(n, 2)) for center in centers]), np.repeat(
-        [0, 1, 2], n
-    )
+    return np.concatenate([center + random.normal(size=(n, 2)) for center in centers]), np.repeat([0, 1, 2], n)
 
 
 @pytest.mark.parametrize("method", ["hdbscan", "agglomerative", "spectral"])
@@ -93,12 +91,7 @@ def test_persistent_minima_gather_what_ends_in_them(graph, half):
 
 
 def test_the_most_persistent_minima():
-    graph = (
-        np.array([0.0, 1.0, 2.0, 2.5]),
-        np.array([0, 1, 2]),
-        np.array([1, 2, 3]),
-        np.array([5.0, 4.0, 3.0]),
-    )
+    graph = (np.array([0.0, 1.0, 2.0, 2.5]), np.array([0, 1, 2]), np.array([1, 2, 3]), np.array([5.0, 4.0, 3.0]))
     tree = disconnectivity_tree(as_network(graph))
     assert persistence(tree).tolist() == [np.inf, 4.0, 2.0, 0.5]
     assert persistence_clusters(tree, n_clusters=2).labels.tolist() == [1, 0, 0, 0]
@@ -175,9 +168,7 @@ def test_the_p_value_is_that_of_all_permutations():
 def test_clusters_at_random_have_uniform_p_values():
     random = np.random.default_rng(0)
     p_values = [
-        cluster_agreement(
-            random.integers(0, 3, 40), random.integers(0, 2, 40).tolist(), n_permutations=100
-        ).p_value
+        cluster_agreement(random.integers(0, 3, 40), random.integers(0, 2, 40).tolist(), n_permutations=100).p_value
         for _ in range(100)
     ]
     assert 0.35 < np.mean(p_values) < 0.65
@@ -190,9 +181,7 @@ def test_one_cluster_agrees_with_nothing():
     assert found.p_value == 1.0
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"), [([0], "one label"), ([-1, -1], "no minimum is in a cluster")]
-)
+@pytest.mark.parametrize(("labels", "message"), [([0], "one label"), ([-1, -1], "no minimum is in a cluster")])
 def test_agreement_needs_something_to_compare(labels, message):
     with pytest.raises(ValueError, match=message):
         cluster_agreement(labels, ["a", "b"])

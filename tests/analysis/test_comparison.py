@@ -131,11 +131,7 @@ def test_medians():
         ([1.0], {"statistic": "mode"}, "'mean' or 'median'"),
         ([1.0], {"confidence": 1.0}, "between 0 and 1"),
         ([1.0], {"n_resamples": 0}, "at least 1"),
-        (
-            PathHeights(np.array([0]), np.array([0]), np.array([1]), np.array([2.0])),
-            {},
-            "both are PathHeights",
-        ),
+        (PathHeights(np.array([0]), np.array([0]), np.array([1]), np.array([2.0])), {}, "both are PathHeights"),
     ],
 )
 def test_bad_input(a, options, message):

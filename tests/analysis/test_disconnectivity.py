@@ -34,9 +34,7 @@ def test_merges_ascend_and_join_disjoint_parts_into_components(graph):
         joined = [leaf for part in merge.members for leaf in part]
         assert len(joined) == len(set(joined))
         assert len(merge.members) >= 2
-        assert sorted(joined) == [
-            k for k in range(len(barriers)) if _reaches(barriers, joined[0], k, merge.height)
-        ]
+        assert sorted(joined) == [k for k in range(len(barriers)) if _reaches(barriers, joined[0], k, merge.height)]
         for part in merge.members:
             assert list(part) == sorted(part)
             below = [k for k in joined if k == part[0] or barriers[part[0], k] < merge.height]
@@ -63,9 +61,7 @@ def test_merges_are_a_sequence():
 def _path(n):
     network = nx.path_graph(n)
     nx.set_node_attributes(network, 0.0, "energy")
-    nx.set_edge_attributes(
-        network, {edge: float(k) for k, edge in enumerate(network.edges, start=1)}, "energy"
-    )
+    nx.set_edge_attributes(network, {edge: float(k) for k, edge in enumerate(network.edges, start=1)}, "energy")
     return network
 
 
@@ -113,9 +109,7 @@ def test_missing_and_wrong_attributes(change, message):
 
 def test_an_unknown_label_is_not_found():
     tree = disconnectivity_tree(_path(9))
-    with pytest.raises(
-        NotFoundError, match=r"no minimum 9 in the tree: it has 9 minima \(0, 1, 2, 3, 4, 5, ...\)"
-    ):
+    with pytest.raises(NotFoundError, match=r"no minimum 9 in the tree: it has 9 minima \(0, 1, 2, 3, 4, 5, ...\)"):
         tree.minimax_barrier(0, 9)
 
 

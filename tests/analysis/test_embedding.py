@@ -54,9 +54,7 @@ def test_coordinates_are_read_in_blocks(block_bytes):
     np.testing.assert_allclose(found.coordinates, kernel_pca(x[ids]).coordinates, atol=1e-5)
     assert found.ids.tolist() == ids.tolist()
     assert max(reads) <= max(1, block_bytes // 56)
-    np.testing.assert_allclose(
-        gram_matrix(read, ids, block_bytes=block_bytes), x[ids] @ x[ids].T, rtol=1e-4, atol=1e-4
-    )
+    np.testing.assert_allclose(gram_matrix(read, ids, block_bytes=block_bytes), x[ids] @ x[ids].T, rtol=1e-4, atol=1e-4)
 
 
 def test_the_largest_entry_of_each_component_is_positive():
@@ -122,9 +120,7 @@ def barriers_of(tree):
     for a in range(n):
         for b in range(a + 1, n):
             top = tree.gaps[a:b].max()
-            matrix[tree.leaf_order[a], tree.leaf_order[b]] = matrix[
-                tree.leaf_order[b], tree.leaf_order[a]
-            ] = top
+            matrix[tree.leaf_order[a], tree.leaf_order[b]] = matrix[tree.leaf_order[b], tree.leaf_order[a]] = top
     np.fill_diagonal(matrix, tree.heights[:n])
     return matrix
 
@@ -139,9 +135,7 @@ def test_a_map_of_three_minima_keeps_all_distances():
 
 def test_smacof_improves_on_classical_scaling_and_is_the_same_each_time():
     random = np.random.default_rng(0)
-    tree = merge_tree(
-        random.normal(size=30), np.arange(29), np.arange(1, 30), 3 + random.exponential(size=29)
-    )
+    tree = merge_tree(random.normal(size=30), np.arange(29), np.arange(1, 30), 3 + random.exponential(size=29))
     first = barrier_map(barriers_of(tree), max_iterations=1)
     found, again = barrier_map(barriers_of(tree)), barrier_map(barriers_of(tree))
     assert found.stress < first.stress

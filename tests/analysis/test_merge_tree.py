@@ -7,22 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.cluster.hierarchy import cophenet, linkage
 from scipy.spatial.distance import squareform
-from strategies_network import (
-    barrier_graphs,
-    cophenetic,
-    minimax_by_all_paths,
-    minimax_by_floyd,
-    random_network,
-)
+from strategies_network import barrier_graphs, cophenetic, minimax_by_all_paths, minimax_by_floyd, random_network
 
 from elsuite.analysis import MergeTree, merge_tree
 from elsuite.analysis.merge_tree import leaf_starts, tree_of_gaps
 
 
 def same_tree(a, b):
-    return all(
-        np.array_equal(getattr(a, f), getattr(b, f)) for f in ("parents", "heights", "lowest", "sizes")
-    )
+    return all(np.array_equal(getattr(a, f), getattr(b, f)) for f in ("parents", "heights", "lowest", "sizes"))
 
 
 @given(barrier_graphs(max_minima=6, max_edges=10))

@@ -44,9 +44,7 @@ def test_the_table_of_sets(database, block_bytes):
 
 def test_energies_that_are_not_known_are_left_out_of_means():
     database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["train", "test"])
-    database.add(
-        minima={"energy": [[1.0, np.nan], [3.0, 5.0]], "coordinates": [[1.0], [2.0]], "set": ["a", "a"]}
-    )
+    database.add(minima={"energy": [[1.0, np.nan], [3.0, 5.0]], "coordinates": [[1.0], [2.0]], "set": ["a", "a"]})
     (row,) = set_table(database)
     assert row.energies == {"train": 2.0, "test": 5.0}
     assert np.isnan(row.gradient_norm)
@@ -81,9 +79,7 @@ def test_all_paths_of_a_pair_on_request(database):
 
 
 def test_one_finder(database):
-    assert (
-        heights_by_set(database, "train", finder="fourier").keys() == heights_by_set(database, "train").keys()
-    )
+    assert heights_by_set(database, "train", finder="fourier").keys() == heights_by_set(database, "train").keys()
     with pytest.raises(NotFoundError, match="no paths of a finder 'linear': there are 'fourier'"):
         heights_by_set(database, "train", finder="linear")
 

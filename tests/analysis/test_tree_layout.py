@@ -65,9 +65,7 @@ def test_orders():
 
 def test_the_lowest_minimum_of_a_caterpillar_is_centered():
     n = 21
-    tree = merge_tree(
-        np.arange(float(n)), np.zeros(n - 1, int), np.arange(1, n), np.arange(100.0, 100 + n - 1)
-    )
+    tree = merge_tree(np.arange(float(n)), np.zeros(n - 1, int), np.arange(1, n), np.arange(100.0, 100 + n - 1))
     layout = tree_layout(tree, order="centered")
     assert layout.x[0] == (n - 1) / 2
 
@@ -100,9 +98,7 @@ def test_sloped_lines():
     layout = tree_layout(tree, style="sloped", slope=0.25)  # bends half a unit below the merge
     assert layout.segments[:2].tolist() == [[[0, 0], [0, 1.5]], [[1, 1], [1, 1.5]]]
     assert layout.segments[2:4].tolist() == [[[0, 1.5], [0.5, 2]], [[1, 1.5], [0.5, 2]]]
-    layout = tree_layout(
-        merge_tree([0.0, 0.0, 0.0], [0, 0], [1, 2], [1.0, 4.0]), style="sloped", levels=[1, 2, 4]
-    )
+    layout = tree_layout(merge_tree([0.0, 0.0, 0.0], [0, 0], [1, 2], [1.0, 4.0]), style="sloped", levels=[1, 2, 4])
     assert [[2, 0], [2, 1]] in layout.segments.tolist()  # vertical up to the level below, then sloped
 
 

@@ -51,9 +51,7 @@ def test_what_each_trim_keeps(graph, size, level):
 def test_merges_above_an_energy_are_undone(graph, level):
     trimmed = minima_below(disconnectivity_tree(as_network(graph)), level)
     barriers = minimax_by_floyd(graph)[np.ix_(trimmed.kept, trimmed.kept)]
-    np.testing.assert_array_equal(
-        cophenetic(trimmed.tree.tree), np.where(barriers <= level, barriers, np.inf)
-    )
+    np.testing.assert_array_equal(cophenetic(trimmed.tree.tree), np.where(barriers <= level, barriers, np.inf))
 
 
 @given(barrier_graphs(), st.integers(1, 6))

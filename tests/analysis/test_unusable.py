@@ -7,13 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from elsuite.analysis import (
-    disconnectivity_tree,
-    distances_to_origin,
-    heights_by_set,
-    minima_by_set,
-    set_table,
-)
+from elsuite.analysis import disconnectivity_tree, distances_to_origin, heights_by_set, minima_by_set, set_table
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
 from elsuite.cli import main
@@ -81,12 +75,8 @@ def test_they_are_in_no_set_and_no_statistics(database):
     assert (adam.n, adam.unusable) == (0, {"diverged": 2, "failed": 1})
     assert math.isnan(adam.energies["train"])
     assert math.isnan(adam.norm)
-    assert {name: heights.tolist() for name, heights in heights_by_set(database).items()} == {
-        "sgd/train": [0.9]
-    }
-    with pytest.raises(
-        NotFoundError, match="set 'adam/train' has no solutions: all its runs diverged or failed"
-    ):
+    assert {name: heights.tolist() for name, heights in heights_by_set(database).items()} == {"sgd/train": [0.9]}
+    with pytest.raises(NotFoundError, match="set 'adam/train' has no solutions: all its runs diverged or failed"):
         distances_to_origin(database, "sgd/train", "adam/train")
 
 
@@ -141,9 +131,7 @@ def test_the_page_counts_them_and_concludes_nothing_from_them(database):
 
 def test_a_store_of_nothing_else_is_a_page_and_a_clear_line(tmp_path):
     database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
-    database.add(
-        minima={"coordinates": np.eye(2), "energy": [[1.0], [2.0]], "set": "sgd/train", "outcome": "diverged"}
-    )
+    database.add(minima={"coordinates": np.eye(2), "energy": [[1.0], [2.0]], "set": "sgd/train", "outcome": "diverged"})
     page = render_report(database)
     assert "2 of 2 minima of sgd/train diverged" in page
     for kind in FIGURES:
@@ -162,10 +150,7 @@ def test_commands_say_it_and_refuse_their_ids(store, tmp_path, monkeypatch, caps
 
     assert "2 of 3 runs of adam diverged" in run("info", store)[1]
     assert run("barrier", store, 0, 1) == (2, "", "elsuite: minimum 1 is no solution: diverged\n")
-    assert json.loads(run("tree", store, "--json")[1])["leaves"] == [
-        {"id": 0, "energy": 0.3},
-        {"id": 2, "energy": 0.2},
-    ]
+    assert json.loads(run("tree", store, "--json")[1])["leaves"] == [{"id": 0, "energy": 0.3}, {"id": 2, "energy": 0.2}]
     assert run("matrix", store, "--out", tmp_path / "m.npy")[0] == 0
     matrix = np.load(tmp_path / "m.npy")
     assert matrix.shape == (7, 7)
@@ -188,7 +173,5 @@ def test_of_work_that_was_tried_again_the_last_attempt_counts():
     keys = [5, retry_key(5, 1), retry_key(5, 2), 6, retry_key(6, 1), 7]
     outcomes = ["failed", "failed", "converged", "failed", "failed", "converged"]
     with LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"]) as database:
-        database.add(
-            runs={"minimizer": ["sgd"] * 6, "key": np.array(keys, dtype=np.uint64), "outcome": outcomes}
-        )
+        database.add(runs={"minimizer": ["sgd"] * 6, "key": np.array(keys, dtype=np.uint64), "outcome": outcomes})
         assert failures(database) == ["1 of 3 runs of sgd failed"]

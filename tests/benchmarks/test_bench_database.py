@@ -66,9 +66,7 @@ def rounds_of(path, n, rng):
 
     def scalars():
         with open_database(path) as fresh:
-            return [
-                fresh.minima[name].values for name in ("energy", "set", "run", "outcome", "gradient_norm")
-            ]
+            return [fresh.minima[name].values for name in ("energy", "set", "run", "outcome", "gradient_norm")]
 
     with open_database(path, mode="a") as database:
         while True:
@@ -127,8 +125,6 @@ def test_scalars_of_many_paths(full, benchmark, tmp_path):
 
 def test_kills(full, benchmark, tmp_path):
     found = kill_rounds(tmp_path / "killed.elsuite", 100 if full else 2, seed=0)
-    print(
-        f"\nwriter killed: rounds {found.rounds}, commits {found.commits}, lost {found.lost}, torn {found.torn}"
-    )
+    print(f"\nwriter killed: rounds {found.rounds}, commits {found.commits}, lost {found.lost}, torn {found.torn}")
     benchmark.pedantic(lambda: None)
     assert (found.lost, found.torn) == (0, 0), found.problem

@@ -115,9 +115,7 @@ def test_sgd_steps_of_48_digits_networks(benchmark, full):
     ends = torch.stack([torch.nn.utils.parameters_to_vector(module.parameters()) for module in modules])
     assert torch.allclose(points, ends.detach(), atol=1e-4)
     assert not torch.allclose(points, start, atol=1e-4)
-    ratio = compare(
-        benchmark, f"{n_steps} SGD steps of {n_networks} digits networks, batch 64", plain, ours, rounds=60
-    )
+    ratio = compare(benchmark, f"{n_steps} SGD steps of {n_networks} digits networks, batch 64", plain, ours, rounds=60)
     if full:
         assert ratio >= 8
 
@@ -197,9 +195,7 @@ def test_peak_memory_stays_in_the_budget(benchmark, full, name, n_points, budget
     script = PEAK.format(name=name, n=4000 if full else 200, points=n_points, budget=budget)
 
     def run():
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
-        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
         return json.loads(done.stdout)
 
     used = benchmark.pedantic(run, rounds=1)

@@ -238,15 +238,11 @@ def test_peak_memory(benchmark, full):
     script = PEAK.format(n=48 if full else 4, epochs=15 if full else 2)
 
     def run():
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300
-        )
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
         return json.loads(done.stdout)
 
     used = benchmark.pedantic(run, rounds=1)
     benchmark.extra_info.update(used)
     if full:
-        print(
-            f"\npeak of 48 digits networks: {used['gib']:.2f} GiB over {used['before']:.2f} GiB at the start"
-        )
+        print(f"\npeak of 48 digits networks: {used['gib']:.2f} GiB over {used['before']:.2f} GiB at the start")
     assert used["gib"] < 1

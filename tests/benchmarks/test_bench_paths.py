@@ -18,15 +18,7 @@ from torch.nn.utils import vector_to_parameters
 
 from elsuite.landscapes import ARCHITECTURES, load_data, network_landscape
 from elsuite.minimizers import LBFGSGSS, SGD
-from elsuite.paths import (
-    AutoNEBPathFinder,
-    BezierPathFinder,
-    FourierPathFinder,
-    Path,
-    SineBasis,
-    align,
-    measure,
-)
+from elsuite.paths import AutoNEBPathFinder, BezierPathFinder, FourierPathFinder, Path, SineBasis, align, measure
 
 pytestmark = pytest.mark.making
 
@@ -164,9 +156,7 @@ def load_images(name, n_images):
 def test_path_finders(benchmark, name):
     if not benchmark.enabled:
         digits = load_data("digits", n_train=50)
-        benchmark.pedantic(
-            lambda: table(name, digits, n_pairs=1, minimizers=QUICK_MINIMIZERS, quick={"n_steps": 2})
-        )
+        benchmark.pedantic(lambda: table(name, digits, n_pairs=1, minimizers=QUICK_MINIMIZERS, quick={"n_steps": 2}))
         return
     if name == "lstm" and not FULL:
         benchmark.pedantic(lambda: None)

@@ -93,9 +93,7 @@ def test_growth_is_no_faster_than_m_log_m(benchmark, full):
         seconds = []
         for n in sizes:
             graphs = [random_network(n, 3 * n, seed) for seed in range(n_largest // n)]
-            seconds.append(
-                min(sum(cpu_seconds(tree_and_layout, g, rounds=1) for g in graphs) for _ in range(3))
-            )
+            seconds.append(min(sum(cpu_seconds(tree_and_layout, g, rounds=1) for g in graphs) for _ in range(3)))
         return seconds
 
     seconds = benchmark.pedantic(measure, rounds=1)
@@ -103,9 +101,7 @@ def test_growth_is_no_faster_than_m_log_m(benchmark, full):
         (later / seconds[0]) / (np.log(3 * n) / np.log(3 * sizes[0]))
         for n, later in zip(sizes[1:], seconds[1:], strict=True)
     ]
-    benchmark.extra_info["seconds for the same number of edges"] = dict(
-        zip(map(str, sizes), seconds, strict=True)
-    )
+    benchmark.extra_info["seconds for the same number of edges"] = dict(zip(map(str, sizes), seconds, strict=True))
     benchmark.extra_info["ratios to M log M"] = ratios
     if full:
         # 0.9 at the middle size; at the largest 1.3 to 1.6, for its arrays fit no cache and its pages are
@@ -119,8 +115,7 @@ def test_networkx_in_tree_out(benchmark, full):
     network = nx.MultiGraph()
     network.add_nodes_from((k, {"energy": e}) for k, e in enumerate(energies.tolist()))
     network.add_edges_from(
-        (s, t, {"energy": h})
-        for s, t, h in zip(sources.tolist(), targets.tolist(), heights.tolist(), strict=True)
+        (s, t, {"energy": h}) for s, t, h in zip(sources.tolist(), targets.tolist(), heights.tolist(), strict=True)
     )
     tree = benchmark(disconnectivity_tree, network)
     assert tree.minimax_barrier(0, n - 1) is not None
@@ -132,8 +127,7 @@ def test_minimax_matrix_of_5000_minima(benchmark, full):
     network = nx.Graph()
     network.add_nodes_from((k, {"energy": e}) for k, e in enumerate(energies.tolist()))
     network.add_edges_from(
-        (s, t, {"energy": h})
-        for s, t, h in zip(sources.tolist(), targets.tolist(), heights.tolist(), strict=True)
+        (s, t, {"energy": h}) for s, t, h in zip(sources.tolist(), targets.tolist(), heights.tolist(), strict=True)
     )
     matrix = benchmark.pedantic(minimax_matrix, args=(network,), rounds=1)
     assert np.isfinite(matrix).all()

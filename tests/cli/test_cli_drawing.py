@@ -51,10 +51,7 @@ def geometry(figure):
     """Where every line of the picture goes, and on what axes."""
     ax = figure.axes[0]
     lines = [
-        line.round(12).tolist()
-        for c in ax.collections
-        if isinstance(c, LineCollection)
-        for line in c.get_segments()
+        line.round(12).tolist() for c in ax.collections if isinstance(c, LineCollection) for line in c.get_segments()
     ]
     return str((lines, ax.get_yscale(), ax.get_ylim(), figure.get_size_inches().tolist()))
 
@@ -72,13 +69,7 @@ def test_the_choices_are_those_of_the_library():
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_an_option_that_changes_nothing_is_refused(drawn, kind):
-    values = {
-        "route": ("0", "1"),
-        "levels": ("3",),
-        "highlight": ("0",),
-        "order": ("size",),
-        "color_by": ("none",),
-    }
+    values = {"route": ("0", "1"), "levels": ("3",), "highlight": ("0",), "order": ("size",), "color_by": ("none",)}
     for field in dataclasses.fields(FigureOptions):
         if field.name in FIGURES[kind].uses | COMMON:
             continue
@@ -221,9 +212,7 @@ def test_minima_without_an_energy_are_left_out_and_counted(tmp_path, monkeypatch
         ("test", "not drawn: 1 of the minima, without an energy on the surface 'test'\n"),
     ]:
         out = str(tmp_path / "map.svg")
-        monkeypatch.setattr(
-            sys, "argv", ["elsuite", "plot", "pca", str(store), "--surface", surface, "--out", out]
-        )
+        monkeypatch.setattr(sys, "argv", ["elsuite", "plot", "pca", str(store), "--surface", surface, "--out", out])
         with pytest.raises(SystemExit) as stop:
             main()
         assert stop.value.code in {0, None}

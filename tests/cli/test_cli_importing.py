@@ -164,10 +164,7 @@ def test_a_dump_with_a_suffix(elsuite, tmp_path):
     write_topsearch(LANDSCAPE, tmp_path / "b")
     for path in list((tmp_path / "b").iterdir()):
         path.rename(f"{path}.lj")
-    assert (
-        read(elsuite, "import", "topsearch", tmp_path / "b", tmp_path / "x", "--suffix", ".lj")["n_minima"]
-        == 4
-    )
+    assert read(elsuite, "import", "topsearch", tmp_path / "b", tmp_path / "x", "--suffix", ".lj")["n_minima"] == 4
 
 
 @pytest.mark.parametrize("name", ["pathsample", "pele", "topsearch"])
@@ -179,24 +176,12 @@ def test_tops_of_paths_are_not_called_transition_states(name, elsuite, tmp_path)
 
 def test_sets_and_kinds_through_csv(elsuite, tmp_path):
     store = small_store(tmp_path / "small.elsuite")
-    done(
-        elsuite,
-        "export",
-        "edges",
-        store,
-        tmp_path / "e.csv",
-        "--nodes",
-        tmp_path / "n.csv",
-        "--surface",
-        "train",
-    )
+    done(elsuite, "export", "edges", store, tmp_path / "e.csv", "--nodes", tmp_path / "n.csv", "--surface", "train")
     assert (tmp_path / "e.csv").read_text().splitlines()[:2] == [
         "source,target,energy,kind,finder",
         "0,1,0.25,path,fourier",
     ]
-    found = read(
-        elsuite, "import", "edges", tmp_path / "e.csv", tmp_path / "x", "--nodes", tmp_path / "n.csv"
-    )
+    found = read(elsuite, "import", "edges", tmp_path / "e.csv", tmp_path / "x", "--nodes", tmp_path / "n.csv")
     assert (found["n_paths"], found["n_transition_states"]) == (6, 0)
     assert read(elsuite, "info", tmp_path / "x")["sets"] == read(elsuite, "info", store)["sets"]
 
@@ -252,10 +237,7 @@ def test_solutions_and_their_minima(elsuite, weights, tmp_path):
     first = read(elsuite, *command, "sgd/train")
     assert (first["added"], first["given"]) == ([0, 1, 2], 3)
     assert first["mean_energy"].keys() == {"train", "test"}
-    assert (
-        done(elsuite, *command, "sgd/train")
-        == "0 of 3 solutions stored as sgd/train (the others were there)\n"
-    )
+    assert done(elsuite, *command, "sgd/train") == "0 of 3 solutions stored as sgd/train (the others were there)\n"
     assert read(elsuite, *command, "sgd/test")["added"] == [3, 4, 5]
     verified = read(elsuite, "verify", store, "--sample", "6")
     assert (verified["valid"], verified["recomputed"]["minima"]) == (True, 6)
@@ -265,9 +247,7 @@ def test_solutions_and_their_minima(elsuite, weights, tmp_path):
     again = read(elsuite, *quench)
     assert (again["n_solutions"], again["n_done_before"]) == (0, 3)
     assert set(read(elsuite, "info", store)["sets"]) == {"sgd/train", "sgd/test", "quenched/train"}
-    assert "3 solutions relaxed on train" in done(
-        elsuite, "quench", store, "--epochs", "30", "--tolerance", "1e-3"
-    )
+    assert "3 solutions relaxed on train" in done(elsuite, "quench", store, "--epochs", "30", "--tolerance", "1e-3")
 
 
 @pytest.mark.making
@@ -312,17 +292,7 @@ def test_a_store_of_another_network_is_refused(elsuite, weights, tmp_path):
 def test_data_that_are_not_there(elsuite, weights, tmp_path, monkeypatch):
     monkeypatch.setenv("ELSUITE_DATA_DIR", str(tmp_path / "nowhere"))
     line = refusal(
-        elsuite,
-        "import",
-        "arrays",
-        weights,
-        tmp_path / "x",
-        "--network",
-        "lstm",
-        "--data",
-        "mnist",
-        "--set",
-        "a/train",
+        elsuite, "import", "arrays", weights, tmp_path / "x", "--network", "lstm", "--data", "mnist", "--set", "a/train"
     )
     assert "mnist" in line
     assert not (tmp_path / "x").exists()
@@ -335,9 +305,7 @@ def test_data_that_are_not_there(elsuite, weights, tmp_path, monkeypatch):
     reason="MNIST is not in $ELSUITE_DATA_DIR",
 )
 def test_solutions_of_the_published_lstm(elsuite, tmp_path):
-    np.save(
-        tmp_path / "w.npy", np.random.default_rng(0).normal(scale=0.1, size=(2, 15_456)).astype(np.float32)
-    )
+    np.save(tmp_path / "w.npy", np.random.default_rng(0).normal(scale=0.1, size=(2, 15_456)).astype(np.float32))
     options = (
         "--network",
         "lstm",

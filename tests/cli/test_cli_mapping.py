@@ -30,9 +30,7 @@ def test_a_surface_is_mapped_stored_and_read(run, tmp_path):
     assert (facts["n_minima"], facts["n_transition_states"], facts["n_components"]) == (3, 2, 1)
     assert [merge["height"] for merge in facts["merges"]] == pytest.approx([-72.2489401123, -40.6648435087])
     code, out, _ = run("tree", store, "--json")
-    assert [merge["height"] for merge in json.loads(out)["merges"]] == pytest.approx(
-        [-72.2489401123, -40.6648435087]
-    )
+    assert [merge["height"] for merge in json.loads(out)["merges"]] == pytest.approx([-72.2489401123, -40.6648435087])
     code, out, _ = run("map", "muller-brown", "--out", store, "--starts", 16)
     assert code == 0
     assert "-40.66484351" in out

@@ -125,9 +125,7 @@ def test_barrier(elsuite, store, a, b, surface, expected, route, heights, direct
 
 def test_tree_agrees_with_the_merges_known_by_hand(elsuite, store):
     tree = read(elsuite, "tree", store, "--surface", "train")
-    assert [(leaf["id"], leaf["energy"]) for leaf in tree["leaves"]] == [
-        (i, m[1]) for i, m in enumerate(MINIMA)
-    ]
+    assert [(leaf["id"], leaf["energy"]) for leaf in tree["leaves"]] == [(i, m[1]) for i, m in enumerate(MINIMA)]
     assert [merge["height"] for merge in tree["merges"]] == [height for height, _ in MERGES]
     for merge, (_, members) in zip(tree["merges"], MERGES, strict=True):
         assert sorted(sorted(part) for part in merge["members"]) == sorted(members)
@@ -137,9 +135,7 @@ def test_barrier_is_the_height_at_which_the_tree_joins(elsuite, store):
     tree = read(elsuite, "tree", store, "--surface", "train")
     for a in range(6):
         for b in range(a + 1, 6):
-            joined = [
-                m["height"] for m in tree["merges"] if {a, b} <= {i for part in m["members"] for i in part}
-            ]
+            joined = [m["height"] for m in tree["merges"] if {a, b} <= {i for part in m["members"] for i in part}]
             found = read(elsuite, "barrier", store, a, b, "--surface", "train")["minimax_barrier"]
             assert found == (joined[0] if joined else None)
 
@@ -188,9 +184,7 @@ def test_paths_of_one_finder(elsuite, tmp_path):
         assert near["minimax_barrier"] == height
         elsuite("matrix", place, "--out", tmp_path / "m.csv", "--finder", finder)
         assert str(height) in (tmp_path / "m.csv").read_text()
-        assert (
-            elsuite("plot", "disconnectivity", place, "--out", tmp_path / "t.svg", "--finder", finder)[0] == 0
-        )
+        assert elsuite("plot", "disconnectivity", place, "--out", tmp_path / "t.svg", "--finder", finder)[0] == 0
     assert "--by barrier" in elsuite("neighbors", place, 0, "--finder", "bent")[2]
     for arguments in (
         ("tree", place),

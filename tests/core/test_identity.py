@@ -11,8 +11,7 @@ from elsuite.core.identity import Identity, checksum, content_key, nested_differ
 
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3)
 JSON = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3)
 )
 
 
@@ -37,9 +36,7 @@ def test_what_is_stored_is_read_again():
     assert Identity.from_json(stored).differences(identity()) == []
 
 
-@pytest.mark.parametrize(
-    "stored", [None, 3, [], {}, {"kind": "x"}, {**identity().as_json(), "energies": "many"}]
-)
+@pytest.mark.parametrize("stored", [None, 3, [], {}, {"kind": "x"}, {**identity().as_json(), "energies": "many"}])
 def test_what_is_no_identity_is_refused(stored):
     with pytest.raises(ValueError, match="identity"):
         Identity.from_json(stored)
@@ -50,10 +47,7 @@ def test_what_is_no_identity_is_refused(stored):
     [
         ({"kind": "hills"}, "kind is 'wells' there and 'hills' here"),
         ({"settings": {"heights": [1.0, 3.0]}}, "settings.heights[1] is 2.0 there and 3.0 here"),
-        (
-            {"energies": [[0.5, 1.0], [1.5, 0.0], [2.5, 3.0]]},
-            "at fixed point 1 is not finite there and 0 here",
-        ),
+        ({"energies": [[0.5, 1.0], [1.5, 0.0], [2.5, 3.0]]}, "at fixed point 1 is not finite there and 0 here"),
         (
             {"energies": [[0.5, 1.0], [1.5, None], [2.5, 3.0 + 1e-8]]},
             "on 'test' at fixed point 2 is 3 there and 3.00000001",
@@ -108,9 +102,7 @@ def test_settings_become_json():
     class Own:
         pass
 
-    value = plain_settings(
-        {"a": (1, 2.5), "b": np.float64(0.5), "c": np.arange(3), "d": len, "e": Own(), "f": np.inf}
-    )
+    value = plain_settings({"a": (1, 2.5), "b": np.float64(0.5), "c": np.arange(3), "d": len, "e": Own(), "f": np.inf})
     assert json.loads(json.dumps(value)) == value
     assert value["a"] == [1, 2.5]
     assert value["b"] == 0.5
@@ -119,6 +111,4 @@ def test_settings_become_json():
 
 
 def test_keys_do_not_depend_on_order():
-    assert (
-        content_key({"a": 1, "b": [2]}) == content_key({"b": [2], "a": 1}) != content_key({"a": 1, "b": [3]})
-    )
+    assert content_key({"a": 1, "b": [2]}) == content_key({"b": [2], "a": 1}) != content_key({"a": 1, "b": [3]})

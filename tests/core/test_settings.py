@@ -187,9 +187,7 @@ def test_settings_are_listed_in_words():
 class Module:
     """As a network of a user's own."""
 
-    def __init__(
-        self, image: tuple[int, int], hidden: tuple[int, ...] = (3,), *, kind: str, gain: float = 1.0
-    ):
+    def __init__(self, image: tuple[int, int], hidden: tuple[int, ...] = (3,), *, kind: str, gain: float = 1.0):
         self.given = image, hidden, kind, gain
 
 
@@ -228,11 +226,7 @@ KEYS = [
     ),
     ("FourierPathFinder()", 9039907311498136120, 9039907311498136120),
     ("FourierPathFinder(density='uniform')", 1894040785263062761, 7562321789718412193),
-    (
-        "FourierPathFinder(decay=2, learning_rate=1, tolerance=0)",
-        15536401326971576393,
-        15536401326971576393,
-    ),
+    ("FourierPathFinder(decay=2, learning_rate=1, tolerance=0)", 15536401326971576393, 15536401326971576393),
     ("FourierPathFinder.published()", 13011700586425653401, 15001827204252992056),
     ("FourierPathFinder.published(power=2, smoothness=100)", 8722590125914282361, 6480341279872110281),
     ("BezierPathFinder()", 13398305981015161931, 13398305981015161931),

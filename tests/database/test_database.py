@@ -33,9 +33,7 @@ def test_a_database_on_disk_equals_one_in_memory(tmp_path):
 
 def test_values():
     database = filled()
-    np.testing.assert_array_equal(
-        database.runs.curves, [[[3, 2, 1], [3, 2.5, np.nan]], np.full((2, 3), np.nan)]
-    )
+    np.testing.assert_array_equal(database.runs.curves, [[[3, 2, 1], [3, 2.5, np.nan]], np.full((2, 3), np.nan)])
     np.testing.assert_array_equal(database.minima.energy.sel(surface="test"), [1.0, 1.1, 1.2])
     np.testing.assert_array_equal(database.paths.profile, [[0.1, 0.5, 0.2], [np.nan] * 3])
     np.testing.assert_array_equal(database.paths.coefficients[1], np.ones((2, 3)))
@@ -108,9 +106,7 @@ def test_longer_curves_profiles_and_expansions_widen_their_arrays():
     database.add(runs={"curves": long})
     path = {"source": 0, "target": 0, "surface": "train", "height": 1.0}
     for n_terms in (2, 5, 1):
-        database.add(
-            paths=[path | {"coefficients": np.full((n_terms, 3), n_terms), "profile": [0.5] * 70 * n_terms}]
-        )
+        database.add(paths=[path | {"coefficients": np.full((n_terms, 3), n_terms), "profile": [0.5] * 70 * n_terms}])
     assert database.runs.curves.shape == (3, 2, 600)
     np.testing.assert_array_equal(database.runs.curves[2], long[0])
     assert np.isnan(database.runs.curves[:2, :, 3:]).all()
@@ -119,9 +115,7 @@ def test_longer_curves_profiles_and_expansions_widen_their_arrays():
     assert np.isfinite(database.paths.profile).sum("point").values.tolist() == [140, 350, 70]
 
 
-@pytest.mark.parametrize(
-    "ids", [[0], [2, 0], [1, 1, 0, 1], [], np.array([2], dtype=np.uint8), 1, range(3)], ids=repr
-)
+@pytest.mark.parametrize("ids", [[0], [2, 0], [1, 1, 0, 1], [], np.array([2], dtype=np.uint8), 1, range(3)], ids=repr)
 def test_coordinates_by_id(ids, shared):
     points = shared.coordinates(ids)
     np.testing.assert_array_equal(points, np.arange(9.0).reshape(3, 3)[np.atleast_1d(ids).astype(int)])
@@ -130,16 +124,7 @@ def test_coordinates_by_id(ids, shared):
 
 @pytest.mark.parametrize(
     "index",
-    [
-        0,
-        slice(None),
-        slice(1, None),
-        slice(None, None, -1),
-        slice(2, 0, -1),
-        [2, 0],
-        [],
-        np.array([True, False, True]),
-    ],
+    [0, slice(None), slice(1, None), slice(None, None, -1), slice(2, 0, -1), [2, 0], [], np.array([True, False, True])],
     ids=repr,
 )
 @pytest.mark.parametrize("name", ["coordinates", "energy", "set"])
@@ -158,9 +143,7 @@ def test_lazy_columns_stop_at_the_pointer(tmp_path):
 
 def test_vectorized_indexing(shared):
     minima = shared.minima
-    picked = minima.coordinates.isel(
-        minimum=xr.DataArray([0, 2], dims="k"), parameter=xr.DataArray([1, 0], dims="k")
-    )
+    picked = minima.coordinates.isel(minimum=xr.DataArray([0, 2], dims="k"), parameter=xr.DataArray([1, 0], dims="k"))
     assert picked.values.tolist() == [1.0, 6.0]
 
 
@@ -211,9 +194,7 @@ def test_many_rows_over_several_blocks(tmp_path):
         for start in (0, 8_192, 8_193):
             stop = {0: 8_192, 8_192: 8_193, 8_193: n}[start]
             ids = np.arange(start, stop)
-            database.add(
-                minima={"energy": np.column_stack([ids, -ids]), "coordinates": ids[:, None], "epoch": ids}
-            )
+            database.add(minima={"energy": np.column_stack([ids, -ids]), "coordinates": ids[:, None], "epoch": ids})
     with open_database(tmp_path / "a") as database:
         np.testing.assert_array_equal(database.minima.energy[:, 1], -np.arange(n))
         np.testing.assert_array_equal(database.minima.epoch, np.arange(n))

@@ -13,23 +13,12 @@ import strategies
 import zarr
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from stores import (
-    check_against,
-    committed,
-    failing_sets,
-    filled,
-    make,
-    minima,
-    more,
-)
+from stores import check_against, committed, failing_sets, filled, make, minima, more
 from zarr.storage import LocalStore
 
 from elsuite import open_database
 from elsuite.database import verify_store
-from elsuite.schema import (
-    TABLES,
-    StoreAccessError,
-)
+from elsuite.schema import TABLES, StoreAccessError
 
 # Shrinking would take minutes: every step writes files.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -168,9 +157,7 @@ def test_sync_names_the_files_of_a_commit(tmp_path, monkeypatch):
         synced = []
         plain = os.fsync
         monkeypatch.setattr(os, "sync", lambda: synced.append("everything"))
-        monkeypatch.setattr(
-            os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-        )
+        monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.readlink(f"/proc/self/fd/{descriptor}")))
         database.add(runs=[{"seed": 1}], sync=True)
         assert synced[0] == "everything"
         assert synced[1].endswith("a/zarr.json")
@@ -210,9 +197,7 @@ def test_adds_and_reopenings_equal_a_list(data):
                 added = database.add(**batch)
                 memory.add(**batch)
                 for name, rows in batch.items():
-                    assert getattr(added, name).tolist() == list(
-                        range(len(model[name]), len(model[name]) + len(rows))
-                    )
+                    assert getattr(added, name).tolist() == list(range(len(model[name]), len(model[name]) + len(rows)))
                     model[name] += rows
             elif action == "reopen":
                 database.close()

@@ -7,10 +7,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from stores import filled, make, minima
 
-from elsuite.schema import (
-    TABLES,
-    NotFoundError,
-)
+from elsuite.schema import TABLES, NotFoundError
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +85,7 @@ def test_bad_input_is_refused_and_changes_nothing(table, rows, message, shared):
         ({"n_parameters": 2.5}, "n_parameters: expected a whole number"),
         ({"dtype": "float16"}, "dtype: expected float32 or float64, got 'float16'"),
         ({"attributes": {"format": "x"}}, "attribute 'format' is written by the database itself"),
-        (
-            {"path": "s3://bucket/a.elsuite"},
-            "s3://bucket/a.elsuite: only folders on a file system are supported",
-        ),
+        ({"path": "s3://bucket/a.elsuite"}, "s3://bucket/a.elsuite: only folders on a file system are supported"),
     ],
 )
 def test_bad_arguments_of_create(options, message):

@@ -14,7 +14,7 @@ from stores import edit_root, filled, make, minima, same
 from zarr.storage import LocalStore
 
 from elsuite import open_database
-from elsuite.database import verify_store, can_create
+from elsuite.database import can_create, verify_store
 from elsuite.schema import (
     TABLES,
     DamagedStoreError,
@@ -41,15 +41,10 @@ def test_a_stranger_sees_exactly_the_rows_after_a_clean_close(tmp_path):
         with open_database(tmp_path / "a") as database:
             own = getattr(database, name)
             for column in own.data_vars:
-                np.testing.assert_array_equal(
-                    table[column].values.astype(own[column].dtype), own[column].values
-                )
+                np.testing.assert_array_equal(table[column].values.astype(own[column].dtype), own[column].values)
                 assert table[column].attrs == own[column].attrs
     assert table["seconds"].attrs["units"] == "s"
-    assert xr.open_zarr(tmp_path / "a", group="minima", consolidated=False).surface.values.tolist() == [
-        "train",
-        "test",
-    ]
+    assert xr.open_zarr(tmp_path / "a", group="minima", consolidated=False).surface.values.tolist() == ["train", "test"]
 
 
 def test_chunks_lie_in_one_folder_an_array(tmp_path):
@@ -63,8 +58,7 @@ def test_a_reader_sees_new_commits_after_refresh(tmp_path):
     with filled(tmp_path / "a") as writer, open_database(tmp_path / "a") as reader:
         before = reader.minima
         writer.add(
-            minima={"energy": np.ones((1, 2)), "coordinates": np.ones((1, 3)), "fvib": [1.0]},
-            attributes={"n": 1},
+            minima={"energy": np.ones((1, 2)), "coordinates": np.ones((1, 3)), "fvib": [1.0]}, attributes={"n": 1}
         )
         assert reader.n_minima == 3
         assert "fvib" not in reader.minima
@@ -99,9 +93,7 @@ def test_reading_creates_no_file_and_opening_reads_no_coordinates(tmp_path, monk
 def test_coordinates_read_only_their_chunks(tmp_path, monkeypatch):
     n = 100_000
     with make(tmp_path / "a", n_parameters=n) as database:
-        database.add(
-            minima={"energy": np.zeros((7, 2)), "coordinates": np.repeat(np.arange(7.0)[:, None], n, axis=1)}
-        )
+        database.add(minima={"energy": np.zeros((7, 2)), "coordinates": np.repeat(np.arange(7.0)[:, None], n, axis=1)})
         read = []
         plain = LocalStore.get
 
@@ -192,9 +184,7 @@ def test_nothing_is_created_where_something_is(tmp_path):
 
 
 def test_a_creation_that_was_cut_off_can_be_repeated(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        "elsuite.database.arrays.write_root", lambda *_: (_ for _ in ()).throw(OSError("killed"))
-    )
+    monkeypatch.setattr("elsuite.database.arrays.write_root", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     with pytest.raises(OSError, match="killed"):
         make(tmp_path / "a")
     monkeypatch.undo()
@@ -257,9 +247,7 @@ def test_a_lock_of_another_process_is_noticed(tmp_path):
     first = filled(tmp_path / "a")
     (tmp_path / "a/.lock").unlink()
     (tmp_path / "a/.lock").write_text("123\nelsewhere\n")
-    with pytest.raises(
-        LockedError, match="was taken away by process 123 on elsewhere; nothing was committed"
-    ):
+    with pytest.raises(LockedError, match="was taken away by process 123 on elsewhere; nothing was committed"):
         first.add(minima=minima(5))
     first.close()
     with pytest.raises(LockedError, match="is being written by process 123 on elsewhere"):

@@ -9,11 +9,7 @@ from stores import edit_root, filled
 
 from elsuite import open_database
 from elsuite.database import Finding, verify_store
-from elsuite.schema import (
-    DamagedStoreError,
-    NewerFormatError,
-    NotFoundError,
-)
+from elsuite.schema import DamagedStoreError, NewerFormatError, NotFoundError
 
 
 def open_and_read(path, read):
@@ -87,14 +83,8 @@ def test_verify_finds_what_is_wrong(tmp_path, name, index, value, finding):
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (
-            {"dtype": "int32", "fill_value": 0, "dimension_names": ("path",)},
-            "has dtype int32, float64 expected",
-        ),
-        (
-            {"dtype": "float64", "fill_value": 0, "dimension_names": ("path",)},
-            "has fill value .*0.*, nan expected",
-        ),
+        ({"dtype": "int32", "fill_value": 0, "dimension_names": ("path",)}, "has dtype int32, float64 expected"),
+        ({"dtype": "float64", "fill_value": 0, "dimension_names": ("path",)}, "has fill value .*0.*, nan expected"),
         ({"dtype": "float64", "fill_value": np.nan}, r"has dims \(None,\), \('path',\) expected"),
     ],
 )

@@ -212,18 +212,13 @@ def test_provenance_is_kept_also_of_what_is_joined(tmp_path):
         (tmp_path / name).mkdir()
         stores.append(
             store_of(
-                tmp_path / name / "landscape.elsuite",
-                points[rows],
-                keys=keys,
-                attributes={"study": f"study {name}"},
+                tmp_path / name / "landscape.elsuite", points[rows], keys=keys, attributes={"study": f"study {name}"}
             )
         )
     merge_databases(stores, tmp_path / "c.elsuite")
     assert verify_store(tmp_path / "c.elsuite") == ()
     with open_database(tmp_path / "c.elsuite") as merged:
-        assert merged.minima["origin"].values.tolist() == ["one/landscape.elsuite"] * 3 + [
-            "two/landscape.elsuite"
-        ]
+        assert merged.minima["origin"].values.tolist() == ["one/landscape.elsuite"] * 3 + ["two/landscape.elsuite"]
         assert merged.minima["run"].values.tolist() == [0, 1, 2, 3]
         # The runs of joined minima led to minima that were known.
         assert merged.runs["end"].values.tolist() == [-1, -1, -1, -1, 2, 0]
@@ -323,12 +318,7 @@ def turned(points, seed):
 def test_clusters_are_the_same_however_they_lie_and_so_are_their_transition_states(tmp_path):
     rng = np.random.default_rng(0)
     points, states = rng.standard_normal((2, 6, 15)) * 2
-    ends = {
-        "source": [0, 0, 2],
-        "target": [1, 1, 3],
-        "surface": ["energy"] * 3,
-        "kind": ["transition_state"] * 3,
-    }
+    ends = {"source": [0, 0, 2], "target": [1, 1, 3], "surface": ["energy"] * 3, "kind": ["transition_state"] * 3}
     a = store_of(
         tmp_path / "a.elsuite",
         points,
@@ -370,13 +360,13 @@ def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are
     from elsuite.studies.build import landscape_identity, landscape_of
     from elsuite.symmetry.permutations import apply, random_element
 
-    text = 'seed = 1\n[data]\nname = "digits"\nn_train = 20\nn_test = 10\n[network]\narchitecture = "fcp"\nhidden = [6]\n'
+    text = (
+        'seed = 1\n[data]\nname = "digits"\nn_train = 20\nn_test = 10\n[network]\narchitecture = "fcp"\nhidden = [6]\n'
+    )
     study = parse_study(text + '[[minimizers]]\nalgorithm = "sgd"\nstarts = 1\nepochs = 1\n')
     symmetry = landscape_of(study.data, study.network).symmetry
     points = np.random.default_rng(0).standard_normal((5, symmetry.n_parameters))
-    copies = np.array(
-        [apply(symmetry, p, random_element(symmetry, [0, k])) for k, p in enumerate(points[:3])]
-    )
+    copies = np.array([apply(symmetry, p, random_element(symmetry, [0, k])) for k, p in enumerate(points[:3])])
     paths = {
         "source": [0, 3], "target": [1, 4], "surface": ["energy"] * 2, "height": [1.0, 2.0],
         "coefficients": np.ones((2, 1, symmetry.n_parameters), np.float32), "basis": ["SineBasis(n_terms=1, power=1.0)"] * 2,

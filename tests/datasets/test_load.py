@@ -23,12 +23,7 @@ from elsuite.landscapes import DATA_SETS, DataError, fetch_data, load_data, netw
 
 pytestmark = pytest.mark.making
 
-NAMES = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def idx_bytes(array):
@@ -53,10 +48,7 @@ def small():
 def source(small, monkeypatch):
     """The data set "mnist" with the sums of the small files, and no other places to look."""
     contents = small[1]
-    changed = replace(
-        SOURCES["mnist"],
-        md5=tuple(hashlib.md5(content).hexdigest() for content in contents),
-    )
+    changed = replace(SOURCES["mnist"], md5=tuple(hashlib.md5(content).hexdigest() for content in contents))
     monkeypatch.setitem(SOURCES, "mnist", changed)
     monkeypatch.delenv("ELSUITE_DATA_DIR", raising=False)
     return changed
@@ -362,10 +354,7 @@ NPZ = {
     "targets of floats": ({"x_train": X, "y_train": Y / 2}, "float64.*class indices"),
     "negative targets": ({"x_train": X, "y_train": Y - 1}, "lowest -1"),
     "targets of text": ({"x_train": X, "y_train": np.array(["cat", "dog"] * 3)}, "<U3; class indices"),
-    "a stray target": (
-        {"x_train": X, "y_train": Y + 9 * (Y > 0)},
-        "2 classes, but the highest is 10; classes",
-    ),
+    "a stray target": ({"x_train": X, "y_train": Y + 9 * (Y > 0)}, "2 classes, but the highest is 10; classes"),
     "not a number": ({"x_train": X * np.nan, "y_train": Y}, "finite"),
     "text": ({"x_train": np.full((6, 1), "a"), "y_train": Y}, "finite numbers"),
     "other shapes": ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, "must agree"),

@@ -41,9 +41,7 @@ def test_every_walker_is_its_own():
     alone = basin_hopping(surface, starts[:1], n_hops=12, step=1.0, seed=5)
     np.testing.assert_allclose(alone.energies[0], together.energies[0], atol=1e-12)
     other = basin_hopping(surface, starts, n_hops=12, step=1.0, seed=6)
-    assert not np.array_equal(other.visits, together.visits) or not np.allclose(
-        other.accepted, together.accepted
-    )
+    assert not np.array_equal(other.visits, together.visits) or not np.allclose(other.accepted, together.accepted)
 
 
 @pytest.mark.parametrize(("temperature", "least"), [(1e-6, 0.0), (1e6, 0.99)])
@@ -73,11 +71,7 @@ def test_no_walkers_find_nothing():
     assert basin_hopping(SixHumpCamel(), np.empty((0, 2)), n_hops=3).minima == ()
 
 
-BAD = [
-    ({"temperature": 0.0}, "temperature 0.0"),
-    ({"n_hops": -1}, "n_hops -1"),
-    ({"step": 0.0}, "step 0.0 given"),
-]
+BAD = [({"temperature": 0.0}, "temperature 0.0"), ({"n_hops": -1}, "n_hops -1"), ({"step": 0.0}, "step 0.0 given")]
 
 
 @pytest.mark.parametrize(("settings", "line"), BAD)

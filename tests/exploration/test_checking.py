@@ -63,11 +63,7 @@ OTHERS = {
     "tiny energies": (lambda: wells(factor=1e-15), lambda: wells(factor=2e-15), "the energy on 'energy'"),
     "data": (network, lambda: network(seed=1), "data.train is sha256:"),
     "more data": (network, lambda: network(n=41), "data.train is sha256:"),
-    "activation": (
-        network,
-        lambda: network(activation=nn.ReLU),
-        "settings.layers[2] is 'Tanh' there and 'ReLU' here",
-    ),
+    "activation": (network, lambda: network(activation=nn.ReLU), "settings.layers[2] is 'Tanh' there and 'ReLU' here"),
     "loss": (network, lambda: network(loss=smoothed()), "settings.loss is"),
 }
 WRITERS = {
@@ -163,9 +159,7 @@ def test_a_mapped_store_takes_no_other_surface(tmp_path):
 def test_another_width_is_refused():
     with (
         LandscapeDatabase.create(None, MullerBrown()) as database,
-        pytest.raises(
-            OtherLandscapeError, match="it has 2 parameters and the surfaces energy, the landscape 3"
-        ),
+        pytest.raises(OtherLandscapeError, match="it has 2 parameters and the surfaces energy, the landscape 3"),
     ):
         check_landscape(database, SeparableWells((1.0, 1.0, 1.0)))
 
@@ -212,9 +206,7 @@ sets = ["lbfgs-gss/train"]
 def data_file(path, seed):
     rng = np.random.default_rng(seed)
     targets = rng.integers(0, 3, 90)
-    np.savez(
-        path, train_inputs=rng.normal(size=(90, 5)).astype("f4") + targets[:, None], train_targets=targets
-    )
+    np.savez(path, train_inputs=rng.normal(size=(90, 5)).astype("f4") + targets[:, None], train_targets=targets)
 
 
 def study(folder, data, starts):
@@ -270,12 +262,8 @@ def test_workers_of_another_landscape_are_refused(writer):
         before = database.n_runs, database.n_paths
         landscape, finder = SeparableWells((1.0, 2.0)), LinearPathFinder()
         write = {
-            "run_minimizer": lambda: run_minimizer(
-                database, landscape, LBFGSGSS(epochs=2), range(5), workers=workers
-            ),
-            "connect_minima": lambda: connect_minima(
-                database, landscape, finder, all_pairs(range(3)), workers=workers
-            ),
+            "run_minimizer": lambda: run_minimizer(database, landscape, LBFGSGSS(epochs=2), range(5), workers=workers),
+            "connect_minima": lambda: connect_minima(database, landscape, finder, all_pairs(range(3)), workers=workers),
         }
         with pytest.raises(WorkersError, match=r"heights\[1\] is 2.0 there and 2.5 here"):
             write[writer]()

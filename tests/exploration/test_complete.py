@@ -110,9 +110,7 @@ def camel():
 
 
 def ends(database):
-    return list(
-        zip(database.paths["source"].values.tolist(), database.paths["target"].values.tolist(), strict=True)
-    )
+    return list(zip(database.paths["source"].values.tolist(), database.paths["target"].values.tolist(), strict=True))
 
 
 def test_an_interrupted_call_goes_on_to_the_same_end(camel):

@@ -66,27 +66,15 @@ def test_what_is_tried_again_gives_what_it_would_have_given(database):
     with store() as other:
         connect_minima(other, CAMEL, failing(), all_pairs(range(4)))
         expected = dict(
-            zip(
-                other.paths["seed"].values.tolist(),
-                other.paths["refined_height"].values.tolist(),
-                strict=True,
-            )
+            zip(other.paths["seed"].values.tolist(), other.paths["refined_height"].values.tolist(), strict=True)
         )
     connect_minima(database, CAMEL, failing(2), all_pairs(range(4)))
-    assert connect_minima(
-        database, CAMEL, failing(1), all_pairs(range(4)), retry_failed=True
-    ) == SearchReport(1, 5, 1)
-    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(
-        1, 5, 0
-    )
-    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(
-        0, 6, 0
-    )
+    assert connect_minima(database, CAMEL, failing(1), all_pairs(range(4)), retry_failed=True) == SearchReport(1, 5, 1)
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(1, 5, 0)
+    assert connect_minima(database, CAMEL, failing(), all_pairs(range(4)), retry_failed=True) == SearchReport(0, 6, 0)
     table = database.paths
     right = table["outcome"].values != "failed"
-    found = dict(
-        zip(table["seed"].values[right].tolist(), table["refined_height"].values[right].tolist(), strict=True)
-    )
+    found = dict(zip(table["seed"].values[right].tolist(), table["refined_height"].values[right].tolist(), strict=True))
     assert found == expected
     keys = table["key"].values.tolist()
     assert len(set(keys)) == len(keys) == 8
@@ -109,9 +97,7 @@ def test_a_finder_that_returns_what_is_no_result_fails_that_search_only(database
 
     report = connect_minima(database, CAMEL, Odd(), [(0, 2), (1, 3), (2, 4)])
     assert report == SearchReport(n_searched=3, n_known=0, n_failed=1)
-    outcomes = dict(
-        zip(database.paths["source"].values.tolist(), database.paths["outcome"].values, strict=True)
-    )
+    outcomes = dict(zip(database.paths["source"].values.tolist(), database.paths["outcome"].values, strict=True))
     assert outcomes == {0: "converged", 1: "failed", 2: "converged"}
     (message,) = [text for text in database.paths["message"].values.tolist() if "Error" in text]
     assert message.startswith(reason)
@@ -191,9 +177,7 @@ def test_memory_does_not_grow_with_the_number_of_searches(with_workers):
         database.add(minima={"coordinates": points, "energy": energy})
         connect_minima(database, bowl, LinearPathFinder(), [(0, 1)], workers=workers)
         tracemalloc.start()
-        report = connect_minima(
-            database, bowl, LinearPathFinder(n_points=5), all_pairs(range(30)), workers=workers
-        )
+        report = connect_minima(database, bowl, LinearPathFinder(n_points=5), all_pairs(range(30)), workers=workers)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert report.n_searched == 435

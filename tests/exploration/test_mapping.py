@@ -11,14 +11,7 @@ from elsuite.analysis import disconnectivity_tree
 from elsuite.database import open_database
 from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.run import map_landscape
-from elsuite.landscapes import (
-    FourGaussians,
-    FunctionLandscape,
-    LennardJones,
-    MullerBrown,
-    SeparableWells,
-    SixHumpCamel,
-)
+from elsuite.landscapes import FourGaussians, FunctionLandscape, LennardJones, MullerBrown, SeparableWells, SixHumpCamel
 from elsuite.network import minimax_barrier, transition_network
 from elsuite.stationary import Limits, classify_stationary_point
 
@@ -57,9 +50,7 @@ def test_surfaces_are_mapped_whole(surface):
     assert_same_points(database.coordinates(range(database.n_minima)), surface.minima, 1e-8)
     paths = database.paths
     assert_same_points(paths["coordinates"].values, surface.transition_states, 1e-8)
-    np.testing.assert_allclose(
-        np.sort(paths["height"]), np.sort(surface.transition_state_energies), atol=1e-9
-    )
+    np.testing.assert_allclose(np.sort(paths["height"]), np.sort(surface.transition_state_energies), atol=1e-9)
     np.testing.assert_array_equal(paths["height"], paths["refined_height"])
     assert set(paths["kind"].values) == {"transition_state"}
     assert set(paths["hessian_index"].values) == {1}
@@ -80,9 +71,7 @@ def test_barriers_of_separable_wells_are_the_largest_height_among_the_coordinate
 
 def test_two_merges_of_the_camel_stay_two():
     found = heights(mapped(SixHumpCamel()))
-    np.testing.assert_allclose(
-        found, [0.0, 0.5437186010, 0.5437186010, 2.2293571975, 2.2293571975], atol=1e-9
-    )
+    np.testing.assert_allclose(found, [0.0, 0.5437186010, 0.5437186010, 2.2293571975, 2.2293571975], atol=1e-9)
 
 
 @pytest.mark.parametrize("surface", [MullerBrown(), SixHumpCamel()], ids=["MullerBrown", "SixHumpCamel"])
@@ -117,14 +106,8 @@ def comparable(database):
     names = ("key", "minimizer", "message", "n_steps", "n_evaluations", "start", "n_found")
     return (
         {name: runs[name].values.tolist() for name in names},
-        {
-            name: minima[name].values.tolist()
-            for name in ("coordinates", "energy", "run", "key", "log_product")
-        },
-        {
-            name: paths[name].values.tolist()
-            for name in ("coordinates", "source", "target", "height", "key", "finder")
-        },
+        {name: minima[name].values.tolist() for name in ("coordinates", "energy", "run", "key", "log_product")},
+        {name: paths[name].values.tolist() for name in ("coordinates", "source", "target", "height", "key", "finder")},
     )
 
 

@@ -47,9 +47,7 @@ def test_isomers_of_two_species_are_counted_even_where_their_energies_are_equal(
     """In the bipyramid of five atoms, all alike but in name, the odd one lies at a tip or in the middle."""
     alike, odd = (map_landscape(atoms_landscape(species), plan=PLAN) for species in ("AAAAA", "AAAAB"))
     assert (alike.n_minima, odd.n_minima) == (1, 2)
-    np.testing.assert_allclose(
-        odd.minima["energy"].values[:, 0], alike.minima["energy"].values[0, 0], atol=1e-8
-    )
+    np.testing.assert_allclose(odd.minima["energy"].values[:, 0], alike.minima["energy"].values[0, 0], atol=1e-8)
     # A bipyramid has 12 elements; with an odd tip 6 are left, with an odd atom in the middle 4.
     assert alike.minima["point_group_order"].values.tolist() == [12]
     assert sorted(odd.minima["point_group_order"].values.tolist()) == [4, 6]
@@ -109,8 +107,7 @@ def test_a_ring_of_spins():
 
 
 @pytest.mark.parametrize(
-    ("species", "mirrored", "n_minima", "n_states"),
-    [("AA", True, 1, 3), ("AB", True, 1, 3), ("AB", False, 2, 4)],
+    ("species", "mirrored", "n_minima", "n_states"), [("AA", True, 1, 3), ("AB", True, 1, 3), ("AB", False, 2, 4)]
 )
 def test_two_atoms_in_a_cell(species, mirrored, n_minima, n_states):
     """The energy is a function of their difference d on the torus, with wells at +-(1/4, 1/2) of the cell."""
@@ -120,9 +117,7 @@ def test_two_atoms_in_a_cell(species, mirrored, n_minima, n_states):
         d = (points[:, 2:] - points[:, :2]) * (2 * np.pi / width)
         return (2 * d[:, 0]).cos() + d[:, 1].cos()
 
-    symmetry = AtomSymmetry(
-        tuple(species), 2, turned=False, mirrored=mirrored, cell=((width, 0.0), (0.0, width))
-    )
+    symmetry = AtomSymmetry(tuple(species), 2, turned=False, mirrored=mirrored, cell=((width, 0.0), (0.0, width)))
     landscape = FunctionLandscape(energy, 4, bounds=[[0.0] * 4, [width] * 4], symmetry=symmetry)
     database = map_landscape(landscape, plan=PLAN)
     found, heights = energies(database)
@@ -134,14 +129,10 @@ UNITS = [(1e-3, 0.0, 1.0), (1e3, 0.0, 1.0), (1.0, 1e6, 1.0), (1e3, 1e6, 1e-9), (
 
 
 @pytest.mark.parametrize(("length", "origin", "energy"), UNITS)
-@pytest.mark.parametrize(
-    "surface", [MullerBrown(), SixHumpCamel(), FourGaussians()], ids=lambda s: type(s).__name__
-)
+@pytest.mark.parametrize("surface", [MullerBrown(), SixHumpCamel(), FourGaussians()], ids=lambda s: type(s).__name__)
 def test_units_and_origin_do_not_matter(surface, length, origin, energy):
     moved = FunctionLandscape(
-        lambda points: energy * surface.formula(points / length - origin),
-        2,
-        bounds=(surface.bounds + origin) * length,
+        lambda points: energy * surface.formula(points / length - origin), 2, bounds=(surface.bounds + origin) * length
     )
     database = map_landscape(moved, n_starts=24)
     found, heights = (values / energy for values in energies(database))

@@ -44,11 +44,7 @@ def landscape(bad_seeds=()):
 
 def minima_of(database):
     table = database.minima
-    return dict(
-        zip(
-            table["key"].values.tolist(), database.coordinates(range(database.n_minima)).tolist(), strict=True
-        )
-    )
+    return dict(zip(table["key"].values.tolist(), database.coordinates(range(database.n_minima)).tolist(), strict=True))
 
 
 @pytest.fixture
@@ -99,9 +95,7 @@ def test_failed_rows_of_earlier_stores_are_tried_again(database):
     assert run_minimizer(database, camel, LBFGSGSS(), range(2)).n_failed == 2
     report = run_minimizer(database, camel, LBFGSGSS(), range(2), retry_failed=True)
     assert (report.n_runs, report.n_minima, report.n_failed) == (2, 2, 0)
-    assert database.minima["key"].values.tolist() == [
-        content_key("minimum", key, "energy") for key in block.keys
-    ]
+    assert database.minima["key"].values.tolist() == [content_key("minimum", key, "energy") for key in block.keys]
 
 
 def test_a_killed_call_goes_on_at_the_start_where_it_was(database, tmp_path):
@@ -239,9 +233,7 @@ def test_what_is_left():
 
 
 def test_rows_with_other_columns_are_joined_and_come_back_from_a_file(tmp_path):
-    full = NewRows(
-        runs={"key": np.array([1], dtype=np.uint64), "n_steps": np.array([3]), "curves": np.ones((1, 2, 4))}
-    )
+    full = NewRows(runs={"key": np.array([1], dtype=np.uint64), "n_steps": np.array([3]), "curves": np.ones((1, 2, 4))})
     failed = NewRows(runs={"key": np.array([2], dtype=np.uint64), "message": np.array(["why"])})
     rows = joined([failed, full])
     save_rows(tmp_path / "rows.npz", rows)

@@ -49,9 +49,7 @@ def solutions():
 
 
 def links(database):
-    return dict(
-        zip(database.runs["start"].values.tolist(), database.runs["end"].values.tolist(), strict=True)
-    )
+    return dict(zip(database.runs["start"].values.tolist(), database.runs["end"].values.tolist(), strict=True))
 
 
 def test_every_solution_leads_to_its_minimum(solutions):
@@ -109,9 +107,7 @@ def test_one_point_is_relaxed_once(network):
 
 def test_a_stored_minimum_is_its_own(tmp_path):
     """On a mapped surface, solutions lead to the minima that the map has."""
-    database = map_landscape(
-        SURFACE, plan=MappingPlan(n_starts=8, n_hops=0, n_modes=0, n_directions=0, n_pairs=0)
-    )
+    database = map_landscape(SURFACE, plan=MappingPlan(n_starts=8, n_hops=0, n_modes=0, n_directions=0, n_pairs=0))
     ids = add_solutions(database, SURFACE, beside(SURFACE.minima, 1, 0.03), set_name="some/energy")
     landscape = landscape_of_database(database)
     assert landscape == SURFACE
@@ -200,9 +196,7 @@ def test_isomers_stay_apart_wherever_they_lie(offset):
         )
         assert quench(database, cluster, ids.tolist()).n_minima == 4
         new = np.flatnonzero(database.minima["set"].values == "quenched/energy")
-        np.testing.assert_allclose(
-            database.minima["energy"].values[new, 0], cluster.minimum_energies, atol=1e-5
-        )
+        np.testing.assert_allclose(database.minima["energy"].values[new, 0], cluster.minimum_energies, atol=1e-5)
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4, 5], [5, 3, 1, 4, 2, 0]])
@@ -236,10 +230,7 @@ def test_a_relaxation_that_raises_is_a_row_and_the_others_go_on():
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
-        (
-            {"type": "FunctionLandscape", "settings": {}},
-            "the store is of 'FunctionLandscape'; only FourGaussians, ",
-        ),
+        ({"type": "FunctionLandscape", "settings": {}}, "the store is of 'FunctionLandscape'; only FourGaussians, "),
         ({"type": "MullerBrown", "settings": {"depth": 3}}, "MullerBrown cannot be made again"),
         ({"type": "MullerBrown", "settings": 7}, "only FourGaussians, "),
         ({"type": "os.system", "settings": {}}, "the store is of 'os.system'; only FourGaussians, "),
@@ -263,8 +254,7 @@ def test_a_landscape_with_settings_is_made_again():
 
 def test_what_cannot_be_relaxed_is_said(solutions):
     with pytest.raises(
-        ValueError,
-        match="of another landscape: it has 2 parameters and the surfaces energy, the landscape 18",
+        ValueError, match="of another landscape: it has 2 parameters and the surfaces energy, the landscape 18"
     ):
         quench(solutions, LennardJones(6), [0])
     nothing = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])

@@ -19,9 +19,7 @@ def landscape():
 
 @pytest.fixture
 def database(landscape):
-    with LandscapeDatabase.create(
-        None, n_parameters=landscape.n_parameters, surfaces=landscape.surfaces
-    ) as database:
+    with LandscapeDatabase.create(None, n_parameters=landscape.n_parameters, surfaces=landscape.surfaces) as database:
         yield database
 
 
@@ -51,12 +49,7 @@ def test_energies_and_gradients_are_those_of_the_landscape(landscape, database):
     gradient = landscape.on("train").energy_and_gradient(stored)[1].norm(dim=1).numpy()
     np.testing.assert_allclose(table["gradient_norm"].values, gradient, rtol=1e-5)
     np.testing.assert_array_equal(database.coordinates(ids), stored.numpy())
-    for column, value in [
-        ("set", "sgd/test"),
-        ("stopping", "test"),
-        ("origin", "w.npy"),
-        ("outcome", "imported"),
-    ]:
+    for column, value in [("set", "sgd/test"), ("stopping", "test"), ("origin", "w.npy"), ("outcome", "imported")]:
         assert set(table[column].values.tolist()) == {value}
 
 
@@ -82,9 +75,7 @@ def test_a_solution_is_stored_once_in_a_set(landscape, database):
     ],
 )
 def test_what_is_wrong_is_said(landscape, database, change, message):
-    message = message.replace("298", str(landscape.n_parameters)).replace(
-        "297", str(landscape.n_parameters - 1)
-    )
+    message = message.replace("298", str(landscape.n_parameters)).replace("297", str(landscape.n_parameters - 1))
     with pytest.raises(ValueError, match=message):
         add_solutions(database, landscape, change(points(landscape, 2)), set_name="sgd/train")
     assert database.n_minima == 0

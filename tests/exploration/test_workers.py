@@ -115,9 +115,7 @@ def test_a_killed_coordinator_ends_the_same(serial, tmp_path):
     study.write_text(TEXT)
     out = tmp_path / "out"
     command = [sys.executable, "-m", "elsuite", "run", str(study), "--out", str(out), "--workers", "2"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     until = time.monotonic() + 30
     while time.monotonic() < until and not list(out.glob("work/inbox/*.npz")) and process.poll() is None:
         time.sleep(0.02)
@@ -277,9 +275,7 @@ def test_landscapes_of_the_users_own_are_explored_by_workers():
         assert str(two.minima["coordinates"].dtype) == dtype
         for name in ("runs", "minima", "paths"):
             np.testing.assert_array_equal(getattr(one, name)["key"], getattr(two, name)["key"])
-        np.testing.assert_allclose(
-            one.paths["refined_height"], two.paths["refined_height"], rtol=1e-4, atol=1e-6
-        )
+        np.testing.assert_allclose(one.paths["refined_height"], two.paths["refined_height"], rtol=1e-4, atol=1e-6)
         made.append(landscape.n_parameters)
     assert made == [21, 2]
 
@@ -321,8 +317,7 @@ def test_neither_tasks_nor_futures_pile_up(tmp_path, monkeypatch):
     workers = object.__new__(Workers)
     workers._inbox, workers._recipe, workers._dumps = tmp_path, b"", lambda task: task
     workers._client = SimpleNamespace(
-        nthreads=lambda: {"w": 3},
-        submit=lambda _, recipe, task, inbox, **options: Future(task.failed("none")),
+        nthreads=lambda: {"w": 3}, submit=lambda _, recipe, task, inbox, **options: Future(task.failed("none"))
     )
     tasks = [Heavy(key, None) for key in range(1, 2001)]
     most = 0

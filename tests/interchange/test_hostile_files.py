@@ -262,11 +262,7 @@ def test_ends_of_lines(end, tmp_path):
 )
 def test_dialects_of_csv(content, tmp_path):
     found = read("edges", {"e.csv": content}, tmp_path)
-    assert (found.sources.tolist(), found.targets.tolist(), found.heights.tolist()) == (
-        [0, 1],
-        [1, 0],
-        [1.5, 2.0],
-    )
+    assert (found.sources.tolist(), found.targets.tolist(), found.heights.tolist()) == ([0, 1], [1, 0], [1.5, 2.0])
     assert found.minima_columns["name"].tolist() == ["a", "b"]
 
 
@@ -306,33 +302,18 @@ def archive(*members, compression=zipfile.ZIP_STORED):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (
-            header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"),
-            "8000000000000 bytes",
-        ),
+        (header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"), "8000000000000 bytes"),
         (header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}"), "shape"),
-        (
-            header("{'descr': '<f8', 'fortran_order': False, 'shape': (True,)}") + b"\0" * 8,
-            "not an array of numpy",
-        ),
+        (header("{'descr': '<f8', 'fortran_order': False, 'shape': (True,)}") + b"\0" * 8, "not an array of numpy"),
         (header("{'descr': '|O', 'fortran_order': False, 'shape': (1,)}") + b"x" * 8, "object values"),
-        (
-            header("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,)}"),
-            "values, expected numbers",
-        ),
-        (
-            header("{'descr': '|V1000000000', 'fortran_order': False, 'shape': (0,)}"),
-            "values, expected numbers",
-        ),
+        (header("{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,)}"), "values, expected numbers"),
+        (header("{'descr': '|V1000000000', 'fortran_order': False, 'shape': (0,)}"), "values, expected numbers"),
         (header("{'descr': '<U2', 'fortran_order': False, 'shape': (1,)}") + b"x\0\0\0" * 2, "<U2 of shape"),
         (header("__import__('os').system('touch pwned')"), "not an array of numpy"),
         (header("(" * 500), "not an array of numpy"),
         (header("[" * 5000 + "]" * 5000), "not an array of numpy"),
         (header("{}"), "not an array of numpy"),
-        (
-            header("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", 2) + b"\0" * 8,
-            "float64 of shape ()",
-        ),
+        (header("{'descr': '<f8', 'fortran_order': False, 'shape': ()}", 2) + b"\0" * 8, "float64 of shape ()"),
         (b"\x93NUMPY\x02\x00" + b"\xff" * 4, "not an array of numpy"),
         (b"\x93NUMPY\x09\x00", "version 9.0 of the format"),
         (npy(np.zeros((2, 3)))[:-1], "is 48 bytes, the file has 47"),
@@ -418,9 +399,7 @@ def test_arrays_that_do_not_fit(changes, message, tmp_path):
 
 
 def test_arrays_with_more(tmp_path):
-    found = read(
-        "npz", {"x.npz": arrays(**{"minima.good": np.array([True, False]), "other": np.zeros(3)})}, tmp_path
-    )
+    found = read("npz", {"x.npz": arrays(**{"minima.good": np.array([True, False]), "other": np.zeros(3)})}, tmp_path)
     assert found.minima_columns["good"].tolist() == [1, 0]
     assert found.notes == ("arrays left out: other",)
     assert found.kind == "path"

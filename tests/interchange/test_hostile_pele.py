@@ -205,9 +205,7 @@ def test_damaged_pickles(data):
 def shuffled_instructions():
     """Pickles of real instructions in any order."""
     codes = [op.code.encode("latin-1") for op in pickletools.opcodes]
-    words = st.one_of(
-        st.sampled_from(codes), st.sampled_from([b"\x00", b"\x01", b"numpy\nndarray\n", RECONSTRUCT[1:]])
-    )
+    words = st.one_of(st.sampled_from(codes), st.sampled_from([b"\x00", b"\x01", b"numpy\nndarray\n", RECONSTRUCT[1:]]))
     return st.lists(words, max_size=40).map(b"".join)
 
 
@@ -239,8 +237,7 @@ def database(path, *statements, version=2):
             blob = pickle.dumps(np.array([a, b]))
             row = (k + 1, 1.0 + k, blob, a, b)
             connection.execute(
-                "INSERT INTO tbl_transition_states VALUES (?, ?, ?, ?, ?, -1.0, NULL, 1.5, 1, NULL, NULL)",
-                row,
+                "INSERT INTO tbl_transition_states VALUES (?, ?, ?, ?, ?, -1.0, NULL, 1.5, 1, NULL, NULL)", row
             )
         connection.execute(f"PRAGMA user_version = {version}")
         for statement in statements:
@@ -269,9 +266,7 @@ def test_old_schemas(tmp_path):
     ]
     assert len(read_pele(database(tmp_path / "1.db", *drop, version=1)).heights) == 3
     drop += [
-        f"ALTER TABLE {t} DROP COLUMN {c}"
-        for t in ("tbl_minima", "tbl_transition_states")
-        for c in ("fvib", "coords")
+        f"ALTER TABLE {t} DROP COLUMN {c}" for t in ("tbl_minima", "tbl_transition_states") for c in ("fvib", "coords")
     ]
     found = read_pele(database(tmp_path / "0.db", *drop, version=0))
     assert found.coordinates is None
@@ -283,18 +278,8 @@ def test_old_schemas(tmp_path):
     [
         ("UPDATE tbl_minima SET invalid = 1 WHERE _id = 2", 2, 1, "1 minima marked invalid left out"),
         ("UPDATE tbl_transition_states SET invalid = 1", 3, 0, "3 transition states marked invalid left out"),
-        (
-            "UPDATE tbl_transition_states SET energy = NULL WHERE _id = 1",
-            3,
-            2,
-            "1 transition states without an energy",
-        ),
-        (
-            "UPDATE tbl_transition_states SET _minimum1_id = 9 WHERE _id = 1",
-            3,
-            2,
-            "1 transition states without",
-        ),
+        ("UPDATE tbl_transition_states SET energy = NULL WHERE _id = 1", 3, 2, "1 transition states without an energy"),
+        ("UPDATE tbl_transition_states SET _minimum1_id = 9 WHERE _id = 1", 3, 2, "1 transition states without"),
         ("UPDATE tbl_transition_states SET coords = NULL WHERE _id = 1", 3, 3, None),
         ("UPDATE tbl_minima SET coords = NULL WHERE _id = 1", 3, 3, "coordinates left out: not all minima"),
         ("DELETE FROM tbl_minima", 0, 0, "3 transition states without an energy or a minimum"),
@@ -330,25 +315,13 @@ def blobs(table, blob):
         (["UPDATE tbl_minima SET energy = NULL WHERE _id = 2"], "minimum 2: no energy"),
         (["UPDATE tbl_minima SET energy = 'low' WHERE _id = 2"], "minimum 2: no energy"),
         (["UPDATE tbl_minima SET energy = 9e999 WHERE _id = 2"], "minimum 2: no energy"),
-        (
-            ["UPDATE tbl_minima SET coords = 'here' WHERE _id = 2"],
-            "minimum 2: coordinates are not a pickled array",
-        ),
+        (["UPDATE tbl_minima SET coords = 'here' WHERE _id = 2"], "minimum 2: coordinates are not a pickled array"),
         ([blobs("minima", MALICIOUS["os.system"])], "minimum 1: coordinates are not a pickled array ("),
-        (
-            [blobs("transition_states", MALICIOUS["eval"])],
-            "transition state 1: coordinates are not a pickled array",
-        ),
-        (
-            [blobs("minima", pickle.dumps(np.array([np.nan, 0])))],
-            "minimum 1: a coordinate is not a finite number",
-        ),
+        ([blobs("transition_states", MALICIOUS["eval"])], "transition state 1: coordinates are not a pickled array"),
+        ([blobs("minima", pickle.dumps(np.array([np.nan, 0])))], "minimum 1: a coordinate is not a finite number"),
         ([blobs("transition_states", pickle.dumps(np.zeros(3)))], "state 1: 3 coordinates, minima have 2"),
         (["UPDATE tbl_transition_states SET _minimum1_id = 'x'"], "its minima are not given by number"),
-        (
-            [DROP, "CREATE TABLE tbl_minima (_id, energy)", "INSERT INTO tbl_minima VALUES ('a', 1)"],
-            "its id is no",
-        ),
+        ([DROP, "CREATE TABLE tbl_minima (_id, energy)", "INSERT INTO tbl_minima VALUES ('a', 1)"], "its id is no"),
         ([DROP, LAUGHS], "not a plain table"),
         ([DROP, f"{LAUGHS} WHERE 0"], "not a plain table"),
         (["ALTER TABLE tbl_minima RENAME TO other", ZEROS], "not a plain table"),
@@ -392,9 +365,7 @@ def test_what_is_written_is_what_pele_wants(tmp_path):
     write_pele(found, tmp_path / "y.db")
     connection = sqlite3.connect(tmp_path / "y.db")
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-    rows = connection.execute(
-        "SELECT _minimum1_id, _minimum2_id, invalid FROM tbl_transition_states"
-    ).fetchall()
+    rows = connection.execute("SELECT _minimum1_id, _minimum2_id, invalid FROM tbl_transition_states").fetchall()
     assert rows == [(1, 2, 0), (1, 2, 0), (3, 3, 0)]
     (blob,) = connection.execute("SELECT coords FROM tbl_minima WHERE _id = 2").fetchone()
     connection.close()

@@ -80,9 +80,7 @@ def test_written_and_read_again(name, landscape):
             if column == "point_group_order" or name == "pele":
                 np.testing.assert_array_equal(unknown(theirs[column], stands), expected)
             else:
-                expected = np.where(
-                    np.isfinite(own.get(column, np.full(n, np.nan))), own.get(column, 1.0), 1.0
-                )
+                expected = np.where(np.isfinite(own.get(column, np.full(n, np.nan))), own.get(column, 1.0), 1.0)
                 np.testing.assert_array_equal(theirs[column], expected)
 
 
@@ -169,10 +167,7 @@ def test_a_file_that_cannot_be_finished_is_not_left(name, tmp_path, monkeypatch)
 def test_kinds_and_sets_come_through(tmp_path):
     landscape = triangle(
         minima_columns={"set": np.array(["sgd/train", "sgd/test", "sgd/train"])},
-        state_columns={
-            "kind": np.array(["path", "transition_state", "path"]),
-            "finder": np.array(["a", "b", "a"]),
-        },
+        state_columns={"kind": np.array(["path", "transition_state", "path"]), "finder": np.array(["a", "b", "a"])},
     )
     for name in ("npz", "edges"):
         (tmp_path / name).mkdir()

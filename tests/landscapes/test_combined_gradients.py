@@ -14,11 +14,7 @@ pytestmark = pytest.mark.making
 def a_stack(biases, activation=nn.Softplus, n_samples=70, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
     module = nn.Sequential(
-        nn.Linear(5, 7, bias=biases),
-        activation(),
-        nn.Linear(7, 6, bias=biases),
-        activation(),
-        nn.Linear(6, 3),
+        nn.Linear(5, 7, bias=biases), activation(), nn.Linear(7, 6, bias=biases), activation(), nn.Linear(6, 3)
     )
     inputs = torch.randn(n_samples, 5, generator=generator)
     targets = torch.randint(3, (n_samples,), generator=generator)
@@ -54,11 +50,7 @@ def test_of_every_network(name):
         shown = landscape.on(surface)
         energies, combined = shown.combined_gradients(weights, spanning, combination)
         expected, gradients = shown.energy_and_gradient(weights @ spanning)
-        digits = (
-            {"rtol": 1e-10, "atol": 1e-12}
-            if landscape.dtype == torch.float64
-            else {"rtol": 1e-4, "atol": 1e-5}
-        )
+        digits = {"rtol": 1e-10, "atol": 1e-12} if landscape.dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
         torch.testing.assert_close(energies, expected, **digits)
         torch.testing.assert_close(combined, combination.T @ gradients, **digits)
 

@@ -160,18 +160,12 @@ def test_starts_lie_in_the_bounds(analytic):
 
 # Published or computed elsewhere to the digits given (four gaussians: arXiv:2602.21276 and its reference file).
 PUBLISHED = {
-    "muller-brown": (
-        [-146.6995172100, -108.1667241169, -80.7678181297],
-        [-72.2489401123, -40.6648435087],
-    ),
+    "muller-brown": ([-146.6995172100, -108.1667241169, -80.7678181297], [-72.2489401123, -40.6648435087]),
     "six-hump camel": (
         [-1.0316284535, -1.0316284535, -0.2154638244, -0.2154638244, 2.1042503103, 2.1042503103],
         [0, 0.5437186010, 0.5437186010, 2.2293571975, 2.2293571975, 2.2294708180, 2.2294708180],
     ),
-    "four gaussians": (
-        [-3.090423e-05, 0.1087071679],
-        [0.6243933471869937, 0.6372572376560084, 0.9960671956794482],
-    ),
+    "four gaussians": ([-3.090423e-05, 0.1087071679], [0.6243933471869937, 0.6372572376560084, 0.9960671956794482]),
     "wells, four": ([0] * 16, [0.25] * 8 + [1] * 16 + [2] * 8),
     "wells, one": ([0] * 2, [0.5]),
     "lj2": ([-1], []),
@@ -207,10 +201,7 @@ def test_published_positions():
 
 
 @settings(max_examples=20, deadline=None)
-@given(
-    st.lists(st.floats(0.1, 10), min_size=1, max_size=6),
-    st.integers(0, 2**20),
-)
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=6), st.integers(0, 2**20))
 def test_separable_wells_of_any_dimension(heights, seed):
     surface = SeparableWells(tuple(heights))
     n = len(heights)
@@ -235,9 +226,7 @@ def test_lennard_jones_is_the_sum_over_pairs_and_does_not_see_motions(n_atoms, s
     assert atoms.norm(dim=1).max() <= cluster.radius
     energy = cluster.energy(point).item()
     assert energy == pytest.approx(sum(4 * (r**-12 - r**-6) for r in pairs), rel=1e-11)
-    turn = torch.linalg.qr(
-        torch.rand(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    )[0]
+    turn = torch.linalg.qr(torch.rand(3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)))[0]
     moved = (atoms @ turn + torch.tensor([1.0, -2.0, 0.5]))[torch.arange(n_atoms).flip(0)]
     assert cluster.energy(moved.reshape(1, -1)).item() == pytest.approx(energy, rel=1e-10)
 
@@ -250,10 +239,7 @@ def test_lennard_jones_is_the_sum_over_pairs_and_does_not_see_motions(n_atoms, s
         (lambda: cases.landscape("LennardJones", 1)(), "n_atoms = 1"),
         (lambda: FunctionLandscape(cases.quartic, 2, bounds=[[0, 0, 0], [1, 1, 1]]), r"\(2, 2\)"),
         (lambda: FunctionLandscape(cases.quartic, 2, bounds=[[1, 1], [0, 0]]), "lowest and highest"),
-        (
-            lambda: FunctionLandscape(lambda points: points.sum(), 2).energy(torch.zeros(3, 2)),
-            "one energy a point",
-        ),
+        (lambda: FunctionLandscape(lambda points: points.sum(), 2).energy(torch.zeros(3, 2)), "one energy a point"),
         (lambda: FunctionLandscape(lambda points: points, 2).energy(torch.zeros(3, 2)), r"\(3,\)"),
     ],
 )
@@ -327,9 +313,7 @@ def test_any_array_is_points(make):
     given = make(np.array([[0.5, 0.25], [-0.5, 1.5], [0.0, 0.5]]))
     same = np.array(given.tolist())
     np.testing.assert_array_equal(surface.energy(given), surface.energy(same))
-    for one, other in zip(
-        *(LBFGSGSS(epochs=3).minimize(surface, points) for points in (given, same)), strict=True
-    ):
+    for one, other in zip(*(LBFGSGSS(epochs=3).minimize(surface, points) for points in (given, same)), strict=True):
         np.testing.assert_array_equal(one.solutions[0].coordinates, other.solutions[0].coordinates)
 
 
@@ -358,9 +342,7 @@ def test_a_length_scale_is_that_of_random_starts(landscape):
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_length_scales_follow_the_units_and_not_the_origin(scale, origin):
     bounds = (np.array([[0.0, 0.0, 1.0], [3.0, 4.0, 1.0]]) + origin) * scale
-    assert FunctionLandscape(lambda x: x.sum(1), 3, bounds).length_scale == pytest.approx(
-        1.5 * scale, rel=1e-6
-    )
+    assert FunctionLandscape(lambda x: x.sum(1), 3, bounds).length_scale == pytest.approx(1.5 * scale, rel=1e-6)
 
 
 def test_a_symmetry_of_another_size_is_refused():

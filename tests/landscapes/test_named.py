@@ -14,12 +14,7 @@ def test_names_and_numbers(monkeypatch):
     monkeypatch.setattr(LANDSCAPES, "_rows", dict(LANDSCAPES._rows))
     LANDSCAPES.register("bowl", lambda n=2: FunctionLandscape(lambda x: (x**2).sum(1), n))
     LANDSCAPES.register("bowl9", MullerBrown)
-    assert [named_landscape(name).n_parameters for name in ("bowl", "bowl3", "bowl9", "bowl91")] == [
-        2,
-        3,
-        2,
-        91,
-    ]
+    assert [named_landscape(name).n_parameters for name in ("bowl", "bowl3", "bowl9", "bowl91")] == [2, 3, 2, 91]
 
 
 @pytest.mark.parametrize("name", ["", "lj", "lj0", "lj07", "ljx", "lj3 ", "lj3\n", "12", "muller", "lj99999"])

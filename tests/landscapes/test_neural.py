@@ -49,13 +49,8 @@ def test_parameter_counts(name, count):
 def test_layers_of_the_study():
     lenet = ARCHITECTURES["lenet"]().layers
     kinds = [type(layer).__name__ for layer in lenet]
-    assert kinds == (
-        ["Conv2d", "Softplus", "AvgPool2d"] * 2 + ["Flatten"] + ["Linear", "Softplus"] * 2 + ["Linear"]
-    )
-    assert [type(layer).__name__ for layer in ARCHITECTURES["autoencoder"]().layers][-2:] == [
-        "Linear",
-        "Sigmoid",
-    ]
+    assert kinds == (["Conv2d", "Softplus", "AvgPool2d"] * 2 + ["Flatten"] + ["Linear", "Softplus"] * 2 + ["Linear"])
+    assert [type(layer).__name__ for layer in ARCHITECTURES["autoencoder"]().layers][-2:] == ["Linear", "Sigmoid"]
     lstm = ARCHITECTURES["lstm"]()
     expected = torch.randperm(784, generator=torch.Generator().manual_seed(1234))
     assert torch.equal(lstm.permutation, expected)
@@ -175,9 +170,7 @@ def test_cross_entropy_of_well_fitted_samples_keeps_its_digits(name, dtype):
         point = start.clone()
         point[last:] *= scale
         energy, gradient = landscape.energy_and_gradient(point[None])
-        logits = functional_call(
-            module, exact.parameters(point.double()), (torch.from_numpy(inputs).double(),)
-        )
+        logits = functional_call(module, exact.parameters(point.double()), (torch.from_numpy(inputs).double(),))
         others = (logits - logits.gather(1, labels[:, None])).scatter(1, labels[:, None], -torch.inf)
         expected = torch.log1p(others.exp().sum(1)).mean()
         tolerance = 1e-10 if dtype == torch.float64 else max(1e-5, 1e-6 * scale)
@@ -441,11 +434,7 @@ def test_micro_batches_of_heavy_networks():
     assert landscape._evaluator.micro_batch == 512
     points = landscape.initial_points([0])
     small = NeuralLandscape(
-        landscape._network.module.requires_grad_(True),
-        nn.CrossEntropyLoss(),
-        inputs,
-        labels,
-        byte_budget=2**20,
+        landscape._network.module.requires_grad_(True), nn.CrossEntropyLoss(), inputs, labels, byte_budget=2**20
     )
     assert small._evaluator.micro_batch < 100
     for a, b in zip(landscape.energy_and_gradient(points), small.energy_and_gradient(points), strict=True):
@@ -456,8 +445,7 @@ def test_micro_batches_of_heavy_networks():
 def test_starts_are_the_modules_own(name):
     data = DataSet("random", *cases.images(10, (14, 14), 10), *cases.images(10, (14, 14), 10))
     starts = [
-        network_landscape(name, data, dtype=dtype).initial_points([0, 3])
-        for dtype in (torch.float32, torch.float64)
+        network_landscape(name, data, dtype=dtype).initial_points([0, 3]) for dtype in (torch.float32, torch.float64)
     ]
     assert torch.equal(starts[0].double(), starts[1])
     with torch.random.fork_rng():
@@ -558,9 +546,7 @@ def test_the_quick_way_is_taken_only_where_it_is_right(name):
         torch.default_generator.manual_seed(0)
         module, inputs = make().double(), torch.rand(12, *shape, dtype=torch.float64)
     targets = torch.arange(12) % 6
-    landscape = NeuralLandscape(
-        module, nn.CrossEntropyLoss(), inputs, targets, dtype=torch.float64, device="cpu"
-    )
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets, dtype=torch.float64, device="cpu")
     point = torch.cat([tensor.detach().flatten() for tensor in module.parameters()])
     expected = nn.functional.cross_entropy(module(inputs), targets)
     gradient = torch.cat([g.flatten() for g in torch.autograd.grad(expected, list(module.parameters()), allow_unused=True, materialize_grads=True)])  # fmt: skip
@@ -575,7 +561,5 @@ def test_the_length_scale_of_a_network_is_the_norm_of_a_start(architecture):
     landscape = cases.NETWORKS[architecture]()
     norms = landscape.initial_points(list(range(4))).norm(dim=1)
     # Of an LSTM the weights of its inputs are drawn by the number of its units.
-    assert landscape.length_scale == pytest.approx(
-        norms.mean().item(), rel=0.35 if architecture == "lstm" else 0.1
-    )
+    assert landscape.length_scale == pytest.approx(norms.mean().item(), rel=0.35 if architecture == "lstm" else 0.1)
     assert landscape.on("test").length_scale == landscape.length_scale

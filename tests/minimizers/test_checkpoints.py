@@ -49,9 +49,7 @@ def test_interrupted_and_resumed_is_undisturbed(minimizer, tmp_path):
     undisturbed = minimizer.minimize(landscape, starts, seeds=seeds)
     for at in (1, 5, 10):
         with pytest.raises(KeyboardInterrupt):
-            minimizer.minimize(
-                landscape, starts, seeds=seeds, checkpoint=path, progress=killer(at, KeyboardInterrupt)
-            )
+            minimizer.minimize(landscape, starts, seeds=seeds, checkpoint=path, progress=killer(at, KeyboardInterrupt))
     seen = []
     resumed = minimizer.minimize(
         landscape, starts, seeds=seeds, checkpoint=path, progress=lambda *now: seen.append(now)
@@ -117,9 +115,7 @@ def test_killed_by_signal(tmp_path):
     """)
     path = tmp_path / "state.npz"
     killed, resumed = (
-        subprocess.run(
-            [sys.executable, "-c", script, str(path), at], check=False, capture_output=True, timeout=120
-        )
+        subprocess.run([sys.executable, "-c", script, str(path), at], check=False, capture_output=True, timeout=120)
         for at in ("13", "-1")
     )
     assert killed.returncode == -signal.SIGKILL
@@ -155,12 +151,7 @@ OTHERS = {
 @pytest.mark.parametrize(("changes", "what"), OTHERS.values(), ids=OTHERS)
 def test_the_checkpoint_of_another_minimization_is_refused(changes, what, tmp_path):
     path = tmp_path / "state.npz"
-    given_before = {
-        "minimizer": SGD(epochs=3),
-        "landscape": BOWL,
-        "starts": [[1.0, 2.0], [3.0, 4.0]],
-        "seeds": [0, 1],
-    }
+    given_before = {"minimizer": SGD(epochs=3), "landscape": BOWL, "starts": [[1.0, 2.0], [3.0, 4.0]], "seeds": [0, 1]}
 
     def run(minimizer, landscape, starts, seeds):
         return minimizer.minimize(landscape, starts, seeds=seeds, checkpoint=path)
@@ -187,9 +178,7 @@ def test_a_table_of_numbers_is_no_checkpoint(tmp_path):
         SGD(epochs=3).minimize(BOWL, [[1.0, 2.0]], checkpoint=path)
 
 
-plain = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.text()
-)
+plain = st.one_of(st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.floats(allow_nan=False), st.text())
 arrays = st.lists(st.floats(width=32, allow_nan=False), max_size=4).map(torch.tensor)
 nested = st.recursive(
     st.one_of(plain, arrays),

@@ -101,13 +101,7 @@ def test_same_trajectory_as_the_reference(landscape, n_iterations):
 
 @pytest.mark.parametrize(
     "landscape",
-    [
-        quadratic(50, 1e4),
-        quadratic(50, 1e4, scale=1e4),
-        quadratic(50, 1e4, scale=1e-3),
-        rosenbrock(2),
-        rosenbrock(10),
-    ],
+    [quadratic(50, 1e4), quadratic(50, 1e4, scale=1e4), quadratic(50, 1e4, scale=1e-3), rosenbrock(2), rosenbrock(10)],
 )
 def test_reaches_the_minimum(landscape):
     starts = landscape.initial_points(range(4))
@@ -120,9 +114,7 @@ def test_reaches_the_minimum(landscape):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_never_rises(dtype):
-    landscape = network_landscape(
-        "fcp", load_data("digits", n_train=200), hidden=(8,), device="cpu", dtype=dtype
-    )
+    landscape = network_landscape("fcp", load_data("digits", n_train=200), hidden=(8,), device="cpu", dtype=dtype)
     results = LBFGSGSS(epochs=120).minimize(landscape, landscape.initial_points(range(4)))
     for result in results:
         assert (np.diff(result.curves["train"]) <= 0).all()

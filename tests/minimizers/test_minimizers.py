@@ -7,22 +7,8 @@ import pytest
 import torch
 from minimizer_cases import ROWS, brief, same, small_network
 
-from elsuite.landscapes import (
-    FourGaussians,
-    FunctionLandscape,
-    MullerBrown,
-    SeparableWells,
-    SixHumpCamel,
-)
-from elsuite.minimizers import (
-    LBFGSGSS,
-    MINIMIZERS,
-    SGD,
-    LBFGSWolfe,
-    Minimizer,
-    Outcome,
-    TorchOptimizer,
-)
+from elsuite.landscapes import FourGaussians, FunctionLandscape, MullerBrown, SeparableWells, SixHumpCamel
+from elsuite.minimizers import LBFGSGSS, MINIMIZERS, SGD, LBFGSWolfe, Minimizer, Outcome, TorchOptimizer
 
 pytestmark = pytest.mark.making
 
@@ -102,9 +88,7 @@ def edged(value):
 
 
 @minimizers
-@pytest.mark.parametrize(
-    ("value", "outcome"), [(torch.nan, Outcome.NOT_A_NUMBER), (torch.inf, Outcome.DIVERGED)]
-)
+@pytest.mark.parametrize(("value", "outcome"), [(torch.nan, Outcome.NOT_A_NUMBER), (torch.inf, Outcome.DIVERGED)])
 def test_a_start_without_a_number_does_not_harm_the_others(minimizer, value, outcome):
     landscape, minimizer = edged(value), dataclasses.replace(minimizer, epochs=30)
     starts = torch.tensor([[1.0, 0.0], [4.0, 0.0], [-1.0, 1.0]], dtype=torch.float64)
@@ -219,19 +203,10 @@ def test_bad_starts_and_seeds(starts, seeds, message):
         (lambda: LBFGSGSS(history=0), "LBFGSGSS.history: given 0, allowed: at least 1"),
         (lambda: LBFGSGSS(largest_step=np.nan), "LBFGSGSS.largest_step: given nan, allowed: above 0"),
         (lambda: LBFGSWolfe(patience=0), "LBFGSWolfe.patience: given 0, allowed: at least 1"),
-        (
-            lambda: TorchOptimizer(batch_size=0),
-            "TorchOptimizer.batch_size: given 0, allowed: at least 1, or None",
-        ),
-        (
-            lambda: TorchOptimizer(optimizer="Adm"),
-            "TorchOptimizer.optimizer: given 'Adm', allowed: ASGD, Adadelta",
-        ),
+        (lambda: TorchOptimizer(batch_size=0), "TorchOptimizer.batch_size: given 0, allowed: at least 1, or None"),
+        (lambda: TorchOptimizer(optimizer="Adm"), "TorchOptimizer.optimizer: given 'Adm', allowed: ASGD, Adadelta"),
         (lambda: TorchOptimizer(settings={"rate": 1}), "TorchOptimizer.settings: given {'rate': 1}: "),
-        (
-            lambda: TorchOptimizer(settings={"lr": -1.0}),
-            "TorchOptimizer.settings: given {'lr': -1.0}: Invalid",
-        ),
+        (lambda: TorchOptimizer(settings={"lr": -1.0}), "TorchOptimizer.settings: given {'lr': -1.0}: Invalid"),
     ],
 )
 def test_bad_settings(make, message):

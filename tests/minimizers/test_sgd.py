@@ -94,9 +94,7 @@ def test_sgd_is_torchs_sgd(ours, torchs, rate):
 def test_any_optimizer_of_torch(name, settings, whole):
     landscape = small_network()
     starts, seeds = landscape.initial_points(range(3)), [2, 3, 1]
-    minimizer = TorchOptimizer(
-        optimizer=name, settings=settings, epochs=EPOCHS, batch_size=None if whole else BATCH
-    )
+    minimizer = TorchOptimizer(optimizer=name, settings=settings, epochs=EPOCHS, batch_size=None if whole else BATCH)
     assert minimizer.name == name.lower()
     results = minimizer.minimize(landscape, starts, seeds=seeds)
     kind = getattr(torch.optim, name)

@@ -183,9 +183,7 @@ def test_activations_that_never_change_are_no_hindrance():
 def test_many_points_are_aligned_to_one():
     landscape = tiny_landscape("lstm")
     reference, *others = random_points(landscape, 4)
-    copies = [
-        apply(landscape.symmetry, p, random_element(landscape.symmetry, k)) for k, p in enumerate(others)
-    ]
+    copies = [apply(landscape.symmetry, p, random_element(landscape.symmetry, k)) for k, p in enumerate(others)]
     aligned = align_all(landscape, reference, torch.as_tensor(np.array(copies)))
     for one, other in zip(aligned, others, strict=True):
         np.testing.assert_array_equal(one.coordinates, align(landscape, reference, other).coordinates)
@@ -275,9 +273,7 @@ def test_clusters_are_aligned_by_the_symmetry_of_their_landscape():
 
 
 def test_angles_are_aligned_by_whole_periods():
-    turning = FunctionLandscape(
-        lambda x: x.cos().sum(1), 2, symmetry=PeriodicSymmetry((2 * np.pi, 2 * np.pi))
-    )
+    turning = FunctionLandscape(lambda x: x.cos().sum(1), 2, symmetry=PeriodicSymmetry((2 * np.pi, 2 * np.pi)))
     found = align(turning, [3.0, 0.0], [-3.0, 0.1])
     np.testing.assert_allclose(found.coordinates, [2 * np.pi - 3.0, 0.1])
 

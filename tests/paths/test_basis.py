@@ -85,15 +85,7 @@ def test_a_stored_basis_is_read_again(basis):
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        "Basis()",
-        "SineBasis(0)",
-        "SineBasis(n_terms=0)",
-        "SineBasis(n_terms=open('a'))",
-        "print(1)",
-        "a.b(c=1)",
-    ],
+    ["", "Basis()", "SineBasis(0)", "SineBasis(n_terms=0)", "SineBasis(n_terms=open('a'))", "print(1)", "a.b(c=1)"],
 )
 def test_other_text_is_no_basis(text):
     with pytest.raises(ValueError, match="not a basis of paths"):

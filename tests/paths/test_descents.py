@@ -76,8 +76,7 @@ def test_points_by_length_are_spread_along_the_path():
 def test_swapped_ends_give_the_same_height_within_a_hundredth(name):
     for surface in (FourGaussians(), MullerBrown()):
         there, back = (
-            PATH_FINDERS[name]().find(surface, *surface.minima[list(pair)]).refined_height
-            for pair in ((0, 1), (1, 0))
+            PATH_FINDERS[name]().find(surface, *surface.minima[list(pair)]).refined_height for pair in ((0, 1), (1, 0))
         )
         assert there == pytest.approx(back, rel=0.01)
 

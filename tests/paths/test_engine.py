@@ -16,12 +16,7 @@ pytestmark = pytest.mark.making
 
 GRID = torch.linspace(0, 1, 9, dtype=torch.float64)
 OBJECTIVES = {"sum": PowerSum(), "squares, smooth": PowerSum(2.0, 0.7), "maximum": SoftMaximum(10.0, 0.01)}
-BASES = {
-    "sines": SineBasis(4, 0.0),
-    "scaled sines": SineBasis(4),
-    "bezier": BezierBasis(),
-    "hats": HatBasis(3),
-}
+BASES = {"sines": SineBasis(4, 0.0), "scaled sines": SineBasis(4), "bezier": BezierBasis(), "hats": HatBasis(3)}
 
 
 def bent_path(surface, basis, size=0.1):
@@ -72,12 +67,8 @@ def test_gradient_is_that_of_finite_differences(objective):
     for index in range(path.coefficients.numel()):
         change = torch.zeros_like(path.coefficients)
         change.view(-1)[index] = step
-        up, down = (
-            loss(path, surface, GRID, objective, path.coefficients + sign * change) for sign in (1, -1)
-        )
-        assert float(gradient.view(-1)[index]) == pytest.approx(
-            float((up - down) / (2 * step)), rel=1e-5, abs=1e-7
-        )
+        up, down = (loss(path, surface, GRID, objective, path.coefficients + sign * change) for sign in (1, -1))
+        assert float(gradient.view(-1)[index]) == pytest.approx(float((up - down) / (2 * step)), rel=1e-5, abs=1e-7)
 
 
 def test_gradient_is_that_of_the_published_loops():

@@ -13,9 +13,7 @@ from elsuite.paths import EmptyBasis, Path, SineBasis, measure, path_length
 
 pytestmark = pytest.mark.making
 
-LINE = Path(
-    torch.tensor([0.0]).double(), torch.tensor([1.0]).double(), EmptyBasis(), torch.zeros(0, 1).double()
-)
+LINE = Path(torch.tensor([0.0]).double(), torch.tensor([1.0]).double(), EmptyBasis(), torch.zeros(0, 1).double())
 
 
 def curve(function):

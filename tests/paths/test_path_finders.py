@@ -10,9 +10,7 @@ from elsuite.paths import PATH_FINDERS, LinearPathFinder, SineBasis, measure
 
 pytestmark = pytest.mark.making
 
-SURFACES = {
-    name: cases.LANDSCAPES[name] for name in ("four gaussians", "muller-brown", "wells, four", "fcp", "lstm")
-}
+SURFACES = {name: cases.LANDSCAPES[name] for name in ("four gaussians", "muller-brown", "wells, four", "fcp", "lstm")}
 
 
 @pytest.fixture(params=cases.PATH_FINDERS.values(), ids=cases.PATH_FINDERS.keys())

@@ -100,9 +100,7 @@ def test_options(database, kind, options, words):
 
 
 def test_the_linear_kernel_is_ordinary_principal_component_analysis(database):
-    points = np.concatenate(
-        [c.get_offsets() for c in FIGURES["pca"](database, FigureOptions()).axes[0].collections]
-    )
+    points = np.concatenate([c.get_offsets() for c in FIGURES["pca"](database, FigureOptions()).axes[0].collections])
     coordinates = database.coordinates(range(32)).astype(float)
     centered = coordinates - coordinates.mean(axis=0)
     expected = centered @ np.linalg.svd(centered, full_matrices=False)[2][:2].T
@@ -114,8 +112,7 @@ def test_the_map_of_barriers_keeps_distances_along_the_tree():
     database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"])
     ends = {"source": [0, 2, 1], "target": [1, 3, 2], "surface": ["energy"] * 3}
     database.add(
-        minima={"coordinates": np.zeros((4, 2)), "energy": np.zeros((4, 1))},
-        paths={**ends, "height": [1.0, 2.0, 10.0]},
+        minima={"coordinates": np.zeros((4, 2)), "energy": np.zeros((4, 1))}, paths={**ends, "height": [1.0, 2.0, 10.0]}
     )
     (ax,) = FIGURES["mds"](database, FigureOptions()).axes
     points = np.concatenate([c.get_offsets() for c in ax.collections])
@@ -135,22 +132,14 @@ WRONG = [
     ("disconnectivity", {"order": "set"}, "'set' holds words"),
     ("disconnectivity", {"order": "weight"}, "no order 'weight'; there are centered, energy, size, and the"),
     ("disconnectivity", {"axis": "value"}, "axis 'value' needs an order by a column"),
-    (
-        "disconnectivity",
-        {"highlight": (0,), "lowest": 1},
-        "minimum 0 cannot be highlighted: the trims hide it",
-    ),
+    ("disconnectivity", {"highlight": (0,), "lowest": 1}, "minimum 0 cannot be highlighted: the trims hide it"),
     ("heights", {"form": "pie"}, "form: given 'pie', allowed: points, histogram"),
     ("disconnectivity", {"scale": "cubic"}, "scale: given 'cubic', allowed: auto, linear, log, compressed"),
     ("disconnectivity", {"shape": "round"}, "round"),
     ("disconnectivity", {"lowest": 0}, "lowest: given 0, allowed: at least 1"),
     ("disconnectivity", {"below": -1.0}, "nothing is left to draw"),
     ("disconnectivity", {"highlight": (99,)}, "no minimum 99 to draw: ids go from 0 to 31"),
-    (
-        "disconnectivity",
-        {"sets": (SETS[0],), "route": (0, 20)},
-        "no minimum 20 to draw: it is in none of the sets",
-    ),
+    ("disconnectivity", {"sets": (SETS[0],), "route": (0, 20)}, "no minimum 20 to draw: it is in none of the sets"),
     ("distances", {"sets": (SETS[0],)}, "two sets; there is only sgd/train"),
     ("kpca", {"kernel": "magic"}, "kernel: given 'magic', allowed: rbf"),
     ("clustering", {"method": "magic"}, "method: given 'magic', allowed: auto"),
@@ -267,8 +256,7 @@ def test_without_lengths_the_direct_path_ends_where_the_route_does():
     database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"])
     ends = {"source": [0, 1, 0], "target": [1, 2, 2], "surface": ["energy"] * 3}
     database.add(
-        minima={"coordinates": np.eye(3), "energy": [[-2.0], [-1.0], [-1.5]]},
-        paths={**ends, "height": [1.0, 1.5, 3.0]},
+        minima={"coordinates": np.eye(3), "energy": [[-2.0], [-1.0], [-1.5]]}, paths={**ends, "height": [1.0, 1.5, 3.0]}
     )
     (ax,) = FIGURES["profile"](database, FigureOptions(route=(0, 2))).axes
     (direct,) = [line for line in ax.lines if line.get_label() == "direct path"]
@@ -291,10 +279,7 @@ def test_names_of_energies(surface, landscape, name):
 
 
 def test_svg_keeps_text_and_gives_the_same_bytes(database, tmp_path):
-    files = [
-        save_figure(FIGURES["disconnectivity"](database, FigureOptions()), tmp_path / f"{n}.svg")
-        for n in "ab"
-    ]
+    files = [save_figure(FIGURES["disconnectivity"](database, FigureOptions()), tmp_path / f"{n}.svg") for n in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
     text = files[0].read_text()
     assert ">training loss (cross-entropy)</text>" in text
@@ -302,10 +287,7 @@ def test_svg_keeps_text_and_gives_the_same_bytes(database, tmp_path):
 
 
 def test_pdf_gives_the_same_bytes_and_embeds_fonts_as_text(database, tmp_path):
-    files = [
-        save_figure(FIGURES["heights"](database, FigureOptions()), tmp_path / "new" / f"{n}.pdf")
-        for n in "ab"
-    ]
+    files = [save_figure(FIGURES["heights"](database, FigureOptions()), tmp_path / "new" / f"{n}.pdf") for n in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
     assert b"/Type3" not in files[0].read_bytes()
 
@@ -334,19 +316,9 @@ def test_wide_gaps_of_a_loss_are_compressed_by_default():
     database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
     database.add(
         minima={"coordinates": np.eye(2)[[0, 1, 0, 1]], "energy": [[1e-12], [3e-12], [1e-3], [2e-3]]},
-        paths={
-            "source": [0, 1, 2],
-            "target": [1, 2, 3],
-            "surface": ["train"] * 3,
-            "height": [2e-3, 3e-3, 4e-3],
-        },
+        paths={"source": [0, 1, 2], "target": [1, 2, 3], "surface": ["train"] * 3, "height": [2e-3, 3e-3, 4e-3]},
     )
-    for scale, kind in (
-        ("auto", "function"),
-        ("log", "log"),
-        ("linear", "linear"),
-        ("compressed", "function"),
-    ):
+    for scale, kind in (("auto", "function"), ("log", "log"), ("linear", "linear"), ("compressed", "function")):
         (ax,) = FIGURES["disconnectivity"](database, FigureOptions(scale=scale)).axes
         assert ax.get_yscale() == kind
 
@@ -374,10 +346,7 @@ def test_a_picture_is_added_and_drawn_by_name(database, monkeypatch):
 
 def test_the_documentation_names_every_picture():
     table = (
-        (Path(__file__).parents[2] / "docs" / "figures.md")
-        .read_text()
-        .partition("| kind |")[2]
-        .partition("\n\n")[0]
+        (Path(__file__).parents[2] / "docs" / "figures.md").read_text().partition("| kind |")[2].partition("\n\n")[0]
     )
     assert set(re.findall(r"`(\w+)`", table)) == set(KINDS)
 

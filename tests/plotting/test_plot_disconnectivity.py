@@ -22,9 +22,7 @@ STYLES = {"cold": SetStyle("#0072B2", "o"), "hot": SetStyle("#D55E00", "s", fill
 
 def small_network():
     network = nx.Graph()
-    network.add_nodes_from(
-        [(0, {"energy": 0.1}), (1, {"energy": 0.2}), (2, {"energy": 0.15}), (3, {"energy": 0.3})]
-    )
+    network.add_nodes_from([(0, {"energy": 0.1}), (1, {"energy": 0.2}), (2, {"energy": 0.15}), (3, {"energy": 0.3})])
     network.add_edges_from([(0, 1, {"energy": 0.5}), (1, 2, {"energy": 0.8}), (2, 3, {"energy": 2.0})])
     return network
 
@@ -43,11 +41,7 @@ def lines(ax, label=None):
         colors = collection.get_colors()
         for number, path in enumerate(collection.get_paths()):
             color = to_hex(colors[number % len(colors)])
-            pairs = (
-                path.vertices.reshape(-1, 3, 2)
-                if len(path.vertices) % 3 == 0
-                else path.vertices.reshape(-1, 2, 2)
-            )
+            pairs = path.vertices.reshape(-1, 3, 2) if len(path.vertices) % 3 == 0 else path.vertices.reshape(-1, 2, 2)
             for pair in pairs:
                 found.setdefault(color, set()).add(tuple(np.round(pair[:2].ravel(), 9)))
     return found
@@ -72,9 +66,7 @@ def test_a_line_is_colored_exactly_where_all_minima_under_it_agree(graph, data):
     energies, sources, targets, heights = graph
     nodes = merge_tree(energies, sources, targets, heights)
     tree = DisconnectivityTree(tuple(range(len(energies))), nodes)
-    groups = data.draw(
-        st.lists(st.sampled_from(["cold", "hot"]), min_size=len(energies), max_size=len(energies))
-    )
+    groups = data.draw(st.lists(st.sampled_from(["cold", "hot"]), min_size=len(energies), max_size=len(energies)))
     layout = tree_layout(tree)
     ax = plot_disconnectivity(tree, layout=layout, color_by=groups, styles=STYLES)
 
@@ -153,9 +145,7 @@ def test_the_route_climbs_to_the_merge_and_no_higher(tree):
     ends = drawn[drawn[..., 1] < 0.3]
     assert {tuple(end) for end in ends} == {(layout.x[0], 0.1), (layout.x[2], 0.15)}
     ax = plot_disconnectivity(tree, layout=layout, route=[0, 2])
-    assert len(set().union(*lines(ax, "_route").values())) == len(
-        {tuple(line.ravel()) for line in drawn.round(9)}
-    )
+    assert len(set().union(*lines(ax, "_route").values())) == len({tuple(line.ravel()) for line in drawn.round(9)})
 
 
 def test_the_route_between_components_draws_nothing():
@@ -208,16 +198,12 @@ def test_one_minimum():
 def test_levels_and_shapes_draw(tree, shape):
     layout = tree_layout(tree, style=shape, levels=[0.6, 1.0, 2.0])
     ax = plot_disconnectivity(tree, layout=layout, color_by=["cold"] * 3 + ["hot"], styles=STYLES)
-    assert len(set().union(*lines(ax).values())) == len(
-        {tuple(line.ravel()) for line in layout.segments.round(9)}
-    )
+    assert len(set().union(*lines(ax).values())) == len({tuple(line.ravel()) for line in layout.segments.round(9)})
 
 
 def test_leaves_can_stand_at_values(tree):
     layout = tree_layout(tree, order="value", axis="value", values=[0.0, 5.0, 20.0, -3.0])
-    ax = plot_disconnectivity(
-        tree, layout=layout, value_label="kernel component 1", mark_by=["cold", "hot"] * 2
-    )
+    ax = plot_disconnectivity(tree, layout=layout, value_label="kernel component 1", mark_by=["cold", "hot"] * 2)
     assert ax.get_xlabel() == "kernel component 1"
     assert len(ax.get_xticks()) > 2
     marks = [artist.get_offsets()[:, 0] for artist in ax.collections if isinstance(artist, PathCollection)]

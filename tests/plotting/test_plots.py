@@ -27,11 +27,7 @@ STYLES = set_styles(SETS)
 
 
 def points(ax):
-    return {
-        artist.get_label(): artist.get_offsets()
-        for artist in ax.collections
-        if isinstance(artist, PathCollection)
-    }
+    return {artist.get_label(): artist.get_offsets() for artist in ax.collections if isinstance(artist, PathCollection)}
 
 
 def legend_texts(ax):
@@ -61,15 +57,14 @@ class TestSuperbasins:
         marks = [text.get_position() for text in ax.texts if text.get_text() == "//"]
         assert marks
         assert all(0 < x < 1 and y == 0 for x, y in marks)
-        places = ax.transData.transform(np.column_stack([ax.get_xticks(), np.ones(len(ax.get_xticks()))]))[
-            :, 0
-        ]
+        places = ax.transData.transform(np.column_stack([ax.get_xticks(), np.ones(len(ax.get_xticks()))]))[:, 0]
         assert np.diff(places).min() > 0.1 * ax.get_window_extent().width
 
     def test_one_minimum_and_none(self):
-        assert plot_superbasins(superbasin_curves(merge_tree([1.0], [], [], []))).lines[
-            0
-        ].get_ydata().tolist() == [1, 1]
+        assert plot_superbasins(superbasin_curves(merge_tree([1.0], [], [], []))).lines[0].get_ydata().tolist() == [
+            1,
+            1,
+        ]
         with pytest.raises(ValueError, match="no minimum"):
             plot_superbasins(superbasin_curves(merge_tree([], [], [], [])))
 
@@ -94,9 +89,7 @@ class TestHeights:
     def test_every_value_or_its_density_is_drawn(self, n):
         values = np.random.default_rng(n).lognormal(size=n)
         ax = plot_heights({"sgd/train": values})
-        drawn = [
-            artist.get_offsets()[:, 0] for artist in ax.collections if isinstance(artist, PathCollection)
-        ]
+        drawn = [artist.get_offsets()[:, 0] for artist in ax.collections if isinstance(artist, PathCollection)]
         if n <= 400:
             np.testing.assert_allclose(np.sort(drawn[0]), np.sort(values))
         else:
@@ -151,9 +144,7 @@ class TestEmbedding:
         assert legend_texts(ax) == ["sgd/train", "sgd/test"]
 
     def test_values_have_a_scale_bar(self):
-        ax = plot_embedding(
-            np.eye(3), values=[1.0, 10.0, 1000.0], sets=SETS, styles=STYLES, values_label="loss"
-        )
+        ax = plot_embedding(np.eye(3), values=[1.0, 10.0, 1000.0], sets=SETS, styles=STYLES, values_label="loss")
         assert ax.figure.axes[1].get_ylabel() == "loss"
         assert ax.figure.axes[1].get_yscale() == "log"
 
@@ -196,9 +187,7 @@ class TestDistances:
 def curves(surface="train", **changes):
     values = np.array([[1.0, 0.5, 0.2], [1.1, 0.4, np.nan], [1.2, 0.6, 0.3]])
     given = {"minimizer": "sgd", "surface": surface, "runs": np.arange(3), "values": values}
-    return LossCurves(
-        **(given | {"stops": np.array([2, 1, -1]), "stop_values": np.array([0.2, 0.4, 9.0])} | changes)
-    )
+    return LossCurves(**(given | {"stops": np.array([2, 1, -1]), "stop_values": np.array([0.2, 0.4, 9.0])} | changes))
 
 
 class TestLosses:
@@ -233,9 +222,7 @@ class TestProfile:
         ax = plot_profile(profile(), label="loss")
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("length", "loss")
         assert [text.get_text() for text in ax.texts] == ["7", "3", "9", "1"]
-        marked = [
-            tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() not in {"None", None, ""}
-        ]
+        marked = [tuple(line.get_xydata()[0]) for line in ax.lines if line.get_marker() not in {"None", None, ""}]
         assert marked == [(0.0, 0.1), (2.0, 0.3), (5.0, 0.2)]
         dotted = [line for line in ax.lines if line.get_linestyle() == ":"]
         assert set(dotted[0].get_ydata()) == {1.0}
@@ -249,9 +236,7 @@ class TestProfile:
     def test_the_height_stands_over_the_name_of_a_minimum_on_the_peak(self):
         leg = np.column_stack([np.linspace(0, 1, 21), -5 + np.linspace(0, 1, 21)])
         back = np.column_stack([np.linspace(1, 2, 21), -4 - np.linspace(0, 1, 21)])
-        value = Profile(
-            (0, 1, 2), ("a", "a", "a"), (0.0, 1.0, 2.0), (-5.0, -4.0, -5.0), (leg, back), (-4.0, -4.0)
-        )
+        value = Profile((0, 1, 2), ("a", "a", "a"), (0.0, 1.0, 2.0), (-5.0, -4.0, -5.0), (leg, back), (-4.0, -4.0))
         ax = plot_profile(value)
         height = next(text for text in ax.texts if text.get_text() == "\N{MINUS SIGN}4")
         name = next(text for text in ax.texts if text.get_text() == "1")
@@ -335,7 +320,5 @@ class TestClustering:
 
 
 def test_heights_on_a_logarithmic_scale_that_does_not_fit_are_one_error_and_no_warning():
-    with pytest.raises(
-        ValueError, match="scale 'log' needs positive energies, the lowest is -1; allowed: 'linear'"
-    ):
+    with pytest.raises(ValueError, match="scale 'log' needs positive energies, the lowest is -1; allowed: 'linear'"):
         plot_heights({"sgd/train": [-1.0, 2.0]}, scale="log")

@@ -8,14 +8,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from elsuite.plotting.markers import CATEGORY_COLORS, category_styles, set_styles
-from elsuite.plotting.style import (
-    figure_of,
-    legend_columns,
-    legend_handles,
-    new_axes,
-    new_figure,
-    paper_style,
-)
+from elsuite.plotting.style import figure_of, legend_columns, legend_handles, new_axes, new_figure, paper_style
 
 ARTICLE = ["sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test"]
 # Linear RGB as seen without one kind of cone (Machado, Oliveira and Fernandes 2009, severity 1).
@@ -37,9 +30,7 @@ def lab(color, vision):
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-@pytest.mark.parametrize(
-    "colors", [[style.color for style in set_styles(ARTICLE).values()], CATEGORY_COLORS[:6]]
-)
+@pytest.mark.parametrize("colors", [[style.color for style in set_styles(ARTICLE).values()], CATEGORY_COLORS[:6]])
 def test_colors_differ_with_any_color_vision(colors, vision):
     for a, b in combinations(colors, 2):
         assert np.linalg.norm(lab(a, vision) - lab(b, vision)) > 12, (a, b)
@@ -55,10 +46,7 @@ def test_hue_and_shape_follow_the_minimizer_and_filling_the_stopping():
 
 
 def test_the_order_within_a_minimizer_changes_no_style():
-    assert (
-        set_styles(["sgd/test", "sgd/train"])["sgd/train"]
-        == set_styles(["sgd/train", "sgd/test"])["sgd/train"]
-    )
+    assert set_styles(["sgd/test", "sgd/train"])["sgd/train"] == set_styles(["sgd/train", "sgd/test"])["sgd/train"]
 
 
 def test_many_sets_fall_back_to_categories():

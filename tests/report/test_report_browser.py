@@ -14,10 +14,7 @@ from elsuite.network import minimax_barrier, minimax_route, transition_network
 from elsuite.plotting import View
 from elsuite.report import write_report
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 READY = "document.body.dataset.ready"
 # Where a minimum is drawn, in pixels of the window.
 PLACE = """(() => {
@@ -78,9 +75,7 @@ def rings(page, panel):
 
 
 def rows(page, selector="tr"):
-    return page.run(
-        f"[...document.querySelectorAll('#rows {selector}')].map((row) => Number(row.dataset.id))"
-    )
+    return page.run(f"[...document.querySelectorAll('#rows {selector}')].map((row) => Number(row.dataset.id))")
 
 
 def test_the_first_view_shows_everything(page):
@@ -236,8 +231,7 @@ def test_hovering_says_what_is_under_the_pointer(page):
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     page.wait("!document.getElementById('tip').hidden")
     assert re.match(
-        r"5 +sgd/train\ntraining loss .*\ntest loss .*\nseed 1005",
-        page.run("document.getElementById('tip').innerText"),
+        r"5 +sgd/train\ntraining loss .*\ntest loss .*\nseed 1005", page.run("document.getElementById('tip').innerText")
     )
 
 
@@ -303,9 +297,7 @@ def test_an_empty_database_makes_a_quiet_page(browser, tmp_path):
 
 def test_text_of_the_user_runs_nothing(browser, tmp_path):
     nasty = "<img src=x onerror='window.ran=1'></script><script>window.ran=1</script><b>%{x}"
-    database = example_database(
-        3, sets=[f"{nasty}/train", "plain/train"], attributes={"study": f'name = "{nasty}"'}
-    )
+    database = example_database(3, sets=[f"{nasty}/train", "plain/train"], attributes={"study": f'name = "{nasty}"'})
     browser.messages.clear()
     browser.open(write_report(database, tmp_path / "page.html"), until=READY)
     click_in_graph(browser, 0)
@@ -323,9 +315,7 @@ def test_ten_thousand_minima_are_quick(browser, tmp_path, monkeypatch):
     from types import SimpleNamespace
 
     places = np.random.default_rng(0).normal(size=(10_000, 2))
-    fake = property(
-        lambda view: SimpleNamespace(coordinates=places[view.ids], explained=np.array([0.2, 0.1]))
-    )
+    fake = property(lambda view: SimpleNamespace(coordinates=places[view.ids], explained=np.array([0.2, 0.1])))
     monkeypatch.setattr(View, "embedding", fake)
     file = write_report(example_database(2500), tmp_path / "page.html")
     assert file.stat().st_size < 10e6
@@ -333,9 +323,7 @@ def test_ten_thousand_minima_are_quick(browser, tmp_path, monkeypatch):
     browser.send("Performance.enable", timeDomain="threadTicks")
     browser.open(file, until=READY)
     browser.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))")
-    metrics = {
-        metric["name"]: metric["value"] for metric in browser.send("Performance.getMetrics")["metrics"]
-    }
+    metrics = {metric["name"]: metric["value"] for metric in browser.send("Performance.getMetrics")["metrics"]}
     browser.send("Performance.disable")
     assert metrics["TaskDuration"] < 5
     seconds = "new Promise((done) => { const t = performance.now(); pick(%d); requestAnimationFrame(() => requestAnimationFrame(() => done((performance.now() - t) / 1000))); })"

@@ -127,9 +127,7 @@ def test_text_of_the_user_stays_text(tmp_path):
     )
     html = write_report(database, tmp_path / "page.html").read_text(encoding="utf-8")
     page, safe = Page(html), Page(render_report(example_database(4, sets=["a/train", "b/test"])))
-    assert [tag for tag, _ in page.elements].count("script") == [tag for tag, _ in safe.elements].count(
-        "script"
-    )
+    assert [tag for tag, _ in page.elements].count("script") == [tag for tag, _ in safe.elements].count("script")
     assert not [attributes for attributes in page.all("img") if "onerror" in attributes]
     assert page.data["sets"][0]["name"] == sets[0]
     assert sets[0] in page.words
@@ -150,9 +148,7 @@ def test_text_of_the_user_stays_text(tmp_path):
     ],
 )
 def test_the_title_is_the_name_of_the_study(study, title):
-    database = LandscapeDatabase.create(
-        None, n_parameters=1, surfaces=["energy"], attributes={"study": study}
-    )
+    database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"], attributes={"study": study})
     assert title_of(database) == title
     assert Page(render_report(database)).words.startswith(title)
 
@@ -205,11 +201,7 @@ def test_differences_are_said_with_their_direction(database):
     assert sentence(train).startswith("Training loss: higher for sgd/train (")
     heights = found["Path height within the set, training loss", "sgd/train"]
     assert "lower for sgd/train" in sentence(heights)
-    assert {quantity for quantity, _ in found} >= {
-        "Test loss",
-        "Distance to the common origin",
-        "Kernel component 1",
-    }
+    assert {quantity for quantity, _ in found} >= {"Test loss", "Distance to the common origin", "Kernel component 1"}
 
 
 def bare(n_minima, surfaces=("energy",)):
@@ -291,9 +283,5 @@ def test_json_in_a_script_cannot_end_it():
 
 
 def test_a_component_separates_or_does_not(database):
-    found = [
-        contrast for contrast in contrasts(views_of(database)) if contrast.quantity == "Kernel component 1"
-    ]
-    assert "Kernel component 1 separates sgd/train and lbfgs-gss/train (Cliff's delta 1)." in map(
-        sentence, found
-    )
+    found = [contrast for contrast in contrasts(views_of(database)) if contrast.quantity == "Kernel component 1"]
+    assert "Kernel component 1 separates sgd/train and lbfgs-gss/train (Cliff's delta 1)." in map(sentence, found)

@@ -78,9 +78,7 @@ def network(*, hidden=4, n_inputs=3, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(100, n_inputs, generator=generator, dtype=torch.float64)
     teacher = torch.randn(n_inputs, 2, generator=generator, dtype=torch.float64)
-    targets = torch.tanh(inputs @ teacher) + 0.1 * torch.randn(
-        100, 2, generator=generator, dtype=torch.float64
-    )
+    targets = torch.tanh(inputs @ teacher) + 0.1 * torch.randn(100, 2, generator=generator, dtype=torch.float64)
     module = torch.nn.Sequential(
         torch.nn.Linear(n_inputs, hidden), torch.nn.Tanh(), torch.nn.Linear(hidden, 2, bias=False)
     )
@@ -95,8 +93,7 @@ def full_hessian(landscape, point):
     return np.array(
         [
             [
-                (at(point + a + b) - at(point + a - b) - at(point - a + b) + at(point - a - b))
-                / (4 * step**2)
+                (at(point + a + b) - at(point + a - b) - at(point - a + b) + at(point - a - b)) / (4 * step**2)
                 for b in moves
             ]
             for a in moves
@@ -117,12 +114,8 @@ def test_hessians_equal_differences_of_energies(landscape):
         vectors = rng.normal(size=(3, len(point)))
         for method in ("autograd", "differences"):
             products = hessian_vector_products(landscape, point, vectors, method=method)
-            np.testing.assert_allclose(
-                products, vectors @ hessian, rtol=1e-5, atol=1e-7 * np.abs(hessian).max()
-            )
-        np.testing.assert_allclose(
-            hessian_operator(landscape, point).matvec(vectors[0]), hessian @ vectors[0]
-        )
+            np.testing.assert_allclose(products, vectors @ hessian, rtol=1e-5, atol=1e-7 * np.abs(hessian).max())
+        np.testing.assert_allclose(hessian_operator(landscape, point).matvec(vectors[0]), hessian @ vectors[0])
         assert hessian_trace(landscape, point).value == pytest.approx(np.trace(hessian))
 
 
@@ -131,9 +124,7 @@ def test_products_over_parts_of_the_data_equal_products_over_all(monkeypatch):
     point, vectors = landscape.initial_points([0])[0], rng.normal(size=(2, landscape.n_parameters))
     whole = hessian_vector_products(landscape, point, vectors)
     monkeypatch.setattr("elsuite.stationary.hessian.SAMPLES_AT_ONCE", 30)
-    np.testing.assert_allclose(
-        hessian_vector_products(landscape, point, vectors), whole, rtol=1e-10, atol=1e-14
-    )
+    np.testing.assert_allclose(hessian_vector_products(landscape, point, vectors), whole, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parametrize("n_atoms", [2, 3, 7])
@@ -189,9 +180,7 @@ def test_zero_modes_of_clusters_are_left_out_of_the_spectrum(dense_limit):
 
 def test_zero_modes_by_number_leave_out_the_smallest():
     landscape = Quadratic(np.diag([-1.0, 0.0, 2.0, 3.0]))
-    assert hessian_spectrum(landscape, np.zeros(4), n_lowest=2, n_zero_modes=1).lowest == pytest.approx(
-        [-1, 2]
-    )
+    assert hessian_spectrum(landscape, np.zeros(4), n_lowest=2, n_zero_modes=1).lowest == pytest.approx([-1, 2])
 
 
 @pytest.mark.parametrize("surface", SURFACES, ids=names)
@@ -266,9 +255,7 @@ def test_both_sides_are_where_steepest_descent_ends():
 def test_searches_from_a_minimum_find_its_transition_states():
     surface = MullerBrown()
     found = search_from_minimum(surface, surface.minima[2], n_modes=1)
-    np.testing.assert_allclose(
-        sorted(f.energy for f in found), sorted(surface.transition_state_energies), atol=1e-9
-    )
+    np.testing.assert_allclose(sorted(f.energy for f in found), sorted(surface.transition_state_energies), atol=1e-9)
     one_way = search_from_minimum(surface, surface.minima[2], directions=[[1.0, -0.5]])
     assert len(one_way) == 1
 
@@ -353,10 +340,7 @@ BAD = [
     (lambda: hessian_spectrum(MullerBrown(), [0, 0], n_lowest=-1), "n_lowest -1"),
     (lambda: hessian_trace(MullerBrown(), [0, 0], n_probes=1), "n_probes 1"),
     (lambda: follow_down(MullerBrown(), np.zeros((2, 2)), np.zeros((1, 2))), "1 eigenvectors"),
-    (
-        lambda: refine_transition_states(MullerBrown(), np.zeros((2, 2)), directions=np.zeros((1, 2))),
-        "1 directions",
-    ),
+    (lambda: refine_transition_states(MullerBrown(), np.zeros((2, 2)), directions=np.zeros((1, 2))), "1 directions"),
 ]
 
 
@@ -393,9 +377,7 @@ def test_limits_that_are_none_are_one_line(given, line):
 @pytest.mark.parametrize("length", [1e-4, 1.0, 1e4])
 def test_an_inflection_is_no_minimum_in_any_units(length, energy):
     surface = FunctionLandscape(
-        lambda x: energy * ((x[:, 0] / length) ** 3 + (x[:, 1] / length) ** 2),
-        2,
-        bounds=[[-length] * 2, [length] * 2],
+        lambda x: energy * ((x[:, 0] / length) ** 3 + (x[:, 1] / length) ** 2), 2, bounds=[[-length] * 2, [length] * 2]
     )
     starts = np.array([[0.5, 0.2], [0.3, -0.1], [0.01, 0.0]]) * length
     assert "converged" not in {str(found.outcome) for found in descend(surface, starts)}

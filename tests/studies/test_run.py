@@ -191,14 +191,10 @@ def test_the_same_study_gives_the_same_database(finished, tmp_path):
 
 def test_a_finished_study_is_not_done_again(finished):
     stages = []
-    before = sorted(
-        (p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name
-    )
+    before = sorted((p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name)
     run(finished.parent, progress=lambda *args: stages.append(args))
     assert not stages
-    after = sorted(
-        (p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name
-    )
+    after = sorted((p, p.stat().st_mtime_ns) for p in finished.rglob("*") if p.is_file() and ".lock" not in p.name)
     assert [p for p, _ in before] == [p for p, _ in after]
 
 
@@ -288,11 +284,6 @@ pairs = "all"
 """
     database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train", "test"])
     outcomes = ["converged", "diverged", "converged", "not a number"]
-    minima = {
-        "coordinates": np.eye(4, 2),
-        "energy": np.zeros((4, 2)),
-        "set": "sgd/train",
-        "outcome": outcomes,
-    }
+    minima = {"coordinates": np.eye(4, 2), "energy": np.zeros((4, 2)), "set": "sgd/train", "outcome": outcomes}
     database.add(minima=minima)
     assert study_pairs(database, parse_study(text, "study"), 0).tolist() == [[0, 2]]

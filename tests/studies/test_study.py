@@ -43,11 +43,7 @@ MISTAKES = [
     ("[data]", "[dater]", ["dater", "unknown key", "did you mean 'data'"]),
     ('name = "digits"\n', "", ["data.name", "required"]),
     ('name = "digits"', 'name = "digits"\nn_train = 0', ["data.n_train", "0", "greater than or equal to 1"]),
-    (
-        'architecture = "fcp"',
-        'architecture = "resnet"',
-        ["network.architecture", "'resnet'", "fcp", "lenet", "lstm"],
-    ),
+    ('architecture = "fcp"', 'architecture = "resnet"', ["network.architecture", "'resnet'", "fcp", "lenet", "lstm"]),
     ("hidden = [8]", "hiden = [8]", ["network.hiden", "unknown key", "did you mean 'hidden'"]),
     ("hidden = [8]", 'activation = "step"', ["activation", "'step'", "softplus"]),
     ("hidden = [8]", 'dtype = "float16"', ["network.dtype", "'float16'", "float32"]),
@@ -125,9 +121,7 @@ def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting()
     known = key_settings(FourierPathFinder(density="uniform"))
     assert set(all_settings(FourierPathFinder())) - set(known) == {"density"}
     assert key_settings(FourierPathFinder.published()) == {
-        name: value
-        for name, value in all_settings(FourierPathFinder.published()).items()
-        if name != "density"
+        name: value for name, value in all_settings(FourierPathFinder.published()).items() if name != "density"
     }
     assert key_settings(FourierPathFinder()) == all_settings(FourierPathFinder())
     assert key_settings(LBFGSGSS()) == all_settings(LBFGSGSS())
@@ -147,9 +141,7 @@ SEEDED = [
 
 @pytest.mark.parametrize("head", SEEDED)
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-@pytest.mark.parametrize(
-    "table", ['[data]\nname = "digits"\nseed = 4', 'data = { seed = 4, name = "digits" }']
-)
+@pytest.mark.parametrize("table", ['[data]\nname = "digits"\nseed = 4', 'data = { seed = 4, name = "digits" }'])
 def test_another_seed_changes_the_seed_and_nothing_else(head, ending, table):
     rest = GOOD.split("[data]", 1)[1].split('name = "digits"', 1)[1]
     text = f"{head}\n{table}{rest}".replace("\n", ending)

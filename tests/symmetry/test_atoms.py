@@ -17,8 +17,7 @@ pytestmark = pytest.mark.making
 
 PHI = (1 + 5**0.5) / 2
 ICOSAHEDRON = np.vstack(
-    [np.roll([0.0, s, t * PHI], k) for k in range(3) for s, t in itertools.product((1, -1), repeat=2)]
-    + [np.zeros(3)]
+    [np.roll([0.0, s, t * PHI], k) for k in range(3) for s, t in itertools.product((1, -1), repeat=2)] + [np.zeros(3)]
 )
 OCTAHEDRON = np.vstack([np.eye(3), -np.eye(3)])
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]], dtype=float)
@@ -64,9 +63,7 @@ def test_moved_clusters_are_laid_over(name, scale):
         assert found.distance < 1e-9 * scale
         np.testing.assert_allclose(found, one, atol=1e-9 * scale)
         assert sorted(found.permutation) == list(range(len(atoms)))
-        np.testing.assert_allclose(
-            symmetry.fingerprint([other]), symmetry.fingerprint([one]), atol=1e-9 * scale
-        )
+        np.testing.assert_allclose(symmetry.fingerprint([other]), symmetry.fingerprint([one]), atol=1e-9 * scale)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e6])
@@ -164,21 +161,15 @@ def test_in_a_cell_positions_count_modulo_the_lattice(seed):
     found = symmetry.nearest(atoms.ravel(), image.ravel())
     assert found.distance < 1e-9
     np.testing.assert_allclose(found, atoms.ravel(), atol=1e-9)
-    np.testing.assert_allclose(
-        symmetry.fingerprint([image.ravel()]), symmetry.fingerprint([atoms.ravel()]), atol=1e-9
-    )
+    np.testing.assert_allclose(symmetry.fingerprint([image.ravel()]), symmetry.fingerprint([atoms.ravel()]), atol=1e-9)
     turned = atoms @ Rotation.random(rng=rng).as_matrix()
     assert symmetry.nearest(atoms.ravel(), turned.ravel()).distance > 0.1
     fixed = AtomSymmetry(("A", "A", "B", "B", "B"), turned=False, translated=False, cell=CELL)
     assert fixed.nearest(atoms.ravel(), (atoms[[1, 0, 2, 3, 4]] + lattice).ravel()).distance < 1e-9
-    assert fixed.nearest(atoms.ravel(), (atoms + np.array([0.5, 0, 0])).ravel()).distance == pytest.approx(
-        0.5 * 5**0.5
-    )
+    assert fixed.nearest(atoms.ravel(), (atoms + np.array([0.5, 0, 0])).ravel()).distance == pytest.approx(0.5 * 5**0.5)
 
 
-@pytest.mark.parametrize(
-    "cell", [CELL, ((1.0, 0.0, 0.0), (0.5, 0.9, 0.0), (-0.4, 0.3, 5.0)), np.eye(3).tolist()]
-)
+@pytest.mark.parametrize("cell", [CELL, ((1.0, 0.0, 0.0), (0.5, 0.9, 0.0), (-0.4, 0.3, 5.0)), np.eye(3).tolist()])
 def test_shortest_images_are_those_of_a_wide_search(cell):
     rng = np.random.default_rng(0)
     symmetry = AtomSymmetry((0, 1), turned=False, translated=False, cell=tuple(map(tuple, cell)))
@@ -332,10 +323,7 @@ def test_the_linear_trimer_is_a_saddle_with_all_its_modes():
         ({"species": (1,), "dimension": 4}, "1 atoms in dimension 4"),
         ({"species": (1,), "cell": CELL}, "turned True"),
         ({"species": (1,), "turned": False, "cell": ((1.0, 0.0), (0.0, 1.0))}, "3 independent rows"),
-        (
-            {"species": (1,), "turned": False, "cell": ((1.0, 0, 0), (2.0, 0, 0), (0, 0, 1.0))},
-            "3 independent rows",
-        ),
+        ({"species": (1,), "turned": False, "cell": ((1.0, 0, 0), (2.0, 0, 0), (0, 0, 1.0))}, "3 independent rows"),
     ],
 )
 def test_what_is_no_symmetry_is_refused(settings_, message):

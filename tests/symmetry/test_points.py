@@ -144,9 +144,7 @@ def test_points_that_projections_cannot_tell_apart():
 def test_points_may_stay_where_they_are():
     points = np.random.default_rng(0).random((200, 20))
     read = []
-    index = PointIndex(
-        NoSymmetry(20), 1e-6, read=lambda numbers: read.extend(numbers.tolist()) or points[numbers]
-    )
+    index = PointIndex(NoSymmetry(20), 1e-6, read=lambda numbers: read.extend(numbers.tolist()) or points[numbers])
     index.extend(points)
     assert [index.find(point) for point in points[::-1]] == list(range(200))[::-1]
     assert len(read) == 200

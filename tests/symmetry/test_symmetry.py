@@ -50,9 +50,7 @@ def test_angles_count_modulo_their_period(offset):
     b = np.array([-3.0 + 4 * np.pi, 0.7, 1.0 - 30.0]) + offset
     found = symmetry.nearest(a, b)
     assert found.distance == pytest.approx(np.sqrt((2 * np.pi - 6) ** 2 + 0.2**2 + 2.0**2))
-    np.testing.assert_allclose(
-        symmetry.fingerprint([np.asarray(found)]), symmetry.fingerprint([b]), atol=1e-9
-    )
+    np.testing.assert_allclose(symmetry.fingerprint([np.asarray(found)]), symmetry.fingerprint([b]), atol=1e-9)
     prints = symmetry.fingerprint([a, b])
     assert np.linalg.norm(prints[0] - prints[1]) <= found.distance
     wrapped = symmetry.wrapped([a, b], [0.0, 0.0, 0.0])

@@ -104,15 +104,7 @@ def test_chains_of_layers_need_no_declaration(name):
         ("fcp", [("layers.0", 50, False), ("layers.2", 50, False)]),
         ("fcp, tanh", [("layers.0", 7, True), ("layers.2", 5, True)]),
         ("autoencoder", [("layers.0", 32, False), ("layers.2", 32, False), ("layers.4", 32, False)]),
-        (
-            "lenet",
-            [
-                ("layers.0", 6, False),
-                ("layers.3", 16, False),
-                ("layers.7", 120, False),
-                ("layers.9", 84, False),
-            ],
-        ),
+        ("lenet", [("layers.0", 6, False), ("layers.3", 16, False), ("layers.7", 120, False), ("layers.9", 84, False)]),
         ("lstm", [("hidden", 48, True)]),
     ],
 )
@@ -151,17 +143,7 @@ def shared_layer():
         nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)),
         nn.Bilinear(4, 4, 4),
     ],
-    ids=[
-        "shared",
-        "softmax",
-        "pooled units",
-        "not flattened",
-        "pooled late",
-        "grouped",
-        "steps",
-        "normed",
-        "bilinear",
-    ],
+    ids=["shared", "softmax", "pooled units", "not flattened", "pooled late", "grouped", "steps", "normed", "bilinear"],
 )
 def test_what_is_not_known_to_treat_units_alike_has_no_groups(module):
     assert symmetry_of(module).groups == ()
@@ -281,18 +263,10 @@ def test_groups_of_frozen_tensors_are_left_out():
 @pytest.mark.parametrize(
     ("tensor", "block", "message"),
     [
-        (
-            "third.weight",
-            Block((Axis("hidden"), None)),
-            "axes of third.weight declared; the module has first.weight",
-        ),
+        ("third.weight", Block((Axis("hidden"), None)), "axes of third.weight declared; the module has first.weight"),
         ("first.weight", Block((Axis("hidden"),)), "as many axes as its shape"),
         ("first.weight", Block((None, Axis("hidden"))), "group 'hidden' has 3 units, but 5"),
-        (
-            "first.weight",
-            Block((Axis("hidden"), None), (5, 2)),
-            r"first.weight of shape \(5, 3\) is declared",
-        ),
+        ("first.weight", Block((Axis("hidden"), None), (5, 2)), r"first.weight of shape \(5, 3\) is declared"),
     ],
 )
 def test_declarations_that_do_not_fit(tensor, block, message):

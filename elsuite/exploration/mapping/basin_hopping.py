@@ -14,8 +14,6 @@ from elsuite.stationary import Limits, Refinement, descend
 from elsuite.symmetry.points import PointIndex
 from elsuite.symmetry.units import without_units
 
-__all__ = ["HoppingResult", "basin_hopping"]
-
 Array = NDArray[np.float64]
 ADAPT_EVERY = 10
 
@@ -116,9 +114,7 @@ def basin_hopping(
     box = None if bounds is None else np.asarray(bounds, dtype=np.float64)
     lengths = _lengths(landscape, step, box)
     if not temperature > 0 or n_hops < 0:
-        raise ValueError(
-            f"temperature {temperature} and n_hops {n_hops} given; a positive and one from 0 are expected"
-        )
+        raise ValueError(f"temperature {temperature} and n_hops {n_hops} given; a positive and one from 0 are expected")
     ends = descend(landscape, starts, limits=limits)
     record = _Record(landscape, tolerance)
     record.take(ends)
@@ -180,9 +176,7 @@ def _hopped(
         accepted = chances < np.exp(-(energies - walkers.energies) / temperature)
     accepted |= np.isnan(walkers.energies) & np.isfinite(energies)
     points = np.where(accepted[:, None], [end.point for end in ends], walkers.points)
-    return _Walkers(
-        points, np.where(accepted, energies, walkers.energies), walkers.steps, walkers.taken + accepted
-    )
+    return _Walkers(points, np.where(accepted, energies, walkers.energies), walkers.steps, walkers.taken + accepted)
 
 
 class _Record:

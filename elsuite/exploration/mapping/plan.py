@@ -14,8 +14,6 @@ from elsuite.stationary import Box, Limits
 from elsuite.stationary.walk import scaled_limits
 from elsuite.symmetry.units import without_units
 
-__all__ = ["MappingPlan", "describe_landscape", "mapped_region"]
-
 
 @settings
 class MappingPlan:
@@ -56,9 +54,7 @@ class MappingPlan:
     seed: Whole = 0
 
 
-def mapped_region(
-    landscape: Landscape, bounds: ArrayLike | None, limits: Limits, *, tolerance: float
-) -> Region:
+def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits, *, tolerance: float) -> Region:
     """Return where a landscape is mapped and which lengths count: within bounds, by default its own, if it has some.
 
     Of bounds that are given half the smallest width is the length scale, instead of the landscape's own.
@@ -77,9 +73,7 @@ def mapped_region(
     box = np.asarray(bounds, dtype=np.float64)
     shape = (2, landscape.n_parameters)
     if box.shape != shape or not np.isfinite(box).all() or not (box[0] < box[1]).all():
-        raise ValueError(
-            f"bounds of shape {box.shape} given; lowest and highest values, shape {shape}, are expected"
-        )
+        raise ValueError(f"bounds of shape {box.shape} given; lowest and highest values, shape {shape}, are expected")
     if given and not symmetry.drifts:
         scale = float((box[1] - box[0]).min()) / 2
         limits = scaled_limits(limits, scale / landscape.length_scale)

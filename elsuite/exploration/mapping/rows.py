@@ -15,8 +15,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Refinement
 from elsuite.symmetry.points import PointIndex
 
-__all__ = ["FOLLOWED_DOWN", "Discovery", "Rows", "VerifiedState", "new_rows"]
-
 Array = NDArray[np.float64]
 FOLLOWED_DOWN = "followed down: "
 
@@ -71,9 +69,7 @@ class Rows:
     message: str
 
 
-def new_rows(
-    landscape: Landscape, found: Discovery, known: Sequence[PointIndex], *, key: int, label: str
-) -> Rows:
+def new_rows(landscape: Landscape, found: Discovery, known: Sequence[PointIndex], *, key: int, label: str) -> Rows:
     """Return rows for the minima and transition states that were not known; they are known afterwards.
 
     Parameters
@@ -109,9 +105,7 @@ def new_rows(
     if found.failures:
         message += "; " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))
     return Rows(
-        _minima_rows(landscape, new_minima, key, label),
-        _state_rows(landscape, new_states, key, label),
-        message,
+        _minima_rows(landscape, new_minima, key, label), _state_rows(landscape, new_states, key, label), message
     )
 
 

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.settings import all_settings, key_settings
 from elsuite.core.typing import Progress
-from elsuite.database import can_create, LandscapeDatabase, open_database
+from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
@@ -33,8 +33,6 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
 from elsuite.symmetry.points import PointIndex
-
-__all__ = ["MappingPlan", "map_landscape"]
 
 Array = NDArray[np.float64]
 POINTS_AT_ONCE = 32
@@ -165,12 +163,7 @@ class _Mapping:
     """The state of one call: the database, the points known, and the work done."""
 
     def __init__(
-        self,
-        landscape: Landscape,
-        plan: MappingPlan,
-        region: Region,
-        finder: PathFinder,
-        database: LandscapeDatabase,
+        self, landscape: Landscape, plan: MappingPlan, region: Region, finder: PathFinder, database: LandscapeDatabase
     ) -> None:
         self.landscape, self.plan, self.region = landscape, plan, region
         self.finder, self.database = finder, database
@@ -197,9 +190,7 @@ class _Mapping:
         """
         plan, where, minima = self.plan, (self.landscape, self.region), self.known[0]
 
-        def stage(
-            name: str, settings: list[Any], total: Callable[[], int], perform: Any, number: int = 0
-        ) -> Stage:
+        def stage(name: str, settings: list[Any], total: Callable[[], int], perform: Any, number: int = 0) -> Stage:
             def upcoming(k: int) -> Task | None:
                 return Task(name, k, number) if k < total() else None
 
@@ -309,9 +300,7 @@ class _Mapping:
         """Return the next pair of minima to be joined: the nearest in different parts that was not tried."""
         n, paths = len(self.known[0]), self.database.paths
         ends = (paths["source"].values, paths["target"].values)
-        n_parts, part = connected_components(
-            coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False
-        )
+        n_parts, part = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
         if n_parts < 2 or self.n_tried >= self.plan.n_pairs:
             return None
         if len(self.distances) < n:
@@ -366,9 +355,7 @@ def _in_words(description: Any) -> str:
 
 def _default_finder(landscape: Landscape) -> PathFinder:
     # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
-    return (
-        FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
-    )
+    return FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
 
 
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
@@ -386,7 +373,5 @@ def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> 
             raise
         return database
     return LandscapeDatabase.create(
-        store,
-        landscape,
-        attributes={"landscape": description, "mapping": all_settings(plan)},
+        store, landscape, attributes={"landscape": description, "mapping": all_settings(plan)}
     )

@@ -26,17 +26,6 @@ from elsuite.stationary import (
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import PointIndex
 
-__all__ = [
-    "Region",
-    "along_directions",
-    "along_modes",
-    "between",
-    "from_random_points",
-    "hops",
-    "minima_below",
-    "random_points",
-]
-
 Array = NDArray[np.float64]
 PUSH = 1e-2
 """Length of the first step off a transition state, in units of the region's scale."""
@@ -110,9 +99,7 @@ def hops(
 
 def along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
     """Return the transition states found from one minimum along its soft modes, both ways."""
-    return _verified(
-        landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits)
-    )
+    return _verified(landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits))
 
 
 def along_directions(
@@ -140,16 +127,12 @@ def from_random_points(landscape: Landscape, region: Region, points: Array) -> D
     return _verified(landscape, region, refine_transition_states(landscape, points, limits=region.limits))
 
 
-def between(
-    landscape: Landscape, region: Region, a: Array, b: Array, *, finder: PathFinder, seed: int
-) -> Discovery:
+def between(landscape: Landscape, region: Region, a: Array, b: Array, *, finder: PathFinder, seed: int) -> Discovery:
     """Return the transition states at the tops of a path between two minima."""
     search = finder.find(landscape, a, region.symmetry.nearest(a, b).coordinates, seed=seed)
     tops, tangents = _tops(search)
     return _verified(
-        landscape,
-        region,
-        refine_transition_states(landscape, tops, directions=tangents, limits=region.limits),
+        landscape, region, refine_transition_states(landscape, tops, directions=tangents, limits=region.limits)
     )
 
 

@@ -4,13 +4,7 @@
 - evaluation.py and dense.py compute energies and gradients, checks.py probes that they are functions.
 """
 
-from elsuite.landscapes.networks.architectures import (
-    ARCHITECTURES,
-    Autoencoder,
-    FullyConnected,
-    LeNet,
-    LongShortTerm,
-)
+from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape, network_landscape
 
 __all__ = [

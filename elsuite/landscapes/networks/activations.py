@@ -10,8 +10,6 @@ from torch.func import functional_call
 
 from elsuite.symmetry.units import UnitSymmetry
 
-__all__ = ["unit_activations"]
-
 
 def unit_activations(
     module: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor, symmetry: UnitSymmetry

@@ -13,16 +13,6 @@ from torch import Tensor, nn
 from elsuite.core.plugins import PluginTable
 from elsuite.symmetry.modules import UnitAxes, lstm_axes, sequential_axes
 
-__all__ = [
-    "ACTIVATIONS",
-    "ARCHITECTURES",
-    "Autoencoder",
-    "DenseNetwork",
-    "FullyConnected",
-    "LeNet",
-    "LongShortTerm",
-]
-
 Activation = Literal["softplus", "relu", "sigmoid", "tanh"]
 
 ACTIVATIONS: Final[dict[str, Callable[[], nn.Module]]] = {
@@ -244,13 +234,6 @@ class LongShortTerm(nn.Module):
 
 
 ARCHITECTURES: Final[PluginTable[type[nn.Module]]] = PluginTable(
-    "networks",
-    {
-        "fcp": FullyConnected,
-        "lenet": LeNet,
-        "autoencoder": Autoencoder,
-        "lstm": LongShortTerm,
-    },
-    "network",
+    "networks", {"fcp": FullyConnected, "lenet": LeNet, "autoencoder": Autoencoder, "lstm": LongShortTerm}, "network"
 )
 """Networks by name; arguments `image` and `n_outputs`, where a class has them, come from the data."""

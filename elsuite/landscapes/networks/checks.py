@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from elsuite.landscapes.networks.evaluation import Network, Samples
 from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, known_loss
 
-__all__ = ["check_function"]
-
 _N_PROBED = 8
 
 

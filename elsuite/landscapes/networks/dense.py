@@ -18,8 +18,6 @@ from elsuite.landscapes.networks.architectures import DenseNetwork
 from elsuite.landscapes.networks.evaluation import Evaluator, Network, Samples
 from elsuite.landscapes.networks.losses import KnownLoss
 
-__all__ = ["DenseEvaluator", "dense_layers"]
-
 _aten = torch.ops.aten
 
 # Quickest on 2 cores, for fcp and digits: a chunk of points and a micro-batch that together stay near the cache.
@@ -160,9 +158,7 @@ def _parts(module: nn.Module | None) -> Iterator[nn.Module | None]:
 class DenseEvaluator(Evaluator):
     """All points in chunks, the first layer as one product where samples are common."""
 
-    def __init__(
-        self, network: Network, layers: tuple[_Layer, ...], loss: KnownLoss, byte_budget: int
-    ) -> None:
+    def __init__(self, network: Network, layers: tuple[_Layer, ...], loss: KnownLoss, byte_budget: int) -> None:
         self.layers = layers
         self.loss = loss
         self.byte_budget = byte_budget
@@ -327,11 +323,7 @@ class DenseEvaluator(Evaluator):
         return kept, outputs
 
     def _backward_(
-        self,
-        gradient: Tensor,
-        tensors: list[_Tensors],
-        kept: list[Tensor],
-        outputs: list[Tensor],
+        self, gradient: Tensor, tensors: list[_Tensors], kept: list[Tensor], outputs: list[Tensor]
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the gradient of the first layer's values, and the gradient's parts but for that layer's weights.
 

@@ -14,8 +14,6 @@ from torch.func import functional_call
 
 from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
 
-__all__ = ["Evaluator", "LoopEvaluator", "Network", "Samples"]
-
 # Best on 2 cores for convolutions and recurrences: larger batches fall out of the cache.
 _HEAVY_LAYERS = (nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase)
 _HEAVY_BATCH = 512
@@ -64,9 +62,7 @@ class Network:
     Parameters that do not require gradients and all buffers are frozen at the caller's values.
     """
 
-    def __init__(
-        self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device
-    ) -> None:
+    def __init__(self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device) -> None:
         # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
         self._template = copy.deepcopy(module).cpu()
         self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
@@ -146,9 +142,7 @@ class Evaluator(abc.ABC):
 class LoopEvaluator(Evaluator):
     """One point after the other, in micro-batches: best for convolutions and recurrences, and never wrong."""
 
-    def __init__(
-        self, network: Network, loss: KnownLoss | None, *, bytes_per_sample: int, byte_budget: int
-    ) -> None:
+    def __init__(self, network: Network, loss: KnownLoss | None, *, bytes_per_sample: int, byte_budget: int) -> None:
         heavy = any(isinstance(layer, _HEAVY_LAYERS) for layer in network.module.modules())
         fitting = max(1, byte_budget // max(1, bytes_per_sample))
         self.network = network

@@ -21,18 +21,10 @@ from elsuite.landscapes.networks.activations import unit_activations
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
 from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
-from elsuite.landscapes.networks.evaluation import (
-    Evaluator,
-    LoopEvaluator,
-    Network,
-    Samples,
-    activation_bytes,
-)
+from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, Network, Samples, activation_bytes
 from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
-
-__all__ = ["MinibatchLandscape", "NeuralLandscape", "network_landscape"]
 
 Device = Literal["auto", "cpu", "cuda"]
 _DTYPES: Final = (torch.float32, torch.float64)
@@ -116,9 +108,7 @@ class NeuralLandscape(DataLandscape):
         """Return the mean losses, shape (n_points,), and gradients, shape (n_points, P)."""
         return self._evaluator.energies_and_gradients(self._checked(points), self._samples[self.surface])
 
-    def combined_gradients(
-        self, weights: Tensor, spanning: Tensor, combination: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
         """See `Landscape`; stacks of dense layers use that the first layer is linear where that saves work."""
         samples = self._samples[self.surface]
         if isinstance(self._evaluator, DenseEvaluator) and len(weights) > 2 * len(spanning):
@@ -128,9 +118,7 @@ class NeuralLandscape(DataLandscape):
     def on(self, surface: str) -> Self:
         """Return this landscape showing `surface`."""
         if surface not in self.surfaces:
-            raise ValueError(
-                f"no surface {surface!r}; this landscape has {', '.join(map(repr, self.surfaces))}"
-            )
+            raise ValueError(f"no surface {surface!r}; this landscape has {', '.join(map(repr, self.surfaces))}")
         shown = copy.copy(self)
         shown.surface = surface
         return shown
@@ -266,9 +254,7 @@ class MinibatchLandscape(Landscape):
     def _checked(self, points: Tensor) -> Tensor:
         points = self._whole._checked(points)
         if self._samples.own and len(points) != len(self._samples.inputs):
-            raise ValueError(
-                f"{len(points)} points given; the minibatch has indices for {len(self._samples.inputs)}"
-            )
+            raise ValueError(f"{len(points)} points given; the minibatch has indices for {len(self._samples.inputs)}")
         return points
 
 
@@ -318,17 +304,13 @@ def network_landscape(
     2.302585...
     """
     if architecture not in ARCHITECTURES:
-        raise ValueError(
-            f"architecture {architecture!r} given; one of {', '.join(ARCHITECTURES)} is expected"
-        )
+        raise ValueError(f"architecture {architecture!r} given; one of {', '.join(ARCHITECTURES)} is expected")
     kind: Any = ARCHITECTURES[architecture]
     shape = data.train_inputs.shape[1:]
     sizes = {"image": shape if len(shape) == 2 else (1, math.prod(shape)), "n_outputs": data.n_classes}
     taken = inspect.signature(kind).parameters
     if "n_outputs" in taken and data.n_classes < 2:
-        raise ValueError(
-            f"{data.name}: targets of one class; {architecture} expects two or more to tell apart"
-        )
+        raise ValueError(f"{data.name}: targets of one class; {architecture} expects two or more to tell apart")
     try:
         module = kind(**{name: size for name, size in sizes.items() if name in taken} | options)
     except TypeError as error:
@@ -338,9 +320,7 @@ def network_landscape(
     reconstructs = getattr(kind, "reconstructs", False)
     if reconstructs:
         targets, test_targets = inputs.flatten(1), test_inputs.flatten(1)
-    loss: LossFunction = getattr(
-        kind, "loss", functional.mse_loss if reconstructs else functional.cross_entropy
-    )
+    loss: LossFunction = getattr(kind, "loss", functional.mse_loss if reconstructs else functional.cross_entropy)
     settings: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
     return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **settings)
 
@@ -360,9 +340,7 @@ def _device(name: Device) -> torch.device:
     return torch.device(name)
 
 
-def _evaluator(
-    network: Network, loss: KnownLoss | None, surfaces: dict[str, Samples], byte_budget: int
-) -> Evaluator:
+def _evaluator(network: Network, loss: KnownLoss | None, surfaces: dict[str, Samples], byte_budget: int) -> Evaluator:
     """Return the quickest evaluator that is right for the network."""
     layers = dense_layers(network.module, flat=all(s.inputs.ndim == 2 for s in surfaces.values()))
     # Where some tensors are frozen, a point is shorter than the layers' tensors together.

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["CrossEntropy", "KnownLoss", "LossFunction", "MeanSquaredError", "known_loss"]
-
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 

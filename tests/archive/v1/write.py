@@ -38,14 +38,7 @@ def every_column(path):
                 "key": rows + 1,
                 "fvib": [0.5, None],
             }
-            path_row = {
-                "source": 2 * k,
-                "target": 1,
-                "finder": "fourier",
-                "setting": "a",
-                "seed": 5,
-                "chord": 1.5,
-            }
+            path_row = {"source": 2 * k, "target": 1, "finder": "fourier", "setting": "a", "seed": 5, "chord": 1.5}
             path_row |= {"length": 2.0, "outcome": "converged", "message": "", "n_point_gradients": 3.0}
             path_row |= {"n_evaluations": 4.0, "seconds": 0.5}
             paths = [
