@@ -7,7 +7,8 @@ from elsuite.core.settings import Count, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.minibatches import evaluated
-from elsuite.minimizers.one_by_one import State, advance_one_by_one, forget, is_fresh
+from elsuite.minimizers.minimize import State
+from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
 
 
 @settings

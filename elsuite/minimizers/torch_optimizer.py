@@ -12,7 +12,8 @@ from elsuite.core.settings import Count, SettingsError, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
-from elsuite.minimizers.one_by_one import State, advance_one_by_one
+from elsuite.minimizers.minimize import State
+from elsuite.minimizers.one_by_one import advance_one_by_one
 
 # These update each number by its own history alone, so many starts are one parameter of shape (n, P).
 _ELEMENTWISE: Final = (
