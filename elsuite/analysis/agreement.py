@@ -4,7 +4,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from elsuite.core.typing import Floats, Ids
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,12 @@ def cluster_agreement(
     )
 
 
-def _contingency(
-    clusters: NDArray[np.int64], groups: NDArray[np.int64], n_clusters: int, n_groups: int
-) -> NDArray[np.int64]:
+def _contingency(clusters: Ids, groups: Ids, n_clusters: int, n_groups: int) -> Ids:
     return np.bincount(clusters * n_groups + groups, minlength=n_clusters * n_groups).reshape(n_clusters, n_groups)
 
 
 # Sum of squares of the contingency table, and purity, for each shuffle of the groups.
-def _shuffled(
-    clusters: NDArray[np.int64], groups: NDArray[np.int64], shape: tuple[int, ...], n: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _shuffled(clusters: Ids, groups: Ids, shape: tuple[int, ...], n: int, seed: int) -> tuple[Ids, Floats]:
     random = np.random.default_rng(seed)
     sums, purities = np.zeros(n, dtype=np.int64), np.zeros(n)
     for k in range(n):

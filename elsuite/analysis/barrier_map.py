@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.analysis.dissimilarity import branch_lengths
 from elsuite.analysis.embedding import center, oriented, top_eigenvectors
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +24,8 @@ class BarrierMap:
         squares.
     """
 
-    ids: NDArray[np.int64]
-    coordinates: NDArray[np.float64]
+    ids: Ids
+    coordinates: Floats
     stress: float
     n_iterations: int
 

@@ -4,11 +4,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 
 
 def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
@@ -39,13 +39,8 @@ def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]
     return basins
 
 
-def superbasin_numbers(tree: MergeTree, energy: float) -> NDArray[np.int64]:
-    """Return the number of each leaf's superbasin at an energy, as `superbasins` orders them; -1 above it.
-
-    Returns
-    -------
-    ndarray of int (n_leaves,)
-    """
+def superbasin_numbers(tree: MergeTree, energy: float) -> Ids:
+    """Return the number (n_leaves,) of each leaf's superbasin, as `superbasins` orders them; -1 above the energy."""
     inside = tree.heights[tree.leaf_order] <= energy
     # Every merge of a leaf above the energy is above it as well, so such leaves stand alone here.
     runs = np.cumsum(np.append(True, tree.gaps > energy)[: tree.n_leaves]) - 1
@@ -73,9 +68,9 @@ class SuperbasinCurves:
         Number of minima in the largest one.
     """
 
-    energies: NDArray[np.float64]
-    numbers: NDArray[np.int64]
-    largest: NDArray[np.int64]
+    energies: Floats
+    numbers: Ids
+    largest: Ids
 
     __repr__ = short_repr
 
@@ -103,15 +98,11 @@ def superbasin_curves(tree: DisconnectivityTree | MergeTree) -> SuperbasinCurves
     )
 
 
-def persistence(tree: DisconnectivityTree | MergeTree) -> NDArray[np.float64]:
-    """Return for each minimum how far the energy rises before its superbasin joins one with a lower minimum.
+def persistence(tree: DisconnectivityTree | MergeTree) -> Floats:
+    """Return (n_leaves,) how far the energy rises before each minimum's superbasin joins one with a lower minimum.
 
     By the elder rule: where superbasins join, the one with the lowest minimum (of equal ones the first)
     lives on. The lowest minimum of each component never dies: inf.
-
-    Returns
-    -------
-    ndarray (n_leaves,)
 
     Examples
     --------
@@ -126,13 +117,8 @@ def persistence(tree: DisconnectivityTree | MergeTree) -> NDArray[np.float64]:
     return lasting
 
 
-def elders(tree: MergeTree) -> NDArray[np.int64]:
-    """Return for each minimum the lowest one of what its superbasin joins when it dies; else itself.
-
-    Returns
-    -------
-    ndarray of int (n_leaves,)
-    """
+def elders(tree: MergeTree) -> Ids:
+    """Return (n_leaves,) the lowest minimum of what the superbasin of each joins when it dies; else itself."""
     elder = np.arange(tree.n_leaves)
     ended = _ended(tree)
     elder[tree.lowest[ended]] = tree.lowest[tree.parents[ended]]
@@ -140,7 +126,7 @@ def elders(tree: MergeTree) -> NDArray[np.int64]:
 
 
 # The top node of each superbasin that joins a lower one: one for each minimum that dies.
-def _ended(tree: MergeTree) -> NDArray[np.int64]:
+def _ended(tree: MergeTree) -> Ids:
     inner = np.flatnonzero(tree.parents >= 0)
-    ended: NDArray[np.int64] = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    ended: Ids = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
     return ended

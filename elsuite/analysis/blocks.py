@@ -6,18 +6,20 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elsuite.core.typing import Floats, Ids
+
 BLOCK_BYTES = 256 * 2**20
 """Memory that one block of coordinates may take, as float64."""
 CACHE_BYTES = 2**20
 """What a step that goes over a large matrix row by row works on at once."""
 
-Coordinates: TypeAlias = ArrayLike | Callable[[NDArray[np.int64]], NDArray[np.floating]]
+Coordinates: TypeAlias = ArrayLike | Callable[[Ids], NDArray[np.floating]]
 """Points as an array (n_points, n_parameters), or what reads the rows of some ids: `database.coordinates`."""
 
-Reader: TypeAlias = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+Reader: TypeAlias = Callable[[Ids], Floats]
 
 
-def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, NDArray[np.int64]]:
+def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, Ids]:
     """Return a function that reads the rows of some ids as float64, and the ids.
 
     Parameters
@@ -43,41 +45,27 @@ def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, NDA
     return lambda rows: np.asarray(points[rows], dtype=np.float64), chosen
 
 
-def blocks(
-    read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES
-) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """Yield the coordinates of consecutive ids, with their positions in `ids`, within a memory budget.
-
-    Yields
-    ------
-    tuple of (slice, ndarray (n_block, n_parameters))
-    """
+def blocks(read: Reader, ids: Ids) -> Iterator[tuple[slice, Floats]]:
+    """Yield the coordinates of consecutive ids, with their positions in `ids`, within BLOCK_BYTES."""
     if not len(ids):
         return
-    size = max(1, block_bytes // max(1, 8 * read(ids[:1]).shape[1]))
+    size = max(1, BLOCK_BYTES // max(1, 8 * read(ids[:1]).shape[1]))
     for start in range(0, len(ids), size):
         part = slice(start, min(start + size, len(ids)))
         yield part, read(ids[part])
 
 
-def mean_point(read: Reader, ids: NDArray[np.int64], *, block_bytes: int = BLOCK_BYTES) -> NDArray[np.float64]:
-    """Return the mean of some points.
-
-    Returns
-    -------
-    ndarray (n_parameters,)
-    """
+def mean_point(read: Reader, ids: Ids) -> Floats:
+    """Return the mean of some points, shape (n_parameters,)."""
     total = np.zeros(0)
-    for _, points in blocks(read, ids, block_bytes=block_bytes):
+    for _, points in blocks(read, ids):
         total = points.sum(axis=0) if not total.size else total + points.sum(axis=0)
-    mean: NDArray[np.float64] = total / max(len(ids), 1)
+    mean: Floats = total / max(len(ids), 1)
     return mean
 
 
-def gram_matrix(
-    coordinates: Coordinates, ids: ArrayLike | None = None, *, block_bytes: int = BLOCK_BYTES
-) -> NDArray[np.float64]:
-    """Return the inner products of all points, reading two blocks of them at a time.
+def gram_matrix(coordinates: Coordinates, ids: ArrayLike | None = None) -> Floats:
+    """Return the inner products (n, n) of all points, reading two blocks of them at a time.
 
     Parameters
     ----------
@@ -85,12 +73,6 @@ def gram_matrix(
         `database.coordinates`, for example.
     ids : array-like of int, optional
         Which points; all rows of an array by default.
-    block_bytes : int
-        Memory that one block may take.
-
-    Returns
-    -------
-    ndarray (n, n)
 
     Examples
     --------
@@ -99,33 +81,23 @@ def gram_matrix(
     """
     read, chosen = reader(coordinates, ids)
     gram = np.zeros((len(chosen), len(chosen)))
-    for rows, points in blocks(read, chosen, block_bytes=block_bytes):
+    for rows, points in blocks(read, chosen):
         np.matmul(points, points.T, out=gram[rows, rows])
         rest = chosen[rows.stop :]
-        for part, others in blocks(read, rest, block_bytes=block_bytes):
+        for part, others in blocks(read, rest):
             columns = slice(rows.stop + part.start, rows.stop + part.stop)
             gram[rows, columns] = points @ others.T
             gram[columns, rows] = gram[rows, columns].T
     return gram
 
 
-def squared_distances(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the squared Euclidean distances of points from their inner products.
-
-    Returns
-    -------
-    ndarray (n, n)
-    """
+def squared_distances(gram: Floats) -> Floats:
+    """Return the squared Euclidean distances (n, n) of points from their inner products."""
     return overwritten_by_squared_distances(gram.copy())
 
 
-def overwritten_by_squared_distances(gram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the squared Euclidean distances of points in the place of their inner products.
-
-    Returns
-    -------
-    ndarray (n, n)
-    """
+def overwritten_by_squared_distances(gram: Floats) -> Floats:
+    """Return the squared Euclidean distances (n, n) of points in the place of their inner products."""
     norms = np.diag(gram).copy()
     for rows in row_blocks(gram):
         part = gram[rows]
@@ -136,7 +108,7 @@ def overwritten_by_squared_distances(gram: NDArray[np.float64]) -> NDArray[np.fl
     return gram
 
 
-def row_blocks(matrix: NDArray[np.float64]) -> Iterator[slice]:
+def row_blocks(matrix: Floats) -> Iterator[slice]:
     """Yield the rows of a matrix in blocks that fit the processor's cache."""
     size = max(1, CACHE_BYTES // max(1, 8 * matrix.shape[1]))
     for start in range(0, len(matrix), size):

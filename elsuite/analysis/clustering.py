@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 
 Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
-Labels: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Clustering:
         What the method was given or chose.
     """
 
-    labels: NDArray[np.int64]
+    labels: Ids
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,7 +154,7 @@ def cluster_minima(
     if n_clusters is not None and not 1 <= n_clusters <= max(n, 1):
         raise ValueError(f"n_clusters is from 1 to {n}, the number of minima, not {n_clusters}")
 
-    def grouped(k: int) -> NDArray[np.int64]:
+    def grouped(k: int) -> Ids:
         return _agglomerative(matrix, k, linkage) if method == "agglomerative" else _spectral(matrix, k)
 
     labels = _best_silhouette(matrix, grouped) if n_clusters is None else grouped(n_clusters)
@@ -163,16 +163,7 @@ def cluster_minima(
 
 
 def cluster_names(labels: ArrayLike) -> list[str]:
-    """Return "cluster 1" for the largest cluster, and so on; -1 is "none".
-
-    Parameters
-    ----------
-    labels : array_like of int (n,)
-        -1: in no cluster.
-
-    Returns
-    -------
-    list of str (n,)
+    """Return the names (n,) of clusters: "cluster 1" for the largest, and so on; -1 is "none".
 
     Examples
     --------
@@ -189,14 +180,6 @@ def cluster_names(labels: ArrayLike) -> list[str]:
 def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
     """Return the clusters with all but the `most` largest under one name that counts them; "none" stays.
 
-    Parameters
-    ----------
-    clusters : sequence of str (n,)
-
-    Returns
-    -------
-    list of str (n,)
-
     Examples
     --------
     >>> largest_clusters(["cluster 1", "cluster 1", "cluster 2", "cluster 3", "none"], 1)
@@ -208,7 +191,7 @@ def largest_clusters(clusters: Sequence[str], most: int) -> list[str]:
     return [name if name in kept else others for name in clusters]
 
 
-def _checked(dissimilarities: ArrayLike) -> NDArray[np.float64]:
+def _checked(dissimilarities: ArrayLike) -> Floats:
     matrix = np.asarray(dissimilarities, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"dissimilarities are a square matrix, not an array {matrix.shape}")
@@ -219,7 +202,7 @@ def _checked(dissimilarities: ArrayLike) -> NDArray[np.float64]:
 
 # Clusters renumbered: the largest first, of equally large ones that of the first minimum; negative labels
 # become -1.
-def _by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
+def _by_size(labels: NDArray[np.integer]) -> Ids:
     names, first, code, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
     order = np.lexsort((first, -counts))
     order = order[names[order] >= 0]
@@ -229,7 +212,7 @@ def _by_size(labels: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 # scikit-learn takes a second to import, so it is when a clustering is asked for.
-def _hdbscan(matrix: NDArray[np.float64], min_cluster_size: int) -> NDArray[np.int64]:
+def _hdbscan(matrix: Floats, min_cluster_size: int) -> Ids:
     from sklearn.cluster import HDBSCAN
 
     if len(matrix) < min_cluster_size:
@@ -238,7 +221,7 @@ def _hdbscan(matrix: NDArray[np.float64], min_cluster_size: int) -> NDArray[np.i
     return _by_size(model.fit_predict(matrix))
 
 
-def _agglomerative(matrix: NDArray[np.float64], n_clusters: int, linkage: str) -> NDArray[np.int64]:
+def _agglomerative(matrix: Floats, n_clusters: int, linkage: str) -> Ids:
     from sklearn.cluster import AgglomerativeClustering
 
     if len(matrix) < 2:
@@ -247,7 +230,7 @@ def _agglomerative(matrix: NDArray[np.float64], n_clusters: int, linkage: str) -
     return np.asarray(model.fit_predict(matrix), dtype=np.int64)
 
 
-def _spectral(matrix: NDArray[np.float64], n_clusters: int) -> NDArray[np.int64]:
+def _spectral(matrix: Floats, n_clusters: int) -> Ids:
     from sklearn.cluster import SpectralClustering
 
     if len(matrix) <= n_clusters:
@@ -258,7 +241,7 @@ def _spectral(matrix: NDArray[np.float64], n_clusters: int) -> NDArray[np.int64]
     return np.asarray(model.fit_predict(affinity), dtype=np.int64)
 
 
-def _best_silhouette(matrix: NDArray[np.float64], grouped: Callable[[int], Labels]) -> Labels:
+def _best_silhouette(matrix: Floats, grouped: Callable[[int], Ids]) -> Ids:
     from sklearn.metrics import silhouette_score
 
     best, labels = -np.inf, np.zeros(len(matrix), dtype=np.int64)

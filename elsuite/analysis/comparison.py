@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 from elsuite.network import PathHeights
 
-Floats: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Literal["mean", "median"]
 BATCH_VALUES = 1_000_000
 """Resampled values in memory at a time."""
@@ -123,7 +123,7 @@ def compare(
 @dataclass(frozen=True, eq=False)
 class _Sample:
     values: Floats
-    ends: NDArray[np.int64] | None  # (2, n): the two minima of each pair
+    ends: Ids | None  # (2, n): the two minima of each pair
 
 
 def _sample(given: ArrayLike | PathHeights, name: str) -> _Sample:
@@ -150,9 +150,7 @@ def _draws(a: _Sample, b: _Sample, n_resamples: int, seed: int) -> Iterator[tupl
 
 
 # Minima of both samples, of the first alone and of the second alone are drawn each from their own.
-def _draw_minima(
-    random: np.random.Generator, ends_a: NDArray[np.int64], ends_b: NDArray[np.int64], n: int
-) -> tuple[Floats, Floats]:
+def _draw_minima(random: np.random.Generator, ends_a: Ids, ends_b: Ids, n: int) -> tuple[Floats, Floats]:
     minima = np.union1d(ends_a, ends_b)
     stratum = 2 * np.isin(minima, ends_a) + np.isin(minima, ends_b)
     drawn = np.zeros((n, len(minima)))

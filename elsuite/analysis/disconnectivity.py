@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
+from elsuite.core.typing import Floats
 from elsuite.network import AnyGraph, network_arrays
 from elsuite.schema import NotFoundError
 
@@ -20,8 +20,6 @@ class Merge:
 
     Attributes
     ----------
-    height : float
-        Absolute energy at which they join.
     node : int
         The merge's id in the `MergeTree`.
     """
@@ -97,7 +95,7 @@ class DisconnectivityTree:
         return f"<DisconnectivityTree: {len(self.leaves)} leaves, {len(self.merges)} merges{spans}>"
 
     @property
-    def energies(self) -> NDArray[np.float64]:
+    def energies(self) -> Floats:
         """Energy of each leaf, shape (n_leaves,)."""
         return self.tree.heights[: self.tree.n_leaves]
 
@@ -111,17 +109,13 @@ class DisconnectivityTree:
         return {label: k for k, label in enumerate(self.leaves)}
 
     def position(self, label: Hashable) -> int:
-        """Return which leaf has this label.
-
-        Raises
-        ------
-        NotFoundError
-            If none has.
-        """
+        """Return which leaf has this label; raises NotFoundError if none has."""
         try:
             return self._positions[label]
         except KeyError:
-            raise NotFoundError(f"no minimum {label!r} in the tree: {_listing(self.leaves)}") from None
+            shown = ", ".join(map(repr, self.leaves[:6])) + ", ..." * (len(self.leaves) > 6)
+            there = f"it has {len(self.leaves)} minima" + (f" ({shown})" if self.leaves else "")
+            raise NotFoundError(f"no minimum {label!r} in the tree: {there}") from None
 
     def minimax_barrier(self, a: Hashable, b: Hashable) -> float | None:
         """Return the lowest energy at which two minima are joined, or None if they never are.
@@ -140,12 +134,6 @@ class DisconnectivityTree:
 def nodes_of(tree: DisconnectivityTree | MergeTree) -> MergeTree:
     """Return the tree as arrays, whether it has labels or not."""
     return tree.tree if isinstance(tree, DisconnectivityTree) else tree
-
-
-# A short account of what labels there are.
-def _listing(labels: Sequence[Hashable], limit: int = 6) -> str:
-    shown = ", ".join(repr(label) for label in labels[:limit])
-    return f"it has {len(labels)} minima" + (f" ({shown}{', ...' if len(labels) > limit else ''})" if labels else "")
 
 
 def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> DisconnectivityTree:

@@ -1,17 +1,18 @@
 """How unlike minima are, as matrices (n, n) with a zero diagonal: by barriers, distances or maps."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from elsuite.analysis.blocks import BLOCK_BYTES, Coordinates, gram_matrix, squared_distances
+from elsuite.analysis.blocks import Coordinates, gram_matrix, squared_distances
 from elsuite.analysis.embedding import Embedding
+from elsuite.core.typing import Floats
 
 MARGIN = 0.1
 """Pairs that are not joined lie above the highest barrier by this share of the range of energies."""
 
 
-def barrier_dissimilarity(barriers: ArrayLike) -> NDArray[np.float64]:
-    """Return the minimax barrier of each pair above the lowest minimum; single linkage on it is the tree.
+def barrier_dissimilarity(barriers: ArrayLike) -> Floats:
+    """Return the minimax barrier (n, n) of each pair above the lowest minimum; single linkage on it is the tree.
 
     Pairs that never join count as joining above the highest barrier, by a tenth of the range of energies.
 
@@ -19,10 +20,6 @@ def barrier_dissimilarity(barriers: ArrayLike) -> NDArray[np.float64]:
     ----------
     barriers : array-like (n, n)
         From `minimax_matrix`: inf where not joined, energies on the diagonal.
-
-    Returns
-    -------
-    ndarray (n, n)
 
     Examples
     --------
@@ -35,8 +32,8 @@ def barrier_dissimilarity(barriers: ArrayLike) -> NDArray[np.float64]:
     return joined
 
 
-def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
-    """Return the way from each minimum to each other along the tree, up and down: 2 B - E_a - E_b.
+def branch_lengths(barriers: ArrayLike) -> Floats:
+    """Return the way (n, n) from each minimum to each other along the tree, up and down: 2 B - E_a - E_b.
 
     Pairs that never join count as joining above the highest barrier, by a tenth of the range of energies.
 
@@ -44,10 +41,6 @@ def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
     ----------
     barriers : array-like (n, n)
         From `minimax_matrix`: inf where not joined, energies on the diagonal.
-
-    Returns
-    -------
-    ndarray (n, n)
 
     Examples
     --------
@@ -57,13 +50,13 @@ def branch_lengths(barriers: ArrayLike) -> NDArray[np.float64]:
     [[0.0, 5.0], [5.0, 0.0]]
     """
     joined, energies = _joined(barriers)
-    lengths: NDArray[np.float64] = 2 * joined - (energies[:, None] + energies[None, :])
+    lengths: Floats = 2 * joined - (energies[:, None] + energies[None, :])
     np.fill_diagonal(lengths, 0.0)
     return lengths
 
 
 # Barriers with a finite number for the pairs that never join, and the energies of the minima.
-def _joined(barriers: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _joined(barriers: ArrayLike) -> tuple[Floats, Floats]:
     matrix = np.array(barriers, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"barriers are a square matrix, not an array {matrix.shape}")
@@ -77,10 +70,8 @@ def _joined(barriers: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float6
     return matrix, energies
 
 
-def euclidean_dissimilarity(
-    coordinates: Coordinates, ids: ArrayLike | None = None, *, block_bytes: int = BLOCK_BYTES
-) -> NDArray[np.float64]:
-    """Return the Euclidean distances of minima, read in blocks.
+def euclidean_dissimilarity(coordinates: Coordinates, ids: ArrayLike | None = None) -> Floats:
+    """Return the Euclidean distances (n, n) of minima, read in blocks.
 
     Parameters
     ----------
@@ -88,27 +79,17 @@ def euclidean_dissimilarity(
         `database.coordinates`, or a function that reads and aligns rows.
     ids : array-like of int, optional
         Which points; needed with a callable.
-    block_bytes : int
-        Memory that one block may take.
-
-    Returns
-    -------
-    ndarray (n, n)
 
     Examples
     --------
     >>> euclidean_dissimilarity([[0.0, 0.0], [3.0, 4.0]]).tolist()
     [[0.0, 5.0], [5.0, 0.0]]
     """
-    return np.sqrt(squared_distances(gram_matrix(coordinates, ids, block_bytes=block_bytes)))
+    return np.sqrt(squared_distances(gram_matrix(coordinates, ids)))
 
 
-def map_dissimilarity(embedding: Embedding) -> NDArray[np.float64]:
-    """Return the distances of minima on a map.
-
-    Returns
-    -------
-    ndarray (n, n)
+def map_dissimilarity(embedding: Embedding) -> Floats:
+    """Return the distances (n, n) of minima on a map.
 
     Examples
     --------

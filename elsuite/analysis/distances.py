@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from elsuite.analysis.blocks import BLOCK_BYTES, Reader, blocks, mean_point, reader
+from elsuite.analysis.blocks import blocks, mean_point, reader
 from elsuite.analysis.statistics import set_ids
+from elsuite.core.typing import Floats
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -28,16 +28,14 @@ class OriginDistances:
 
     set_a: str
     set_b: str
-    distances_a: NDArray[np.float64]
-    distances_b: NDArray[np.float64]
+    distances_a: Floats
+    distances_b: Floats
     mean_distance: float
 
     __repr__ = short_repr
 
 
-def distances_to_origin(
-    database: "LandscapeDatabase", set_a: str, set_b: str, *, block_bytes: int = BLOCK_BYTES
-) -> OriginDistances:
+def distances_to_origin(database: "LandscapeDatabase", set_a: str, set_b: str) -> OriginDistances:
     r"""Return the distances of two sets of minima to their common origin.
 
     With the means of the sets A and B the origin is c = (mean A + mean B) / 2, the distances are :math:`|w
@@ -47,8 +45,6 @@ def distances_to_origin(
     ----------
     set_a, set_b : str
         Names such as "sgd/test".
-    block_bytes : int
-        Memory that one block of coordinates may take.
 
     Examples
     --------
@@ -64,19 +60,10 @@ def distances_to_origin(
     """
     ids_a, ids_b = set_ids(database, set_a), set_ids(database, set_b)
     read, _ = reader(database.coordinates, ids_a)
-    mean_a = mean_point(read, ids_a, block_bytes=block_bytes)
-    origin = (mean_a + mean_point(read, ids_b, block_bytes=block_bytes)) / 2
-    return OriginDistances(
-        set_a,
-        set_b,
-        _distances(read, ids_a, origin, block_bytes),
-        _distances(read, ids_b, origin, block_bytes),
-        float(np.linalg.norm(mean_a - origin)),
+    mean_a = mean_point(read, ids_a)
+    origin = (mean_a + mean_point(read, ids_b)) / 2
+    distances_a, distances_b = (
+        np.concatenate([np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids)])
+        for ids in (ids_a, ids_b)
     )
-
-
-def _distances(
-    read: Reader, ids: NDArray[np.int64], origin: NDArray[np.float64], block_bytes: int
-) -> NDArray[np.float64]:
-    parts = [np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids, block_bytes=block_bytes)]
-    return np.concatenate(parts)
+    return OriginDistances(set_a, set_b, distances_a, distances_b, float(np.linalg.norm(mean_a - origin)))

@@ -4,17 +4,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from elsuite.analysis.blocks import (
-    BLOCK_BYTES,
-    Coordinates,
-    gram_matrix,
-    overwritten_by_squared_distances,
-    reader,
-    row_blocks,
-)
+from elsuite.analysis.blocks import Coordinates, gram_matrix, overwritten_by_squared_distances, reader, row_blocks
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 
 Kernel: TypeAlias = Literal["rbf", "linear", "polynomial", "sigmoid"]
 DENSE_LIMIT = 1500
@@ -38,9 +32,9 @@ class Embedding:
         None where the kernel has none.
     """
 
-    ids: NDArray[np.int64]
-    coordinates: NDArray[np.float64]
-    explained: NDArray[np.float64]
+    ids: Ids
+    coordinates: Floats
+    explained: Floats
     kernel: str
     gamma: float | None
 
@@ -56,7 +50,6 @@ def kernel_pca(
     degree: int = 3,
     coef0: float = 1.0,
     n_components: int = 2,
-    block_bytes: int = BLOCK_BYTES,
 ) -> Embedding:
     r"""Return the kernel principal components of minima.
 
@@ -79,8 +72,6 @@ def kernel_pca(
         d of "polynomial", at least 1.
     coef0 : float
         The constant of "polynomial" and "sigmoid".
-    block_bytes : int
-        Memory that one block of coordinates may take.
 
     Raises
     ------
@@ -108,7 +99,7 @@ def kernel_pca(
         raise ValueError(f"coef0 is a finite number, not {coef0}")
     if not read(chosen[:1]).shape[1]:
         raise ValueError("a map needs coordinates, and these minima have none")
-    gram = gram_matrix(read, chosen, block_bytes=block_bytes)
+    gram = gram_matrix(read, chosen)
     if not np.isfinite(gram).all():
         raise ValueError("the coordinates of some minima are not finite")
     width = gamma if gamma is not None else 1.0 / read(chosen[:1]).shape[1]
@@ -126,9 +117,7 @@ def kernel_pca(
 
 
 # The kernel's values in the place of the inner products: such a matrix may take most of the memory.
-def _overwritten_by_kernel(
-    gram: NDArray[np.float64], kernel: Kernel, gamma: float, degree: int, coef0: float
-) -> NDArray[np.float64]:
+def _overwritten_by_kernel(gram: Floats, kernel: Kernel, gamma: float, degree: int, coef0: float) -> Floats:
     if kernel not in get_args(Kernel):
         raise ValueError(f"no kernel {kernel!r}: there are 'rbf', 'linear', 'polynomial' and 'sigmoid'")
     if kernel == "rbf":
@@ -145,19 +134,14 @@ def _overwritten_by_kernel(
     return gram
 
 
-def center(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a kernel matrix less its row and column means: that of the points less their mean.
-
-    Returns
-    -------
-    ndarray (n, n)
-    """
+def center(kernel: Floats) -> Floats:
+    """Return a kernel matrix (n, n) less its row and column means: that of the points less their mean."""
     centered = kernel.copy()
     _center(centered)
     return centered
 
 
-def _center(kernel: NDArray[np.float64]) -> None:
+def _center(kernel: Floats) -> None:
     means = kernel.mean(axis=0)
     for rows in row_blocks(kernel):
         part = kernel[rows]
@@ -166,17 +150,10 @@ def _center(kernel: NDArray[np.float64]) -> None:
         part += means.mean()
 
 
-def top_eigenvectors(matrix: NDArray[np.float64], n_components: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the largest eigenvalues, descending, and their vectors; negative ones, and missing ones, as 0.
+def top_eigenvectors(matrix: Floats, n_components: int) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues of a symmetric matrix, descending, and their vectors (n, n_components).
 
-    Parameters
-    ----------
-    matrix : ndarray (n, n)
-        Symmetric.
-
-    Returns
-    -------
-    tuple of (ndarray (n_components,), ndarray (n, n_components))
+    Negative eigenvalues, and missing ones, are 0.
     """
     from scipy.linalg import eigh  # slow to load; reading commands start without it
     from scipy.sparse.linalg import eigsh  # slow to load; reading commands start without it
@@ -194,13 +171,8 @@ def top_eigenvectors(matrix: NDArray[np.float64], n_components: int) -> tuple[ND
     return all_values, all_vectors
 
 
-def oriented(coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return coordinates with each component's sign such that its largest entry is positive.
-
-    Returns
-    -------
-    ndarray (n, n_components)
-    """
+def oriented(coordinates: Floats) -> Floats:
+    """Return coordinates (n, n_components) with each component's sign such that its largest entry is positive."""
     size = np.abs(coordinates)
     largest = np.argmax(size >= size.max(axis=0, keepdims=True) * (1 - 1e-9), axis=0)
     signs = np.sign(coordinates[largest, np.arange(coordinates.shape[1])])

@@ -4,31 +4,17 @@ from collections.abc import Hashable, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.merge_tree import MergeTree, leaf_starts
+from elsuite.core.typing import Floats, Ids
 
 OrderName: TypeAlias = Literal["energy", "size", "centered", "value"]
 
 
 def ordered_starts(
-    tree: MergeTree,
-    order: OrderName | Sequence[Hashable],
-    *,
-    values: NDArray[np.float64],
-    labels: Sequence[Hashable] | None = None,
-) -> NDArray[np.int64]:
-    """Return the position of each node's first leaf in an order named or given.
-
-    Returns
-    -------
-    ndarray of int (n_nodes,)
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    """
+    tree: MergeTree, order: OrderName | Sequence[Hashable], *, values: Floats, labels: Sequence[Hashable] | None = None
+) -> Ids:
+    """Return the position (n_nodes,) of each node's first leaf in an order; raises ValueError for an unknown name."""
     if isinstance(order, str):
         if order == "energy":
             return tree.starts
@@ -36,13 +22,15 @@ def ordered_starts(
             return leaf_starts(tree, -tree.sizes)
         if order == "centered":
             return leaf_starts(tree, _sides(tree))
-        if order == "value":
-            return leaf_starts(tree, _means(tree, values))
-        raise ValueError(f"no order {order!r}: there are 'energy', 'size', 'centered', 'value' and your own sequence")
-    return leaf_starts(tree, _means(tree, _given_ranks(tree, order, labels)))
+        if order != "value":
+            allowed = "'energy', 'size', 'centered', 'value' and your own sequence"
+            raise ValueError(f"no order {order!r}: there are {allowed}")
+    else:
+        values = _given_ranks(tree, order, labels)
+    return leaf_starts(tree, means_of_leaves(tree, values, tree.starts, tree.leaf_order))
 
 
-def _given_ranks(tree: MergeTree, order: Sequence[Hashable], labels: Sequence[Hashable] | None) -> NDArray[np.float64]:
+def _given_ranks(tree: MergeTree, order: Sequence[Hashable], labels: Sequence[Hashable] | None) -> Floats:
     names: Sequence[Hashable] = range(tree.n_leaves) if labels is None else labels
     rank = {label: k for k, label in enumerate(np.asarray(order).tolist() if labels is None else order)}
     missing = [name for name in names if name not in rank]
@@ -52,10 +40,10 @@ def _given_ranks(tree: MergeTree, order: Sequence[Hashable], labels: Sequence[Ha
     return np.array([rank[name] for name in names], dtype=np.float64)
 
 
-# The mean of `values` (n_leaves,) over the leaves under each node.
-def _means(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = np.concatenate([[0.0], np.cumsum(values[tree.leaf_order])])
-    means: NDArray[np.float64] = (sums[tree.starts + tree.sizes] - sums[tree.starts]) / tree.sizes
+def means_of_leaves(tree: MergeTree, values: Floats, starts: Ids, leaf_order: Ids) -> Floats:
+    """Return the mean (n_nodes,) of `values` (n_leaves,) over the leaves under each node, in an order of leaves."""
+    sums = np.concatenate([[0.0], np.cumsum(values[leaf_order])])
+    means: Floats = (sums[starts + tree.sizes] - sums[starts]) / tree.sizes
     means[: tree.n_leaves] = values
     return means
 
@@ -64,7 +52,7 @@ def _means(tree: MergeTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
 #
 # From the root down the trunk of a minimum (all nodes whose lowest it is), each branch goes to the side that
 # has fewer leaves so far, to the right when equal. A trunk thus stands in the middle of what hangs on it.
-def _sides(tree: MergeTree) -> NDArray[np.int64]:
+def _sides(tree: MergeTree) -> Ids:
     inner = np.flatnonzero(tree.parents >= 0)
     branches = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
     trunks = tree.lowest[tree.parents[branches]]

@@ -1,10 +1,11 @@
 """Energy levels, as the classical drawings of disconnectivity graphs have them: a choice of drawing only."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
 from elsuite.analysis.scales import EnergyScale, LinearScale
+from elsuite.core.typing import Floats
 
 
 def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale | None = None) -> MergeTree:
@@ -33,7 +34,7 @@ def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale 
     return tree_of_gaps(tree.heights[: tree.n_leaves], tree.leaf_order, raised)
 
 
-def _level_energies(tree: MergeTree, levels: int | ArrayLike, scale: EnergyScale) -> NDArray[np.float64]:
+def _level_energies(tree: MergeTree, levels: int | ArrayLike, scale: EnergyScale) -> Floats:
     if not isinstance(levels, int):
         rows = np.unique(np.asarray(levels, dtype=np.float64))
         if not len(rows) or not np.isfinite(rows).all():

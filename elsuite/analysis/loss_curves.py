@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +29,10 @@ class LossCurves:
 
     minimizer: str
     surface: str
-    runs: NDArray[np.int64]
-    values: NDArray[np.float64]
-    stops: NDArray[np.int64]
-    stop_values: NDArray[np.float64]
+    runs: Ids
+    values: Floats
+    stops: Ids
+    stop_values: Floats
 
     __repr__ = short_repr
 
@@ -40,10 +40,7 @@ class LossCurves:
 def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
     """Return the loss curves, one group for each minimizer and surface; runs without a curve are left out.
 
-    Returns
-    -------
-    tuple of LossCurves
-        Minimizers in the order of their first run, surfaces in the database's order.
+    Minimizers are in the order of their first run, surfaces in the database's order.
 
     Examples
     --------
@@ -82,16 +79,8 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
     return tuple(groups)
 
 
-def curve_quantiles(values: NDArray[np.float64], shares: tuple[float, ...] = (0.25, 0.5, 0.75)) -> NDArray[np.float64]:
-    """Return quantiles over the runs at each epoch; NaN where no run has a value.
-
-    Parameters
-    ----------
-    values : ndarray (n_runs, n_epochs)
-
-    Returns
-    -------
-    ndarray (n_shares, n_epochs)
+def curve_quantiles(values: Floats, shares: tuple[float, ...] = (0.25, 0.5, 0.75)) -> Floats:
+    """Return quantiles (n_shares, n_epochs) over the runs of `values` (n_runs, n_epochs); NaN where no run has any.
 
     Examples
     --------

@@ -4,26 +4,21 @@ from collections.abc import Hashable, Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
+from elsuite.core.typing import Floats, Ids
 
 
 def meeting_energies(
     tree: DisconnectivityTree | MergeTree, groups: Sequence[Hashable]
 ) -> dict[tuple[Hashable, Hashable], float]:
-    """Return the energy at which each two groups first share a superbasin.
+    """Return the energy at which each two groups first share a superbasin; inf if they never meet.
 
     Parameters
     ----------
     groups : sequence (n_leaves,)
         One a minimum, such as its set or minimizer; None: in no group.
-
-    Returns
-    -------
-    dict of tuple to float
-        For each pair of groups, in the order in which they first occur; inf if they never meet.
 
     Raises
     ------
@@ -51,7 +46,7 @@ def meeting_energies(
 
 # Along the tree's order of leaves the barrier of two is the largest gap between them, so the lowest between
 # two groups is that of some minima of the two that have no other of either between them.
-def _meeting(gaps: NDArray[np.float64], codes: NDArray[np.int64], one: int, other: int) -> float:
+def _meeting(gaps: Floats, codes: Ids, one: int, other: int) -> float:
     places = np.flatnonzero((codes == one) | (codes == other))
     if len(places) < 2:
         return float("inf")

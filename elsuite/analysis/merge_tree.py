@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 from elsuite.network.kruskal import Joins, kruskal
 
 BLOCK = 8192
 """Nodes that are worked on at a time where the whole tree would not fit a processor's cache."""
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +24,6 @@ class MergeTree:
 
     Attributes
     ----------
-    n_leaves : int
-        Number of minima.
     parents : ndarray of int (n_nodes,)
         The node that each node merges into; -1 for the root of a component.
     heights : ndarray (n_nodes,)
@@ -52,11 +47,11 @@ class MergeTree:
     """
 
     n_leaves: int
-    parents: Ints
+    parents: Ids
     heights: Floats
-    lowest: Ints
-    sizes: Ints
-    leaf_ranks: Ints
+    lowest: Ids
+    sizes: Ids
+    leaf_ranks: Ids
 
     __repr__ = short_repr
 
@@ -66,28 +61,28 @@ class MergeTree:
         return len(self.parents)
 
     @cached_property
-    def roots(self) -> Ints:
+    def roots(self) -> Ids:
         """Top node of each component, the component with the lowest minimum first."""
         roots = np.flatnonzero(self.parents < 0)
         return roots[np.argsort(self.leaf_ranks[self.lowest[roots]])]
 
     @cached_property
-    def _families(self) -> tuple[Ints, Ints]:
+    def _families(self) -> tuple[Ids, Ids]:
         order = np.lexsort((self.leaf_ranks[self.lowest], self.parents))
         return order, np.searchsorted(self.parents[order], np.arange(self.n_nodes + 1))
 
-    def children(self, node: int) -> Ints:
+    def children(self, node: int) -> Ids:
         """Return the nodes that merge in `node`, the one with the lowest minimum first."""
         order, firsts = self._families
         return order[firsts[node] : firsts[node + 1]]
 
     @cached_property
-    def starts(self) -> Ints:
+    def starts(self) -> Ids:
         """Position in `leaf_order` of each node's first leaf; the leaves of a node are contiguous there."""
         return _starts_by_energy(self)
 
     @cached_property
-    def leaf_order(self) -> Ints:
+    def leaf_order(self) -> Ids:
         """The leaves in the tree's order: components and siblings by their lowest minimum, depth first."""
         order = np.empty(self.n_leaves, dtype=np.int64)
         order[self.starts[: self.n_leaves]] = np.arange(self.n_leaves)
@@ -162,7 +157,7 @@ def merge_tree(energies: ArrayLike, sources: ArrayLike, targets: ArrayLike, heig
     return assemble_tree(minima, starts, ends, lifted)
 
 
-def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[Ints, Ints, Floats]:
+def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[Ids, Ids, Floats]:
     tops = np.asarray(heights, dtype=np.float64)
     ends = [np.asarray(sources), np.asarray(targets)]
     if tops.ndim != 1 or any(end.shape != tops.shape for end in ends):
@@ -174,7 +169,7 @@ def _edges(sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> tuple[
     return ends[0].astype(np.int64, copy=False), ends[1].astype(np.int64, copy=False), tops
 
 
-def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Floats) -> MergeTree:
+def assemble_tree(energies: Floats, sources: Ids, targets: Ids, heights: Floats) -> MergeTree:
     """Return the merge tree of edges that are known to be valid: finite, and under neither of their ends."""
     by_energy = np.argsort(energies, kind="stable")
     ranks = np.empty(len(energies), dtype=np.int64)
@@ -187,7 +182,7 @@ def assemble_tree(energies: Floats, sources: Ints, targets: Ints, heights: Float
 
 
 # One node for each join of two components: the node that each leaf or join becomes part of, -1 at the top.
-def _binary_parents(n: int, joins: Joins) -> Ints:
+def _binary_parents(n: int, joins: Joins) -> Ids:
     new = np.arange(n, n + len(joins.edges))
     node = np.arange(n)  # what each component is before it loses: its last join, or a leaf
     node[joins.winners] = new
@@ -204,7 +199,7 @@ def _binary_parents(n: int, joins: Joins) -> Ints:
 
 # From the binary tree, leaves numbered by energy, to the final one: chains of one height become one node,
 # merges are numbered by height and then by their lowest minimum, leaves have their own numbers again.
-def _collapse(heights: Floats, by_energy: Ints, ranks: Ints, joins: Joins) -> MergeTree:
+def _collapse(heights: Floats, by_energy: Ids, ranks: Ids, joins: Joins) -> MergeTree:
     n, n_nodes = len(ranks), len(heights)
     parents = _binary_parents(n, joins)
     kept = np.arange(n, n_nodes)
@@ -230,7 +225,7 @@ def _collapse(heights: Floats, by_energy: Ints, ranks: Ints, joins: Joins) -> Me
     )
 
 
-def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
+def tree_of_gaps(energies: Floats, order: Ids, gaps: Floats) -> MergeTree:
     """Return the tree in which neighbors in `order` join at `gaps`: the inverse of `MergeTree.gaps`.
 
     Leaves far apart in the order join at the largest gap between them; gaps that are not finite separate
@@ -243,7 +238,7 @@ def tree_of_gaps(energies: Floats, order: Ints, gaps: Floats) -> MergeTree:
 # The tree's own order, without sorting where two join: every node begins with its lowest leaf, so that the
 # places of the leaves say all, and a leaf's place is that of the lowest leaf of what its superbasin joins,
 # and what is between.
-def _starts_by_energy(tree: MergeTree) -> Ints:
+def _starts_by_energy(tree: MergeTree) -> Ids:
     inner = np.flatnonzero(tree.parents >= 0)
     ended = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
     above, sizes = tree.parents[ended], tree.sizes[ended]
@@ -265,23 +260,15 @@ def _starts_by_energy(tree: MergeTree) -> Ints:
     return _sums_from_root(sorted_places, sorted_elders)[late][tree.lowest]
 
 
-def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
-    """Return the position of each node's first leaf when siblings, and components, are ordered by `keys`.
+def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ids:
+    """Return the position (n_nodes,) of each node's first leaf when siblings, and components, are ordered by `keys`.
 
     Of equal keys the one with the lower minimum comes first.
-
-    Returns
-    -------
-    ndarray of int (n_nodes,)
     """
-    return _sums_from_root(_sibling_offsets(tree, keys), tree.parents)
-
-
-# Number of leaves of the siblings that stand before each node (of the components, before a root).
-def _sibling_offsets(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ints:
     n_children = np.bincount(tree.parents + 1, minlength=tree.n_nodes + 1)  # first the number of roots
     family = tree.parents + 1
     twins = np.flatnonzero(n_children[family] == 2)
+    # Number of leaves of the siblings that stand before each node (of the components, before a root).
     offsets = np.zeros(tree.n_nodes, dtype=np.int64)
     # Of two siblings the later one stands after as many leaves as the earlier one has: no sorting.
     sums = np.zeros(tree.n_nodes + 1, dtype=np.int64)
@@ -295,13 +282,13 @@ def _sibling_offsets(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.flo
     before = np.cumsum(tree.sizes[many]) - tree.sizes[many]
     firsts = np.flatnonzero(np.diff(family[many], prepend=-1))
     offsets[many] = before - np.repeat(before[firsts], np.diff(firsts, append=len(many)))
-    return offsets
+    return _sums_from_root(offsets, tree.parents)
 
 
 # For each node the sum over itself and all nodes above it; parents are later nodes. From the last nodes to the
 # first, a block that fits a processor's cache at a time: what lies above the block is summed already, and within
 # it the number of ancestors that are summed doubles.
-def _sums_from_root(values: Ints, parents: Ints) -> Ints:
+def _sums_from_root(values: Ids, parents: Ids) -> Ids:
     sums = values.copy()
     for stop in range(len(parents), 0, -BLOCK):
         start = max(0, stop - BLOCK)

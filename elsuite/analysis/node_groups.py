@@ -12,18 +12,12 @@ from elsuite.analysis.merge_tree import MergeTree
 def node_groups(
     tree: DisconnectivityTree | MergeTree, labels: Sequence[Hashable] | NDArray[np.generic]
 ) -> list[Hashable | None]:
-    """Return the label that all minima under each node share, or None where they differ.
+    """Return the label (n_nodes,) that all minima under each node share, or None where they differ.
 
     Parameters
     ----------
-    tree : DisconnectivityTree or MergeTree
-        For a drawing, the tree of its layout.
     labels : sequence (n_leaves,)
         One a minimum, in the order of the leaves; None is no label, and a node over such a minimum has none.
-
-    Returns
-    -------
-    list (n_nodes,)
 
     Raises
     ------
@@ -53,17 +47,7 @@ def node_groups(
 def branches_between(tree: MergeTree, a: int, b: int) -> tuple[list[int], int | None]:
     """Return the nodes under the merge that joins two nodes, from `a` up and from `b` down, and that merge.
 
-    Parameters
-    ----------
-    tree : MergeTree
-        For a drawing, the tree of its layout.
-    a, b : int
-        Node ids (leaf numbers for minima).
-
-    Returns
-    -------
-    tuple of (list of int, int or None)
-        All nodes on the way and None if the two never join.
+    All nodes on the way and None if the two never join.
 
     Examples
     --------

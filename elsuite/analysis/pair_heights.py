@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.statistics import UNNAMED_SET
+from elsuite.core.typing import Floats
 from elsuite.network import PathHeights, lowest_of_pairs, path_heights
 
 if TYPE_CHECKING:
@@ -74,25 +74,11 @@ def pair_heights(
 
 def heights_by_set(
     database: "LandscapeDatabase", surface: str | None = None, *, refined: bool = True, finder: str | None = None
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Floats]:
     """Return the heights of the pairs of minima within each set and between sets.
 
-    Each pair counts once, by its lowest path. For a comparison take `pair_heights`, which knows the minima
-    as well.
-
-    Parameters
-    ----------
-    surface : str, optional
-        Whose heights; the first surface by default.
-    refined : bool
-        Take the refined height where there is one.
-    finder : str, optional
-        Only paths of the finder with this label.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Keys "sgd/train" within a set, "sgd/train ~ sgd/test" between two.
+    Keys and parameters are those of `pair_heights`, which knows the minima as well: a comparison needs them. Each
+    pair counts once, by its lowest path.
 
     Examples
     --------

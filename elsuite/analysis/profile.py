@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Floats
 from elsuite.network import AnyGraph
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Profile:
     sets: tuple[str, ...]
     positions: tuple[float, ...]
     energies: tuple[float, ...]
-    legs: tuple[NDArray[np.float64], ...]
+    legs: tuple[Floats, ...]
     heights: tuple[float, ...]
     position_label: str = "t"
 

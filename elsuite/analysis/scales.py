@@ -6,7 +6,9 @@ from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from elsuite.core.typing import Floats
 
 ScaleName: TypeAlias = Literal["linear", "log", "gaps"]
 WIDE = 2.0
@@ -19,11 +21,11 @@ class EnergyScale(abc.ABC):
     """An increasing map from energies to drawn heights."""
 
     @abc.abstractmethod
-    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+    def forward(self, energies: ArrayLike) -> Floats:
         """Return the drawn heights of energies."""
 
     @abc.abstractmethod
-    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+    def inverse(self, heights: ArrayLike) -> Floats:
         """Return the energies of drawn heights."""
 
 
@@ -37,11 +39,11 @@ class LinearScale(EnergyScale):
     [1.0, 10.0]
     """
 
-    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+    def forward(self, energies: ArrayLike) -> Floats:
         """Return the energies themselves."""
         return np.asarray(energies, dtype=np.float64)
 
-    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+    def inverse(self, heights: ArrayLike) -> Floats:
         """Return the heights themselves."""
         return np.asarray(heights, dtype=np.float64)
 
@@ -64,11 +66,11 @@ class LogScale(EnergyScale):
 
     floor: float = 1e-300
 
-    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+    def forward(self, energies: ArrayLike) -> Floats:
         """Return the decimal logarithms of energies."""
         return np.log10(np.maximum(np.asarray(energies, dtype=np.float64), self.floor))
 
-    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+    def inverse(self, heights: ArrayLike) -> Floats:
         """Return ten to the power of heights."""
         return np.power(10.0, np.asarray(heights, dtype=np.float64))
 
@@ -99,15 +101,15 @@ class GapScale(EnergyScale):
         """The compressed ranges of energy, ascending: where a drawing marks a break of the axis."""
         return tuple(zip(self.energies[::2], self.energies[1::2], strict=True))
 
-    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+    def forward(self, energies: ArrayLike) -> Floats:
         """Return energies less what is cut out below them."""
         return _piecewise(np.asarray(energies, dtype=np.float64), self.energies, self.heights)
 
-    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+    def inverse(self, heights: ArrayLike) -> Floats:
         """Return the energies of drawn heights."""
         return _piecewise(np.asarray(heights, dtype=np.float64), self.heights, self.energies)
 
-    def ticks(self, low: float, high: float, n: int = 6) -> NDArray[np.float64]:
+    def ticks(self, low: float, high: float, n: int = 6) -> Floats:
         """Return about `n` round energies from `low` to `high`, outside the compressed gaps."""
         edges = [low, *(edge for edge in self.energies if low < edge < high), high]
         shown = [piece for piece in pairwise(edges) if piece not in self.gaps]
@@ -144,20 +146,20 @@ class LogGapScale(EnergyScale):
         """The compressed ranges of energy, ascending."""
         return tuple((float(10**low), float(10**high)) for low, high in self.compressed.gaps)
 
-    def forward(self, energies: ArrayLike) -> NDArray[np.float64]:
+    def forward(self, energies: ArrayLike) -> Floats:
         """Return logarithms less what is cut out below them."""
         return self.compressed.forward(self.log.forward(energies))
 
-    def inverse(self, heights: ArrayLike) -> NDArray[np.float64]:
+    def inverse(self, heights: ArrayLike) -> Floats:
         """Return the energies of drawn heights."""
         return self.log.inverse(self.compressed.inverse(heights))
 
-    def ticks(self, low: float, high: float) -> NDArray[np.float64]:
+    def ticks(self, low: float, high: float) -> Floats:
         """Return powers of ten outside the compressed ranges; 2 and 5 times them where there are few."""
         ticks = self._multiples(low, high, (1,))
         return ticks if len(ticks) >= 3 else self._multiples(low, high, (1, 2, 5))
 
-    def minor_ticks(self, low: float, high: float) -> NDArray[np.float64]:
+    def minor_ticks(self, low: float, high: float) -> Floats:
         """Return the multiples of powers of ten outside the compressed ranges.
 
         Parameters
@@ -167,7 +169,7 @@ class LogGapScale(EnergyScale):
         """
         return self._multiples(low, high, tuple(range(2, 10)))
 
-    def _multiples(self, low: float, high: float, digits: tuple[int, ...]) -> NDArray[np.float64]:
+    def _multiples(self, low: float, high: float, digits: tuple[int, ...]) -> Floats:
         powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
         values = np.array([float(f"{digit}e{power}") for power in powers for digit in digits])
         shown = (values >= low) & (values <= high)
@@ -176,7 +178,7 @@ class LogGapScale(EnergyScale):
         return values[shown]
 
 
-def _piecewise(values: NDArray[np.float64], kinks: tuple[float, ...], images: tuple[float, ...]) -> NDArray[np.float64]:
+def _piecewise(values: Floats, kinks: tuple[float, ...], images: tuple[float, ...]) -> Floats:
     if not kinks:
         return values
     inside = np.interp(values, kinks, images)
@@ -219,7 +221,7 @@ def energy_scale(
     raise ValueError(f"no energy scale {name!r}: there are 'linear', 'log' and 'gaps'")
 
 
-def _log_scale(values: NDArray[np.float64], floor: float | None) -> LogScale:
+def _log_scale(values: Floats, floor: float | None) -> LogScale:
     if floor is not None:
         if not floor > 0:
             raise ValueError(f"the floor of a logarithmic scale must be above 0, not {floor}")
@@ -231,7 +233,7 @@ def _log_scale(values: NDArray[np.float64], floor: float | None) -> LogScale:
 
 
 # The scale in which no empty range takes more than `largest_gap` of the drawn range.
-def _gap_scale(values: NDArray[np.float64], largest_gap: float) -> GapScale:
+def _gap_scale(values: Floats, largest_gap: float) -> GapScale:
     if not 0 < largest_gap < 1:
         raise ValueError(f"the largest gap is a share between 0 and 1, not {largest_gap}")
     lengths = np.diff(values)
@@ -309,7 +311,7 @@ def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
     return bool(len(array) and array.min() > 0 and array.max() > ratio * array.min())
 
 
-def round_numbers(low: float, high: float, n: int) -> NDArray[np.float64]:
+def round_numbers(low: float, high: float, n: int) -> Floats:
     """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
     span = high - low
     if not span > 0 or not np.isfinite(span):
@@ -323,8 +325,8 @@ def round_step(step: float) -> float:
     return power * min((1, 2, 5, 10), key=lambda factor: abs(factor * power - step))
 
 
-def multiples(low: float, high: float, step: float) -> NDArray[np.float64]:
+def multiples(low: float, high: float, step: float) -> Floats:
     """Return the multiples of a step from `low` to `high`, rounded to its digits."""
     first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
-    ticks: NDArray[np.float64] = np.round(np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step)))))
+    ticks: Floats = np.round(np.arange(first, last + 1) * step, max(0, int(-np.floor(np.log10(step)))))
     return ticks

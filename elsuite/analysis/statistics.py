@@ -1,12 +1,13 @@
 """The sets of minima of a database (minimizer/stopping), and what each is like."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from elsuite.analysis.blocks import BLOCK_BYTES, blocks, reader
+from elsuite.analysis.blocks import blocks, reader
+from elsuite.core.typing import Floats, Ids
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class SetSummary:
     __repr__ = short_repr
 
 
-def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]:
+def minima_by_set(database: "LandscapeDatabase") -> dict[str, Ids]:
     """Return the ids of the usable minima of each set, sets in the order of their first minimum; a set may be empty.
 
     Examples
@@ -68,14 +69,8 @@ def minima_by_set(database: "LandscapeDatabase") -> dict[str, NDArray[np.int64]]
     return {name: np.flatnonzero((names == name) & usable) for name in dict.fromkeys(names.tolist())}
 
 
-def set_ids(database: "LandscapeDatabase", name: str) -> NDArray[np.int64]:
-    """Return the ids of the usable minima of one set.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such set, or none of its minima is a solution.
-    """
+def set_ids(database: "LandscapeDatabase", name: str) -> Ids:
+    """Return the ids of the usable minima of one set; raises NotFoundError if it is unknown or has none."""
     sets = minima_by_set(database)
     if name not in sets:
         raise NotFoundError(f"no set {name!r}: there are {', '.join(map(repr, sets)) or 'none'}")
@@ -84,15 +79,10 @@ def set_ids(database: "LandscapeDatabase", name: str) -> NDArray[np.int64]:
     return sets[name]
 
 
-def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) -> tuple[SetSummary, ...]:
+def set_table(database: "LandscapeDatabase") -> tuple[SetSummary, ...]:
     """Return the mean energies and the mean and spread of the weights of each set.
 
     These are tables 1 and S1 of arXiv:2602.21276. Coordinates are read a block at a time.
-
-    Parameters
-    ----------
-    block_bytes : int
-        Memory that one block of coordinates may take.
 
     Examples
     --------
@@ -111,39 +101,34 @@ def set_table(database: "LandscapeDatabase", *, block_bytes: int = BLOCK_BYTES) 
     table = []
     for name, ids in minima_by_set(database).items():
         columns = dict(zip(database.surfaces, energies[ids].T, strict=True))
-        mean, std, norm = _weights(database, ids, block_bytes)
+        mean, std, norm = _weights(database, ids)
         summary = SetSummary(
             name=name,
             n=len(ids),
-            energies={surface: _mean(column) for surface, column in columns.items()},
-            energy_stds={surface: _std(column) for surface, column in columns.items()},
+            energies={surface: _of_finite(np.mean, column) for surface, column in columns.items()},
+            energy_stds={surface: _of_finite(np.std, column) for surface, column in columns.items()},
             weight_mean=mean,
             weight_std=std,
             norm=norm,
-            gradient_norm=_mean(gradients[ids]),
+            gradient_norm=_of_finite(np.mean, gradients[ids]),
             unusable=unusable.get("" if name == UNNAMED_SET else name, {}),
         )
         table.append(summary)
     return tuple(table)
 
 
-def _mean(values: NDArray[np.float64]) -> float:
+def _of_finite(function: Callable[[Floats], Any], values: Floats) -> float:
     finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _std(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.std()) if len(finite) else float("nan")
+    return float(function(finite)) if len(finite) else float("nan")
 
 
 # Mean and standard deviation of all weights, by Chan's rule for joining blocks, and the mean norm.
-def _weights(database: "LandscapeDatabase", ids: NDArray[np.int64], block_bytes: int) -> tuple[float, float, float]:
+def _weights(database: "LandscapeDatabase", ids: Ids) -> tuple[float, float, float]:
     if not database.n_parameters or not len(ids):
         return float("nan"), float("nan"), float("nan")
     read, chosen = reader(database.coordinates, ids)
     count, mean, squares, norms = 0, 0.0, 0.0, 0.0
-    for _, points in blocks(read, chosen, block_bytes=block_bytes):
+    for _, points in blocks(read, chosen):
         block_mean = float(points.mean())
         shift, total = block_mean - mean, count + points.size
         squares += float(((points - block_mean) ** 2).sum()) + shift**2 * count * points.size / total

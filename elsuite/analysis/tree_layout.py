@@ -2,17 +2,18 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
-from elsuite.analysis.leaf_order import OrderName, ordered_starts
+from elsuite.analysis.leaf_order import OrderName, means_of_leaves, ordered_starts
 from elsuite.analysis.levels import with_levels
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Array, Floats, Ids
 
 Style: TypeAlias = Literal["rectangular", "sloped"]
 
@@ -44,11 +45,11 @@ class TreeLayout:
     """
 
     tree: MergeTree
-    leaf_order: NDArray[np.int64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    segments: NDArray[np.float64]
-    segment_nodes: NDArray[np.int64]
+    leaf_order: Ids
+    x: Floats
+    y: Floats
+    segments: Floats
+    segment_nodes: Ids
     top: float
     scale: EnergyScale
 
@@ -111,18 +112,19 @@ def tree_layout(
     leaf_order = np.empty(drawn.n_leaves, dtype=np.int64)
     leaf_order[starts[: drawn.n_leaves]] = np.arange(drawn.n_leaves)
     if axis == "value":
-        x = _mean_of_leaves(drawn, starts, leaf_order, leaf_values)
+        x = means_of_leaves(drawn, leaf_values, starts, leaf_order)
     elif axis == "rank":
         x = _middle_of_leaves(drawn, starts)
     else:
         raise ValueError(f"no axis {axis!r}: there are 'rank' and 'value'")
     y = axis_scale.forward(drawn.heights)
-    top = _top(y)
+    # Stems end a twentieth of the drawn range above everything.
+    top = float(y.max() + (0.05 * np.ptp(y) or 1.0)) if len(y) else 1.0
     segments, nodes = _lines(drawn, x, y, top, style=style, bend=_bend(drawn, y, slope, levels))
     return TreeLayout(drawn, leaf_order, x, y, segments, nodes, top, axis_scale)
 
 
-def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) -> NDArray[np.float64]:
+def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) -> Floats:
     if values is None:
         if needed:
             raise ValueError("order='value' and axis='value' need values: one number for each leaf")
@@ -134,8 +136,8 @@ def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) 
 
 
 # The middle between the first and the last leaf of each node; leaves are one apart.
-def _middle_of_leaves(tree: MergeTree, starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    x: NDArray[np.float64] = starts + (tree.sizes - 1) / 2
+def _middle_of_leaves(tree: MergeTree, starts: Ids) -> Floats:
+    x: Floats = starts + (tree.sizes - 1) / 2
     if len(tree.roots) > 1:
         first = np.zeros(tree.n_leaves)
         first[np.sort(starts[tree.roots])[1:]] = COMPONENT_GAP
@@ -143,24 +145,8 @@ def _middle_of_leaves(tree: MergeTree, starts: NDArray[np.int64]) -> NDArray[np.
     return x
 
 
-def _mean_of_leaves(
-    tree: MergeTree, starts: NDArray[np.int64], leaf_order: NDArray[np.int64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    sums = np.concatenate([[0.0], np.cumsum(values[leaf_order])])
-    means: NDArray[np.float64] = (sums[starts + tree.sizes] - sums[starts]) / tree.sizes
-    means[: tree.n_leaves] = values
-    return means
-
-
-# Where stems end: a twentieth of the drawn range above everything.
-def _top(y: NDArray[np.float64]) -> float:
-    if not len(y):
-        return 1.0
-    return float(y.max() + (0.05 * (y.max() - y.min()) or 1.0))
-
-
 # How far below its merge, as drawn, a sloped line leaves the vertical.
-def _bend(tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | ArrayLike | None) -> float:
+def _bend(tree: MergeTree, y: Floats, slope: float, levels: int | ArrayLike | None) -> float:
     if not slope >= 0:
         raise ValueError(f"slope is a share of the drawn range, at least 0, not {slope}")
     rows = np.unique(y[tree.n_leaves :]) if levels is not None else np.zeros(0)
@@ -169,9 +155,7 @@ def _bend(tree: MergeTree, y: NDArray[np.float64], slope: float, levels: int | A
     return slope * float(y.max() - y.min()) if len(y) else 0.0
 
 
-def _lines(
-    tree: MergeTree, x: NDArray[np.float64], y: NDArray[np.float64], top: float, *, style: Style, bend: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _lines(tree: MergeTree, x: Floats, y: Floats, top: float, *, style: Style, bend: float) -> tuple[Floats, Ids]:
     inner = np.flatnonzero(tree.parents >= 0)
     above = tree.parents[inner]
     roots = tree.roots
@@ -192,7 +176,7 @@ def _lines(
 
 
 # Lines given as nodes, x0, y0, x1, y1, as one array of segments and one of nodes.
-def _segments(*groups: tuple[NDArray[Any], ...]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _segments(*groups: tuple[Array, ...]) -> tuple[Floats, Ids]:
     nodes = np.concatenate([group[0] for group in groups])
     segments = np.empty((len(nodes), 4))
     done = 0

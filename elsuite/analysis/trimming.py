@@ -4,12 +4,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.basins import persistence
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Ids, Mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Trimmed:
     """
 
     tree: DisconnectivityTree
-    kept: NDArray[np.int64]
+    kept: Ids
     n_hidden: int
     rule: str
 
@@ -42,7 +42,7 @@ class Trimmed:
         return f"{self.n_hidden:,} of {total:,} minima hidden ({self.rule})" if self.n_hidden else ""
 
 
-def restricted_tree(tree: MergeTree, kept: NDArray[np.int64], *, top: float = np.inf) -> MergeTree:
+def restricted_tree(tree: MergeTree, kept: Ids, *, top: float = np.inf) -> MergeTree:
     """Return the tree of some leaves, renumbered in their old order; merges above `top` are undone."""
     kept = np.sort(kept)
     number = np.full(tree.n_leaves, -1, dtype=np.int64)
@@ -55,7 +55,7 @@ def restricted_tree(tree: MergeTree, kept: NDArray[np.int64], *, top: float = np
     return tree_of_gaps(tree.heights[kept], order[places], np.where(gaps <= top, gaps, np.inf))
 
 
-def _trimmed(tree: DisconnectivityTree, keep: NDArray[np.bool_], rule: str, *, top: float = np.inf) -> Trimmed:
+def _trimmed(tree: DisconnectivityTree, keep: Mask, rule: str, *, top: float = np.inf) -> Trimmed:
     kept = np.flatnonzero(keep)
     smaller = DisconnectivityTree(
         tuple(tree.leaves[k] for k in kept.tolist()), restricted_tree(tree.tree, kept, top=top)

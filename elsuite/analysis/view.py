@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.analysis.barrier_map import BarrierMap, barrier_map
 from elsuite.analysis.clustering import Clustering, cluster_minima, persistence_clusters, superbasin_clusters
@@ -26,6 +25,7 @@ from elsuite.analysis.trimming import (
     minima_below,
     persistent_minima,
 )
+from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.query import choose_surface, nearest, usable_minima
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
 from elsuite.schema import NotFoundError
@@ -72,12 +72,12 @@ class View:
         return [str(name) or UNNAMED_SET for name in self.database.minima["set"].values.tolist()]
 
     @cached_property
-    def usable(self) -> NDArray[np.bool_]:
+    def usable(self) -> Mask:
         """Which minima of the database are solutions: what runs that diverged or failed left behind is none."""
         return usable_minima(self.database)
 
     @cached_property
-    def ids(self) -> NDArray[np.int64]:
+    def ids(self) -> Ids:
         """The usable minima of the chosen sets whose energy is finite; raises where there are none."""
         known = list(dict.fromkeys(self.all_sets))
         missing = [name for name in self.options.sets if name not in known]
@@ -93,14 +93,14 @@ class View:
         return np.array(chosen, dtype=np.int64)
 
     @cached_property
-    def every_energy(self) -> NDArray[np.float64]:
+    def every_energy(self) -> Floats:
         """Energy of every minimum of the database on the chosen surface; NaN where it is not known."""
         column = list(self.database.surfaces).index(self.surface)
-        energies: NDArray[np.float64] = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
+        energies: Floats = np.asarray(self.database.minima["energy"].values, dtype=float)[:, column]
         return energies
 
     @property
-    def energies(self) -> NDArray[np.float64]:
+    def energies(self) -> Floats:
         """Energy of each chosen minimum on the chosen surface."""
         return self.every_energy[self.ids]
 
@@ -168,7 +168,7 @@ class View:
             return log_gap_scale(energies) if wants_log(energies) else energy_scale("gaps", energies)
         return energy_scale(cast(ScaleName, name), energies)
 
-    def column(self, name: str) -> NDArray[Any]:
+    def column(self, name: str) -> Array:
         """Return a column of the chosen minima, one value each: a stored one, or one of `COMPUTED`."""
         if name == "energy":
             return self.energies
@@ -180,12 +180,8 @@ class View:
             return self.embedding.coordinates[:, int(name[-1]) - 1]
         if name == "distance":
             lowest = int(self.ids[np.argmin(self.energies)])
-            return np.array(
-                [
-                    {lowest: 0.0, **dict(nearest(self.database, lowest, len(self.all_sets)))}[i]
-                    for i in self.ids.tolist()
-                ]
-            )
+            distances = {lowest: 0.0, **dict(nearest(self.database, lowest, len(self.all_sets)))}
+            return np.array([distances[i] for i in self.ids.tolist()])
         there = ", ".join([COMPUTED[0], *scalars, *COMPUTED[1:]])
         raise NotFoundError(f"minima have no column '{name}'; there are {there}")
 
@@ -236,7 +232,7 @@ class View:
         return clustering, f"{METHODS[method]}, on {DISTANCES[self.options.distance]}"
 
     @property
-    def _dissimilarity(self) -> NDArray[np.float64]:
+    def _dissimilarity(self) -> Floats:
         kind = self.options.distance
         if kind == "map":
             return map_dissimilarity(self.embedding)
@@ -266,7 +262,7 @@ class View:
         parts = merges[-1].members
         return int(parts[0][0]), int(parts[1][0])  # type: ignore[call-overload]
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
+    def numbers(self, name: str) -> Floats:
         """Return a column of numbers that leaves are ordered by; raises ValueError for words or an unknown name."""
         try:
             column = self.column(name)

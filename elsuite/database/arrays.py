@@ -18,10 +18,10 @@ from zarr.api import asynchronous as zarr_async
 from zarr.buffer.cpu import Buffer
 from zarr.storage import StorePath
 
+from elsuite.core.typing import Array as Values
 from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, Table, chunk_shape
 
 Array: TypeAlias = zarr.AsyncArray[Any]
-Values: TypeAlias = np.ndarray[Any, Any]
 T = TypeVar("T")
 
 

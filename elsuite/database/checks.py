@@ -1,14 +1,12 @@
 """What must hold between rows: ids that exist, heights not under the ends, keys that are new."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
+from elsuite.core.typing import Array
 from elsuite.database.rows import Batch
 from elsuite.schema import REFERENCES, TABLES, height_tolerance
-
-Values = np.ndarray[Any, Any]
 
 
 def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) -> None:
@@ -38,7 +36,7 @@ def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) ->
                 )
 
 
-def check_heights(batch: Batch, energies: Values, surfaces: tuple[str, ...]) -> None:
+def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> None:
     """Raise if a path's height is under the energy of one of its ends by more than rounding.
 
     Parameters

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Array
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.database.query import failures, usable_minima
 
@@ -63,7 +64,7 @@ def _sets(database: LandscapeDatabase) -> dict[str, int]:
     return dict.fromkeys(_numbers(names), 0) | _numbers(names[usable_minima(database)])
 
 
-def _stationary(gradients: "np.ndarray[Any, Any]", tolerance: float) -> dict[str, Any]:
+def _stationary(gradients: Array, tolerance: float) -> dict[str, Any]:
     """Return how many gradient norms are small; None where none is known, which is not the same as 0."""
     unknown = int(np.isnan(gradients).sum())
     nothing_known = bool(unknown) and unknown == len(gradients)
@@ -71,6 +72,6 @@ def _stationary(gradients: "np.ndarray[Any, Any]", tolerance: float) -> dict[str
     return {"count": count, "tolerance": tolerance, "unknown": unknown}
 
 
-def _numbers(labels: "np.ndarray[Any, Any]") -> dict[str, int]:
+def _numbers(labels: Array) -> dict[str, int]:
     """Return how often each label occurs, in the order of the labels."""
     return dict(sorted(Counter(labels.tolist()).items()))

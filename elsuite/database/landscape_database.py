@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.storage import LocalStore, MemoryStore
 
 from elsuite.core.identity import Identified
+from elsuite.core.typing import Ids
 from elsuite.database import arrays as za
 from elsuite.database.checks import check_heights, check_keys, check_references
 from elsuite.database.folders import check_root, claim_folder, existing_folder, new_root
@@ -28,9 +29,9 @@ from elsuite.schema import RESERVED, TABLES, NotFoundError, StoreError, check_at
 class Added:
     """The ids that an `add` gave to the new rows, in the order given."""
 
-    runs: NDArray[np.int64]
-    minima: NDArray[np.int64]
-    paths: NDArray[np.int64]
+    runs: Ids
+    minima: Ids
+    paths: Ids
 
 
 @final
@@ -176,15 +177,11 @@ class LandscapeDatabase:
         return self._opened.dataset("paths")
 
     def coordinates(self, ids: ArrayLike) -> NDArray[np.floating]:
-        """Return the points of some minima; nothing else is read.
+        """Return the points (n, n_parameters) of some minima; nothing else is read.
 
         Parameters
         ----------
         ids : array-like of int, shape (n,)
-
-        Returns
-        -------
-        ndarray (n, n_parameters)
 
         Raises
         ------

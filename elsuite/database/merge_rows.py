@@ -6,15 +6,12 @@ from itertools import pairwise
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import KINDS
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import Matches, PointIndex, rows_at_once
-
-Ids = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 _SAME_CURVE = 1e-6
 _CURVE = ("coefficients", "permutation", "basis")
@@ -88,7 +85,7 @@ class Merger:
         sets, energies = (source.minima[column].values for column in ("set", "energy"))
         own_sets, own_energies = (self._merged.minima[column].values for column in ("set", "energy"))
 
-        def ties(rows: Ids, numbers: Ids) -> list[NDArray[Any]]:
+        def ties(rows: Ids, numbers: Ids) -> list[Array]:
             other_set = (sets[rows] != own_sets[numbers]).astype(np.float64)
             return [other_set, _largest_difference(energies[rows], own_energies[numbers])]
 
@@ -127,7 +124,7 @@ class Merger:
         surfaces = theirs["surface"].values[rows], own["surface"].values[self._state_rows]
         heights = theirs["height"].values[rows], own["height"].values[self._state_rows]
 
-        def ties(k: Ids, numbers: Ids) -> list[NDArray[Any]]:
+        def ties(k: Ids, numbers: Ids) -> list[Array]:
             same = (where[0][:, k] == where[1][:, numbers]).all(axis=0) & (surfaces[0][k] == surfaces[1][numbers])
             difference = _largest_difference(heights[0][k, None], heights[1][numbers, None])
             return [np.where(same, difference, np.inf)]
@@ -138,8 +135,8 @@ class Merger:
         known[rows[found.ids >= 0]] = True
         return known
 
-    def _state_points(self, database: LandscapeDatabase, rows: Ids) -> NDArray[Any]:
-        points: NDArray[Any] = database.paths["coordinates"][rows].values.astype(np.float64)
+    def _state_points(self, database: LandscapeDatabase, rows: Ids) -> Array:
+        points: Array = database.paths["coordinates"][rows].values.astype(np.float64)
         return points
 
     def _known_runs(self, source: LandscapeDatabase) -> Ids:
@@ -259,7 +256,7 @@ def _parts(n: int, step: int, first: int = 0) -> list[Ids]:
     return [np.arange(a, b) for a, b in pairwise([*range(first, n, step), n])] if n > first else []
 
 
-def _largest_difference(a: NDArray[Any], b: NDArray[Any], without: float = 0.0) -> NDArray[Any]:
+def _largest_difference(a: Array, b: Array, without: float = 0.0) -> Array:
     """Return the largest difference of each row over the columns that both have; `without` where there is none."""
     differences = np.abs(a - b)
     return np.asarray(np.where(np.isnan(differences), without, differences).max(axis=1, initial=without))
@@ -291,7 +288,7 @@ def _columns(table: Any, rows: Ids, but: tuple[str, ...]) -> dict[str, Any]:
     return {str(name): table[name][rows].values for name in table.data_vars if name not in but}
 
 
-def _rows_or_none(values: NDArray[Any], usable: Mask) -> list[Any]:
+def _rows_or_none(values: Array, usable: Mask) -> list[Any]:
     """Return each row, None where it holds nothing or may not be used."""
     if values.dtype.kind in "if":
         empty = values == -1 if values.dtype.kind == "i" else np.isnan(values)

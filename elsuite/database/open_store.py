@@ -8,12 +8,12 @@ import numpy as np
 import xarray as xr
 from zarr.abc.store import Store
 
+from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root
 from elsuite.database.tables import dataset
 from elsuite.schema import TABLES, Column, DamagedStoreError
 
-Values = np.ndarray[Any, Any]
 Arrays = dict[str, dict[str, za.Array]]
 
 
@@ -34,7 +34,7 @@ class OpenStore:
         self.path: Final = path
         self.root: dict[str, Any] = {}
         self.arrays: Arrays = {}
-        self._columns: dict[str, dict[str, Values]] = {name: {} for name in TABLES}
+        self._columns: dict[str, dict[str, Array]] = {name: {} for name in TABLES}
         self.refresh()
 
     @property
@@ -66,7 +66,7 @@ class OpenStore:
             _check_widths(arrays[name], name, root)
         self.root, self.arrays = root, arrays
 
-    def column(self, table: str, name: str, n_rows: int) -> Values:
+    def column(self, table: str, name: str, n_rows: int) -> Array:
         """Return the first rows of a column with one value a row; what was read before is not read again.
 
         Rows never change once they are committed.

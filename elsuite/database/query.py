@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from elsuite.core.identity import superseded
 from elsuite.core.outcomes import UNUSABLE, Outcome
+from elsuite.core.typing import Array, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import NotFoundError
 
@@ -34,13 +34,14 @@ _WORDS: Final = {
 }
 _LONGEST = 2_000
 _DEEPEST = 50
+_BLOCK = 512
 
 
 class QueryError(ValueError):
     """A condition that cannot be read; the message says what was given and what is allowed."""
 
 
-def select(condition: str, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+def select(condition: str, columns: Mapping[str, Array]) -> Mask:
     """Return for each row whether it meets a condition on named columns, all of the same length.
 
     Allowed are comparisons (``<  <=  >  >=  ==  !=``, also in chains), ``in`` with a list, ``and``, ``or``, ``not``,
@@ -69,7 +70,7 @@ def select(condition: str, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bo
     return np.broadcast_to(np.asarray(found, dtype=bool), (length,)).copy()
 
 
-def select_minima(database: LandscapeDatabase, condition: str) -> NDArray[np.int64]:
+def select_minima(database: LandscapeDatabase, condition: str) -> Ids:
     """Return the ids of the minima that meet a condition, ascending.
 
     Columns are ``id``, ``energy.SURFACE``, ``set``, ``stopping``, ``outcome``, ``run``, ``epoch``, ``seed``,
@@ -90,10 +91,10 @@ def select_minima(database: LandscapeDatabase, condition: str) -> NDArray[np.int
     return np.flatnonzero(select(condition, minima_columns(database)))
 
 
-def minima_columns(database: LandscapeDatabase) -> dict[str, NDArray[Any]]:
+def minima_columns(database: LandscapeDatabase) -> dict[str, Array]:
     """Return the columns of the minima that have one value each, energies by surface, and the seeds of their runs."""
     table = database.minima
-    columns: dict[str, NDArray[Any]] = {"id": np.arange(database.n_minima)}
+    columns: dict[str, Array] = {"id": np.arange(database.n_minima)}
     energy = table["energy"].values
     columns |= {f"energy.{name}": energy[:, k] for k, name in enumerate(database.surfaces)}
     columns |= {str(n): v.values for n, v in table.data_vars.items() if v.dims == ("minimum",) and n != "key"}
@@ -103,13 +104,7 @@ def minima_columns(database: LandscapeDatabase) -> dict[str, NDArray[Any]]:
 
 
 def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
-    """Return `surface`, or the first one for None.
-
-    Raises
-    ------
-    NotFoundError
-        For a surface that the database does not have; says which it has.
-    """
+    """Return `surface`, or the first one for None; raises NotFoundError for one that is not there."""
     if surface is None:
         return database.surfaces[0]
     if surface not in database.surfaces:
@@ -117,15 +112,11 @@ def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
     return surface
 
 
-def usable_minima(database: LandscapeDatabase) -> NDArray[np.bool_]:
-    """Return which minima are solutions: not those that runs which diverged or failed left behind.
+def usable_minima(database: LandscapeDatabase) -> Mask:
+    """Return which minima (n_minima,) are solutions: not those that runs which diverged or failed left behind.
 
     Such rows (their outcome is one of `elsuite.core.outcomes.UNUSABLE`) hold a random start, or what a descent had
     before it broke off. They keep their ids, and are left out of networks, trees, sets, pictures and the page.
-
-    Returns
-    -------
-    ndarray of bool (n_minima,)
 
     Examples
     --------
@@ -192,7 +183,7 @@ def failures(database: LandscapeDatabase) -> list[str]:
     return lines
 
 
-def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -> NDArray[np.int64]:
+def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -> Ids:
     """Return the ids of the `k` usable minima of lowest energy on a surface (default: the first), lowest first.
 
     Examples
@@ -205,11 +196,11 @@ def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -
     column = database.surfaces.index(choose_surface(database, surface))
     energy = database.minima["energy"].values[:, column]
     order = np.argsort(energy, kind="stable")
-    found: NDArray[np.int64] = order[(np.isfinite(energy) & usable_minima(database))[order]][:k]
+    found: Ids = order[(np.isfinite(energy) & usable_minima(database))[order]][:k]
     return found
 
 
-def nearest(database: LandscapeDatabase, minimum: int, k: int, *, block: int = 512) -> list[tuple[int, float]]:
+def nearest(database: LandscapeDatabase, minimum: int, k: int) -> list[tuple[int, float]]:
     """Return the `k` usable minima nearest in Euclidean distance to one minimum, with their distances, nearest first.
 
     Raises
@@ -228,8 +219,8 @@ def nearest(database: LandscapeDatabase, minimum: int, k: int, *, block: int = 5
         raise QueryError("distances need coordinates, and the minima of this database have none")
     center = database.coordinates([minimum])[0].astype(np.float64)
     distances = np.empty(database.n_minima)
-    for begin in range(0, database.n_minima, block):
-        ids = np.arange(begin, min(begin + block, database.n_minima))
+    for begin in range(0, database.n_minima, _BLOCK):
+        ids = np.arange(begin, min(begin + _BLOCK, database.n_minima))
         distances[ids] = np.linalg.norm(database.coordinates(ids.tolist()) - center, axis=1)
     others = usable_minima(database)
     others[minimum] = False
@@ -261,7 +252,7 @@ def to_dataframe(database: LandscapeDatabase, table: str = "minima") -> pd.DataF
     return pd.DataFrame(columns).rename_axis("id")
 
 
-def _truth(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str, depth: int) -> Any:
+def _truth(node: ast.AST, columns: Mapping[str, Array], text: str, depth: int) -> Any:
     """Return the truth values of a part of the condition, one a row or one for all."""
     if depth > _DEEPEST:
         raise QueryError(f"the condition is nested deeper than {_DEEPEST}")
@@ -294,7 +285,7 @@ def _compared(op: ast.cmpop, a: Any, b: Any, text: str) -> Any:
     return _COMPARISONS[type(op)](a, b)
 
 
-def _value(node: ast.AST, columns: Mapping[str, NDArray[Any]], text: str) -> Any:
+def _value(node: ast.AST, columns: Mapping[str, Array], text: str) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):

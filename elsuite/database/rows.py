@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from elsuite.core.typing import Array
 from elsuite.schema import FILL, KINDS, Column, NotFoundError, Table, extra_column
 
-Values: TypeAlias = np.ndarray[Any, Any]
 Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -38,8 +38,8 @@ class Batch:
     """
 
     n_rows: int
-    columns: dict[str, Values]
-    pieces: dict[str, list[tuple[int, Values]]]
+    columns: dict[str, Array]
+    pieces: dict[str, list[tuple[int, Array]]]
     extra: dict[str, Column]
 
 
@@ -66,8 +66,8 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
     for name in required:
         if name not in given:
             raise ValueError(f"{table.name}.{name} is missing; {table.name} need {', '.join(required)}")
-    columns: dict[str, Values] = {}
-    pieces: dict[str, list[tuple[int, Values]]] = {}
+    columns: dict[str, Array] = {}
+    pieces: dict[str, list[tuple[int, Array]]] = {}
     extra: dict[str, Column] = {}
     for name, values in given.items():
         column = table.columns.get(name) or context.extra.get(name)
@@ -135,7 +135,7 @@ def _wrong_shape(table: Table, column: Column, given: tuple[int, ...], n_rows: i
     return ValueError(f"{table.name}.{column.name}: expected shape ({expected}) for ({dims}), got {given}")
 
 
-def _column(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Values:
+def _column(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Array:
     """Return the rectangular array of one column."""
     if "surface" in column.dims:
         values = _by_surface(table, column, values, n_rows, context)
@@ -206,11 +206,11 @@ def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
         raise ValueError(f"{table.name}.{column.name}: expected numbers, one list a row: {_one_line(error)}") from error
 
 
-def _curves(row: Any) -> list[Values]:
+def _curves(row: Any) -> list[Array]:
     return [_floats([] if curve is None else curve) for curve in row]
 
 
-def _pad(rows: list[Values]) -> Values:
+def _pad(rows: list[Array]) -> Array:
     if any(row.ndim != 1 for row in rows):
         raise ValueError(f"a row has {max(row.ndim for row in rows)} dims")
     result = np.full((len(rows), max((row.size for row in rows), default=0)), np.nan)
@@ -219,7 +219,7 @@ def _pad(rows: list[Values]) -> Values:
     return result
 
 
-def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
+def _cast(table: Table, column: Column, values: Any, dtype: str) -> Array:
     """Return values in the column's dtype without losing anything."""
     where = f"{table.name}.{column.name}"
     if dtype == "str":
@@ -233,7 +233,7 @@ def _cast(table: Table, column: Column, values: Any, dtype: str) -> Values:
         raise ValueError(f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}") from error
 
 
-def _floats(values: Any, dtype: str = "float64") -> Values:
+def _floats(values: Any, dtype: str = "float64") -> Array:
     raw = np.asarray(values)
     if raw.dtype.kind not in "biufO" or (raw.dtype.kind == "O" and not all(map(_is_real, raw.ravel()))):
         raise TypeError("no real numbers")
@@ -247,7 +247,7 @@ def _is_real(value: object) -> bool:
     return value is None or isinstance(value, Real)
 
 
-def _integers(values: Any, dtype: str) -> Values:
+def _integers(values: Any, dtype: str) -> Array:
     raw = np.asarray(values)
     if raw.dtype.kind in "Of" and isinstance(values, list | tuple):
         # Of None and of integers beyond int64 numpy makes objects or floats; as objects they lose no digit.
@@ -266,7 +266,7 @@ def _integers(values: Any, dtype: str) -> Values:
     return raw.astype(dtype)
 
 
-def _strings(where: str, values: Any) -> Values:
+def _strings(where: str, values: Any) -> Array:
     if isinstance(values, str):
         return np.asarray(str(values), dtype=object)
     raw = np.asarray(values, dtype=object)
@@ -290,13 +290,13 @@ def _one_line(text: object, length: int = 200) -> str:
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
-def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> list[tuple[int, Values]]:
+def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> list[tuple[int, Array]]:
     """Return the runs of consecutive rows that have a value."""
     if _length(values) != n_rows or isinstance(values, str | bytes | Mapping):
         given = () if _length(values) is None else (len(values),)
         raise _wrong_shape(table, column, given, n_rows, context)
     dtype = context.dtype if column.dtype == "parameter" else column.dtype
-    pieces: list[tuple[int, list[Values]]] = []
+    pieces: list[tuple[int, list[Array]]] = []
     for row, value in enumerate(values):
         if value is None:
             continue
@@ -314,7 +314,7 @@ def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Con
     return stacked if "term" in column.dims else _without_gaps(stacked, dtype)
 
 
-def _without_gaps(pieces: list[tuple[int, Values]], dtype: str) -> list[tuple[int, Values]]:
+def _without_gaps(pieces: list[tuple[int, Array]], dtype: str) -> list[tuple[int, Array]]:
     """Return pieces as one, with rows of nothing between them.
 
     Rows of these columns share chunks: pieces of one chunk, written at the same time, would undo each other.
@@ -328,7 +328,7 @@ def _without_gaps(pieces: list[tuple[int, Values]], dtype: str) -> list[tuple[in
     return [(first, whole)]
 
 
-def _complete_paths(columns: dict[str, Values], n_rows: int, context: Context) -> None:
+def _complete_paths(columns: dict[str, Array], n_rows: int, context: Context) -> None:
     """Fill in the surface where there is one only and the kind `path`; check the names given."""
     nothing = np.full(n_rows, "", dtype=object)
     surface = columns.get("surface", nothing)

@@ -10,10 +10,9 @@ import xarray as xr
 from xarray.backends.common import BackendArray
 from xarray.core import indexing
 
+from elsuite.core.typing import Array as Values
 from elsuite.database.arrays import Array, as_objects, is_string, run
 from elsuite.schema import Table
-
-Values = np.ndarray[Any, Any]
 
 
 def is_scalar(dims: tuple[str | None, ...]) -> bool:

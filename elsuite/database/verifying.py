@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from zarr.storage import LocalStore
 
+from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root, existing_folder
 from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, DamagedStoreError, Table, height_tolerance
 
-Values: TypeAlias = np.ndarray[Any, Any]
 BLOCK_BYTES = 2**26
 
 
@@ -36,12 +36,12 @@ class _Opened:
 
     root: Mapping[str, Any]
     arrays: Mapping[str, Mapping[str, za.Array]]
-    columns: Mapping[str, Mapping[str, Values]]
+    columns: Mapping[str, Mapping[str, Array]]
 
     def n_rows(self, table: str) -> int:
         return int(self.root[TABLES[table].pointer])
 
-    def get(self, table: str, *names: str) -> list[Values] | None:
+    def get(self, table: str, *names: str) -> list[Array] | None:
         """Return columns, or None if one of them could not be read: that is a finding already."""
         found = self.columns[table]
         return [found[name] for name in names] if all(name in found for name in names) else None
@@ -147,10 +147,10 @@ def _metadata(table: Table, column: Column, array: za.Array, root: Mapping[str, 
 
 def _read_table(
     table: Table, arrays: Mapping[str, za.Array], root: Mapping[str, Any], findings: list[Finding]
-) -> dict[str, Values]:
+) -> dict[str, Array]:
     """Read the columns with one value a row; those with findings are left out."""
     bad = {finding.where for finding in findings}
-    columns: dict[str, Values] = {}
+    columns: dict[str, Array] = {}
     for name, array in arrays.items():
         where = f"{table.name}.{name}"
         if where in bad or za.dims_of(array)[1:] not in {(), ("surface",)}:
@@ -162,7 +162,7 @@ def _read_table(
     return columns
 
 
-def _rows(where: str, rows: Values, problem: str) -> Iterator[Finding]:
+def _rows(where: str, rows: Array, problem: str) -> Iterator[Finding]:
     """Make one finding of many rows: how many and the first."""
     if rows.size:
         yield Finding(where, f"{problem} in {rows.size} row{'s' * (rows.size > 1)}, first in row {rows[0]}")
@@ -259,7 +259,7 @@ def _bulky(store: LocalStore, table: Table, arrays: Mapping[str, za.Array], n_ro
             yield Finding(where, str(error))
 
 
-def _blocks(array: za.Array, n_rows: int) -> Iterator[tuple[int, Values]]:
+def _blocks(array: za.Array, n_rows: int) -> Iterator[tuple[int, Array]]:
     """Read an array in blocks of whole chunks."""
     chunk = array.chunks[0]
     row_bytes = max(1, array.dtype.itemsize * int(np.prod(array.shape[1:])))

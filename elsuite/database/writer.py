@@ -7,9 +7,10 @@ from typing import Any, Final, final
 import numpy as np
 from zarr.abc.store import Store
 
+from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.locking import WriterLock
-from elsuite.database.open_store import OpenStore, Values
+from elsuite.database.open_store import OpenStore
 from elsuite.database.rows import Batch
 from elsuite.database.syncing import Syncer
 from elsuite.schema import BLOCK_ROWS, FILL, TABLES, Column, LockedError, StoreError, Table
@@ -166,7 +167,7 @@ class Writer:
             pass  # the next writer clears and trims; readers slice to the pointer
 
 
-def _all_fill(values: Values) -> bool:
+def _all_fill(values: Array) -> bool:
     """Whether there is nothing to write: what is past the pointer reads as the fill value already."""
     if values.size == 0:
         return True

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Floats, Ids
 from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.formats import Format
 from elsuite.interchange.numpy_files import read_npy, read_npz
 
-Arrays = Mapping[str, NDArray[Any]]
+Arrays = Mapping[str, Array]
 
 
 def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray[np.floating]:
@@ -128,7 +129,7 @@ def write_arrays(landscape: ForeignLandscape, path: str | Path) -> None:
         np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
 
 
-def _only_array(path: Path) -> NDArray[Any]:
+def _only_array(path: Path) -> Array:
     if path.suffix != ".npz":
         return read_npy(path)
     arrays = read_npz(path)
@@ -137,19 +138,19 @@ def _only_array(path: Path) -> NDArray[Any]:
     return next(iter(arrays.values()))
 
 
-def _floats(values: NDArray[Any], path: Path, name: str, ndim: int) -> NDArray[np.float64]:
+def _floats(values: Array, path: Path, name: str, ndim: int) -> Floats:
     if values.ndim != ndim or values.dtype.kind not in "fiu":
         shape = "one row" if ndim == 1 else "shape (rows, parameters)"
         raise FormatError(f"{path}: {name} must be numbers, {shape}; given {values.dtype} of shape {values.shape}")
     return values.astype(np.float64)
 
 
-def _ends(values: NDArray[Any]) -> NDArray[np.int64]:
+def _ends(values: Array) -> Ids:
     # What is no array of whole numbers is left as it is: the landscape refuses it.
     return values.astype(np.int64) if values.dtype.kind in "iu" else values
 
 
-def _columns(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+def _columns(arrays: Arrays, prefix: str) -> dict[str, Array]:
     return {
         name.removeprefix(prefix): values.astype(np.int64) if values.dtype.kind in "b" else values
         for name, values in arrays.items()

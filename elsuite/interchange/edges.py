@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Floats, Ids
 from elsuite.interchange.files import new_files, read_bytes
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError, column_problem, printable
 from elsuite.interchange.formats import Format
@@ -28,7 +28,7 @@ class _Table:
     columns: Mapping[str, list[str]]
     lines: list[int]
 
-    def numbers(self, heading: str) -> NDArray[np.float64]:
+    def numbers(self, heading: str) -> Floats:
         """Return a column of finite numbers; raises FormatError that names the line of the first that is none."""
         column = self.columns[heading]
         values = _numbers(column)
@@ -89,7 +89,7 @@ def read_edges(edges: str | Path, nodes: str | Path | None = None) -> ForeignLan
         energies = np.full(len(names), np.inf)
         for places in (sources, targets):
             np.minimum.at(energies, places, heights)
-        columns: dict[str, NDArray[Any]] = {}
+        columns: dict[str, Array] = {}
     else:
         energies = minima.numbers(minima.heading("energy"))
         columns = _further(minima, "minima", {"id", "energy", _NAME}, notes)
@@ -192,7 +192,7 @@ def _unique(table: _Table, heading: str) -> list[str]:
     return table.columns[heading]
 
 
-def _places(table: _Table, column: list[str], position: Mapping[str, int]) -> NDArray[np.int64]:
+def _places(table: _Table, column: list[str], position: Mapping[str, int]) -> Ids:
     places = [position.get(name, -1) for name in column]
     if -1 in places:
         row = places.index(-1)
@@ -206,9 +206,9 @@ def _check_kinds(table: _Table) -> None:
             raise FormatError(f"{table.path}, line {line}: kind {kind[:40]!r}, {' or '.join(KINDS)} expected")
 
 
-def _further(table: _Table, kind: str, used: set[str], notes: list[str]) -> dict[str, NDArray[Any]]:
+def _further(table: _Table, kind: str, used: set[str], notes: list[str]) -> dict[str, Array]:
     """Return the other columns; those that a store cannot take are noted."""
-    found: dict[str, NDArray[Any]] = {}
+    found: dict[str, Array] = {}
     for name, column in table.columns.items():
         if name in used:
             continue
@@ -220,7 +220,7 @@ def _further(table: _Table, kind: str, used: set[str], notes: list[str]) -> dict
     return found
 
 
-def _numbers(column: Sequence[str]) -> NDArray[np.float64] | None:
+def _numbers(column: Sequence[str]) -> Floats | None:
     """Return texts as numbers; None if one is none."""
     if any("_" in text for text in column):  # Python reads 1_000
         return None

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Array, Floats, Ids
 from elsuite.schema import KINDS, TABLES, extra_column
 
-Floats = NDArray[np.float64]
-Columns = Mapping[str, NDArray[Any]]
+Columns = Mapping[str, Array]
 
 _GIVEN = {"minima": {"set"}, "paths": {"kind", "finder"}}
 """Columns of the format that another program may fill as well."""
@@ -75,8 +73,8 @@ class ForeignLandscape:
     """
 
     energies: Floats
-    sources: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    sources: Ids
+    targets: Ids
     heights: Floats
     coordinates: Floats | None = None
     state_coordinates: Floats | None = None

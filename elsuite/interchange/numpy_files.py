@@ -5,12 +5,12 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Array
 from elsuite.interchange.files import check_readable
 from elsuite.interchange.foreign import FormatError, printable
 
@@ -19,7 +19,7 @@ _UNPACKED_FREELY = 2**26
 _LARGEST_RATIO = 100
 
 
-def read_npy(path: Path) -> NDArray[Any]:
+def read_npy(path: Path) -> Array:
     """Return the array in an `.npy` file.
 
     Raises
@@ -39,7 +39,7 @@ def read_npy(path: Path) -> NDArray[Any]:
         raise FormatError(f"{path}: not an array of numpy ({printable(error) or type(error).__name__})") from None
 
 
-def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
+def read_npz(path: Path) -> Mapping[str, Array]:
     """Return the arrays in an `.npz` file.
 
     Raises
@@ -54,7 +54,7 @@ def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
             members = archive.infolist()
             if sum(member.file_size for member in members) > _UNPACKED_FREELY + _LARGEST_RATIO * size:
                 raise FormatError("unpacks to far more than its size")
-            arrays: dict[str, NDArray[Any]] = {}
+            arrays: dict[str, Array] = {}
             for member in members:
                 name = member.filename.removesuffix(".npy")
                 if name in arrays:
@@ -70,14 +70,14 @@ def read_npz(path: Path) -> Mapping[str, NDArray[Any]]:
         ) from None
 
 
-def _member(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
+def _member(file: IO[bytes], size: int, name: str) -> Array:
     try:
         return _array(file, size)
     except FormatError as error:
         raise FormatError(f"array {name[:40]!r}: {error}") from None
 
 
-def _array(file: IO[bytes], size: int) -> NDArray[Any]:
+def _array(file: IO[bytes], size: int) -> Array:
     """Return the array that begins here and has `size` bytes with its header."""
     version = npy.read_magic(file)
     if version == (1, 0):

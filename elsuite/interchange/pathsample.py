@@ -6,11 +6,10 @@ minima of two regions: their number, then the ids.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Floats
 from elsuite.interchange.files import new_files, read_bytes
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
@@ -121,13 +120,13 @@ def _read_states(path: Path) -> NumberTable:
     return read_table(path, (8, 9), "energy, log product, order, 2 minima, 3 inertia eigenvalues")
 
 
-def _columns(rows: NDArray[np.float64], first_inertia: int, last: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def _columns(rows: Floats, first_inertia: int, last: tuple[str, ...]) -> dict[str, Array]:
     names = (*_INERTIA, *last)
-    columns: dict[str, NDArray[Any]] = {"log_product": rows[:, 1], "point_group_order": rows[:, 2]}
+    columns: dict[str, Array] = {"log_product": rows[:, 1], "point_group_order": rows[:, 2]}
     return columns | {name: rows[:, k] for k, name in enumerate(names, first_inertia) if k < rows.shape[1]}
 
 
-def _read_regions(folder: Path, n_minima: int) -> dict[str, NDArray[Any]]:
+def _read_regions(folder: Path, n_minima: int) -> dict[str, Array]:
     """Return the column ``region``, if there is a list of either region's minima."""
     regions = np.full(n_minima, "", dtype="U1")
     found = [name for name in _REGIONS if (folder / f"min.{name}").exists()]
@@ -166,7 +165,7 @@ def _states_text(landscape: ForeignLandscape) -> bytes:
     return _lines(table, whole={2, 3, 4})
 
 
-def _known(columns: Columns, n: int) -> list[NDArray[np.float64]]:
+def _known(columns: Columns, n: int) -> list[Floats]:
     """Return log product, point-group order and inertia eigenvalues, 1 where not known."""
     found = []
     for name in ("log_product", "point_group_order", *_INERTIA):
@@ -176,13 +175,13 @@ def _known(columns: Columns, n: int) -> list[NDArray[np.float64]]:
     return found
 
 
-def _lines(table: list[NDArray[Any]], whole: set[int]) -> bytes:
+def _lines(table: list[Array], whole: set[int]) -> bytes:
     line = " ".join("%10d" if k in whole else "%24.16E" for k in range(len(table))) + "\n"
     rows = zip(*(column.tolist() for column in table), strict=True)
     return "".join(line % row for row in rows).encode("ascii")
 
 
-def _read_points(path: Path, n_rows: int) -> NDArray[np.float64] | None:
+def _read_points(path: Path, n_rows: int) -> Floats | None:
     if not path.exists():
         return None
     raw = read_bytes(path, "points")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Floats
 from elsuite.interchange.files import new_files, read_head
 from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.formats import Format
@@ -215,7 +215,7 @@ def _usable(states: Rows, numbers: dict[int, int], path: Path, notes: list[str])
     return kept
 
 
-def _points(rows: Rows, path: Path, what: str) -> Iterator[NDArray[np.float64] | None]:
+def _points(rows: Rows, path: Path, what: str) -> Iterator[Floats | None]:
     """Yield the coordinates of each row as a vector, None where there are none."""
     layout: ArrayLayout | None = None
     for row in rows:
@@ -235,7 +235,7 @@ def _points(rows: Rows, path: Path, what: str) -> Iterator[NDArray[np.float64] |
         yield point
 
 
-def _coordinates(rows: Rows, path: Path, what: str) -> NDArray[np.float64] | None:
+def _coordinates(rows: Rows, path: Path, what: str) -> Floats | None:
     points = list(_points(rows, path, what))
     known = [point for point in points if point is not None]
     if not points or len(known) < len(points) or len({len(point) for point in known}) > 1 or not len(known[0]):
@@ -243,7 +243,7 @@ def _coordinates(rows: Rows, path: Path, what: str) -> NDArray[np.float64] | Non
     return np.array(known)
 
 
-def _state_coordinates(rows: Rows, path: Path, width: int) -> NDArray[np.float64] | None:
+def _state_coordinates(rows: Rows, path: Path, width: int) -> Floats | None:
     points = np.full((len(rows), width), np.nan)
     for k, point in enumerate(_points(rows, path, "transition state")):
         if point is not None:
@@ -259,7 +259,7 @@ def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
-def _numbers(rows: Rows, column: int) -> NDArray[np.float64]:
+def _numbers(rows: Rows, column: int) -> Floats:
     return np.array([row[column] if _finite(row[column]) else np.nan for row in rows], dtype=np.float64)
 
 
@@ -275,7 +275,7 @@ def _orders(columns: Any, n: int) -> list[int | None]:
     return [None if order is None or order < 1 else int(order) for order in orders]
 
 
-def _blobs(points: NDArray[np.float64] | None, n: int) -> Iterator[bytes | None]:
+def _blobs(points: Floats | None, n: int) -> Iterator[bytes | None]:
     """Yield a pickle for each point that is known, in the words of numpy 1, which numpy 2 understands as well."""
     if points is None or not n:
         yield from [None] * n

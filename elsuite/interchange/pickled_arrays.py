@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+from elsuite.core.typing import Floats
 
 _MOST_INSTRUCTIONS: Final = 200
 _MOST_DIMS: Final = 32
@@ -51,7 +52,7 @@ class ArrayLayout:
     order: str
 
 
-def read_array(blob: bytes) -> tuple[NDArray[np.float64], ArrayLayout | None]:
+def read_array(blob: bytes) -> tuple[Floats, ArrayLayout | None]:
     """Return the array of numbers in a pickle, as float64, and its layout, if pickles like it can be read faster.
 
     Raises
@@ -84,7 +85,7 @@ def read_array(blob: bytes) -> tuple[NDArray[np.float64], ArrayLayout | None]:
     return values, ArrayLayout(blob[: begins[0]], blob[end:], dtype, array.shape, array.order)
 
 
-def read_again(blob: bytes, layout: ArrayLayout | None) -> NDArray[np.float64] | None:
+def read_again(blob: bytes, layout: ArrayLayout | None) -> Floats | None:
     """Return the array in a pickle that differs from an earlier one in the numbers only; None for any other."""
     if layout is None or not (blob.startswith(layout.prefix) and blob.endswith(layout.suffix)):
         return None
@@ -94,7 +95,7 @@ def read_again(blob: bytes, layout: ArrayLayout | None) -> NDArray[np.float64] |
     return _values(data, layout.dtype, layout.shape, layout.order)
 
 
-def _values(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> NDArray[np.float64]:
+def _values(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> Floats:
     size = math.prod(shape) * dtype.itemsize
     if size != len(data):
         raise NotAnArrayError(f"{len(data)} bytes for an array of {size:.6g}")

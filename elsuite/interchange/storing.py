@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.core.files import new_folder
+from elsuite.core.typing import Array, Floats, Ids
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.folders import free_folder
 from elsuite.database.query import choose_surface, usable_minima
@@ -85,7 +85,7 @@ def _filled(path: Path | None, landscape: ForeignLandscape, origin: str, label: 
     return database
 
 
-def _lifted(landscape: ForeignLandscape) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def _lifted(landscape: ForeignLandscape) -> tuple[Floats, tuple[str, ...]]:
     """Return the heights, none below an end, and the note that says how many were."""
     heights, energies = landscape.heights, landscape.energies
     if not len(heights):
@@ -107,7 +107,7 @@ def _minima_rows(landscape: ForeignLandscape, label: str) -> dict[str, Any]:
     return rows | _storable(landscape.minima_columns)
 
 
-def _path_rows(landscape: ForeignLandscape, heights: NDArray[np.float64], origin: str) -> dict[str, Any]:
+def _path_rows(landscape: ForeignLandscape, heights: Floats, origin: str) -> dict[str, Any]:
     rows: dict[str, Any] = {
         "source": landscape.sources,
         "target": landscape.targets,
@@ -182,14 +182,14 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     )
 
 
-def _state_points(paths: Any, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def _state_points(paths: Any, rows: Ids) -> Floats | None:
     if "coordinates" not in paths or not len(rows):
         return None
     points = np.asarray(paths["coordinates"].values[rows], dtype=np.float64)
     return None if np.isnan(points).all() else points
 
 
-def _free_columns(table: Any, name: str, rows: NDArray[np.int64], named: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def _free_columns(table: Any, name: str, rows: Ids, named: tuple[str, ...]) -> dict[str, Array]:
     """Return the columns of one value a row that the format does not name, and those of `named`."""
     own = set(TABLES[name].columns)
     columns = {}

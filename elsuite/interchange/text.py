@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Floats, Ids
 from elsuite.interchange.files import read_bytes
 from elsuite.interchange.foreign import FormatError
 
@@ -35,7 +35,7 @@ class NumberTable:
     """
 
     path: Path
-    values: NDArray[np.float64]
+    values: Floats
     text: str
 
     @cached_property
@@ -47,7 +47,7 @@ class NumberTable:
         """Return file and line of a row, for a message."""
         return f"{self.path}, line {self.lines[row]}"
 
-    def finite(self, column: int, missing: str) -> NDArray[np.float64]:
+    def finite(self, column: int, missing: str) -> Floats:
         """Return a column, all of it finite; else raise a FormatError that names the line and what is `missing`."""
         values = self.values[:, column]
         wrong = np.flatnonzero(~np.isfinite(values))
@@ -82,7 +82,7 @@ def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> Numb
     return NumberTable(path, values, text)
 
 
-def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, highest: int) -> NDArray[np.int64]:
+def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, highest: int) -> Ids:
     """Return a column as integers within [lowest, highest].
 
     Raises
@@ -102,7 +102,7 @@ def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, hi
     return values.astype(np.int64)
 
 
-def _plain_table(raw: bytes) -> NDArray[np.float64] | None:
+def _plain_table(raw: bytes) -> Floats | None:
     """Return the numbers of a file without peculiarities, quickly; None for any other."""
     plain = raw.translate(bytes.maketrans(b"Dd", b"Ee"))
     if plain.translate(None, _PLAIN) or not plain.strip() or _longest_line(plain) > _LONGEST_LINE:
@@ -117,7 +117,7 @@ def _longest_line(raw: bytes) -> int:
     return max(map(len, raw.split(b"\n")))
 
 
-def _mended_table(text: str, path: Path, widths: tuple[int, ...] | None, meaning: str) -> NDArray[np.float64]:
+def _mended_table(text: str, path: Path, widths: tuple[int, ...] | None, meaning: str) -> Floats:
     rows: list[list[float]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > _LONGEST_LINE:

@@ -5,11 +5,10 @@ Its files have PATHSAMPLE's names with other columns: two in `min.data` (id, ene
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Floats
 from elsuite.interchange.files import new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
@@ -107,12 +106,12 @@ def _read_states(path: Path) -> NumberTable:
     return read_table(path, (3,), "minimum, minimum, energy")
 
 
-def _lines(line: str, *columns: NDArray[Any]) -> bytes:
+def _lines(line: str, *columns: Array) -> bytes:
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return "".join(line % row for row in rows).encode("ascii")
 
 
-def _read_coords(path: Path, n_rows: int, width: int | None) -> NDArray[np.float64] | None:
+def _read_coords(path: Path, n_rows: int, width: int | None) -> Floats | None:
     if not path.exists():
         return None
     table = read_table(path, None if width is None else (width,), "one point a line")

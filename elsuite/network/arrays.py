@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids
 from elsuite.network.kruskal import kruskal
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class NetworkArrays:
     """
 
     labels: tuple[Hashable, ...]
-    energies: NDArray[np.float64]
-    sources: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    heights: NDArray[np.float64]
+    energies: Floats
+    sources: Ids
+    targets: Ids
+    heights: Floats
 
     __repr__ = short_repr
 
@@ -79,7 +80,7 @@ def _number(value: Any, attribute: str, kind: str, name: Hashable) -> float:
         raise ValueError(f"attribute {attribute!r} of {kind} {name!r} is {value!r}: a number is needed") from None
 
 
-def spanning_forest(n_nodes: int, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> NDArray[np.int64]:
+def spanning_forest(n_nodes: int, sources: ArrayLike, targets: ArrayLike, heights: ArrayLike) -> Ids:
     """Return the positions of the edges of a minimum spanning forest, ascending in height.
 
     Of parallel edges the lowest counts, self edges never do.

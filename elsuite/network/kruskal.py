@@ -2,12 +2,12 @@
 
 from array import array
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints: TypeAlias = NDArray[np.int64]
+from elsuite.core.typing import Floats, Ids
+
 CHUNKS_PER_NODE = 4
 """Edges are taken in chunks of a quarter of the number of nodes."""
 BLOCK = 4096
@@ -28,15 +28,13 @@ class Joins:
         Number of nodes of the component that results.
     """
 
-    edges: Ints
-    winners: Ints
-    losers: Ints
-    sizes: Ints
+    edges: Ids
+    winners: Ids
+    losers: Ids
+    sizes: Ids
 
 
-def kruskal(
-    n_nodes: int, sources: NDArray[np.integer], targets: NDArray[np.integer], heights: NDArray[np.float64]
-) -> Joins:
+def kruskal(n_nodes: int, sources: NDArray[np.integer], targets: NDArray[np.integer], heights: Floats) -> Joins:
     """Return the joins of components when edges are added in ascending height.
 
     Parallel and self edges, and heights of any sign, are legal.
@@ -57,7 +55,7 @@ def kruskal(
     leaders, sizes = array("i", range(n_nodes)), array("i", [1]) * n_nodes
     view = np.frombuffer(leaders, dtype=np.intc) if n_nodes else np.zeros(0, dtype=np.intc)
     ends = sources.astype(np.intc, copy=False), targets.astype(np.intc, copy=False)
-    found: list[Ints] = [np.zeros((4, 0), dtype=np.int64)]
+    found: list[Ids] = [np.zeros((4, 0), dtype=np.int64)]
     n_found = 0
     for part in _chunks(n_nodes, heights):
         while not np.array_equal(further := view[view], view):
@@ -76,7 +74,7 @@ def kruskal(
 
 # Positions of edges in chunks: every height of a chunk is at most that of the next, within a chunk they are
 # unsorted.
-def _chunks(n_nodes: int, heights: NDArray[np.float64]) -> list[Ints]:
+def _chunks(n_nodes: int, heights: Floats) -> list[Ids]:
     size = max(1024, n_nodes // CHUNKS_PER_NODE)
     bounds = list(range(size, len(heights), size))
     order = np.argpartition(heights, bounds) if bounds else np.arange(len(heights))
@@ -84,9 +82,7 @@ def _chunks(n_nodes: int, heights: NDArray[np.float64]) -> list[Ints]:
 
 
 # The joins among edges in ascending height, as rows edges, winners, losers and sizes.
-def _joins(
-    leaders: "array[int]", sizes: "array[int]", sources: list[int], targets: list[int], edges: list[int]
-) -> Ints:
+def _joins(leaders: "array[int]", sizes: "array[int]", sources: list[int], targets: list[int], edges: list[int]) -> Ids:
     joined, winners, losers, totals = [], [], [], []
     for a, b, edge in zip(sources, targets, edges, strict=True):
         while (above := leaders[a]) != a:

@@ -1,13 +1,16 @@
-"""What a graph of barriers can be asked: minimax barriers, best routes, neighbors."""
+"""What a graph of barriers can be asked: minimax barriers, best routes, neighbors.
+
+Everywhere `energy` names the attribute of nodes and edges.
+"""
 
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from elsuite.core.typing import Floats, Ids
 from elsuite.network.arrays import AnyGraph, NetworkArrays, network_arrays, spanning_forest
 from elsuite.schema import NotFoundError
 
@@ -17,17 +20,8 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
 
     .. math:: B(a, b) = \min_{routes} \max_{edges} E
 
-    The barrier of a minimum to itself is its energy. An edge under one of its ends counts as the higher end.
-
-    Parameters
-    ----------
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    float or None
-        None if no route joins them. For many pairs take `minimax_matrix` or a disconnectivity tree.
+    The barrier of a minimum to itself is its energy; it is None if no route joins the two. An edge under one of its
+    ends counts as the higher end. For many pairs take `minimax_matrix` or a disconnectivity tree.
 
     Examples
     --------
@@ -46,21 +40,11 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
 
 
 def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = "energy") -> list[Hashable]:
-    """Return the minima along the best route from `a` to `b`, both included.
+    """Return the minima along the best route from `a` to `b`, both included; empty if no route joins them.
 
     It is the route within a minimum spanning tree: not only its highest step but every step and every part
     of it is as low as can be, so that of two routes with the same highest step the one that is lower
     elsewhere is taken.
-
-    Parameters
-    ----------
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    list of nodes
-        Empty if no route joins them.
 
     Examples
     --------
@@ -83,16 +67,6 @@ def minimax_route(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str = 
 
 def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str = "energy") -> list[float]:
     """Return the height of each step of a route: of parallel edges the lowest, none under an end.
-
-    Parameters
-    ----------
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    list of float
-        One less than the nodes of the route.
 
     Raises
     ------
@@ -121,19 +95,9 @@ def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str =
 def neighbors_by_barrier(
     network: AnyGraph, a: Hashable, n: int | None = None, *, energy: str = "energy"
 ) -> list[tuple[Hashable, float]]:
-    """Return the minima that are joined with `a` at the lowest energies, and the minimax barriers to them.
+    """Return the minima that are joined with `a` at the lowest energies, and the minimax barriers to them, ascending.
 
-    Parameters
-    ----------
-    n : int, optional
-        How many; by default all that are joined with it.
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    list of (node, float)
-        Ascending in the barrier; of equal ones in the network's order.
+    They are `n`, by default all that are joined with it; those of equal barriers are in the network's order.
 
     Examples
     --------
@@ -150,18 +114,10 @@ def neighbors_by_barrier(
     return [(arrays.labels[k], float(barriers[k])) for k in order[:n]]
 
 
-def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> NDArray[np.float64]:
-    """Return the minimax barriers of all pairs, in the order of the network's nodes.
+def minimax_matrix(network: AnyGraph, *, energy: str = "energy") -> Floats:
+    """Return the minimax barriers (n, n) of all pairs, in the order of the network's nodes.
 
-    Parameters
-    ----------
-    energy : str
-        Name of the attribute of nodes and edges.
-
-    Returns
-    -------
-    ndarray (n, n)
-        inf where no route joins a pair; the diagonal holds the minima's energies.
+    It is inf where no route joins a pair; the diagonal holds the minima's energies.
 
     Examples
     --------
@@ -193,23 +149,15 @@ def _position(arrays: NetworkArrays, label: Hashable) -> int:
     try:
         return arrays.labels.index(label)
     except ValueError:
-        raise NotFoundError(f"no minimum {label!r} in the network: {_account(arrays.labels)}") from None
-
-
-def _account(labels: tuple[Hashable, ...]) -> str:
-    if labels and labels == tuple(range(len(labels))):
-        return f"ids go from 0 to {len(labels) - 1}"
-    return f"it has {len(labels)}" + (f", such as {labels[0]!r}" if labels else "")
-
-
-# Heights of edges, none under either end.
-def _lifted(arrays: NetworkArrays) -> NDArray[np.float64]:
-    ends = np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets])
-    return np.maximum(arrays.heights, ends)
+        labels, n = arrays.labels, len(arrays.labels)
+        there = f"it has {n}" + (f", such as {labels[0]!r}" if labels else "")
+        if labels and labels == tuple(range(n)):
+            there = f"ids go from 0 to {n - 1}"
+        raise NotFoundError(f"no minimum {label!r} in the network: {there}") from None
 
 
 # The minimax barriers from one node to all; inf where no route leads, the node's own energy at itself.
-def _barriers_from(arrays: NetworkArrays, source: int) -> NDArray[np.float64]:
+def _barriers_from(arrays: NetworkArrays, source: int) -> Floats:
     barriers = np.full(len(arrays.labels), np.inf)
     barriers[source] = -np.inf
     order, before, heights = _walk(arrays, source)
@@ -222,10 +170,9 @@ def _barriers_from(arrays: NetworkArrays, source: int) -> NDArray[np.float64]:
 # A walk over a minimum spanning forest, from one node or, component by component, over all: the nodes in
 # the order in which they are reached, the node that each is reached from (n: none), and the height of the
 # edge between the two.
-def _walk(
-    arrays: NetworkArrays, source: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    n, lifted = len(arrays.labels), _lifted(arrays)
+def _walk(arrays: NetworkArrays, source: int | None = None) -> tuple[Ids, Ids, Floats]:
+    n = len(arrays.labels)
+    lifted = np.maximum(arrays.heights, np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets]))
     usable = np.flatnonzero(np.isfinite(lifted))
     forest = usable[spanning_forest(n, arrays.sources[usable], arrays.targets[usable], lifted[usable])]
     ends, others = arrays.sources[forest], arrays.targets[forest]
@@ -243,5 +190,5 @@ def _walk(
     return order.astype(np.int64), before.astype(np.int64), heights
 
 
-def _graph(n: int, sources: NDArray[np.int64], targets: NDArray[np.int64]) -> csr_array:
+def _graph(n: int, sources: Ids, targets: Ids) -> csr_array:
     return csr_array((np.ones(len(sources)), (sources, targets)), (n, n))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.network.arrays import AnyGraph
 from elsuite.schema import NotFoundError
 
@@ -99,14 +99,14 @@ class PathHeights:
     ([0, 2], [1, 2])
     """
 
-    paths: NDArray[np.int64]
-    sources: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    heights: NDArray[np.float64]
+    paths: Ids
+    sources: Ids
+    targets: Ids
+    heights: Floats
 
     __repr__ = short_repr
 
-    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PathHeights":
+    def select(self, chosen: Mask | Ids) -> "PathHeights":
         """Return some of the paths."""
         return PathHeights(self.paths[chosen], self.sources[chosen], self.targets[chosen], self.heights[chosen])
 
@@ -165,12 +165,8 @@ def path_heights(
     return PathHeights(rows, sources, targets, lifted)
 
 
-def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> NDArray[np.bool_]:
-    """Return which paths are of the finder with this label, or of finders with one of these.
-
-    Returns
-    -------
-    ndarray of bool (n_paths,)
+def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> Mask:
+    """Return which paths (n_paths,) are of the finder with this label, or of finders with one of these.
 
     Raises
     ------

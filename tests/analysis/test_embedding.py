@@ -41,7 +41,8 @@ def test_shares_of_all_components(kernel):
 
 
 @pytest.mark.parametrize("block_bytes", [1, 8 * 7 * 3, 2**20])
-def test_coordinates_are_read_in_blocks(block_bytes):
+def test_coordinates_are_read_in_blocks(block_bytes, monkeypatch):
+    monkeypatch.setattr("elsuite.analysis.blocks.BLOCK_BYTES", block_bytes)
     x = points()
     reads = []
 
@@ -50,11 +51,11 @@ def test_coordinates_are_read_in_blocks(block_bytes):
         return x[ids].astype(np.float32)
 
     ids = np.array([3, 1, 15, 7, 8, 9, 12])
-    found = kernel_pca(read, ids, block_bytes=block_bytes)
+    found = kernel_pca(read, ids)
     np.testing.assert_allclose(found.coordinates, kernel_pca(x[ids]).coordinates, atol=1e-5)
     assert found.ids.tolist() == ids.tolist()
     assert max(reads) <= max(1, block_bytes // 56)
-    np.testing.assert_allclose(gram_matrix(read, ids, block_bytes=block_bytes), x[ids] @ x[ids].T, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(gram_matrix(read, ids), x[ids] @ x[ids].T, rtol=1e-4, atol=1e-4)
 
 
 def test_the_largest_entry_of_each_component_is_positive():

@@ -96,14 +96,15 @@ def test_against_plain_python(condition, rows):
     assert select(condition, columns).tolist() == expected
 
 
-def test_lowest_and_nearest(database):
+def test_lowest_and_nearest(database, monkeypatch):
     assert lowest(database, 3).tolist() == [3, 5, 0]
     assert lowest(database, 2, surface="test").tolist() == [4, 1]
     points = database.coordinates(range(6)).astype(float)
     distances = np.linalg.norm(points - points[2], axis=1)
     expected = [int(i) for i in np.argsort(distances) if i != 2]
     assert [i for i, _ in nearest(database, 2, 99)] == expected
-    assert nearest(database, 2, 1, block=2)[0][1] == pytest.approx(np.sort(distances)[1])
+    monkeypatch.setattr("elsuite.database.query._BLOCK", 2)
+    assert nearest(database, 2, 1)[0][1] == pytest.approx(np.sort(distances)[1])
 
 
 def test_tables_as_dataframes(database):

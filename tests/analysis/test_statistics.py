@@ -29,8 +29,9 @@ def test_minima_by_set(database):
 
 
 @pytest.mark.parametrize("block_bytes", [1, 64, 2**20])
-def test_the_table_of_sets(database, block_bytes):
-    table = {row.name: row for row in set_table(database, block_bytes=block_bytes)}
+def test_the_table_of_sets(database, block_bytes, monkeypatch):
+    monkeypatch.setattr("elsuite.analysis.blocks.BLOCK_BYTES", block_bytes)
+    table = {row.name: row for row in set_table(database)}
     points = database.coordinates(np.array([0, 2])).astype(np.float64)
     row = table["sgd/train"]
     assert row.n == 2
@@ -85,8 +86,9 @@ def test_one_finder(database):
 
 
 @pytest.mark.parametrize("block_bytes", [1, 2**20])
-def test_distances_to_the_common_origin(database, block_bytes):
-    found = distances_to_origin(database, "sgd/train", "lbfgs-gss/train", block_bytes=block_bytes)
+def test_distances_to_the_common_origin(database, block_bytes, monkeypatch):
+    monkeypatch.setattr("elsuite.analysis.blocks.BLOCK_BYTES", block_bytes)
+    found = distances_to_origin(database, "sgd/train", "lbfgs-gss/train")
     points = database.coordinates(np.arange(6)).astype(np.float64)
     mean_a, mean_b = points[[0, 2]].mean(axis=0), points[[3, 5]].mean(axis=0)
     origin = (mean_a + mean_b) / 2
