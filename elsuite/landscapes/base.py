@@ -111,8 +111,8 @@ class Landscape(abc.ABC):
 
     def energies_on_all_surfaces(self, points: Tensor) -> list[list[float | None]]:
         """Return the energies at `points`, (n_points, P), on every surface; None where they are not finite."""
-        with torch.no_grad():
-            columns = [self.on(name).energy(points).double().cpu().numpy() for name in self.surfaces]
+        # Not without gradients: an energy may have derivatives inside.
+        columns = [self.on(name).energy(points).detach().double().cpu().numpy() for name in self.surfaces]
         table = np.array(columns, dtype=np.float64).T
         return [[value if np.isfinite(value) else None for value in row] for row in table.tolist()]
 

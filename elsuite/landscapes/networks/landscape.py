@@ -156,16 +156,14 @@ class NeuralLandscape(DataLandscape):
 
     def probe_points(self) -> Tensor:
         """Return three points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
-        generators = [np.random.default_rng(seed) for seed in PROBE_SEEDS]
-        widths = [shape[1:].numel() if len(shape) > 1 else shape.numel() for shape in self._network.shapes]
-        rows = [
-            np.concatenate([
-                rng.uniform(-1, 1, size) / math.sqrt(max(width, 1))
-                for size, width in zip(self._network.sizes, widths, strict=True)
-            ])
-            for rng in generators
-        ]  # fmt: skip
-        return torch.as_tensor(np.array(rows), dtype=self.dtype, device=self.device)
+        points = np.empty((len(PROBE_SEEDS), self.n_parameters), dtype=np.float32)
+        for point, seed in zip(points, PROBE_SEEDS, strict=True):
+            rng, end = np.random.default_rng(seed), 0
+            for shape in self._network.shapes:
+                begin, end = end, end + shape.numel()
+                width = shape[1:].numel() if len(shape) > 1 else shape.numel()
+                point[begin:end] = (2 * rng.random(end - begin, dtype=np.float32) - 1) / math.sqrt(max(width, 1))
+        return torch.from_numpy(points).to(self.device, self.dtype)
 
     def minibatch(self, indices: Tensor) -> "MinibatchLandscape":
         """Return the landscape of the mean over some samples of the surface shown."""
