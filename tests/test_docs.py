@@ -112,3 +112,14 @@ def test_the_readme_shows_the_commands():
     named = re.findall(r"(?:^|&& |\$ |/)elsuite (\w+)", shown, flags=re.MULTILINE)
     assert len(set(named)) >= 8
     assert set(named) <= set(COMMANDS)
+
+
+def test_the_databases_are_those_of_the_checksums():
+    import hashlib
+
+    listed = re.findall(r"^(\w{64})  (\S+\.elsuite)$", (ROOT / "data" / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert {name for _, name in listed} == {path.name for path in (ROOT / "data").glob("*.elsuite")}
+    for checksum, name in listed:
+        files = sorted(path for path in (ROOT / "data" / name).rglob("*") if path.is_file())
+        content = b"".join(path.read_bytes() for path in sorted(files, key=lambda path: str(path).encode()))
+        assert hashlib.sha256(content).hexdigest() == checksum, name
