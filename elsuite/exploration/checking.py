@@ -1,14 +1,11 @@
 """Whether a landscape is the one that a database is of: `check_landscape`, before anything is computed for it."""
 
 import weakref
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
 from elsuite.core.identity import Identity, OtherLandscapeError
-from elsuite.core.typing import Floats
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
 
@@ -48,10 +45,12 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     known = _checked.setdefault(database, [])
     if any(reference() is landscape for reference in known):
         return
-    given, own = ((landscape.n_parameters, tuple(landscape.surfaces)), (database.n_parameters, database.surfaces))
+    own, given = (
+        f"{of.n_parameters} parameters and the surfaces {', '.join(of.surfaces)}" for of in (database, landscape)
+    )
     stored = database.attributes.get("identity")
     if given != own:
-        words = [_sizes(own, given)]
+        words = [f"it has {own}, the landscape {given}"]
     elif stored is not None:
         words = compared(Identity.from_json(stored), landscape)
     else:
@@ -86,14 +85,8 @@ def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
     size = np.nanmax(np.abs(old))
     allowed = landscape.precision * (DESCENT_TO_HERE * np.abs(old) + size / 100)
     wrong = np.isfinite(old) & ~(np.abs(again - old) <= allowed)
-    return [_energy(database.surfaces, chosen, old, again, *place) for place in np.argwhere(wrong)[:1].tolist()]
-
-
-def _energy(surfaces: Sequence[str], ids: Any, old: Floats, again: Floats, row: int, column: int) -> str:
-    here = f"{again[row, column]:.8g}" if np.isfinite(again[row, column]) else "not finite"
-    return f"minimum {ids[row]} has the energy {old[row, column]:.8g} on {surfaces[column]!r} there and {here} here"
-
-
-def _sizes(own: tuple[int, tuple[str, ...]], given: tuple[int, tuple[str, ...]]) -> str:
-    words = [f"{n} parameters and the surfaces {', '.join(surfaces)}" for n, surfaces in (own, given)]
-    return f"it has {words[0]}, the landscape {words[1]}"
+    for row, column in np.argwhere(wrong)[:1].tolist():
+        here = f"{again[row, column]:.8g}" if np.isfinite(again[row, column]) else "not finite"
+        there = f"{old[row, column]:.8g} on {database.surfaces[column]!r} there"
+        return [f"minimum {chosen[row]} has the energy {there} and {here} here"]
+    return []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
 from scipy.spatial.distance import cdist
 
 from elsuite.core.outcomes import Outcome
@@ -44,7 +45,7 @@ class Connections:
     energies: Floats
     points: Array
     tried: list[set[int]] = field(init=False)
-    _leaders: list[int] = field(init=False)
+    _parts: DisjointSet = field(init=False)
     # The edges of a minimum spanning forest, and those added since it was made.
     _edges: list[tuple[int, int, float]] = field(default_factory=list)
     # Pairs that span all minima at the smallest distances, ascending, and how many of them are joined.
@@ -56,7 +57,7 @@ class Connections:
 
     def __post_init__(self) -> None:
         n = len(self.energies)
-        self.tried, self._leaders = [set() for _ in range(n)], list(range(n))
+        self.tried, self._parts = [set() for _ in range(n)], DisjointSet(range(n))
         self._marks = np.random.default_rng(0).integers(2**62, size=n).tolist()
 
     def add(self, a: int, b: int, height: float) -> None:
@@ -66,16 +67,13 @@ class Connections:
         if np.isfinite(height):
             floor = max(self.energies[a], self.energies[b])
             self._edges.append((a, b, max(float(height), float(floor))))
-            self._leaders[self.leader(a)] = self.leader(b)
-        elif self.leader(a) != self.leader(b):
+            self._parts.merge(a, b)
+        elif not self.joined(a, b):
             self._nearest = None  # the way round it is not among the pairs
 
-    def leader(self, node: int) -> int:
-        """Return the minimum that stands for all that are joined with `node`."""
-        leaders = self._leaders
-        while leaders[node] != node:
-            leaders[node] = node = leaders[leaders[node]]
-        return node
+    def joined(self, a: int, b: int) -> bool:
+        """Return whether a route joins two minima."""
+        return bool(self._parts.connected(a, b))
 
     @property
     def n_tried(self) -> int:
@@ -115,7 +113,7 @@ def nearest_unjoined_pair(known: Connections) -> Pair | None:
     pairs = known.nearest()
     while known._n_passed < len(pairs):
         a, b = pairs[known._n_passed]
-        if known.leader(a) != known.leader(b):
+        if not known.joined(a, b):
             return a, b
         known._n_passed += 1
     return None

@@ -69,21 +69,7 @@ class EndPoints:
 
 @dataclass(frozen=True)
 class Search:
-    """How a path is searched.
-
-    Attributes
-    ----------
-    surface : str
-        Searched on.
-    measure_on : tuple of str
-        Surfaces on which the heights of the found path are wanted as well.
-    label : str
-        What the column `finder` says.
-    keep_curve : bool
-        Whether the coefficients of the path are stored.
-    align : "weights", "activations" or None
-        How the target is replaced by the nearest of its copies under the landscape's symmetries, before the search.
-    """
+    """How a path is searched, as `connect_minima` says; `label` is what the column `finder` says."""
 
     surface: str
     measure_on: tuple[str, ...]
@@ -102,14 +88,14 @@ class SearchTask:
 
     Attributes
     ----------
-    source, target : int
-        Ids of the minima.
     search_key : int
         Hash of both minima, the surface and the finder's settings: the same search is never done twice by accident.
     attempt : int
         How often it has failed before.
+    position : int
+        Among the pairs of `ends`.
     identity : str
-        That of the database as JSON text: a worker's landscape must be the same.
+        Which landscape it is for, as `Task` says.
     """
 
     search: Search
@@ -165,19 +151,19 @@ class SearchTask:
 
     def failed(self, reason: str) -> NewRows:
         """Return a path without heights that says why."""
-        row: dict[str, Any] = {
-            "key": np.array([self.row_key], dtype=np.uint64),
-            "source": np.array([self.source]),
-            "target": np.array([self.target]),
-            "surface": np.array([self.search.surface]),
-            "kind": np.array(["path"]),
-            "finder": np.array([self.search.label]),
-            "height": np.array([np.nan]),
-            "refined_height": np.array([np.nan]),
-            "outcome": np.array([str(Outcome.FAILED)]),
-            "message": np.array([reason]),
+        row = {
+            "source": self.source,
+            "target": self.target,
+            "surface": self.search.surface,
+            "kind": "path",
+            "finder": self.search.label,
+            "height": np.nan,
+            "refined_height": np.nan,
+            "outcome": str(Outcome.FAILED),
+            "message": reason,
         }
-        return NewRows(paths=row)
+        columns = {name: np.array([value]) for name, value in row.items()}
+        return NewRows(paths={"key": np.array([self.row_key], dtype=np.uint64), **columns})
 
 
 @dataclass(frozen=True)
@@ -264,6 +250,11 @@ def connect_minima(
         The path leads to the copy of the target, by the landscape's symmetry, that is nearest to the source; a
         permutation of units is stored with it, and no curve to a copy of atoms that are turned or moved.
 
+    Raises
+    ------
+    ValueError
+        For what would make every search fail.
+
     Examples
     --------
     >>> from elsuite import LandscapeDatabase
@@ -278,25 +269,17 @@ def connect_minima(
     """
     check_landscape(database, landscape)
     surface = surface or landscape.surfaces[0]
-    _check_align(landscape, align)
+    if align not in (None, "weights", "activations"):
+        raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations' or None")
+    if align == "activations" and not isinstance(landscape, NeuralLandscape):
+        raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
     for name in (surface, *measure_on):
         landscape.on(name)
-    plan = plan_searches(
-        database,
-        finder,
-        pairs,
-        surface=surface,
-        measure_on=measure_on,
-        label=label,
-        keep_curve=keep_curve,
-        align=align,
-        retry_failed=retry_failed,
-    )
+    search: dict[str, Any] = {"surface": surface, "measure_on": measure_on, "keep_curve": keep_curve, "align": align}
+    plan = plan_searches(database, finder, pairs, label=label, retry_failed=retry_failed, **search)
     tasks, n_failed = plan.tasks, plan.n_failed
-    if workers is None:
-        found: Iterable[NewRows] = (performed(task.loaded(), landscape) for task in tasks)
-    else:
-        found = workers.results(tasks)
+    here = (performed(task.loaded(), landscape) for task in tasks)
+    found = here if workers is None else workers.results(tasks)
     waiting: list[tuple[SearchTask, NewRows]] = []
     last = time.monotonic()
     try:
@@ -313,42 +296,24 @@ def connect_minima(
     return SearchReport(len(tasks), plan.n_known, int(n_failed))
 
 
-def _check_align(landscape: Landscape, align: Align | None) -> None:
-    """Raise ValueError for what would make every search fail."""
-    if align not in (None, "weights", "activations"):
-        raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations' or None")
-    if align == "activations" and not isinstance(landscape, NeuralLandscape):
-        raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
-
-
 def _commit(database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRows]], workers: Workers | None) -> None:
-    store_paths(database, [rows for _, rows in found], sync=workers is not None)
-    if workers is not None:
-        workers.forget([task for task, _ in found])
-
-
-def store_paths(database: LandscapeDatabase, parts: Sequence[NewRows], *, sync: bool = False) -> None:
-    """Commit the paths of some searches together, none lower than the stored energies of its ends."""
-    if not parts:
-        return
+    """Commit the paths of some searches together."""
     # Coefficients differ in shape between finders, and optional columns between rows: one commit for each kind.
     groups: dict[tuple[Any, ...], list[NewRows]] = {}
-    for rows in parts:
+    for _, rows in found:
         shape = rows.paths.get("coefficients", np.empty(0)).shape[1:]
         groups.setdefault((tuple(rows.paths), shape), []).append(rows)
+    energy = database.minima["energy"].values
     for group in groups.values():
         paths = joined(group).paths
-        _lift(database, paths)
-        add_rows(database, NewRows(paths=paths), sync=sync)
-
-
-def _lift(database: LandscapeDatabase, paths: dict[str, Any]) -> None:
-    """Raise heights to the energies stored for the ends: both were computed by different sums of float32 numbers."""
-    energy = database.minima["energy"].values
-    column = np.array([database.surfaces.index(name) for name in paths["surface"].tolist()])
-    floor = np.maximum(energy[paths["source"], column], energy[paths["target"], column])
-    for name in ("height", "refined_height"):
-        paths[name] = np.where(np.isfinite(paths[name]), np.maximum(paths[name], floor), paths[name])
+        # No lower than the stored energies of the ends: both were computed by different sums of float32 numbers.
+        column = np.array([database.surfaces.index(name) for name in paths["surface"].tolist()])
+        floor = np.maximum(energy[paths["source"], column], energy[paths["target"], column])
+        for name in ("height", "refined_height"):
+            paths[name] = np.where(np.isfinite(paths[name]), np.maximum(paths[name], floor), paths[name])
+        add_rows(database, NewRows(paths=paths), sync=workers is not None)
+    if workers is not None:
+        workers.forget([task for task, _ in found])
 
 
 def _row_key(key: int, surface: str) -> int:
@@ -357,16 +322,9 @@ def _row_key(key: int, surface: str) -> int:
 
 def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
     heights = measure(search.path, landscape, n_points=len(search.profile))
-    return replace(
-        search,
-        height=heights.height,
-        refined_height=heights.refined_height,
-        refined_t=heights.refined_t,
-        profile=heights.profile,
-        n_evaluations=heights.n_evaluations,
-        n_point_gradients=0.0,
-        seconds=0.0,
-    )
+    names = ("height", "refined_height", "refined_t", "profile", "n_evaluations")
+    found = {name: getattr(heights, name) for name in names}
+    return replace(search, **found, n_point_gradients=0.0, seconds=0.0)
 
 
 _NUMBERS = (

@@ -1,7 +1,7 @@
 """Runs of a minimizer into the database: block by block, resumable, the best kept."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class MinimizationReport:
 
 @dataclass(frozen=True)
 class Block:
-    """Some starts that one call of the minimizer takes together, in lockstep.
+    """Some starts that one call of the minimizer takes together, in lockstep; a task for `Workers`.
 
     Attributes
     ----------
@@ -68,6 +68,10 @@ class Block:
         Epochs between two checkpoints.
     attempts : tuple of int
         How often each start has failed before; empty: never.
+    folder : Path, optional
+        Of checkpoints: a killed call goes on where it was.
+    identity : str
+        Which landscape it is for, as `Task` says.
     """
 
     label: str
@@ -76,6 +80,8 @@ class Block:
     keys: tuple[int, ...]
     checkpoint_every: int = 50
     attempts: tuple[int, ...] = ()
+    folder: Path | None = None
+    identity: str = "null"
 
     @property
     def row_keys(self) -> tuple[int, ...]:
@@ -99,39 +105,36 @@ class Block:
         seeds, keys, numbers = zip(*rest, strict=True) if rest else ((), (), ())
         return replace(self, seeds=seeds, keys=keys, attempts=numbers)
 
+    def file(self, ending: str = ".npz") -> Path | None:
+        """Return where the folder has the block's rows or, by another ending, its checkpoint."""
+        return None if self.folder is None else self.folder / f"{self.key:016x}{ending}"
 
-@dataclass(frozen=True)
-class BlockTask:
-    """A block as a task for `Workers`; `folder` is for checkpoints."""
+    def clear(self, *, but: Path | None = None) -> None:
+        """Delete the files of the block and of its starts."""
+        for part in (self, *self.starts()):
+            for path in (part.file(), part.file(".checkpoint.npz")):
+                if path is not None and path != but:
+                    path.unlink(missing_ok=True)
 
-    block: Block
-    folder: Path | None
-    identity: str = "null"
-
-    @property
-    def key(self) -> int:
-        """The key of the block."""
-        return self.block.key
-
-    def loaded(self) -> "BlockTask":
-        """Return the task itself: starts are made from seeds."""
+    def loaded(self) -> "Block":
+        """Return the block itself: starts are made from seeds."""
         return self
 
     def perform(self, landscape: Landscape) -> NewRows:
         """Return the rows of the block's runs and their solutions."""
-        shared = self.folder if self.folder is not None and self.folder.is_dir() else None
-        rows = block_rows(landscape, self.block, folder=shared)
-        _clear(shared, self.block)
+        shared = self if self.folder is None or self.folder.is_dir() else replace(self, folder=None)
+        rows = block_rows(landscape, shared)
+        shared.clear()
         return rows
 
     def failed(self, reason: str) -> NewRows:
         """Return runs without solutions that say why."""
-        n = len(self.block.keys)
+        n = len(self.keys)
         return NewRows(
             runs={
-                "key": np.array(self.block.row_keys, dtype=np.uint64),
-                "seed": np.array(self.block.seeds, dtype=np.int64),
-                "minimizer": np.array([self.block.label] * n),
+                "key": np.array(self.row_keys, dtype=np.uint64),
+                "seed": np.array(self.seeds, dtype=np.int64),
+                "minimizer": np.array([self.label] * n),
                 "outcome": np.array([str(Outcome.FAILED)] * n),
                 "message": np.array([reason] * n),
             }
@@ -150,65 +153,43 @@ def blocks_of(
     """Return the starts with `seeds` as blocks; `identity` says in JSON's types which landscape it is."""
     settings = all_settings(minimizer)
     keys = [content_key("run", identity, minimizer.name, settings, seed) for seed in seeds]
-    return tuple(
-        Block(
-            label,
-            minimizer,
-            tuple(seeds[i : i + starts_per_block]),
-            tuple(keys[i : i + starts_per_block]),
-            checkpoint_every,
-        )
-        for i in range(0, len(seeds), starts_per_block)
-    )
+    parts = [slice(begin, begin + starts_per_block) for begin in range(0, len(seeds), starts_per_block)]
+    return tuple(Block(label, minimizer, tuple(seeds[p]), tuple(keys[p]), checkpoint_every) for p in parts)
 
 
-def minimize_block(
-    landscape: Landscape,
-    block: Block,
-    *,
-    folder: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> NewRows:
-    """Return the rows of one block; with a `folder` for checkpoints, a killed call goes on where it was."""
-    seeds = list(block.seeds)
-    checkpoint = None if folder is None else _file(folder, block, ".checkpoint.npz")
-    if checkpoint is not None:
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    results = block.minimizer.minimize(
-        landscape,
-        landscape.initial_points(seeds),
-        seeds=seeds,
-        checkpoint=checkpoint,
-        checkpoint_every=block.checkpoint_every,
-        progress=progress,
-    )
-    return minimization_rows(
-        results, keys=block.keys, label=block.label, surfaces=landscape.surfaces, row_keys=block.row_keys
-    )
-
-
-def block_rows(
-    landscape: Landscape, block: Block, *, folder: Path | None = None, progress: "_StartsDone | None" = None
-) -> NewRows:
+def block_rows(landscape: Landscape, block: Block, progress: "_StartsDone | None" = None) -> NewRows:
     """Return the rows of one block, also where starts raise exceptions: these have rows that say so.
 
-    When the block raises one, each start is done alone, so that the others get their solutions; with a `folder`, a
+    When the block raises one, each start is done alone, so that the others get their solutions; with a folder, a
     killed call goes on at the start where it was.
     """
+    seeds = list(block.seeds)
     try:
-        return minimize_block(landscape, block, folder=folder, progress=progress)
+        if block.folder is not None:
+            block.folder.mkdir(parents=True, exist_ok=True)
+        results = block.minimizer.minimize(
+            landscape,
+            landscape.initial_points(seeds),
+            seeds=seeds,
+            checkpoint=block.file(".checkpoint.npz"),
+            checkpoint_every=block.checkpoint_every,
+            progress=progress,
+        )
+        return minimization_rows(
+            results, keys=block.keys, label=block.label, surfaces=landscape.surfaces, row_keys=block.row_keys
+        )
     except Exception as error:  # of a user's own landscape, anything
-        if (progress is not None and progress.raised) or stops_all(error, folder):
+        if (progress is not None and progress.raised) or stops_all(error, block.folder):
             raise
         if len(block.seeds) == 1:
-            return BlockTask(block, None).failed(reason_of(error))
+            return block.failed(reason_of(error))
     parts = []
     for start in block.starts():
-        done = None if folder is None else _file(folder, start)
+        done = start.file()
         if done is not None and done.exists():
             parts.append(load_rows(done))
             continue
-        parts.append(block_rows(landscape, start, folder=folder))
+        parts.append(block_rows(landscape, start))
         if done is not None:
             save_rows(done, parts[-1])
     return joined(parts)
@@ -234,9 +215,9 @@ def sample_into(
     check_landscape(database, landscape)
     keys = [key for block in blocks for key in block.keys]
     left = remaining_work(database.runs, keys, retry_failed=retry_failed)
-    todo = [part for block in blocks if (part := block.left(left.attempts)).seeds]
     identity = canonical_json(database.attributes.get("identity"))
-    tasks = [BlockTask(block, folder, identity) for block in todo]
+    todo = [block.left(left.attempts) for block in blocks]
+    tasks = [replace(block, folder=folder, identity=identity) for block in todo if block.seeds]
     told = _StartsDone(progress, len(set(keys)), left.n_known)
     outcomes: Counter[str] = Counter()
     waiting: list[NewRows] = []
@@ -245,7 +226,7 @@ def sample_into(
     found = here if workers is None else workers.results(tasks)
     for task, rows in zip(tasks, found, strict=True):
         outcomes.update(rows.runs["outcome"].tolist())
-        told.add(task.block)
+        told.add(task)
         if keep is None:
             add_rows(database, rows, sync=True)
             _forget([task], workers)
@@ -301,7 +282,6 @@ def run_minimizer(
     ...     run_minimizer(database, camel, LBFGSGSS(), seeds=range(3))
     MinimizationReport(n_runs=3, n_known=0, n_minima=3, n_failed=0, n_unusable=0)
     """
-    check_landscape(database, landscape)
     identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
     return sample_into(
         database,
@@ -347,55 +327,36 @@ class _StartsDone:
             raise
 
 
-def _found_here(
-    landscape: Landscape, tasks: Sequence[BlockTask], told: _StartsDone, *, wait: bool
-) -> Iterator[NewRows]:
+def _found_here(landscape: Landscape, blocks: Sequence[Block], told: _StartsDone, *, wait: bool) -> Iterator[NewRows]:
     """Yield the rows of blocks done in this process; those that `wait` to be committed are files in their folder."""
-    for task in tasks:
-        block, folder = task.block, task.folder
-        own = _file(folder, block) if folder is not None and wait else None
+    for block in blocks:
+        own = block.file() if wait else None
         told.block = block
         if own is not None and own.exists():
             yield load_rows(own)
             continue
-        rows = block_rows(landscape, block, folder=folder, progress=told)
+        rows = block_rows(landscape, block, told)
         if own is not None:
             save_rows(own, rows)
-            _clear(folder, block, but=own)
+            block.clear(but=own)
         yield rows
 
 
 def _kept_before(database: LandscapeDatabase, keys: Iterable[int]) -> list[float]:
     """Return the lowest energy, on the first surface, of each of the starts that has minima in the database."""
-    energies = zip(database.minima["key"].values.tolist(), database.minima["energy"].values[:, 0], strict=True)
-    stored = dict(energies)
-    found = [
-        [stored[key] for surface in database.surfaces if (key := content_key("minimum", start, surface)) in stored]
-        for start in keys
-    ]
-    return [float(min(values)) for values in found if values]
+    minima = database.minima
+    stored = dict(zip(minima["key"].values.tolist(), minima["energy"].values[:, 0].tolist(), strict=True))
+    of_starts = ([content_key("minimum", start, surface) for surface in database.surfaces] for start in keys)
+    return [min(stored[key] for key in own if key in stored) for own in of_starts if not stored.keys().isdisjoint(own)]
 
 
-def _forget(tasks: Sequence[BlockTask], workers: Workers | None) -> None:
+def _forget(blocks: Sequence[Block], workers: Workers | None) -> None:
     """Delete the files of blocks whose rows are committed."""
     if workers is not None:
-        workers.forget(tasks)
+        workers.forget(blocks)
         return
-    for task in tasks:
-        _clear(task.folder, task.block)
-
-
-def _file(folder: Path, block: Block, ending: str = ".npz") -> Path:
-    return folder / f"{block.key:016x}{ending}"
-
-
-def _clear(folder: Path | None, block: Block, *, but: Path | None = None) -> None:
-    if folder is None:
-        return
-    for part in (block, *block.starts()):
-        for path in (_file(folder, part), _file(folder, part, ".checkpoint.npz")):
-            if path != but:
-                path.unlink(missing_ok=True)
+    for block in blocks:
+        block.clear()
 
 
 def starts_of(seed: int, position: int, n_starts: int) -> Iterator[int]:

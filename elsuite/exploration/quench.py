@@ -11,13 +11,12 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from elsuite.core.identity import content_key
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings
-from elsuite.core.typing import Progress
+from elsuite.core.typing import Array, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import minimization_rows
@@ -29,6 +28,8 @@ from elsuite.symmetry.points import PointIndex, rows_at_once
 from elsuite.symmetry.units import without_units
 
 LABEL = "quenched"
+TOGETHER = 24
+"""So many solutions are relaxed, and committed, together."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ def quench(
     gradient_tolerance: float = 1e-6,
     distance_tolerance: float = 1e-3,
     permuted: bool = False,
-    block: int = 24,
     progress: Progress | None = None,
 ) -> Quench:
     """Relax the stored solutions `ids` on a surface and store their minima as the set ``"quenched/SURFACE"``.
@@ -93,8 +93,6 @@ def quench(
         compared turned, mirrored and with like atoms exchanged, as the landscape's symmetry says.
     permuted : bool
         Networks that differ by a permutation of hidden units are one minimum as well.
-    block : int
-        How many solutions are relaxed together.
 
     Raises
     ------
@@ -133,8 +131,8 @@ def quench(
         tolerance=distance_tolerance * landscape.length_scale,
     )
     total = Quench()
-    for begin in range(0, len(todo), block):
-        part = todo[begin : begin + block]
+    for begin in range(0, len(todo), TOGETHER):
+        part = todo[begin : begin + TOGETHER]
         results = _relaxed(descended, minimizer, database.coordinates(part), part)
         lowest = [next((s for s in r.solutions if s.stopping == surface), None) for r in results]
         ends, new = known.numbers(lowest, surface)
@@ -177,13 +175,13 @@ class _StoredMinima:
         self, database: LandscapeDatabase, symmetry: Symmetry, ids: Sequence[int], *, tolerance: float
     ) -> None:
         self.database, self.ids = database, list(ids)
-        self.pending: dict[int, NDArray[Any]] = {}
+        self.pending: dict[int, Array] = {}
         self.index = PointIndex(symmetry, tolerance, read=self.read)
         step = rows_at_once(database.n_parameters)
         for begin in range(0, len(self.ids), step):
             self.index.extend(database.coordinates(self.ids[begin : begin + step]))
 
-    def read(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
+    def read(self, numbers: Ids) -> Array:
         """Return the points of some numbers of the index."""
         stored = [number for number in numbers.tolist() if number not in self.pending]
         points = dict(zip(stored, self.database.coordinates([self.ids[k] for k in stored]), strict=True))
@@ -212,9 +210,7 @@ class _StoredMinima:
         return ends, [represented[number] for number in order]
 
 
-def _relaxed(
-    landscape: Landscape, minimizer: Minimizer, points: NDArray[Any], ids: Sequence[int]
-) -> list[Minimization]:
+def _relaxed(landscape: Landscape, minimizer: Minimizer, points: Array, ids: Sequence[int]) -> list[Minimization]:
     """Relax each point once: solutions that are one point, as train and test ones can be, lead to one minimum."""
     first: dict[bytes, int] = {}
     places = [first.setdefault(point.tobytes(), k) for k, point in enumerate(points)]

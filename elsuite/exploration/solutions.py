@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key
-from elsuite.core.typing import Progress
+from elsuite.core.typing import Array, Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
 
-_PART = r"[^/\s\x00-\x1f]+"
+SOLUTIONS_AT_ONCE = 16
+"""So many are committed together."""
+POINTS_AT_ONCE = 8
+"""So many are evaluated together."""
 
 
 def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
@@ -31,7 +32,7 @@ def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
     ('lbfgs-gss', 'train')
     """
     minimizer, _, stopping = name.partition("/")
-    if not re.fullmatch(_PART, minimizer) or stopping not in surfaces:
+    if not re.fullmatch(r"[^/\s\x00-\x1f]+", minimizer) or stopping not in surfaces:
         allowed = " or ".join(f"MINIMIZER/{surface}" for surface in surfaces)
         raise ValueError(f"set: given {name!r}, allowed: {allowed}, such as sgd/{surfaces[0]}")
     return minimizer, stopping
@@ -40,13 +41,12 @@ def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
 def add_solutions(
     database: LandscapeDatabase,
     landscape: Landscape,
-    solutions: NDArray[Any],
+    solutions: Array,
     *,
     set_name: str,
     origin: str = "",
-    block: int = 16,
     progress: Progress | None = None,
-) -> NDArray[np.int64]:
+) -> Ids:
     """Store solutions, shape (n, P), as the set `set_name` and return the ids of those that are new.
 
     A solution that the set holds already, equal in every coordinate, is not stored again; each block is committed
@@ -62,8 +62,6 @@ def add_solutions(
         ``minimizer/stopping``, the stopping being a surface.
     origin : str
         Where they are from, for the column ``origin``.
-    block : int
-        How many are committed together.
 
     Raises
     ------
@@ -88,13 +86,11 @@ def add_solutions(
     points = _points(landscape, solutions)
     keys = [content_key("solution", set_name, point.tobytes().hex()) for point in points]
     known = set(database.minima["key"].values.tolist())
-    first: dict[int, int] = {}
-    for k, key in enumerate(keys):
-        first.setdefault(key, k)
-    new = [k for key, k in first.items() if key not in known]
+    first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+    new = sorted(k for key, k in first.items() if key not in known)
     ids: list[int] = []
-    for begin in range(0, len(new), block):
-        part = new[begin : begin + block]
+    for begin in range(0, len(new), SOLUTIONS_AT_ONCE):
+        part = new[begin : begin + SOLUTIONS_AT_ONCE]
         energies, norms = evaluate(landscape, points[part])
         if not np.isfinite(energies).all():
             row = part[int(np.flatnonzero(~np.isfinite(energies).all(axis=1))[0])]
@@ -108,7 +104,7 @@ def add_solutions(
                 "stopping": stopping,
                 "outcome": "imported",
                 "key": np.array([keys[k] for k in part], dtype=np.uint64),
-                "origin": [origin] * len(part),
+                "origin": origin,
             }
         )
         ids += added.minima.tolist()
@@ -117,15 +113,13 @@ def add_solutions(
     return np.array(ids, dtype=np.int64)
 
 
-def evaluate(
-    landscape: Landscape, points: NDArray[Any], *, at_once: int = 8
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def evaluate(landscape: Landscape, points: Array) -> tuple[Floats, Floats]:
     """Return energies on all surfaces, shape (n, n_surfaces), and gradient norms on the first, shape (n,)."""
     first, *others = (landscape.on(name) for name in landscape.surfaces)
     energies = [np.empty((0, len(landscape.surfaces)))]
     norms = [np.empty(0)]
-    for begin in range(0, len(points), at_once):
-        part = torch.as_tensor(points[begin : begin + at_once]).to(landscape.device, landscape.dtype)
+    for begin in range(0, len(points), POINTS_AT_ONCE):
+        part = torch.as_tensor(points[begin : begin + POINTS_AT_ONCE]).to(landscape.device, landscape.dtype)
         energy, gradient = first.energy_and_gradient(part)
         columns = [energy, *(other.energy(part) for other in others)]
         energies.append(torch.stack([c.double() for c in columns], dim=1).detach().cpu().numpy())
@@ -133,7 +127,7 @@ def evaluate(
     return np.concatenate(energies), np.concatenate(norms)
 
 
-def _points(landscape: Landscape, solutions: NDArray[Any]) -> NDArray[Any]:
+def _points(landscape: Landscape, solutions: Array) -> Array:
     """Return solutions in the landscape's dtype, all of the right width and finite."""
     solutions = np.atleast_2d(solutions)
     if solutions.ndim != 2 or solutions.shape[1] != landscape.n_parameters:
@@ -142,7 +136,7 @@ def _points(landscape: Landscape, solutions: NDArray[Any]) -> NDArray[Any]:
         )
     dtype = np.float32 if landscape.dtype == torch.float32 else np.float64
     with np.errstate(over="ignore"):
-        points: NDArray[Any] = solutions.astype(dtype)
+        points: Array = solutions.astype(dtype)
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if len(wrong):
         raise ValueError(f"solution {wrong[0]} has a value that is no finite {np.dtype(dtype)}")

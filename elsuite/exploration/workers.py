@@ -52,20 +52,9 @@ class Task(Protocol):
         """Return the rows that say that the work cannot be done."""
 
 
-class Recipe(Protocol):
-    """How a worker makes the landscape: a value that can be pickled."""
-
-    @property
-    def threads(self) -> int:
-        """Threads of torch in a worker."""
-
-    def landscape(self) -> Landscape:
-        """Return the landscape."""
-
-
 @dataclass(frozen=True)
 class FactoryRecipe:
-    """A landscape of the user's own, made in each worker by ``factory(*arguments)``.
+    """How a worker makes the landscape, by ``factory(*arguments)``, and how many threads torch has there.
 
     Examples
     --------
@@ -112,21 +101,24 @@ class Workers:
     """
 
     def __init__(
-        self, recipe: Recipe, inbox: Path | None = None, *, n_workers: int | None = None, scheduler: str | None = None
+        self,
+        recipe: FactoryRecipe,
+        inbox: Path | None = None,
+        *,
+        n_workers: int | None = None,
+        scheduler: str | None = None,
     ) -> None:
         import dask
         import distributed.protocol.pickle
 
         engine: Any = distributed  # has no types
-        dumps = engine.protocol.pickle.dumps
-
         self._temporary = tempfile.TemporaryDirectory() if inbox is None else None
         self._inbox = Path(self._temporary.name) if self._temporary else Path(str(inbox))
         self._inbox.mkdir(parents=True, exist_ok=True)
         for leftover in [*self._inbox.glob(".*.tmp"), *self._inbox.glob(".*.partial")]:
             leftover.unlink()
-        self._dumps: Callable[[object], bytes] = dumps
-        self._recipe = dumps(recipe)
+        self._dumps: Callable[[object], bytes] = engine.protocol.pickle.dumps
+        self._recipe = self._dumps(recipe)
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
         self._cluster: Any = None
         if scheduler is None:
@@ -251,7 +243,7 @@ def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
 def _landscape(recipe: bytes) -> tuple[int, Landscape]:
     """Return threads and landscape of a pickled recipe: bytes can be looked up, whatever the recipe holds."""
     try:
-        made: Recipe = _unpickled(recipe)
+        made: FactoryRecipe = _unpickled(recipe)
         return made.threads, made.landscape()
     except Exception as error:
         raise WorkersError(f"a worker cannot make the landscape: {reason_of(error)}") from error

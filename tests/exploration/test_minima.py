@@ -11,7 +11,7 @@ from elsuite.core.identity import content_key, retry_key
 from elsuite.database import LandscapeDatabase, verify_store
 from elsuite.exploration import run_minimizer
 from elsuite.exploration.attempts import Remaining, remaining_work
-from elsuite.exploration.minima import BlockTask, MinimizationReport, blocks_of, sample_into
+from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into
 from elsuite.exploration.new_rows import NewRows, add_rows, joined, load_rows, save_rows, select_lowest
 from elsuite.landscapes import FunctionLandscape, NeuralLandscape, SixHumpCamel
 from elsuite.minimizers import LBFGSGSS, SGD
@@ -91,7 +91,7 @@ def test_what_is_tried_again_gives_what_it_would_have_given(database):
 def test_failed_rows_of_earlier_stores_are_tried_again(database):
     camel = SixHumpCamel()
     (block,) = blocks_of(LBFGSGSS(), label="lbfgs-gss", seeds=[0, 1], identity=[2, ["energy"]])
-    add_rows(database, BlockTask(block, None).failed("it killed its worker 4 times"))
+    add_rows(database, block.failed("it killed its worker 4 times"))
     assert run_minimizer(database, camel, LBFGSGSS(), range(2)).n_failed == 2
     report = run_minimizer(database, camel, LBFGSGSS(), range(2), retry_failed=True)
     assert (report.n_runs, report.n_minima, report.n_failed) == (2, 2, 0)

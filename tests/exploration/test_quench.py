@@ -1,5 +1,7 @@
 """Relaxing stored solutions: where they lead, equal minima once, links, and going on after an interruption."""
 
+import importlib
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from elsuite.symmetry.permutations import apply, random_element
 pytestmark = pytest.mark.making
 
 SURFACE = MullerBrown()
+quench_module = importlib.import_module("elsuite.exploration.quench")  # its name in the package is the function's
 
 
 def empty(surface, path=None, **attributes):
@@ -52,8 +55,9 @@ def links(database):
     return dict(zip(database.runs["start"].values.tolist(), database.runs["end"].values.tolist(), strict=True))
 
 
-def test_every_solution_leads_to_its_minimum(solutions):
-    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4, block=5)
+def test_every_solution_leads_to_its_minimum(solutions, monkeypatch):
+    monkeypatch.setattr(quench_module, "TOGETHER", 5)
+    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4)
     assert found == Quench(n_solutions=12, n_minima=3, n_known=9, n_stationary=12)
     minima = solutions.minima
     new = np.flatnonzero(minima["set"].values == "quenched/energy")
@@ -78,16 +82,18 @@ def test_what_was_relaxed_is_passed_over(solutions):
     assert again == Quench(n_solutions=3, n_known=3, n_stationary=3)
 
 
-def test_an_interrupted_quench_goes_on(solutions):
+def test_an_interrupted_quench_goes_on(solutions, monkeypatch):
+    monkeypatch.setattr(quench_module, "TOGETHER", 4)
+
     def interrupt(stage, done, total):
         assert stage == "quench on energy"
         if done == 8:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4, block=4, progress=interrupt)
+        quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4, progress=interrupt)
     assert solutions.n_runs == 8
-    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4, block=4)
+    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4)
     assert found == Quench(n_solutions=4, n_known=4, n_stationary=4)
     assert solutions.n_minima == 15
     assert sorted(links(solutions)) == list(range(12))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration import solutions as solutions_module
 from elsuite.exploration.solutions import add_solutions, check_set_name, evaluate
 from elsuite.landscapes import load_data, network_landscape
 
@@ -27,17 +28,12 @@ def points(landscape, n, seed=0):
     return np.random.default_rng(seed).normal(scale=0.3, size=(n, landscape.n_parameters))
 
 
-def test_energies_and_gradients_are_those_of_the_landscape(landscape, database):
+def test_energies_and_gradients_are_those_of_the_landscape(landscape, database, monkeypatch):
+    monkeypatch.setattr(solutions_module, "SOLUTIONS_AT_ONCE", 2)
     given = points(landscape, 5)
     calls = []
     ids = add_solutions(
-        database,
-        landscape,
-        given,
-        set_name="sgd/test",
-        origin="w.npy",
-        block=2,
-        progress=lambda *call: calls.append(call),
+        database, landscape, given, set_name="sgd/test", origin="w.npy", progress=lambda *call: calls.append(call)
     )
     assert ids.tolist() == [0, 1, 2, 3, 4]
     assert calls == [("energies of sgd/test", done, 5) for done in (2, 4, 5)]

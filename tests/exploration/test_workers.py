@@ -21,7 +21,7 @@ from torch import nn
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.exploration import all_pairs, connect_minima, run_minimizer
 from elsuite.exploration.connect import SearchReport
-from elsuite.exploration.minima import BlockTask, blocks_of
+from elsuite.exploration.minima import blocks_of
 from elsuite.exploration.new_rows import NewRows
 from elsuite.exploration.workers import FactoryRecipe, Workers, WorkersError
 from elsuite.landscapes import LennardJones, NeuralLandscape, SixHumpCamel
@@ -171,11 +171,10 @@ def test_a_killed_worker_costs_one_more_try_and_a_poisonous_task_is_given_up(tmp
 
 
 def test_what_lies_in_the_inbox_is_not_done_again(tmp_path):
+    from elsuite.exploration.new_rows import save_rows
     from elsuite.minimizers import SGD
 
-    (block,) = blocks_of(SGD(epochs=1), label="sgd", seeds=[0], identity="x")
-    task = BlockTask(block, None)
-    from elsuite.exploration.new_rows import save_rows
+    (task,) = blocks_of(SGD(epochs=1), label="sgd", seeds=[0], identity="x")
 
     save_rows(tmp_path / f"{task.key:016x}.npz", task.failed("put there by hand"))
     with Workers(recipe(), tmp_path, n_workers=1) as workers:

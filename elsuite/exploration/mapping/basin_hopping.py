@@ -4,17 +4,16 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
-from elsuite.core.typing import Progress
+from elsuite.core.typing import Floats, Ids, Progress
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Limits, Refinement, descend
 from elsuite.symmetry.points import PointIndex
 from elsuite.symmetry.units import without_units
 
-Array = NDArray[np.float64]
 ADAPT_EVERY = 10
 
 
@@ -37,9 +36,9 @@ class HoppingResult:
     """
 
     minima: tuple[Refinement, ...]
-    visits: NDArray[np.int64]
-    energies: Array
-    accepted: Array
+    visits: Ids
+    energies: Floats
+    accepted: Floats
     failures: Counter[str]
     n_gradients: int
 
@@ -47,14 +46,6 @@ class HoppingResult:
     def n_failed(self) -> int:
         """Descents that reached no minimum."""
         return self.failures.total()
-
-
-@dataclass(frozen=True, eq=False)
-class _Walkers:
-    points: Array
-    energies: Array
-    steps: Array
-    taken: NDArray[np.int64]
 
 
 def basin_hopping(
@@ -118,33 +109,35 @@ def basin_hopping(
     ends = descend(landscape, starts, limits=limits)
     record = _Record(landscape, tolerance)
     record.take(ends)
-    walkers = _Walkers(
-        points=np.array([end.point for end in ends]).reshape(len(ends), landscape.n_parameters),
-        energies=np.array([end.energy if _is_minimum(end) else np.nan for end in ends]),
-        steps=np.ones(len(ends)),
-        taken=np.zeros(len(ends), dtype=np.int64),
-    )
-    traces, recent = [walkers.energies], walkers.taken
+    points = np.array([end.point for end in ends]).reshape(len(ends), landscape.n_parameters)
+    energies = np.array([end.energy if _is_minimum(end) else np.nan for end in ends])
+    sizes, taken = np.ones(len(ends)), np.zeros(len(ends), dtype=np.int64)
+    traces, recent = [energies], taken
     for hop in range(n_hops if len(ends) else 0):
-        trials = _displaced(walkers, lengths, generators)
+        ways = np.array([rng.uniform(-1, 1, landscape.n_parameters) for rng in generators])
+        trials = points + sizes[:, None] * lengths * ways
         if box is not None and not landscape.symmetry.drifts:
             trials = np.clip(landscape.symmetry.wrapped(trials, box[0]), *box)
         ends = descend(landscape, trials, limits=limits)
         record.take(ends)
-        walkers = _hopped(walkers, ends, temperature, generators)
-        traces.append(walkers.energies)
+        # Metropolis' rule; one random number is drawn for each walker in any case.
+        chances = np.array([rng.random() for rng in generators])
+        reached = np.array([end.energy if _is_minimum(end) else np.inf for end in ends])
+        with np.errstate(over="ignore", invalid="ignore"):
+            accepted = chances < np.exp(-(reached - energies) / temperature)
+        accepted |= np.isnan(energies) & np.isfinite(reached)
+        points = np.where(accepted[:, None], [end.point for end in ends], points)
+        energies, taken = np.where(accepted, reached, energies), taken + accepted
+        traces.append(energies)
         if adapt and (hop + 1) % ADAPT_EVERY == 0:
-            more = 2 * (walkers.taken - recent) > ADAPT_EVERY
-            recent = walkers.taken
-            walkers = _Walkers(
-                walkers.points, walkers.energies, walkers.steps * np.where(more, 1.1, 1 / 1.1), walkers.taken
-            )
+            sizes = sizes * np.where(2 * (taken - recent) > ADAPT_EVERY, 1.1, 1 / 1.1)
+            recent = taken
         if progress is not None:
             progress("basin hopping", hop + 1, n_hops)
-    return record.result(np.array(traces).T, walkers.taken / max(1, n_hops))
+    return record.result(np.array(traces).T, taken / max(1, n_hops))
 
 
-def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Array | None) -> Array:
+def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Floats | None) -> Floats:
     if step is None:
         plain = 0.5 * landscape.length_scale if bounds is None else 0.1 * (bounds[1] - bounds[0])
         step = 0.4 * landscape.length_scale if landscape.symmetry.drifts else plain
@@ -156,27 +149,6 @@ def _lengths(landscape: Landscape, step: float | ArrayLike | None, bounds: Array
 
 def _is_minimum(end: Refinement) -> bool:
     return end.outcome is Outcome.CONVERGED
-
-
-def _displaced(
-    walkers: _Walkers, lengths: NDArray[np.float64], generators: list[np.random.Generator]
-) -> NDArray[np.float64]:
-    """Return where each walker tries to go, by random numbers of its own."""
-    steps = zip(walkers.points, walkers.steps, generators, strict=True)
-    return np.array([point + size * lengths * rng.uniform(-1, 1, len(point)) for point, size, rng in steps])
-
-
-def _hopped(
-    walkers: _Walkers, ends: tuple[Refinement, ...], temperature: float, generators: list[np.random.Generator]
-) -> _Walkers:
-    """Return the walkers after Metropolis' rule; one random number is drawn for each walker in any case."""
-    chances = np.array([rng.random() for rng in generators])
-    energies = np.array([end.energy if _is_minimum(end) else np.inf for end in ends])
-    with np.errstate(over="ignore", invalid="ignore"):
-        accepted = chances < np.exp(-(energies - walkers.energies) / temperature)
-    accepted |= np.isnan(walkers.energies) & np.isfinite(energies)
-    points = np.where(accepted[:, None], [end.point for end in ends], walkers.points)
-    return _Walkers(points, np.where(accepted, energies, walkers.energies), walkers.steps, walkers.taken + accepted)
 
 
 class _Record:
@@ -201,7 +173,7 @@ class _Record:
                 self.visits.append(0)
             self.visits[number] += 1
 
-    def result(self, energies: Array, accepted: Array) -> HoppingResult:
+    def result(self, energies: Floats, accepted: Floats) -> HoppingResult:
         order = sorted(range(len(self.minima)), key=lambda k: self.minima[k].energy)
         return HoppingResult(
             minima=tuple(self.minima[k] for k in order),

@@ -68,7 +68,7 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
     given = bounds is not None
     if bounds is None:
         if not isinstance(landscape, AnalyticLandscape):
-            return Region(None, symmetry, limits, scale, tolerance * scale)
+            return Region(landscape, None, symmetry, limits, scale, tolerance * scale)
         bounds = landscape.bounds
     box = np.asarray(bounds, dtype=np.float64)
     shape = (2, landscape.n_parameters)
@@ -80,7 +80,7 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
     if limits.box is None:
         margin = 0.5 * (box[1] - box[0])
         limits = replace(limits, box=Box(box[0] - margin, box[1] + margin, symmetry))
-    return Region(box, symmetry, limits, scale, tolerance * scale)
+    return Region(landscape, box, symmetry, limits, scale, tolerance * scale)
 
 
 def describe_landscape(landscape: Landscape) -> dict[str, Any]:

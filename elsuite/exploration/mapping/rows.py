@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from elsuite.core.identity import content_key
 from elsuite.core.outcomes import Outcome
@@ -15,7 +14,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Refinement
 from elsuite.symmetry.points import PointIndex
 
-Array = NDArray[np.float64]
 FOLLOWED_DOWN = "followed down: "
 
 
@@ -62,7 +60,7 @@ class Discovery:
 
 @dataclass(frozen=True)
 class Rows:
-    """New rows of minima and paths, as columns, and what the run's row says of them."""
+    """New rows of minima and paths, and what the run's row says of them."""
 
     minima: dict[str, Any]
     paths: dict[str, Any]
@@ -122,11 +120,11 @@ def _minima_rows(landscape: Landscape, minima: Sequence[Refinement], key: int, l
     return {
         "coordinates": np.array([m.point for m in minima]),
         "energy": np.array(energies, dtype=np.float64).T,
-        "set": ["minima"] * len(minima),
-        "stopping": [landscape.surface] * len(minima),
+        "set": "minima",
+        "stopping": landscape.surface,
         "outcome": [str(m.outcome) for m in minima],
         "key": np.array([content_key("minimum", key, k) for k in range(len(minima))], dtype=np.uint64),
-        "found_by": [label] * len(minima),
+        "found_by": label,
         "lowest_eigenvalue": np.array([m.eigenvalues[0] if len(m.eigenvalues) else np.nan for m in minima]),
         **_curvature(landscape, minima),
     }
@@ -138,44 +136,37 @@ def _state_rows(
     if not states:
         return {}
     tops = [verified.state for verified, _, _ in states]
-    chords = [np.linalg.norm(v.ends[0].point - v.ends[1].point) for v, _, _ in states]
+    heights = np.array([top.energy for top in tops])
+    costs = [sum(point.n_gradients for point in (v.state, *v.ends)) for v, _, _ in states]
     return {
         "coordinates": np.array([top.point for top in tops]),
         "source": [source for _, source, _ in states],
         "target": [target for _, _, target in states],
-        "surface": [landscape.surface] * len(states),
-        "kind": ["transition_state"] * len(states),
-        "finder": [label] * len(states),
-        "height": np.array([top.energy for top in tops]),
-        "refined_height": np.array([top.energy for top in tops]),
-        "chord": np.array(chords),
+        "surface": landscape.surface,
+        "kind": "transition_state",
+        "finder": label,
+        "height": heights,
+        "refined_height": heights,
+        "chord": np.array([np.linalg.norm(v.ends[0].point - v.ends[1].point) for v, _, _ in states]),
         "outcome": [str(top.outcome) for top in tops],
-        "n_point_gradients": np.array([float(_cost(verified)) for verified, _, _ in states]),
+        "n_point_gradients": np.array(costs, dtype=np.float64),
         "key": np.array([content_key("state", key, k) for k in range(len(states))], dtype=np.uint64),
         "negative_eigenvalue": np.array([top.eigenvalues[0] for top in tops]),
         **_curvature(landscape, tops),
     }
 
 
-def _cost(verified: VerifiedState) -> int:
-    return verified.state.n_gradients + sum(end.n_gradients for end in verified.ends)
-
-
 def _curvature(landscape: Landscape, points: Sequence[Refinement]) -> dict[str, Any]:
     """Return what the Hessians say, in the columns that the interchange formats know too."""
+    # Of the positive eigenvalues; NaN where only some eigenvalues are known.
+    n_known = landscape.n_parameters - landscape.symmetry.n_zero_modes
+    logs = [np.log(p.eigenvalues[p.eigenvalues > 0]).sum() if len(p.eigenvalues) >= n_known else np.nan for p in points]
     columns: dict[str, Any] = {
         "gradient_norm": np.array([p.gradient_norm for p in points]),
         "hessian_index": np.array([p.index for p in points], dtype=np.int64),
-        "log_product": np.array([_log_product(landscape, p) for p in points]),
+        "log_product": np.array(logs, dtype=np.float64),
     }
     if landscape.symmetry.drifts:
         orders = [landscape.symmetry.group_order(p.point) for p in points]
         columns["point_group_order"] = np.array(orders, dtype=np.int64)
     return columns
-
-
-def _log_product(landscape: Landscape, point: Refinement) -> float:
-    """Return the sum of the logarithms of the positive eigenvalues; NaN where only some are known."""
-    if len(point.eigenvalues) < landscape.n_parameters - landscape.symmetry.n_zero_modes:
-        return float("nan")
-    return float(np.log(point.eigenvalues[point.eigenvalues > 0]).sum())

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.settings import all_settings, key_settings
-from elsuite.core.typing import Progress
+from elsuite.core.typing import Floats, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
@@ -34,7 +34,6 @@ from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
 from elsuite.symmetry.points import PointIndex
 
-Array = NDArray[np.float64]
 POINTS_AT_ONCE = 32
 WALKERS = 4
 
@@ -108,7 +107,9 @@ def map_landscape(
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
     region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
     database = _open(landscape, plan, store)
-    mapping = _Mapping(landscape, plan, region, finder or _default_finder(landscape), database)
+    # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
+    usual = FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
+    mapping = _Mapping(region, plan, finder or usual, database)
     try:
         mapping.run(seconds, progress)
     except BaseException:
@@ -139,21 +140,19 @@ class Stage:
     ----------
     settings : list
         What of all settings makes the keys of the pieces.
-    upcoming : callable
-        The piece of a number, None while or when there is none.
-    perform : callable
-        What finds something, of a piece and its seed.
     total : callable
         How many pieces there are at present.
-    n_done, n_found : int
-        Pieces that are done, and rows that they gave.
+    after : Stage, optional
+        A round, which must have found something before this one begins.
+    n_found : int
+        Rows that the done pieces gave.
     """
 
     name: str
     settings: list[Any]
-    upcoming: Callable[[int], Task | None]
-    perform: Callable[[Task, int], Discovery]
     total: Callable[[], int]
+    round: int = 0
+    after: "Stage | None" = None
     n_done: int = 0
     n_found: int = 0
 
@@ -162,16 +161,11 @@ class Stage:
 class _Mapping:
     """The state of one call: the database, the points known, and the work done."""
 
-    def __init__(
-        self, landscape: Landscape, plan: MappingPlan, region: Region, finder: PathFinder, database: LandscapeDatabase
-    ) -> None:
-        self.landscape, self.plan, self.region = landscape, plan, region
+    def __init__(self, region: Region, plan: MappingPlan, finder: PathFinder, database: LandscapeDatabase) -> None:
+        self.landscape, self.plan, self.region = region.landscape, plan, region
         self.finder, self.database = finder, database
-        self.identity = [
-            describe_landscape(landscape),
-            plan.seed,
-            None if region.bounds is None else region.bounds.tolist(),
-        ]
+        bounds = None if region.bounds is None else region.bounds.tolist()
+        self.identity = [describe_landscape(region.landscape), plan.seed, bounds]
         self.known = tuple(PointIndex(region.symmetry, region.tolerance) for _ in range(2))
         self.known[0].extend(database.coordinates(np.arange(database.n_minima)))
         if database.n_paths and "coordinates" in database.paths:
@@ -188,80 +182,44 @@ class _Mapping:
 
         What is found gives rise to new pieces of earlier stages, which then come first.
         """
-        plan, where, minima = self.plan, (self.landscape, self.region), self.known[0]
-
-        def stage(name: str, settings: list[Any], total: Callable[[], int], perform: Any, number: int = 0) -> Stage:
-            def upcoming(k: int) -> Task | None:
-                return Task(name, k, number) if k < total() else None
-
-            return Stage(name, settings, upcoming, perform, total)
-
-        def batch(task: Task, n: int, seed: int) -> Array:
-            numbers = range(task.number * POINTS_AT_ONCE, min((task.number + 1) * POINTS_AT_ONCE, n))
-            return random_points(*where, numbers, seed=seed)
-
-        def lowest() -> Array:
-            column = self.database.surfaces.index(self.landscape.surface)
-            energies = self.database.minima["energy"].values[:, column]
-            return minima.points[np.argsort(energies, kind="stable")[:WALKERS]]
-
-        def hopping(task: Task, seed: int) -> Discovery:
-            return hops(*where, lowest(), n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
-
+        plan, minima = self.plan, self.known[0]
         stages = [
-            stage(
-                "starts",
-                [],
-                lambda: _n_batches(plan.n_starts),
-                lambda task, seed: minima_below(*where, batch(task, plan.n_starts, plan.seed)),
-            ),
-            stage(
-                "hops",
-                [plan.n_starts, plan.n_hops, plan.temperature],
-                lambda: int(plan.n_hops > 0 and len(minima) > 0),
-                hopping,
-            ),
-            stage(
-                "random points",
-                [],
-                lambda: _n_batches(plan.n_points),
-                lambda task, seed: from_random_points(*where, batch(task, plan.n_points, plan.seed + 1)),
-            ),
-            stage(
-                "modes",
-                [plan.n_modes],
-                lambda: len(minima) if plan.n_modes else 0,
-                lambda task, seed: along_modes(*where, minima.points[task.number], n_modes=plan.n_modes),
-            ),
+            Stage("starts", [], lambda: _n_batches(plan.n_starts)),
+            Stage("hops", [plan.n_starts, plan.n_hops, plan.temperature], lambda: int(plan.n_hops and len(minima) > 0)),
+            Stage("random points", [], lambda: _n_batches(plan.n_points)),
+            Stage("modes", [plan.n_modes], lambda: len(minima) if plan.n_modes else 0),
         ]
         for number in range(1, plan.n_rounds + 1 if plan.n_directions else 1):
-            before = stages[-1]
-            stages.append(
-                stage(
-                    "directions",
-                    [plan.n_directions],
-                    # A round begins when the one before found something.
-                    lambda n=number, before=before: len(minima) if n == 1 or before.n_found else 0,  # type: ignore[misc]
-                    lambda task, seed: along_directions(
-                        *where,
-                        minima.points[task.number],
-                        n_directions=plan.n_directions,
-                        farther=task.round,
-                        seed=seed,
-                    ),
-                    number,
-                )
-            )
-        paths = Stage(
-            "paths",
-            [self.finder.name, key_settings(self.finder)],
-            self.next_pair,
-            lambda task, seed: between(
-                *where, minima.points[task.number], minima.points[task.other], finder=self.finder, seed=seed
-            ),
-            lambda: max(self.n_tried, plan.n_pairs),
-        )
-        return [*stages, paths]
+            before = stages[-1] if number > 1 else None
+            stages.append(Stage("directions", [plan.n_directions], lambda: len(minima), number, before))
+        settings = [self.finder.name, key_settings(self.finder)]
+        return [*stages, Stage("paths", settings, lambda: max(self.n_tried, plan.n_pairs))]
+
+    def perform(self, task: Task, seed: int) -> Discovery:
+        """Return what a piece of work finds."""
+        plan, region, points = self.plan, self.region, self.known[0].points
+        match task.stage:
+            case "starts":
+                return minima_below(region, self.batch(task, plan.n_starts, plan.seed))
+            case "hops":
+                column = self.database.surfaces.index(self.landscape.surface)
+                order = np.argsort(self.database.minima["energy"].values[:, column], kind="stable")
+                lowest = points[order[:WALKERS]]
+                return hops(region, lowest, n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
+            case "random points":
+                return from_random_points(region, self.batch(task, plan.n_points, plan.seed + 1))
+            case "modes":
+                return along_modes(region, points[task.number], n_modes=plan.n_modes)
+            case "directions":
+                n, farther = plan.n_directions, task.round
+                return along_directions(region, points[task.number], n_directions=n, farther=farther, seed=seed)
+            case _:
+                return between(region, points[task.number], points[task.other], finder=self.finder, seed=seed)
+
+    def batch(self, task: Task, n: int, seed: int) -> Floats:
+        """Return the random points of one batch among `n`."""
+        begin = task.number * POINTS_AT_ONCE
+        return random_points(self.region, range(begin, min(begin + POINTS_AT_ONCE, n)), seed=seed)
 
     def run(self, seconds: float | None, progress: Progress | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
@@ -272,7 +230,7 @@ class _Mapping:
             stage, task = work
             began = time.monotonic()
             try:
-                found = stage.perform(task, work_seed(self.key(stage, task)))
+                found = self.perform(task, work_seed(self.key(stage, task)))
             except Exception as error:  # what a user's landscape raises ends one piece of work only
                 found = Discovery(error=f"{type(error).__name__}: {error}")
             self.store(stage, task, found, time.monotonic() - began)
@@ -283,7 +241,7 @@ class _Mapping:
     def next_task(self) -> tuple[Stage, Task] | None:
         """Return the first piece of work that is not done; each stage goes on from where it was."""
         for stage in self.stages:
-            while (task := stage.upcoming(stage.n_done)) is not None:
+            while (task := self.upcoming(stage)) is not None:
                 found = self.done.get(self.key(stage, task))
                 if found is None:
                     return stage, task
@@ -291,12 +249,19 @@ class _Mapping:
                 stage.n_found += found
         return None
 
+    def upcoming(self, stage: Stage) -> Task | None:
+        """Return the next piece of a stage, None while or when there is none."""
+        if stage.name == "paths":
+            return self.next_pair()
+        waits = stage.after is not None and not stage.after.n_found
+        return None if waits or stage.n_done >= stage.total() else Task(stage.name, stage.n_done, stage.round)
+
     def key(self, stage: Stage, task: Task) -> int:
         """Return the key of a piece of work: the same in every call with the same landscape, seed and settings."""
         place = [task.stage, task.number, task.round, task.other]
         return content_key("map", self.identity, place, stage.settings)
 
-    def next_pair(self, _: int) -> Task | None:
+    def next_pair(self) -> Task | None:
         """Return the next pair of minima to be joined: the nearest in different parts that was not tried."""
         n, paths = len(self.known[0]), self.database.paths
         ends = (paths["source"].values, paths["target"].values)
@@ -321,7 +286,7 @@ class _Mapping:
         key = self.key(stage, task)
         rows = new_rows(self.landscape, found, self.known, key=key, label=task.stage)
         if rows.minima:
-            rows.minima["run"] = [self.database.n_runs] * len(rows.minima["key"])
+            rows.minima["run"] = self.database.n_runs
         n_found = sum(len(columns["key"]) for columns in (rows.minima, rows.paths) if columns)
         run = {
             "key": key,
@@ -353,25 +318,18 @@ def _in_words(description: Any) -> str:
     return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
 
 
-def _default_finder(landscape: Landscape) -> PathFinder:
-    # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
-    return FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
-
-
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
     description = describe_landscape(landscape)
-    if store is not None and not can_create(store):
-        database = open_database(store, "a")
+    if store is None or can_create(store):
+        attributes = {"landscape": description, "mapping": all_settings(plan)}
+        return LandscapeDatabase.create(store, landscape, attributes=attributes)
+    database = open_database(store, "a")
+    try:
         there = database.attributes.get("landscape")
         if there != description:
-            database.close()
             raise ValueError(f"{store} is a database of {_in_words(there)}, not of {_in_words(description)}")
-        try:
-            check_landscape(database, landscape)
-        except BaseException:
-            database.close()
-            raise
-        return database
-    return LandscapeDatabase.create(
-        store, landscape, attributes={"landscape": description, "mapping": all_settings(plan)}
-    )
+        check_landscape(database, landscape)
+    except BaseException:
+        database.close()
+        raise
+    return database

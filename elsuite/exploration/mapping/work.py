@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from elsuite.core.identity import start_seeds
+from elsuite.core.typing import Floats
 from elsuite.exploration.mapping.basin_hopping import basin_hopping
 from elsuite.exploration.mapping.rows import FOLLOWED_DOWN, Discovery, VerifiedState
 from elsuite.landscapes.base import Landscape
@@ -26,7 +26,6 @@ from elsuite.stationary import (
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import PointIndex
 
-Array = NDArray[np.float64]
 PUSH = 1e-2
 """Length of the first step off a transition state, in units of the region's scale."""
 TOPS = 6
@@ -44,52 +43,51 @@ class Region:
     symmetry : Symmetry
         By which points are one.
     limits : Limits
-        Of all searches; their box is wider than the bounds, so that a search may turn back.
+        Their box is wider than the bounds, so that a search may turn back.
     scale, tolerance : float
         A typical length, and the distance within which points are one, both in the landscape's units.
     """
 
-    bounds: Array | None
+    landscape: Landscape
+    bounds: Floats | None
     symmetry: Symmetry
     limits: Limits
     scale: float
     tolerance: float
 
-    def holds(self, point: Array) -> bool:
+    def holds(self, point: Floats) -> bool:
         """Return whether a point found may be kept."""
         if self.bounds is None or self.symmetry.drifts:
             return True
         return Box(self.bounds[0], self.bounds[1], self.symmetry).holds(point[None]).item()
 
 
-def random_points(landscape: Landscape, region: Region, numbers: Sequence[int], *, seed: int) -> Array:
+def random_points(region: Region, numbers: Sequence[int], *, seed: int) -> Floats:
     """Return the random starts of some numbers, shape (n, P): each depends on its number and the seed only."""
     seeds = start_seeds(seed, max(numbers) + 1)[numbers[0] : numbers[-1] + 1]
     if region.bounds is None or region.symmetry.drifts:
-        return landscape.initial_points(seeds).cpu().numpy().astype(np.float64)
-    fractions = np.array([np.random.default_rng(s).random(landscape.n_parameters) for s in seeds])
+        return region.landscape.initial_points(seeds).cpu().numpy().astype(np.float64)
+    fractions = np.array([np.random.default_rng(s).random(region.landscape.n_parameters) for s in seeds])
     return np.asarray(region.bounds[0] + fractions * (region.bounds[1] - region.bounds[0]))
 
 
-def minima_below(landscape: Landscape, region: Region, points: Array) -> Discovery:
+def minima_below(region: Region, points: Floats) -> Discovery:
     """Return the minima below some points."""
-    ends = descend(landscape, points, limits=region.limits)
+    ends = descend(region.landscape, points, limits=region.limits)
     minima, failures = _kept(region, ends)
-    return _discovery(ends, minima=minima, failures=failures)
+    return Discovery(minima, (), failures, len(ends), *_cost(ends))
 
 
-def hops(
-    landscape: Landscape, region: Region, starts: Array, *, n_hops: int, temperature: float, seed: int
-) -> Discovery:
+def hops(region: Region, starts: Floats, *, n_hops: int, temperature: float, seed: int) -> Discovery:
     """Return the minima that walkers from `starts` meet."""
     found = basin_hopping(
-        landscape,
+        region.landscape,
         starts,
         n_hops=n_hops,
         temperature=temperature,
         seed=seed,
         bounds=region.bounds,
-        tolerance=region.tolerance / landscape.length_scale,
+        tolerance=region.tolerance / region.landscape.length_scale,
         limits=region.limits,
     )
     minima, failures = _kept(region, found.minima)
@@ -97,46 +95,40 @@ def hops(
     return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
 
 
-def along_modes(landscape: Landscape, region: Region, minimum: Array, *, n_modes: int) -> Discovery:
+def along_modes(region: Region, minimum: Floats, *, n_modes: int) -> Discovery:
     """Return the transition states found from one minimum along its soft modes, both ways."""
-    return _verified(landscape, region, search_from_minimum(landscape, minimum, n_modes=n_modes, limits=region.limits))
+    return _verified(region, search_from_minimum(region.landscape, minimum, n_modes=n_modes, limits=region.limits))
 
 
-def along_directions(
-    landscape: Landscape, region: Region, minimum: Array, *, n_directions: int, farther: int, seed: int
-) -> Discovery:
+def along_directions(region: Region, minimum: Floats, *, n_directions: int, farther: int, seed: int) -> Discovery:
     """Return the transition states found from one minimum in random directions, starting `farther` reaches away."""
     ways = np.random.default_rng(seed).standard_normal((n_directions, len(minimum)))
     ways -= np.einsum("pk,qk,nq->np", *[region.symmetry.zero_modes(minimum[None])[0]] * 2, ways)
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
-    starts = minimum + farther * _reach(landscape, region) * ways
-    return _verified(
-        landscape, region, refine_transition_states(landscape, starts, directions=ways, limits=region.limits)
-    )
-
-
-def _reach(landscape: Landscape, region: Region) -> float:
-    """Return a length about a third of the way to a neighboring minimum: a guess, which decides cost only."""
+    # About a third of the way to a neighboring minimum: a guess, which decides cost only.
     if region.bounds is None or region.symmetry.drifts:
-        return 0.5 * region.scale
-    return 0.05 * float((region.bounds[1] - region.bounds[0]).min())
+        reach = 0.5 * region.scale
+    else:
+        reach = 0.05 * float((region.bounds[1] - region.bounds[0]).min())
+    starts = minimum + farther * reach * ways
+    found = refine_transition_states(region.landscape, starts, directions=ways, limits=region.limits)
+    return _verified(region, found)
 
 
-def from_random_points(landscape: Landscape, region: Region, points: Array) -> Discovery:
+def from_random_points(region: Region, points: Floats) -> Discovery:
     """Return the transition states found uphill from some points, wherever they lie."""
-    return _verified(landscape, region, refine_transition_states(landscape, points, limits=region.limits))
+    return _verified(region, refine_transition_states(region.landscape, points, limits=region.limits))
 
 
-def between(landscape: Landscape, region: Region, a: Array, b: Array, *, finder: PathFinder, seed: int) -> Discovery:
+def between(region: Region, a: Floats, b: Floats, *, finder: PathFinder, seed: int) -> Discovery:
     """Return the transition states at the tops of a path between two minima."""
-    search = finder.find(landscape, a, region.symmetry.nearest(a, b).coordinates, seed=seed)
+    search = finder.find(region.landscape, a, region.symmetry.nearest(a, b).coordinates, seed=seed)
     tops, tangents = _tops(search)
-    return _verified(
-        landscape, region, refine_transition_states(landscape, tops, directions=tangents, limits=region.limits)
-    )
+    found = refine_transition_states(region.landscape, tops, directions=tangents, limits=region.limits)
+    return _verified(region, found)
 
 
-def _tops(search: PathSearch) -> tuple[Array, Array]:
+def _tops(search: PathSearch) -> tuple[Floats, Floats]:
     """Return the highest local maxima along a path, and the tangents there."""
     profile = search.profile
     inner = np.flatnonzero((profile[1:-1] >= profile[:-2]) & (profile[1:-1] >= profile[2:])) + 1
@@ -150,7 +142,7 @@ def _tops(search: PathSearch) -> tuple[Array, Array]:
     return here, after - before
 
 
-def _verified(landscape: Landscape, region: Region, found: Sequence[Refinement]) -> Discovery:
+def _verified(region: Region, found: Sequence[Refinement]) -> Discovery:
     """Return the transition states among some searches that lead down to a minimum on both sides."""
     states, failures = _kept(region, found)
     known = PointIndex(region.symmetry, region.tolerance)
@@ -161,10 +153,10 @@ def _verified(landscape: Landscape, region: Region, found: Sequence[Refinement])
             known.add(state.point)
             distinct.append(state)
     sides = follow_down(
-        landscape,
-        np.array([s.point for s in distinct]).reshape(-1, landscape.n_parameters),
-        np.array([s.eigenvector for s in distinct]).reshape(-1, landscape.n_parameters),
-        push=PUSH * region.scale / landscape.length_scale,
+        region.landscape,
+        np.array([s.point for s in distinct]).reshape(-1, region.landscape.n_parameters),
+        np.array([s.eigenvector for s in distinct]).reshape(-1, region.landscape.n_parameters),
+        push=PUSH * region.scale / region.landscape.length_scale,
         limits=region.limits,
     )
     verified = []
@@ -173,8 +165,8 @@ def _verified(landscape: Landscape, region: Region, found: Sequence[Refinement])
         failures += Counter({f"{FOLLOWED_DOWN}{outcome}": n for outcome, n in lost.items()})
         if len(minima) == 2:
             verified.append(VerifiedState(state, ends))
-    searches = [*found, *(end for pair in sides for end in pair)]
-    return _discovery(searches, states=verified, failures=failures, n_searches=len(found))
+    cost = _cost([*found, *(end for pair in sides for end in pair)])
+    return Discovery((), verified, failures, len(found), *cost)
 
 
 def _kept(region: Region, found: Sequence[Refinement]) -> tuple[list[Refinement], Counter[str]]:
@@ -187,19 +179,6 @@ def _kept(region: Region, found: Sequence[Refinement]) -> tuple[list[Refinement]
     return inside, failures
 
 
-def _discovery(
-    searches: Sequence[Refinement],
-    *,
-    minima: Sequence[Refinement] = (),
-    states: Sequence[VerifiedState] = (),
-    failures: Counter[str],
-    n_searches: int | None = None,
-) -> Discovery:
-    return Discovery(
-        minima,
-        states,
-        failures,
-        len(searches) if n_searches is None else n_searches,
-        sum(s.n_steps for s in searches),
-        sum(s.n_gradients for s in searches),
-    )
+def _cost(searches: Sequence[Refinement]) -> tuple[int, int]:
+    """Return the steps and gradients of some searches."""
+    return sum(s.n_steps for s in searches), sum(s.n_gradients for s in searches)
