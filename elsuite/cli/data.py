@@ -15,6 +15,6 @@ def data() -> None:
 @data_option
 def fetch(name: str, data_dir: str | None) -> None:
     """Download a data set into the data folder and check every file by its MD5."""
-    from elsuite.datasets.load import fetch_data
+    from elsuite.datasets.sources import fetch_data
 
     click.echo(str(fetch_data(name, data_dir=data_dir)))

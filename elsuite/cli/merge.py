@@ -42,7 +42,7 @@ def merge(
         with open_database(stores[0]) as first:
             units = first.attributes.get("identity") is not None
             if not units:  # a store of an earlier version does not say which units are interchangeable
-                from elsuite.studies.stored import landscape_of_database
+                from elsuite.studies.build import landscape_of_database
 
                 units = landscape_of_database(first, data_dir=data_dir).symmetry
     report = merge_databases(stores, into, tolerance=tolerance, symmetry=units, cluster=cluster)

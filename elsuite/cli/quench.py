@@ -39,7 +39,7 @@ def quench(
 
     from elsuite.exploration.quench import quench as relax
     from elsuite.minimizers import LBFGSGSS
-    from elsuite.studies.stored import landscape_of_database
+    from elsuite.studies.build import landscape_of_database
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)

@@ -4,6 +4,7 @@
 """
 
 from elsuite.datasets.idx import DataError
-from elsuite.datasets.load import DATA_SETS, DataSet, fetch_data, load_data
+from elsuite.datasets.load import DATA_SETS, DataSet, load_data
+from elsuite.datasets.sources import fetch_data
 
 __all__ = ["DATA_SETS", "DataError", "DataSet", "fetch_data", "load_data"]

@@ -21,7 +21,7 @@ class DataError(ValueError):
 
 
 def read_idx(path: str | Path, *, md5: str | None = None) -> NDArray[np.uint8]:
-    """Return the array of unsigned bytes in an IDX file.
+    """Return the array of unsigned bytes in an IDX file, of the shape that its head says.
 
     Parameters
     ----------
@@ -29,11 +29,6 @@ def read_idx(path: str | Path, *, md5: str | None = None) -> NDArray[np.uint8]:
         A file, gzipped or not, whatever its name says.
     md5 : str, optional
         What the MD5 of the unpacked content must be.
-
-    Returns
-    -------
-    ndarray of uint8
-        Of the shape that the file's head says.
 
     Raises
     ------
@@ -58,20 +53,6 @@ def read_idx(path: str | Path, *, md5: str | None = None) -> NDArray[np.uint8]:
         found = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if found != md5:
             raise DataError(f"{path} is damaged or another file: its content has MD5 {found}, not {md5}")
-    return _array(path, content)
-
-
-def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        file.seek(0)
-        if not zipped:
-            return file.read(_MOST_BYTES)
-        with gzip.open(file) as unzipped:
-            return unzipped.read(_MOST_BYTES)
-
-
-def _array(path: Path, content: bytes) -> NDArray[np.uint8]:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTES:
         begin = content[:4].hex(" ") or "nothing"
         raise DataError(f"{path} is no IDX file of unsigned bytes: it begins with {begin}")
@@ -82,3 +63,13 @@ def _array(path: Path, content: bytes) -> NDArray[np.uint8]:
     if len(shape) != content[3] or len(content) != head + n_bytes:
         raise DataError(f"{path} has {len(content)} bytes; its head, shape {shape}, asks for {head + n_bytes}")
     return np.frombuffer(content, dtype=np.uint8, offset=head).reshape(shape)
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        zipped = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        file.seek(0)
+        if not zipped:
+            return file.read(_MOST_BYTES)
+        with gzip.open(file) as unzipped:
+            return unzipped.read(_MOST_BYTES)

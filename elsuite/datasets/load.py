@@ -1,6 +1,5 @@
 """Data sets as arrays: digits, MNIST, Fashion-MNIST, and the user's own."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,14 +7,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from elsuite.core.typing import Array, Ids
 from elsuite.datasets.idx import DataError
-from elsuite.datasets.sources import SOURCES, fetch_images, read_images
+from elsuite.datasets.sources import SOURCES, read_images
 
 DATA_SETS: Final = ("digits", *SOURCES)
 
-Floats = NDArray[np.float32]
-Labels = NDArray[np.int64]
-Part = NDArray[Any]
+Inputs = NDArray[np.float32]
 
 # What the arrays of an .npz file are called: here, and in Keras.
 _NPZ_NAMES: Final = {
@@ -50,10 +48,10 @@ class DataSet:
     """
 
     name: str
-    train_inputs: Floats
-    train_targets: Labels
-    test_inputs: Floats
-    test_targets: Labels
+    train_inputs: Inputs
+    train_targets: Ids
+    test_inputs: Inputs
+    test_targets: Ids
     n_classes: int = 0
 
     def __post_init__(self) -> None:
@@ -115,40 +113,7 @@ def load_data(
     )
 
 
-def fetch_data(name: str, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None) -> Path:
-    """Download a data set, checked by its MD5, and return the folder that it is in.
-
-    Files that are there already and right are kept; damaged ones are fetched again.
-
-    Parameters
-    ----------
-    name : {"mnist", "fashion-mnist"}
-    data_dir : path, optional
-        The data folder, as for `load_data`; the files go to the folder `name` in it.
-    mirrors : sequence of str, optional
-        Addresses that the file names are appended to, tried one after the other.
-
-    Raises
-    ------
-    DataError
-        A data set that needs no download or is not known, or one that could not be had.
-
-    Examples
-    --------
-    What needs no download says so; ``fetch_data("mnist")`` returns the folder with its four files.
-
-    >>> fetch_data("digits")
-    Traceback (most recent call last):
-    elsuite.datasets.idx.DataError: digits comes with scikit-learn; there is nothing to fetch
-    """
-    if name == "digits":
-        raise DataError("digits comes with scikit-learn; there is nothing to fetch")
-    if name not in SOURCES:
-        raise DataError(f"no data set {name!r} to fetch; there are {', '.join(SOURCES)}")
-    return fetch_images(SOURCES[name], data_dir, mirrors=mirrors)
-
-
-def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Part]:
+def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Array]:
     """Return inputs and labels for training, inputs and labels for testing, as they come."""
     if name == "digits":
         from sklearn.datasets import load_digits
@@ -163,7 +128,7 @@ def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Part]:
     raise DataError(f"no data set {name!r}; there are {', '.join(DATA_SETS)}, and files that end in .npz")
 
 
-def _from_npz(path: Path, seed: int) -> list[Part]:
+def _from_npz(path: Path, seed: int) -> list[Array]:
     try:
         # Opened here, because numpy leaves a file that is no .npz open.
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -181,13 +146,13 @@ def _from_npz(path: Path, seed: int) -> list[Part]:
     return parts if len(parts) == 4 else _split(parts, seed)
 
 
-def _scaled(inputs: Part) -> Floats:
+def _scaled(inputs: Array) -> Inputs:
     """Return `inputs` as float32, unsigned bytes as shares of 255."""
     floats = inputs.astype(np.float32)
     return floats / np.float32(255) if inputs.dtype == np.uint8 else floats
 
 
-def _checked(source: str, parts: list[Part]) -> list[Part]:
+def _checked(source: str, parts: list[Array]) -> list[Array]:
     """Return `parts`, pairs of inputs and labels, or say what does not fit."""
     for inputs, labels in zip(parts[::2], parts[1::2], strict=True):
         if inputs.ndim < 2 or labels.ndim != 1 or len(inputs) != len(labels) or not inputs.size:
@@ -215,7 +180,7 @@ def _checked(source: str, parts: list[Part]) -> list[Part]:
     return parts
 
 
-def _split(parts: list[Part], seed: int) -> list[Part]:
+def _split(parts: list[Array], seed: int) -> list[Array]:
     """Return inputs and labels for training and, about a fifth of each class, for testing."""
     inputs, labels = parts
     test = _choice(labels, round(_TEST_SHARE * len(labels) + 0.5), seed)
@@ -225,7 +190,7 @@ def _split(parts: list[Part], seed: int) -> list[Part]:
     return [inputs[train], labels[train], inputs[test], labels[test]]
 
 
-def _subset(what: str, labels: Part, n: int | None, seed: int) -> NDArray[np.intp]:
+def _subset(what: str, labels: Array, n: int | None, seed: int) -> NDArray[np.intp]:
     if n is None or n == len(labels):
         return np.arange(len(labels))
     if not 0 < n <= len(labels):
@@ -233,7 +198,7 @@ def _subset(what: str, labels: Part, n: int | None, seed: int) -> NDArray[np.int
     return _choice(labels, n, seed)
 
 
-def _choice(labels: Part, n: int, seed: int) -> NDArray[np.intp]:
+def _choice(labels: Array, n: int, seed: int) -> NDArray[np.intp]:
     """Return `n` rows, ascending, each class with its share of them to one sample."""
     generator = np.random.default_rng(seed)
     shuffled = generator.permutation(len(labels))

@@ -107,28 +107,48 @@ def read_images(source: ImageSource, data_dir: str | Path | None = None) -> list
     raise DataError(f"no data set {source.name!r}: looked for {', '.join(_FILES)} in {looked}; {ways}")
 
 
-def fetch_images(
-    source: ImageSource, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None
-) -> Path:
-    """Download a data set into the folder with its name and return that; files that are there and right are kept.
+def fetch_data(name: str, data_dir: str | Path | None = None, *, mirrors: Sequence[str] | None = None) -> Path:
+    """Download a data set, checked by its MD5, and return the folder that it is in.
+
+    Files that are there already and right are kept; damaged ones are fetched again.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion-mnist"}
+    data_dir : path, optional
+        The data folder, as for `load_data`; the files go to the folder `name` in it.
+    mirrors : sequence of str, optional
+        Addresses that the file names are appended to, tried one after the other.
 
     Raises
     ------
     DataError
-        No mirror gave a file with the right content.
+        A data set that needs no download or is not known, or one that could not be had.
+
+    Examples
+    --------
+    What needs no download says so; ``fetch_data("mnist")`` returns the folder with its four files.
+
+    >>> fetch_data("digits")
+    Traceback (most recent call last):
+    elsuite.datasets.idx.DataError: digits comes with scikit-learn; there is nothing to fetch
     """
-    target = data_directory(data_dir) / source.name
-    for name, md5 in zip(_FILES, source.md5, strict=True):
+    if name == "digits":
+        raise DataError("digits comes with scikit-learn; there is nothing to fetch")
+    if name not in SOURCES:
+        raise DataError(f"no data set {name!r} to fetch; there are {', '.join(SOURCES)}")
+    target = data_directory(data_dir) / name
+    for file, md5 in zip(_FILES, SOURCES[name].md5, strict=True):
         reasons = []
-        for mirror in mirrors or source.mirrors:
+        for mirror in mirrors or SOURCES[name].mirrors:
             try:
-                _fetch(f"{mirror.rstrip('/')}/{name}.gz", target, md5)
+                _fetch(f"{mirror.rstrip('/')}/{file}.gz", target, md5)
                 break
             except (OSError, DataError) as error:
                 reasons.append(f"{mirror} ({' '.join(str(error).split()) or type(error).__name__})")
         else:
             raise DataError(
-                f"{source.name}: {name}.gz could not be fetched from {', '.join(reasons)}; put the four files "
+                f"{name}: {file}.gz could not be fetched from {', '.join(reasons)}; put the four files "
                 f"{', '.join(_FILES)}, gzipped or not, in {target} by other means"
             )
     return target

@@ -7,7 +7,6 @@ committed. What lies in the inbox at the next start counts as done.
 """
 
 import json
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -260,9 +259,3 @@ def _unpickled(content: bytes) -> Any:
 
     engine: Any = distributed
     return engine.protocol.pickle.loads(content)
-
-
-def threads_each(n_workers: int, threads: int) -> int:
-    """Return how many of this machine's `threads` each of its workers may use, at least one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(threads, cores // max(n_workers, 1)))

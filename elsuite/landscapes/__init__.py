@@ -12,7 +12,8 @@
 """
 
 from elsuite.datasets.idx import DataError
-from elsuite.datasets.load import DATA_SETS, DataSet, fetch_data, load_data
+from elsuite.datasets.load import DATA_SETS, DataSet, load_data
+from elsuite.datasets.sources import fetch_data
 from elsuite.landscapes.analytic import (
     AnalyticLandscape,
     BoxLandscape,

@@ -3,10 +3,10 @@
 `Study`, `load_study`, `parse_study`, `shipped_study`, `StudyError`; `StudyRun`, `run_study`; `landscape_of_database`.
 """
 
+from elsuite.studies.build import landscape_of_database
 from elsuite.studies.model import Study, StudyError
 from elsuite.studies.reading import load_study, parse_study, shipped_study
 from elsuite.studies.run import StudyRun, run_study
-from elsuite.studies.stored import landscape_of_database
 
 __all__ = [
     "Study",

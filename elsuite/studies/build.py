@@ -1,6 +1,7 @@
-"""From the words of a study file to landscapes, minimizers and finders."""
+"""From the words of a study file, or of a database, to landscapes, minimizers and finders."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +10,11 @@ import torch
 from elsuite.core.settings import frozen, setting_names
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs
-from elsuite.landscapes import NeuralLandscape, load_data, network_landscape
+from elsuite.landscapes import LANDSCAPES, Landscape, NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
-from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
-
-
-def build_landscape(study: Study, *, data_dir: str | Path | None = None) -> NeuralLandscape:
-    """Return the landscape of the study's network on its data, which may lie in `data_dir`."""
-    return landscape_of(study.data, study.network, data_dir=data_dir)
-
-
-def stored_landscape(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> NeuralLandscape:
-    """Return the landscape that the energies of a database are of, from what the database says of itself.
-
-    Raises
-    ------
-    ValueError
-        When it does not say, or the data are not at hand.
-    """
-    identity = database.attributes.get("landscape")
-    if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
-        raise ValueError("the store does not say which network and data its energies are of")
-    data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
-    return landscape_of(data, network, data_dir=data_dir)
+from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection
 
 
 def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Path | None = None) -> NeuralLandscape:
@@ -47,7 +28,7 @@ def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Pat
         byte_budget=network.byte_budget,
         device=network.device,
         dtype=getattr(torch, network.dtype),
-        **frozen(network.options),
+        **frozen(network.settings),
     )
 
 
@@ -57,6 +38,52 @@ def landscape_identity(data: DataSection, network: NetworkSection) -> dict[str, 
         "data": data.model_dump(exclude={"folder"}),
         "network": network.model_dump(exclude={"device", "byte_budget"}),
     }
+
+
+def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> Landscape:
+    """Return the landscape that a database says it is of: a network on data, or a surface known by its name.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        Of the data, if not where they are looked for.
+
+    Raises
+    ------
+    ValueError
+        When the database does not say, the surface is in no table, or the data are not at hand.
+
+    Examples
+    --------
+    >>> from elsuite.exploration.mapping.run import map_landscape
+    >>> from elsuite.landscapes import SeparableWells
+    >>> landscape_of_database(map_landscape(SeparableWells((1.0,)), n_starts=4))
+    SeparableWells(heights=(1.0,))
+    """
+    identity = database.attributes.get("landscape")
+    if isinstance(identity, dict) and "type" in identity:
+        return _known_surface(identity).on(database.surfaces[0])
+    if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
+        raise ValueError("the store does not say which network and data its energies are of")
+    data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
+    return landscape_of(data, network, data_dir=data_dir)
+
+
+def _known_surface(identity: dict[str, Any]) -> Landscape:
+    """Return the surface of that class and settings, from a file that may say anything."""
+    known: dict[str, type[Landscape]] = {}
+    for row in LANDSCAPES:
+        with suppress(ValueError):  # one of another package that cannot be loaded is not what stands in the way
+            make = LANDSCAPES[row]
+            if isinstance(make, type) and issubclass(make, Landscape):
+                known[make.__name__] = make
+    name, settings = str(identity["type"]), identity.get("settings", {})
+    if name not in known or not isinstance(settings, dict):
+        raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")
+    try:
+        return known[name](**frozen(settings))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the store's {name} cannot be made again: {error}") from None
 
 
 def build_minimizer(section: MinimizerSection) -> Minimizer:
@@ -79,6 +106,6 @@ def build_finder(section: PathsSection) -> PathFinder:
 
 def build_chooser(section: PathsSection) -> PairChooser:
     """Return what chooses the pairs of a section, with its settings."""
-    chooser: Callable[..., PairChooser] = PAIRS.choose(section.pairs)
-    own = setting_names(PAIRS.choose(section.pairs))
+    chooser = PAIRS.choose(section.pairs)
+    own = setting_names(chooser)
     return chooser(**frozen({name: value for name, value in section.settings.items() if name in own}))

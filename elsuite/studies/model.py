@@ -10,7 +10,6 @@ import pydantic
 from pydantic import Field
 
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
-_OPEN = pydantic.ConfigDict(extra="allow", frozen=True, strict=True)
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
@@ -18,6 +17,17 @@ Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
 
 class StudyError(ValueError):
     """A study file that cannot be run; the message has one line for each mistake."""
+
+
+class AlgorithmSection(pydantic.BaseModel):
+    """A table whose further keys are settings of what it names."""
+
+    model_config = pydantic.ConfigDict(extra="allow", frozen=True, strict=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The further keys."""
+        return dict(self.model_extra or {})
 
 
 class DataSection(pydantic.BaseModel):
@@ -31,25 +41,18 @@ class DataSection(pydantic.BaseModel):
     folder: str | None = None
 
 
-class NetworkSection(pydantic.BaseModel):
+class NetworkSection(AlgorithmSection):
     """Which network; any further key is an option of the architecture."""
 
-    model_config = _OPEN
     architecture: str
     dtype: Literal["float32", "float64"] = "float32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     byte_budget: int = Field(2**30, ge=2**20)
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of the architecture."""
-        return dict(self.model_extra or {})
 
-
-class MinimizerSection(pydantic.BaseModel):
+class MinimizerSection(AlgorithmSection):
     """One optimizer and its starts; any further key is a setting of the algorithm."""
 
-    model_config = _OPEN
     algorithm: str
     name: Name = ""
     starts: Count
@@ -58,20 +61,14 @@ class MinimizerSection(pydantic.BaseModel):
     checkpoint_every: Count = 50
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """The settings of the algorithm."""
-        return dict(self.model_extra or {})
-
-    @property
     def label(self) -> str:
         """The first half of the names of its sets."""
         return self.name or self.algorithm
 
 
-class PathsSection(pydantic.BaseModel):
+class PathsSection(AlgorithmSection):
     """One round of searches; any further key is a setting of the finder, or of what chooses the pairs."""
 
-    model_config = _OPEN
     finder: str = "fourier"
     setting: Literal["converged", "published"] | None = None
     name: str = ""
@@ -82,11 +79,6 @@ class PathsSection(pydantic.BaseModel):
     pairs_seed: int | None = Field(None, ge=0)
     keep_curves: bool = True
     align: Literal["weights", "activations"] | None = None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings of the finder and of the chooser of pairs."""
-        return dict(self.model_extra or {})
 
     @property
     def label(self) -> str:

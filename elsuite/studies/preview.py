@@ -19,9 +19,8 @@ from elsuite.exploration.connect import plan_searches
 from elsuite.exploration.minima import starts_of
 from elsuite.exploration.pairs import SpanningPairs
 from elsuite.landscapes.networks.landscape import NeuralLandscape
-from elsuite.paths import PathFinder
 from elsuite.paths.series import SeriesPathFinder
-from elsuite.studies.build import build_chooser, build_finder, build_landscape, build_minimizer
+from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_of
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
 from elsuite.studies.run import study_pairs
 
@@ -33,17 +32,7 @@ _SCALAR_BYTES = 128
 
 @dataclass(frozen=True)
 class StageCost:
-    """The cost of one table of the study file.
-
-    Attributes
-    ----------
-    steps : int
-        Updates of points, over all starts or searches.
-    gradients : float
-        Evaluations in units of the whole data set at one point.
-    bytes : int
-        Stored at the end.
-    """
+    """The cost of one table of the study file: steps of all its work, gradients of the whole data set, bytes stored."""
 
     stage: str
     steps: int
@@ -54,7 +43,7 @@ class StageCost:
 
 def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return the cost of each stage (`stages`, a list) and the sums `gradients`, `bytes` and `hours`."""
-    landscape = build_landscape(study, data_dir=data_dir)
+    landscape = landscape_of(study.data, study.network, data_dir)
     probe = _probe(study, landscape, data_dir)
     seconds = _seconds_per_image(landscape)
     stages = [_minimizer_cost(section, landscape, probe, seconds) for section in study.minimizers]
@@ -68,7 +57,7 @@ def _probe(study: Study, landscape: NeuralLandscape, data_dir: str | Path | None
     """Return the study's landscape on a few of its images."""
     n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
     smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
-    return build_landscape(study.model_copy(update={"data": study.data.model_copy(update=smaller)}), data_dir=data_dir)
+    return landscape_of(study.data.model_copy(update=smaller), study.network, data_dir)
 
 
 def _seconds_per_image(landscape: NeuralLandscape) -> float:
@@ -97,7 +86,7 @@ def _minimizer_cost(
     evaluations = section.starts * epochs * (per_epoch + _curves(landscape))
     kept = section.keep or section.starts
     n_surfaces = len(landscape.surfaces)
-    stored = kept * n_surfaces * (landscape.n_parameters * _width(landscape) + _SCALAR_BYTES)
+    stored = kept * n_surfaces * (landscape.n_parameters * landscape.dtype.itemsize + _SCALAR_BYTES)
     stored += section.starts * (epochs + 1) * n_surfaces * 8
     return StageCost(
         stage=f"minimizing: {section.label}",
@@ -114,10 +103,13 @@ def _paths_cost(
     names = section.sets or list(study.sets)
     n_pairs = build_chooser(section).count([study.sets[n].keep or study.sets[n].starts for n in names])
     start, end = probe.initial_points([0, 1])
-    finder, repeated = _shortened(build_finder(section), landscape)
-    search = finder.find(probe, start, end, seed=0)
+    finder = shortened = build_finder(section)
+    repeated = 1
+    if isinstance(finder, SeriesPathFinder) and finder.tolerance is None:  # of equal steps one is enough to try
+        shortened, repeated = dataclasses.replace(finder, n_steps=1), finder.steps_on(landscape)
+    search = shortened.find(probe, start, end, seed=0)
     images = search.n_point_gradients * probe.n_samples * repeated
-    if not getattr(build_finder(section), "images_per_step", None):
+    if not getattr(finder, "images_per_step", None):
         images *= landscape.n_samples / probe.n_samples
     looks = search.n_evaluations * (1 + len(section.measure)) * landscape.n_samples / 3
     row = _SCALAR_BYTES + 8 * len(search.profile)
@@ -132,21 +124,10 @@ def _paths_cost(
     )
 
 
-def _shortened(finder: PathFinder, landscape: NeuralLandscape) -> tuple[PathFinder, int]:
-    """Return a finder to try, and how often its steps are repeated: of a fixed number one is enough to try."""
-    if isinstance(finder, SeriesPathFinder) and finder.tolerance is None:
-        return dataclasses.replace(finder, n_steps=1), finder.steps_on(landscape)
-    return finder, 1
-
-
 def _curves(landscape: NeuralLandscape) -> float:
     """Return the cost of recording all surfaces once, in gradients of the training surface: a third of each."""
     samples = [landscape.on(name).n_samples for name in landscape.surfaces]
     return sum(samples) / samples[0] / 3
-
-
-def _width(landscape: NeuralLandscape) -> int:
-    return 8 if landscape.dtype == torch.float64 else 4
 
 
 @dataclass(frozen=True)
@@ -175,13 +156,8 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
             plans.append(PlannedPairs(stage, None, 0))
             continue
         wanted = study_pairs(database, study, position)
-        plan = plan_searches(
-            database,
-            build_finder(section),
-            wanted,
-            surface=section.surface or database.surfaces[0],
-            align=section.align,
-        )
+        surface = section.surface or database.surfaces[0]
+        plan = plan_searches(database, build_finder(section), wanted, surface=surface, align=section.align)
         left = tuple((task.source, task.target) for task in plan.tasks)
         plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
     return plans
@@ -189,8 +165,7 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
 
 def starts_left(database: LandscapeDatabase, study: Study) -> int:
     """Return how many starts of the study the database has no run of: pairs change as their minima come in."""
-    rows = zip(database.runs["minimizer"].values.tolist(), database.runs["seed"].values.tolist(), strict=True)
-    known = set(rows)
+    known = set(zip(*(database.runs[name].values.tolist() for name in ("minimizer", "seed")), strict=True))
     return sum(
         (section.label, seed) not in known
         for position, section in enumerate(study.minimizers)

@@ -184,7 +184,7 @@ def _check_network(network: NetworkSection) -> list[str]:
     if lines:
         return lines
     try:
-        check_arguments(ARCHITECTURES[network.architecture], frozen(network.options), supplied=_SIZES)
+        check_arguments(ARCHITECTURES[network.architecture], frozen(network.settings), supplied=_SIZES)
     except SettingsError as error:
         return error.lines("network")
     return []

@@ -13,7 +13,7 @@ from elsuite.exploration.checking import check_landscape
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import Path, measure
 from elsuite.paths.bases import basis_from_text
-from elsuite.studies.stored import landscape_of_database
+from elsuite.studies.build import landscape_of_database
 from elsuite.symmetry.permutations import permute
 
 

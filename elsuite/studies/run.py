@@ -1,6 +1,5 @@
 """`run_study`: everything that a study file asks for, into one database; what is there already is not done again."""
 
-import copy
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,16 +20,9 @@ from elsuite.exploration.complete import connect_spanning
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import PairContext, SpanningPairs
-from elsuite.exploration.workers import FactoryRecipe, Workers, threads_each
+from elsuite.exploration.workers import FactoryRecipe, Workers
 from elsuite.landscapes import Landscape, NeuralLandscape
-from elsuite.studies.build import (
-    build_chooser,
-    build_finder,
-    build_landscape,
-    build_minimizer,
-    landscape_identity,
-    landscape_of,
-)
+from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_identity, landscape_of
 from elsuite.studies.model import PathsSection, Study, StudyError
 
 STORE_NAME = "landscape.elsuite"
@@ -124,14 +116,14 @@ def run_study(
     >>> report.n_work, report.n_done, report.n_failed
     (3, 3, 0)
     """
-    landscape = build_landscape(run.study, data_dir=data_dir)
+    landscape = landscape_of(run.study.data, run.study.network, data_dir)
     threads = _threads(landscape)
     torch.set_num_threads(threads)
     with ExitStack() as stack:
         database = stack.enter_context(_opened(run, landscape))
         workers = None
         if n_workers is not None or scheduler is not None:
-            each = threads_each(n_workers, threads) if n_workers else threads
+            each = max(1, threads // (n_workers or 1))
             recipe = FactoryRecipe(landscape_of, (run.study.data, run.study.network, data_dir), each)
             inbox = run.work / "inbox"
             workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
@@ -221,12 +213,6 @@ def _search(
     return connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
 
-def pairs_seed(study: Study, position: int) -> int:
-    """Return the seed from which the round at `position` draws its pairs: its own, unless the study says another."""
-    given = study.paths[position].pairs_seed
-    return study.seed + 7919 * position if given is None else given
-
-
 def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
     """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found.
 
@@ -236,7 +222,9 @@ def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.
         Where the chooser raises anything.
     """
     section = study.paths[position]
-    context = PairContext(database, _ids_by_set(database, section, study), pairs_seed(study, position))
+    # Each round draws its pairs from a seed of its own, unless the study says another.
+    seed = study.seed + 7919 * position if section.pairs_seed is None else section.pairs_seed
+    context = PairContext(database, _ids_by_set(database, section, study), seed)
     try:
         pairs = np.asarray(build_chooser(section).choose(context), dtype=np.int64).reshape(-1, 2)
     except Exception as error:  # of another package, which may raise anything
@@ -256,11 +244,18 @@ def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study
 
 def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     """Return the store of the study open for writing, made now if it is not there."""
+    study = run.study
+    minimizers = {
+        m.label: {"settings": all_settings(build_minimizer(m)), "keep": m.keep, "starts": m.starts if m.keep else None}
+        for m in study.minimizers
+    }
+    finders = {p.label: all_settings(build_finder(p)) for p in study.paths}
     attributes = {
         "study": run.text,
-        "settings": _settings_in_words(run.study),
-        "landscape": landscape_identity(run.study.data, run.study.network),
-        "finders": {p.label: all_settings(build_finder(p)) for p in run.study.paths},
+        # What may not change while a store grows.
+        "settings": {"seed": study.seed, "minimizers": minimizers, "finders": finders},
+        "landscape": landscape_identity(study.data, study.network),
+        "finders": finders,
         "versions": versions(),
     }
     if can_create(run.store):
@@ -278,34 +273,24 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     return database
 
 
-def _settings_in_words(study: Study) -> dict[str, Any]:
-    """Return what may not change while a store grows: seed, minimizers and finders by label."""
-    minimizers = {
-        m.label: {"settings": all_settings(build_minimizer(m)), "keep": m.keep, "starts": m.starts if m.keep else None}
-        for m in study.minimizers
-    }
-    finders = {p.label: all_settings(build_finder(p)) for p in study.paths}
-    return {"seed": study.seed, "minimizers": minimizers, "finders": finders}
-
-
 def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str, Any]) -> None:
-    stored = {"landscape": database.attributes.get("landscape"), **(database.attributes.get("settings") or {})}
-    _ignore_where_data_lie(stored["landscape"])
+    there, here = database.attributes.get("landscape"), attributes["landscape"]
+    stored = {"landscape": _by_content(there), **(database.attributes.get("settings") or {})}
     # Stores of earlier versions do not name what was the only way then.
     before = {p.label: added_settings(build_finder(p)) for p in run.study.paths}
     stored["finders"] = {
         label: before.get(label, {}) | settings for label, settings in (stored.get("finders") or {}).items()
     }
-    wanted = {"landscape": copy.deepcopy(attributes["landscape"]), **attributes["settings"]}
-    _ignore_where_data_lie(wanted["landscape"])
+    wanted = {"landscape": _by_content(here), **attributes["settings"]}
     for key, old, new in nested_differences(stored, wanted):
         raise StudyError(
             f"{run.store} holds another study: {key} is {old!r} there and {new!r} here; give another --out folder"
         )
 
 
-def _ignore_where_data_lie(landscape: Any) -> None:
-    """Take the name out of a description of data that are a file: they go by their content, which is checked."""
+def _by_content(landscape: Any) -> Any:
+    """Return a description without the name of data that are a file: they go by their content, which is checked."""
     data = landscape.get("data") if isinstance(landscape, dict) else None
     if isinstance(data, dict) and str(data.get("name")).endswith(".npz"):
-        data["name"] = "a file"
+        return {**landscape, "data": {**data, "name": "a file"}}
+    return landscape

@@ -19,7 +19,7 @@ from elsuite.landscapes import (
     network_landscape,
 )
 from elsuite.minimizers import LBFGSGSS
-from elsuite.studies.stored import landscape_of_database
+from elsuite.studies.build import landscape_of_database
 from elsuite.symmetry.permutations import apply, random_element
 
 pytestmark = pytest.mark.making

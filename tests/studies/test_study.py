@@ -156,7 +156,7 @@ def test_another_seed_in_a_text_that_is_no_study_is_one_line():
 
 
 def test_arrays_may_lie_beside_the_study_file(tmp_path, monkeypatch):
-    from elsuite.studies.build import build_landscape
+    from elsuite.studies.build import landscape_of
 
     rng = np.random.default_rng(0)
     arrays = {"train_inputs": rng.random((20, 6), dtype=np.float32), "train_targets": np.arange(20) % 4}
@@ -167,7 +167,8 @@ def test_arrays_may_lie_beside_the_study_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "here")
     study, text = load_study("../there/study.toml")
     assert (study.data.name, text) == ("own.npz", (tmp_path / "there" / "study.toml").read_text())
-    assert build_landscape(study).n_parameters == 6 * 8 + 8 * 4
+    assert landscape_of(study.data, study.network).n_parameters == 6 * 8 + 8 * 4
     # What lies where the command runs comes first, as ever.
     np.savez(tmp_path / "here" / "own.npz", **arrays | {"train_targets": np.arange(20) % 3})
-    assert build_landscape(load_study("../there/study.toml")[0]).n_parameters == 6 * 8 + 8 * 3
+    study, _ = load_study("../there/study.toml")
+    assert landscape_of(study.data, study.network).n_parameters == 6 * 8 + 8 * 3
