@@ -197,13 +197,10 @@ def listed_settings(algorithm: type) -> list[dict[str, str]]:
     rows = []
     for field in dataclasses.fields(algorithm):
         if field.init:
-            made = None if field.default_factory is dataclasses.MISSING else repr(field.default_factory())
             default = "required" if field.default is dataclasses.MISSING else repr(field.default)
-            rows.append({
-                "name": field.name,
-                "default": made or default,
-                "allowed": _allowed(hints[field.name], None),
-            })  # fmt: skip
+            if field.default_factory is not dataclasses.MISSING:
+                default = repr(field.default_factory())
+            rows.append({"name": field.name, "default": default, "allowed": _allowed(hints[field.name], None)})
     return rows
 
 

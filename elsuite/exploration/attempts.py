@@ -17,17 +17,7 @@ from elsuite.core.outcomes import Outcome
 
 @dataclass(frozen=True)
 class Remaining:
-    """What is left of some pieces of work.
-
-    Attributes
-    ----------
-    attempts : dict of int to int
-        Keys of the work to be done, each with the number of its next attempt; 0 is the first.
-    n_known : int
-        Pieces that have a row and are not to be done.
-    n_failed : int
-        How many of these failed.
-    """
+    """Keys of the work to be done, each with the number of its next attempt from 0, and what is known and failed."""
 
     attempts: dict[int, int]
     n_known: int

@@ -236,12 +236,10 @@ def connect_spanning(
     there = np.isfinite(energies) & usable_minima(database)
     ids = [int(i) for i in dict.fromkeys(ids) if there[i]]
     failed = _failed_before(database, finder, ids, options)
-    n_searched = n_failed = 0
+    report = SearchReport(0, 0, len(failed))
     if retry_failed and failed:
         report = connect_minima(database, landscape, finder, failed, retry_failed=True, **options)
-        n_searched, n_failed = report.n_searched, report.n_failed
-    elif failed:
-        n_failed = len(failed)
+    n_searched, n_failed = report.n_searched, report.n_failed
     known = Connections(energies[ids], database.coordinates(ids).astype(np.float64))
     seen = _add_new(known, database, ids, name, 0)
     n_known = known.n_tried

@@ -138,10 +138,15 @@ def load_rows(path: Path) -> NewRows:
 
 
 def _stacked(parts: Sequence[Columns]) -> Columns:
-    parts = [part for part in parts if part]
-    names = dict.fromkeys(name for part in parts for name in part)
-    samples = {name: next(part[name] for part in parts if name in part) for name in names}
-    return {name: _joined_column([_column(part, name, samples[name]) for part in parts]) for name in names}
+    columns: Columns = {}
+    for name in dict.fromkeys(name for part in parts for name in part):
+        sample = next(part[name] for part in parts if name in part)
+        found = [_column(part, name, sample) for part in parts if part]
+        if sample.ndim > 1 and len({column.shape[1:] for column in found}) > 1:
+            columns[name] = _padded([row for column in found for row in column])
+        else:
+            columns[name] = np.concatenate(found)
+    return columns
 
 
 def _column(part: Columns, name: str, sample: Array) -> Array:
@@ -151,12 +156,6 @@ def _column(part: Columns, name: str, sample: Array) -> Array:
     inner = (*sample.shape[1:-1], 0) if sample.ndim > 1 else ()
     text = sample.dtype.kind == "U"
     return np.full((n_rows, *inner), FILL["str" if text else str(sample.dtype)], "U1" if text else sample.dtype)
-
-
-def _joined_column(columns: Sequence[Array]) -> Array:
-    if columns[0].ndim > 1 and len({column.shape[1:] for column in columns}) > 1:
-        return _padded([row for column in columns for row in column])
-    return np.concatenate(columns)
 
 
 def _padded(rows: Sequence[Floats]) -> Floats:

@@ -10,21 +10,20 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import final
+from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from elsuite.core.plugins import PluginTable
 from elsuite.core.settings import Count, Whole, settings
-from elsuite.core.typing import Floats
+from elsuite.core.typing import Floats, Ids
 from elsuite.database import LandscapeDatabase
 
-Pairs = NDArray[np.int64]
+NONE: Final = np.empty((0, 2), dtype=np.int64)
 
 
-def all_pairs(ids: Sequence[int]) -> Pairs:
+def all_pairs(ids: Sequence[int]) -> Ids:
     """Return all pairs of `ids`, shape (n (n - 1) / 2, 2).
 
     Examples
@@ -35,7 +34,7 @@ def all_pairs(ids: Sequence[int]) -> Pairs:
     return np.array(list(combinations(sorted(ids), 2)), dtype=np.int64).reshape(-1, 2)
 
 
-def random_pairs(candidates: Pairs, n_pairs: int, seed: int) -> Pairs:
+def random_pairs(candidates: Ids, n_pairs: int, seed: int) -> Ids:
     """Return `n_pairs` of the candidates, drawn without replacement; all of them when there are fewer.
 
     Examples
@@ -50,7 +49,7 @@ def random_pairs(candidates: Pairs, n_pairs: int, seed: int) -> Pairs:
     return candidates[np.sort(chosen)]
 
 
-def within_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: int) -> Pairs:
+def within_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: int) -> Ids:
     """Return random pairs within each set, `n_pairs` a set (None: all); `sets` maps names to ids.
 
     Examples
@@ -62,7 +61,7 @@ def within_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: i
     return _joined(parts)
 
 
-def between_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: int) -> Pairs:
+def between_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: int) -> Ids:
     """Return random pairs between each two sets, `n_pairs` for each two (None: all).
 
     Examples
@@ -77,7 +76,7 @@ def between_pairs(sets: Mapping[str, Sequence[int]], n_pairs: int | None, seed: 
     return _joined(parts)
 
 
-def nearest_pairs(ids: Sequence[int], distances: NDArray[np.float64], n_neighbors: int) -> Pairs:
+def nearest_pairs(ids: Sequence[int], distances: Floats, n_neighbors: int) -> Ids:
     """Return each minimum with its `n_neighbors` nearest others; `distances` is (n, n), in the order of `ids`.
 
     Examples
@@ -93,22 +92,20 @@ def nearest_pairs(ids: Sequence[int], distances: NDArray[np.float64], n_neighbor
     np.fill_diagonal(apart, np.inf)
     k = min(n_neighbors, len(order) - 1)
     if k < 1:
-        return np.empty((0, 2), dtype=np.int64)
+        return NONE
     nearest = np.argsort(apart, axis=1, kind="stable")[:, :k]
     pairs = np.column_stack([np.repeat(order, k), order[nearest].ravel()])
     return _joined([np.sort(pairs, axis=1)])
 
 
-def _some(candidates: Pairs, n_pairs: int | None, seed: int, position: int) -> Pairs:
+def _some(candidates: Ids, n_pairs: int | None, seed: int, position: int) -> Ids:
     if n_pairs is None:
         return candidates
     return random_pairs(candidates, n_pairs, int(np.random.SeedSequence([seed, position]).generate_state(1)[0]))
 
 
-def _joined(parts: Sequence[Pairs]) -> Pairs:
-    if not parts:
-        return np.empty((0, 2), dtype=np.int64)
-    return np.unique(np.concatenate(parts), axis=0)
+def _joined(parts: Sequence[Ids]) -> Ids:
+    return np.unique(np.concatenate([NONE, *parts]), axis=0)
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class PairChooser(abc.ABC):
     """Chooses the pairs of one round of searches; choosers are frozen dataclasses, with settings for fields."""
 
     @abc.abstractmethod
-    def choose(self, context: PairContext) -> Pairs | Sequence[Sequence[int]]:
+    def choose(self, context: PairContext) -> Ids | Sequence[Sequence[int]]:
         """Return pairs of ids; the same context gives the same pairs."""
 
     def count(self, sizes: Sequence[int]) -> int:
@@ -155,7 +152,7 @@ class PairChooser(abc.ABC):
 class AllPairs(PairChooser):
     """Every two minima."""
 
-    def choose(self, context: PairContext) -> Pairs:
+    def choose(self, context: PairContext) -> Ids:
         """See `PairChooser`."""
         return all_pairs(context.ids)
 
@@ -177,7 +174,7 @@ class RandomPairs(PairChooser):
     between: Whole | None = None
     n_pairs: Count | None = None
 
-    def choose(self, context: PairContext) -> Pairs:
+    def choose(self, context: PairContext) -> Ids:
         """See `PairChooser`."""
         if self.within is None and self.between is None:
             ids = context.ids
@@ -200,7 +197,7 @@ class NearestPairs(PairChooser):
 
     n_neighbors: Count = 3
 
-    def choose(self, context: PairContext) -> Pairs:
+    def choose(self, context: PairContext) -> Ids:
         """See `PairChooser`."""
         return nearest_pairs(context.ids, context.distances(), self.n_neighbors)
 
@@ -222,9 +219,9 @@ class SpanningPairs(PairChooser):
 
     n_pairs: Count | None = None
 
-    def choose(self, context: PairContext) -> Pairs:
+    def choose(self, context: PairContext) -> Ids:
         """Return no pair: none is known before a search."""
-        return np.empty((0, 2), dtype=np.int64)
+        return NONE
 
     def count(self, sizes: Sequence[int]) -> int:
         """See `PairChooser`."""

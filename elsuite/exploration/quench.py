@@ -78,10 +78,6 @@ def quench(
 
     Parameters
     ----------
-    database : LandscapeDatabase
-        Open for writing.
-    landscape : Landscape
-        The one that the energies of the database are of.
     surface : str, optional
         The first by default.
     minimizer : Minimizer, optional

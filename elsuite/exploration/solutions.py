@@ -54,8 +54,6 @@ def add_solutions(
 
     Parameters
     ----------
-    database : LandscapeDatabase
-        Open for writing.
     solutions : ndarray (n, P)
         Stored in the landscape's dtype.
     set_name : str

@@ -19,17 +19,7 @@ from elsuite.symmetry.permutations import permute
 
 @dataclass(frozen=True)
 class Recomputed:
-    """What came of computing a sample again.
-
-    Attributes
-    ----------
-    findings : tuple of Finding
-        One for each value that does not come out again.
-    n_minima, n_paths : int
-        How many were computed again.
-    note : str
-        Why there were none, or which.
-    """
+    """What came of computing a sample again: a finding for each value that differs, and which were computed."""
 
     findings: tuple[Finding, ...]
     n_minima: int

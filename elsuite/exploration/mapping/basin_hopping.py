@@ -83,10 +83,6 @@ def basin_hopping(
         Of a surface: displaced points are put back within.
     tolerance : float
         Minima as near as this, in units of the landscape's length scale, are one.
-    limits : Limits, optional
-        Of the descents.
-    progress : callable, optional
-        Called after each hop.
 
     Raises
     ------

@@ -85,15 +85,12 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
 
 def describe_landscape(landscape: Landscape) -> dict[str, Any]:
     """Return what tells the landscape from others: its class, size, surface shown, and plain settings."""
-    settings: dict[str, Any] = {}
     given: Any = landscape
-    if is_dataclass(given):
-        values = {field.name: getattr(given, field.name) for field in fields(given)}
-        plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
-        settings = {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
+    values = {field.name: getattr(given, field.name) for field in fields(given)} if is_dataclass(given) else {}
+    plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
     return {
         "type": type(landscape).__name__,
         "n_parameters": landscape.n_parameters,
         "surface": landscape.surface,
-        "settings": settings,
+        "settings": {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()},
     }

@@ -27,15 +27,7 @@ class VerifiedState:
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What one piece of work found.
-
-    Attributes
-    ----------
-    failures : mapping of str to int
-        Searches that led nowhere, by outcome.
-    error : str
-        What ended the work before its end; empty: nothing did.
-    """
+    """What one piece of work found; `failures` are searches by outcome, `error` is what ended it before its end."""
 
     minima: Sequence[Refinement] = ()
     states: Sequence[VerifiedState] = ()
@@ -70,14 +62,7 @@ class Rows:
 def new_rows(landscape: Landscape, found: Discovery, known: Sequence[PointIndex], *, key: int, label: str) -> Rows:
     """Return rows for the minima and transition states that were not known; they are known afterwards.
 
-    Parameters
-    ----------
-    known : two of PointIndex
-        Minima and transition states in the order of their rows.
-    key : int
-        Of the work.
-    label : str
-        What the columns say found them.
+    `known` has both in the order of their rows; `key` is that of the work, `label` what the columns say found them.
     """
     minima, states = known
     new_minima: list[Refinement] = []

@@ -78,14 +78,8 @@ def map_landscape(
         again, goes on and ends with the same database. Without it the database is in memory.
     plan : MappingPlan, optional
         All settings; `n_starts` and `seed` are then taken from it.
-    finder : PathFinder, optional
-        By default `FourierPathFinder()`.
-    limits : Limits, optional
-        Of the searches.
     seconds : float, optional
         No piece of work is begun after so long.
-    progress : callable, optional
-        Called with a stage, and how many of its pieces are done of how many.
 
     Returns
     -------
