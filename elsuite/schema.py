@@ -7,7 +7,8 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,6 +77,15 @@ class DamagedStoreError(StoreError):
 
 class StoreAccessError(StoreError):
     """The operating system refused: no permission, no space left, a failing disk."""
+
+
+@contextmanager
+def said_if_refused(what: str) -> Iterator[None]:
+    """Turn what the operating system refuses into StoreAccessError: `what`, and the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreAccessError(f"{what}: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elsuite.analysis.dissimilarity import branch_lengths
-from elsuite.analysis.embedding import center, oriented, top_eigenvectors
+from elsuite.analysis.embedding import oriented, overwritten_by_centered, top_eigenvectors
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 
@@ -72,7 +72,7 @@ def barrier_map(
     distances = branch_lengths(barriers)
     n = len(distances)
     names = np.arange(n) if ids is None else np.asarray(ids, dtype=np.int64)
-    values, vectors = top_eigenvectors(center(-0.5 * distances**2), n_components)
+    values, vectors = top_eigenvectors(overwritten_by_centered(-0.5 * distances**2), n_components)
     points = vectors * np.sqrt(values)
     longest = float(distances.max(initial=0.0))
     points += 1e-3 * longest * np.random.default_rng(0).normal(size=points.shape)

@@ -112,7 +112,7 @@ def persistence(tree: DisconnectivityTree | MergeTree) -> Floats:
     """
     nodes = nodes_of(tree)
     lasting = np.full(nodes.n_leaves, np.inf)
-    ended = _ended(nodes)
+    ended = nodes.ended
     lasting[nodes.lowest[ended]] = nodes.heights[nodes.parents[ended]] - nodes.heights[nodes.lowest[ended]]
     return lasting
 
@@ -120,13 +120,6 @@ def persistence(tree: DisconnectivityTree | MergeTree) -> Floats:
 def elders(tree: MergeTree) -> Ids:
     """Return (n_leaves,) the lowest minimum of what the superbasin of each joins when it dies; else itself."""
     elder = np.arange(tree.n_leaves)
-    ended = _ended(tree)
+    ended = tree.ended
     elder[tree.lowest[ended]] = tree.lowest[tree.parents[ended]]
     return elder
-
-
-# The top node of each superbasin that joins a lower one: one for each minimum that dies.
-def _ended(tree: MergeTree) -> Ids:
-    inner = np.flatnonzero(tree.parents >= 0)
-    ended: Ids = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
-    return ended

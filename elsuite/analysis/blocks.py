@@ -91,11 +91,6 @@ def gram_matrix(coordinates: Coordinates, ids: ArrayLike | None = None) -> Float
     return gram
 
 
-def squared_distances(gram: Floats) -> Floats:
-    """Return the squared Euclidean distances (n, n) of points from their inner products."""
-    return overwritten_by_squared_distances(gram.copy())
-
-
 def overwritten_by_squared_distances(gram: Floats) -> Floats:
     """Return the squared Euclidean distances (n, n) of points in the place of their inner products."""
     norms = np.diag(gram).copy()

@@ -103,7 +103,9 @@ def compare(
     once = [(np.ones((1, len(first.values))), np.ones((1, len(second.values))))]
     (difference,), (delta,) = _resampled(first, second, once, statistic)
     differences, deltas = _resampled(first, second, _draws(first, second, n_resamples, seed), statistic)
-    independent = _mann_whitney(first.values, second.values)
+    from scipy.stats import mannwhitneyu  # takes half a second to import
+
+    independent = float(mannwhitneyu(first.values, second.values, alternative="two-sided").pvalue)
     tails = (1 - confidence) / 2
     return Comparison(
         difference=float(difference),
@@ -212,12 +214,6 @@ def _interval(draws: Floats, tails: float) -> tuple[float, float]:
         return float("nan"), float("nan")
     low, high = np.quantile(draws, [tails, 1 - tails])
     return float(low), float(high)
-
-
-def _mann_whitney(a: Floats, b: Floats) -> float:
-    from scipy.stats import mannwhitneyu  # takes half a second to import
-
-    return float(mannwhitneyu(a, b, alternative="two-sided").pvalue)
 
 
 # A p value can be no smaller than that of completely separated samples of as many values as there are

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elsuite.analysis.blocks import Coordinates, gram_matrix, squared_distances
+from elsuite.analysis.blocks import Coordinates, gram_matrix, overwritten_by_squared_distances
 from elsuite.analysis.embedding import Embedding
 from elsuite.core.typing import Floats
 
@@ -37,10 +37,7 @@ def branch_lengths(barriers: ArrayLike) -> Floats:
 
     Pairs that never join count as joining above the highest barrier, by a tenth of the range of energies.
 
-    Parameters
-    ----------
-    barriers : array-like (n, n)
-        From `minimax_matrix`: inf where not joined, energies on the diagonal.
+    `barriers` are those of `barrier_dissimilarity`.
 
     Examples
     --------
@@ -85,7 +82,7 @@ def euclidean_dissimilarity(coordinates: Coordinates, ids: ArrayLike | None = No
     >>> euclidean_dissimilarity([[0.0, 0.0], [3.0, 4.0]]).tolist()
     [[0.0, 5.0], [5.0, 0.0]]
     """
-    return np.sqrt(squared_distances(gram_matrix(coordinates, ids)))
+    return np.sqrt(overwritten_by_squared_distances(gram_matrix(coordinates, ids)))
 
 
 def map_dissimilarity(embedding: Embedding) -> Floats:

@@ -103,8 +103,7 @@ def kernel_pca(
     if not np.isfinite(gram).all():
         raise ValueError("the coordinates of some minima are not finite")
     width = gamma if gamma is not None else 1.0 / read(chosen[:1]).shape[1]
-    centered = _overwritten_by_kernel(gram, kernel, width, degree, coef0)
-    _center(centered)
+    centered = overwritten_by_centered(_overwritten_by_kernel(gram, kernel, width, degree, coef0))
     values, vectors = top_eigenvectors(centered, n_components)
     total = float(np.abs(eigvalsh(centered)).sum() if kernel == "sigmoid" else np.trace(centered))
     return Embedding(
@@ -134,20 +133,15 @@ def _overwritten_by_kernel(gram: Floats, kernel: Kernel, gamma: float, degree: i
     return gram
 
 
-def center(kernel: Floats) -> Floats:
-    """Return a kernel matrix (n, n) less its row and column means: that of the points less their mean."""
-    centered = kernel.copy()
-    _center(centered)
-    return centered
-
-
-def _center(kernel: Floats) -> None:
+def overwritten_by_centered(kernel: Floats) -> Floats:
+    """Return, in its place, a kernel matrix less its row and column means: that of the points less their mean."""
     means = kernel.mean(axis=0)
     for rows in row_blocks(kernel):
         part = kernel[rows]
         part -= means[rows, None]
         part -= means[None, :]
         part += means.mean()
+    return kernel
 
 
 def top_eigenvectors(matrix: Floats, n_components: int) -> tuple[Floats, Floats]:

@@ -53,8 +53,7 @@ def means_of_leaves(tree: MergeTree, values: Floats, starts: Ids, leaf_order: Id
 # From the root down the trunk of a minimum (all nodes whose lowest it is), each branch goes to the side that
 # has fewer leaves so far, to the right when equal. A trunk thus stands in the middle of what hangs on it.
 def _sides(tree: MergeTree) -> Ids:
-    inner = np.flatnonzero(tree.parents >= 0)
-    branches = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    branches = tree.ended
     trunks = tree.lowest[tree.parents[branches]]
     # Trunk by trunk, from the top down, at one merge the largest first. An earlier branch stands further out
     # than a later one.

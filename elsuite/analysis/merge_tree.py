@@ -71,6 +71,13 @@ class MergeTree:
         order = np.lexsort((self.leaf_ranks[self.lowest], self.parents))
         return order, np.searchsorted(self.parents[order], np.arange(self.n_nodes + 1))
 
+    @cached_property
+    def ended(self) -> Ids:
+        """Top node of each superbasin that joins one with a lower minimum: one for each minimum that dies."""
+        inner = np.flatnonzero(self.parents >= 0)
+        ended: Ids = inner[self.lowest[inner] != self.lowest[self.parents[inner]]]
+        return ended
+
     def children(self, node: int) -> Ids:
         """Return the nodes that merge in `node`, the one with the lowest minimum first."""
         order, firsts = self._families
@@ -239,8 +246,7 @@ def tree_of_gaps(energies: Floats, order: Ids, gaps: Floats) -> MergeTree:
 # places of the leaves say all, and a leaf's place is that of the lowest leaf of what its superbasin joins,
 # and what is between.
 def _starts_by_energy(tree: MergeTree) -> Ids:
-    inner = np.flatnonzero(tree.parents >= 0)
-    ended = inner[tree.lowest[inner] != tree.lowest[tree.parents[inner]]]
+    ended = tree.ended
     above, sizes = tree.parents[ended], tree.sizes[ended]
     before = tree.sizes[above] - sizes  # of two
     crowded = np.flatnonzero(np.bincount(above, minlength=tree.n_nodes)[above] > 1)

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elsuite.core.typing import Floats
+from elsuite.core.typing import Floats, Ids
 
 ScaleName: TypeAlias = Literal["linear", "log", "gaps"]
 WIDE = 2.0
@@ -160,13 +160,7 @@ class LogGapScale(EnergyScale):
         return ticks if len(ticks) >= 3 else self._multiples(low, high, (1, 2, 5))
 
     def minor_ticks(self, low: float, high: float) -> Floats:
-        """Return the multiples of powers of ten outside the compressed ranges.
-
-        Parameters
-        ----------
-        low, high : float
-            Energies.
-        """
+        """Return the multiples of powers of ten outside the compressed ranges."""
         return self._multiples(low, high, tuple(range(2, 10)))
 
     def _multiples(self, low: float, high: float, digits: tuple[int, ...]) -> Floats:
@@ -248,20 +242,19 @@ def _gap_scale(values: Floats, largest_gap: float) -> GapScale:
         limit = largest_gap * float(rests[k]) / (1 - largest_gap * k)
         if limit >= longest[k]:
             break
-    cut_gaps = np.flatnonzero(lengths > limit * (1 + 1e-12))
-    kinks = np.column_stack([values[cut_gaps], values[cut_gaps + 1]]).ravel()
-    shrunk = np.cumsum(lengths[cut_gaps] - limit) if len(cut_gaps) else np.zeros(0)
-    lost = np.column_stack([np.concatenate([[0.0], shrunk[:-1]]), shrunk]).ravel() if len(cut_gaps) else shrunk
+    return _compressed(values, np.flatnonzero(lengths > limit * (1 + 1e-12)), limit)
+
+
+# The scale in which each of some gaps between neighboring values is drawn `cut` long.
+def _compressed(values: Floats, gaps: Ids, cut: float) -> GapScale:
+    kinks = np.column_stack([values[gaps], values[gaps + 1]]).ravel()
+    shrunk = np.cumsum(np.diff(values)[gaps] - cut)
+    lost = np.repeat(np.concatenate([[0.0], shrunk]), 2)[1:-1]
     return GapScale(tuple(kinks.tolist()), tuple((kinks - lost).tolist()))
 
 
 def log_gap_scale(energies: ArrayLike) -> LogGapScale:
     """Return the scale for a drawing of these energies, none negative: more than two empty decades are compressed.
-
-    Parameters
-    ----------
-    energies : array_like
-        Every energy that will be drawn.
 
     Examples
     --------
@@ -269,24 +262,16 @@ def log_gap_scale(energies: ArrayLike) -> LogGapScale:
     >>> scale.ticks(1e-12, 1e-2).tolist()
     [1e-12, 1e-11, 0.001, 0.01]
     """
-    log = energy_scale("log", energies)
-    assert isinstance(log, LogScale)
+    log = _log_scale(np.unique(np.asarray(energies, dtype=np.float64)), None)
     logs = np.unique(log.forward(energies))
     lengths = np.diff(logs)
     wide = np.flatnonzero(lengths > WIDE)
     cut = max(SHARE * float(lengths.sum() - lengths[wide].sum()), 0.3)
-    kinks = np.column_stack([logs[wide], logs[wide + 1]]).ravel()
-    lost = np.repeat(np.concatenate([[0.0], np.cumsum(lengths[wide] - cut)]), 2)[1:-1]
-    return LogGapScale(log, GapScale(tuple(kinks.tolist()), tuple((kinks - lost).tolist())))
+    return LogGapScale(log, _compressed(logs, wide, cut))
 
 
 def largest_empty_share(energies: ArrayLike) -> float:
-    """Return which share of a logarithmic axis its widest empty range takes.
-
-    Parameters
-    ----------
-    energies : array_like
-        All positive.
+    """Return which share of a logarithmic axis the widest empty range of positive energies takes.
 
     Examples
     --------

@@ -35,20 +35,10 @@ class Write:
 
 
 def run(work: Coroutine[Any, Any, T], what: str) -> T:
-    """Run a coroutine to its end, also when the caller is interrupted, and say what failed.
+    """Run a coroutine to its end, also when the caller is interrupted, and say what failed: "cannot " and `what`.
 
     In a thread of its own: the caller may be inside an event loop (a notebook), and an interrupted caller must not
     leave writes behind that still go on.
-
-    Parameters
-    ----------
-    what : str
-        Completes "cannot ..." in the message.
-
-    Returns
-    -------
-    object
-        What the coroutine returns.
 
     Raises
     ------

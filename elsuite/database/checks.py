@@ -10,17 +10,7 @@ from elsuite.schema import REFERENCES, TABLES, height_tolerance
 
 
 def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) -> None:
-    """Raise unless every id in the new rows is of a row that exists or is new too.
-
-    Parameters
-    ----------
-    counts : mapping of table to int
-        Rows before the new ones.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Raise ValueError unless every id in the new rows is of one of the `counts` rows before or is new too."""
     for table, batch in batches.items():
         for name, target in REFERENCES[table].items():
             if name not in batch.columns:
@@ -37,20 +27,7 @@ def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) ->
 
 
 def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> None:
-    """Raise if a path's height is under the energy of one of its ends by more than rounding.
-
-    Parameters
-    ----------
-    batch : Batch
-        New paths.
-    energies : ndarray (n_minima, n_surfaces)
-
-    Raises
-    ------
-    ValueError
-    """
-    if not batch.n_rows:
-        return
+    """Raise ValueError if a new path's height is under the energy (n_minima, n_surfaces) of an end, beyond rounding."""
     place = {name: index for index, name in enumerate(surfaces)}
     surface = np.array([place[name] for name in batch.columns["surface"]])
     ends = np.stack([energies[batch.columns[end], surface] for end in ("source", "target")])
@@ -68,12 +45,7 @@ def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> N
 
 
 def check_keys(batches: Mapping[str, Batch], known: Callable[[str], set[int]]) -> dict[str, set[int]]:
-    """Return the new keys of each table, or raise if one is there already.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Return the new keys of each table; raises ValueError if one is there already."""
     new: dict[str, set[int]] = {}
     for table, batch in batches.items():
         keys = batch.columns.get("key")

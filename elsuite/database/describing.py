@@ -36,7 +36,9 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     {'sgd/train': 2}
     """
     tables = {"runs": database.runs, "minima": database.minima, "paths": database.paths}
-    gradients = tables["minima"]["gradient_norm"].values
+    sets, gradients = tables["minima"]["set"].values, tables["minima"]["gradient_norm"].values
+    unknown = int(np.isnan(gradients).sum())
+    count = None if 0 < unknown == len(gradients) else int(np.sum(gradients <= tolerance))
     attributes = database.attributes
     return {
         "format_version": attributes["format_version"],
@@ -45,7 +47,7 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "n_minima": database.n_minima,
         "n_paths": database.n_paths,
         "surfaces": list(database.surfaces),
-        "sets": _sets(database),
+        "sets": dict.fromkeys(_numbers(sets), 0) | _numbers(sets[usable_minima(database)]),
         "unusable": failures(database),
         "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
         "finders": _numbers(tables["paths"]["finder"].values),
@@ -53,23 +55,10 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
             name: _numbers(tables[name]["message"].values[tables[name]["outcome"].values == Outcome.FAILED])
             for name in ("runs", "paths")
         },
-        "n_stationary": _stationary(gradients, tolerance),
+        "n_stationary": {"count": count, "tolerance": tolerance, "unknown": unknown},
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
     }
-
-
-def _sets(database: LandscapeDatabase) -> dict[str, int]:
-    names = database.minima["set"].values
-    return dict.fromkeys(_numbers(names), 0) | _numbers(names[usable_minima(database)])
-
-
-def _stationary(gradients: Array, tolerance: float) -> dict[str, Any]:
-    """Return how many gradient norms are small; None where none is known, which is not the same as 0."""
-    unknown = int(np.isnan(gradients).sum())
-    nothing_known = bool(unknown) and unknown == len(gradients)
-    count = None if nothing_known else int(np.sum(gradients <= tolerance))
-    return {"count": count, "tolerance": tolerance, "unknown": unknown}
 
 
 def _numbers(labels: Array) -> dict[str, int]:

@@ -24,68 +24,41 @@ from elsuite.schema import (
     StoreAccessError,
     StoreExistsError,
     check_attributes,
+    said_if_refused,
 )
 
 ROOT = "zarr.json"
 
 
 def _local_path(path: str | Path) -> Path:
-    """Return a path on a file system; URLs of object stores are refused.
-
-    Raises
-    ------
-    ValueError
-        For a URL.
-    """
+    """Return a path on a file system; URLs of object stores are refused."""
     if "://" in str(path):
         raise ValueError(f"{path}: only folders on a file system are supported, no URLs; copy the store to a disk")
     return Path(path).expanduser()
 
 
 def free_folder(path: str | Path) -> Path:
-    """Return where a whole new store goes if nothing is there: a rename replaces an empty folder at most.
-
-    Raises
-    ------
-    StoreExistsError
-        When something is there.
-    StoreAccessError
-        For a URL, or a place that may not be looked at.
-    """
+    """Return where a whole new store goes: a rename replaces an empty folder at most; else raises StoreExistsError."""
     try:
         target = _local_path(path)
     except ValueError as error:
         raise StoreAccessError(str(error)) from None
-    try:
+    with said_if_refused(f"cannot create {target}"):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise StoreExistsError(f"{target} is there already; choose another name")
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
     return target
 
 
 def existing_folder(path: str | Path) -> Path:
-    """Return the folder of a store, or raise and say what is there instead.
-
-    Raises
-    ------
-    NotFoundError
-        When nothing is there.
-    NotAStoreError
-        When something else is there.
-    StoreAccessError
-        When it may not be looked at.
-    """
+    """Return the folder of a store; raises NotFoundError, NotAStoreError or StoreAccessError that says why."""
     folder = _local_path(path)
-    try:
+    with said_if_refused(f"cannot open {folder}"):
         if not folder.exists():
             raise NotFoundError(f"no database at {folder}{_neighbors(folder)}")
         if not folder.is_dir():
             raise NotAStoreError(f"{folder} is a file; a landscape database is a folder")
         if not (folder / ROOT).is_file():
             raise NotAStoreError(f"{folder} is no landscape database: it has no {ROOT}{_neighbors(folder / ROOT)}")
-    except OSError as error:
-        raise StoreAccessError(f"cannot open {folder}: {error.strerror or error}") from error
     return folder
 
 
@@ -99,12 +72,7 @@ def _neighbors(path: Path) -> str:
 
 
 def _check_new_folder(folder: Path) -> None:
-    """Raise unless a database can be made here: nothing there, or an empty folder, or a creation that was cut off.
-
-    Raises
-    ------
-    StoreExistsError
-    """
+    """Raise unless a database can be made here: nothing there, or an empty folder, or a creation that was cut off."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -131,11 +99,10 @@ def can_create(path: str | Path) -> bool:
     """
     folder = _local_path(path)
     try:
-        _check_new_folder(folder)
+        with said_if_refused(f"cannot create {folder}"):
+            _check_new_folder(folder)
     except StoreExistsError:
         return False
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {folder}: {error.strerror or error}") from error
     return True
 
 
@@ -148,21 +115,11 @@ def _is_bare(root: Path) -> bool:
 
 
 def claim_folder(path: str | Path) -> tuple[Path, WriterLock]:
-    """Make the folder of a new store and take its lock.
-
-    Raises
-    ------
-    StoreExistsError
-        When something is there.
-    StoreAccessError
-        When the folder cannot be made.
-    """
+    """Make the folder of a new store and take its lock; raises StoreExistsError or StoreAccessError."""
     folder = _local_path(path)
-    try:
+    with said_if_refused(f"cannot create {folder}"):
         _check_new_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {folder}: {error.strerror or error}") from error
     lock = WriterLock(folder, timeout=0.0)
     try:
         _check_new_folder(folder)  # again: another process may have been faster
@@ -175,13 +132,7 @@ def claim_folder(path: str | Path) -> tuple[Path, WriterLock]:
 def new_root(
     n_parameters: int | None, surfaces: Sequence[str], dtype: str, attributes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the attributes of a new store's root.
-
-    Raises
-    ------
-    ValueError
-        For arguments that are not allowed.
-    """
+    """Return the attributes of a new store's root; raises ValueError for arguments that are not allowed."""
     if isinstance(surfaces, str) or not surfaces or len(set(surfaces)) < len(surfaces):
         raise ValueError(f"surfaces: expected one or more different names, got {surfaces!r}")
     if not all(isinstance(name, str) and name for name in surfaces):
@@ -204,17 +155,7 @@ def new_root(
 
 
 def check_root(store: Store, path: object) -> dict[str, Any]:
-    """Return the attributes of a store's root after checking them.
-
-    Raises
-    ------
-    NotAStoreError
-        When the root is another kind of zarr store.
-    NewerFormatError
-        When its format is newer than this program's.
-    DamagedStoreError
-        When the root cannot be read or lacks what every version has.
-    """
+    """Return the attributes of a store's root; raises NotAStoreError, NewerFormatError or DamagedStoreError."""
     root = read_root(store)
     if root.get("format") != FORMAT:
         raise NotAStoreError(f"{path} is a zarr store, and no landscape database (its root says no format {FORMAT!r})")
@@ -225,11 +166,6 @@ def check_root(store: Store, path: object) -> dict[str, Any]:
         raise NewerFormatError(
             f"{path} has format version {version}; this program reads up to {FORMAT_VERSION}: install a newer elsuite"
         )
-    _check_counts(root, path)
-    return root
-
-
-def _check_counts(root: Mapping[str, Any], path: object) -> None:
     for name in ("n_parameters", *(table.pointer for table in TABLES.values())):
         value = root.get(name)
         if not isinstance(value, int) or value < 0:
@@ -237,3 +173,4 @@ def _check_counts(root: Mapping[str, Any], path: object) -> None:
     surfaces = root.get("surfaces")
     if not isinstance(surfaces, list) or not surfaces or not all(isinstance(name, str) for name in surfaces):
         raise DamagedStoreError(f"{path}: the root's surfaces are {surfaces!r}, a list of names is expected")
+    return root

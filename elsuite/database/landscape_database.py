@@ -179,10 +179,6 @@ class LandscapeDatabase:
     def coordinates(self, ids: ArrayLike) -> NDArray[np.floating]:
         """Return the points (n, n_parameters) of some minima; nothing else is read.
 
-        Parameters
-        ----------
-        ids : array-like of int, shape (n,)
-
         Raises
         ------
         NotFoundError
@@ -210,7 +206,7 @@ class LandscapeDatabase:
         attributes: Mapping[str, Any] | None = None,
         sync: bool = False,
     ) -> Added:
-        """Add rows to any of the tables in one commit: all of them are there afterwards, or none.
+        """Add rows to any of the tables in one commit, all of them or none, and return their ids.
 
         Parameters
         ----------
@@ -222,11 +218,6 @@ class LandscapeDatabase:
         sync : bool
             Return only when the rows are on the disk, so that a power loss cannot take them: before
             anything else that held them is deleted.
-
-        Returns
-        -------
-        Added
-            Ids of the new rows.
 
         Raises
         ------
@@ -330,8 +321,6 @@ def open_database(path: str | Path, mode: Literal["r", "a"] = "r", *, timeout: f
 
     Parameters
     ----------
-    path : str or Path
-        The folder of the store.
     mode : {"r", "a"}
         "r" reads and never writes a file; "a" takes the lock and clears what a killed writer left.
     timeout : float

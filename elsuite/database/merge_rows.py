@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, final
 
 import numpy as np
@@ -57,7 +57,7 @@ class Merger:
         self._merged, self._scale = merged, scale
         self._minima = PointIndex(symmetry, tolerance, read=merged.coordinates)
         self._states = PointIndex(
-            symmetry, tolerance, read=lambda numbers: self._state_points(merged, self._state_rows[numbers])
+            symmetry, tolerance, read=lambda numbers: _state_points(merged, self._state_rows[numbers])
         )
         self._state_rows = np.empty(0, dtype=np.int64)
 
@@ -100,24 +100,22 @@ class Merger:
         rows = np.flatnonzero(table["kind"].values == KINDS[1])
         for part in _parts(len(rows), rows_at_once(self._merged.n_parameters)):
             chosen = rows[part][rows[part] > self._state_rows.max(initial=-1)]
-            points = self._state_points(self._merged, chosen)
+            points = _state_points(self._merged, chosen)
             usable = np.isfinite(points).all(axis=1)
             self._states.extend(points[usable])
             self._state_rows = np.concatenate([self._state_rows, chosen[usable]])
 
     def _known_states(self, source: LandscapeDatabase, minima: Ids) -> Mask:
-        """Return which paths of the source are transition states that the new database has.
-
-        Two are the same if both join the same minima on the same surface and their points are the same; different
-        states of one pair, and states without points, are never the same.
-        """
+        """Return which paths of the source are transition states that the new database has."""
+        # The same: both join the same minima on the same surface and their points are the same. Different states of
+        # one pair, and states without points, are never the same.
         theirs, own = source.paths, self._merged.paths
         known = np.zeros(source.n_paths, dtype=np.bool_)
         if not len(self._states) or "coordinates" not in theirs:
             return known
         rows = np.flatnonzero(theirs["kind"].values == KINDS[1])
         step = rows_at_once(source.n_parameters)
-        usable = [np.isfinite(self._state_points(source, rows[part])).all(axis=1) for part in _parts(len(rows), step)]
+        usable = [np.isfinite(_state_points(source, rows[part])).all(axis=1) for part in _parts(len(rows), step)]
         rows = rows[np.concatenate([np.empty(0, np.bool_), *usable])]
         where = [np.sort(minima[[theirs[name].values[rows] for name in ("source", "target")]], axis=0)]
         where.append(np.sort([own[name].values[self._state_rows] for name in ("source", "target")], axis=0))
@@ -129,15 +127,9 @@ class Merger:
             difference = _largest_difference(heights[0][k, None], heights[1][numbers, None])
             return [np.where(same, difference, np.inf)]
 
-        found = self._states.match(
-            (self._state_points(source, rows[part]) for part in _parts(len(rows), step)), ties=ties
-        )
+        found = self._states.match((_state_points(source, rows[part]) for part in _parts(len(rows), step)), ties=ties)
         known[rows[found.ids >= 0]] = True
         return known
-
-    def _state_points(self, database: LandscapeDatabase, rows: Ids) -> Array:
-        points: Array = database.paths["coordinates"][rows].values.astype(np.float64)
-        return points
 
     def _known_runs(self, source: LandscapeDatabase) -> Ids:
         """Return for each run of the source its id in the new database, by its key; -1 if it is not there."""
@@ -193,7 +185,10 @@ class Merger:
             lifted = self._lift(columns, joined[ends[0]] | joined[ends[1]])
             self.n_lifted += int(lifted[keep].sum())
             self.n_known["paths"] += int((~keep).sum())
-            columns = {key: _some(values, keep) for key, values in columns.items()}
+            columns = {
+                key: list(compress(values, keep)) if isinstance(values, list) else values[keep]
+                for key, values in columns.items()
+            }
             n = int(keep.sum())
             self._merged.add(paths={**columns, "origin": [name] * n, "origin_id": rows[keep]} if n else None)
 
@@ -252,6 +247,11 @@ def closed_blocks(source: LandscapeDatabase, step: int) -> Iterator[tuple[Ids, I
         yield np.arange(first[0], n_runs), np.arange(first[1], n_minima)
 
 
+def _state_points(database: LandscapeDatabase, rows: Ids) -> Array:
+    points: Array = database.paths["coordinates"][rows].values.astype(np.float64)
+    return points
+
+
 def _parts(n: int, step: int, first: int = 0) -> list[Ids]:
     return [np.arange(a, b) for a, b in pairwise([*range(first, n, step), n])] if n > first else []
 
@@ -294,9 +294,3 @@ def _rows_or_none(values: Array, usable: Mask) -> list[Any]:
         empty = values == -1 if values.dtype.kind == "i" else np.isnan(values)
         usable = usable & ~empty.reshape(len(values), -1).all(axis=1)
     return [row if use else None for row, use in zip(values, usable, strict=True)]
-
-
-def _some(values: Any, keep: Mask) -> Any:
-    if isinstance(values, list):
-        return [value for value, kept in zip(values, keep, strict=True) if kept]
-    return values[keep]

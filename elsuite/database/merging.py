@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from elsuite.core.identity import Identity, nested_differences
 from elsuite.database.folders import free_folder
 from elsuite.database.landscape_database import LandscapeDatabase, open_database
 from elsuite.database.merge_rows import Joined, Merger
-from elsuite.schema import StoreAccessError, StoreError
+from elsuite.schema import StoreError, said_if_refused
 from elsuite.symmetry import AtomSymmetry, NoSymmetry, Symmetry, UnitSymmetry, symmetry_from
 from elsuite.symmetry.points import rows_at_once
 from elsuite.symmetry.units import without_units
@@ -114,14 +114,12 @@ def merge_databases(
         scale, resolution = _scale(sources, copies)
         # No finer than the numbers tell points apart, which far from the origin is less than the length scale does.
         within = max(1e-6 * scale, resolution) if tolerance is None else tolerance
-        try:
-            with new_folder(target) as partial, _created(partial, sources) as merged:
-                merger = Merger(merged, copies, within, scale)
-                for source, name in zip(sources, short_names(stores), strict=True):
-                    _take(merger, source, name)
-                counts = merged.n_runs, merged.n_minima, merged.n_paths
-        except OSError as error:
-            raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
+        refused = said_if_refused(f"cannot create {target}")
+        with refused, new_folder(target) as partial, _created(partial, sources) as merged:
+            merger = Merger(merged, copies, within, scale)
+            for source, name in zip(sources, short_names(stores), strict=True):
+                _take(merger, source, name)
+            counts = merged.n_runs, merged.n_minima, merged.n_paths
     known = merger.n_known
     return MergeReport(*counts, tuple(merger.joined), known["runs"], known["paths"], merger.n_lifted)
 
@@ -155,9 +153,7 @@ def _take(merger: Merger, source: LandscapeDatabase, name: str) -> None:
 
 def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatabase:
     first = sources[0]
-    widest: Literal["float32", "float64"] = "float32"
-    if any(source.coordinates([]).dtype == np.float64 for source in sources):
-        widest = "float64"
+    wide = any(source.coordinates([]).dtype == np.float64 for source in sources)
     attributes = {k: v for k, v in first.attributes.items() if k in {"landscape", "settings"}}
     if (identity := _identity(sources)) is not None:
         attributes["identity"] = identity.as_json()
@@ -167,7 +163,11 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     if finders:
         attributes["finders"] = finders
     return LandscapeDatabase.create(
-        path, n_parameters=first.n_parameters, surfaces=first.surfaces, dtype=widest, attributes=attributes
+        path,
+        n_parameters=first.n_parameters,
+        surfaces=first.surfaces,
+        dtype="float64" if wide else "float32",
+        attributes=attributes,
     )
 
 

@@ -61,9 +61,8 @@ class OpenStore:
         """Read the root, then the arrays: they are at least as long as it says."""
         root = check_root(self.store, self.path or "memory")
         arrays = {name: za.open_arrays(self.store, name, table.dim) for name, table in TABLES.items()}
-        for name, table in TABLES.items():
-            _check_arrays(arrays[name], name, int(root[table.pointer]))
-            _check_widths(arrays[name], name, root)
+        for name in TABLES:
+            _check_arrays(arrays[name], name, root)
         self.root, self.arrays = root, arrays
 
     def column(self, table: str, name: str, n_rows: int) -> Array:
@@ -95,25 +94,18 @@ class OpenStore:
         }
 
 
-def _check_arrays(arrays: Mapping[str, za.Array], name: str, n_rows: int) -> None:
-    """Raise unless the columns of the format are there and long enough."""
+def _check_arrays(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, Any]) -> None:
+    """Raise unless the columns of the format are there, long enough, and as wide as the root says."""
+    n_rows = int(root[TABLES[name].pointer])
+    sizes = {"surface": len(root["surfaces"]), "parameter": int(root["n_parameters"])}
     for column in TABLES[name].columns.values():
         if column.name not in arrays:
             if not column.optional:
                 raise DamagedStoreError(f"{name}/{column.name} is missing from the store")
             continue
-        rows = arrays[column.name].shape[0]
-        if rows < n_rows:
-            raise DamagedStoreError(f"{name}/{column.name} has {rows} rows, the root says {n_rows}")
-
-
-def _check_widths(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, Any]) -> None:
-    """Raise unless the columns of the format have as many surfaces and parameters as the root says."""
-    sizes = {"surface": len(root["surfaces"]), "parameter": int(root["n_parameters"])}
-    for column in TABLES[name].columns.values():
-        if column.name not in arrays:
-            continue
         shape = arrays[column.name].shape
+        if shape[0] < n_rows:
+            raise DamagedStoreError(f"{name}/{column.name} has {shape[0]} rows, the root says {n_rows}")
         expected = [sizes.get(dim) for dim in column.dims]
         same = len(shape) == 1 + len(expected) and all(
             size in {None, own} for size, own in zip(expected, shape[1:], strict=True)

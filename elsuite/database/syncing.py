@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, final
 
-from elsuite.schema import StoreAccessError
+from elsuite.schema import said_if_refused
 
 MANY_FILES = 4096
 
@@ -30,24 +30,12 @@ class Syncer:
             self._everything = len(self._changed) > MANY_FILES
 
     def sync_now(self, keys: Iterable[str]) -> None:
-        """Return when some files are on the disk, by their names in the store.
-
-        Raises
-        ------
-        StoreAccessError
-            When the disk refuses.
-        """
+        """Return when some files are on the disk, by their names in the store; raises StoreAccessError."""
         if self._folder is not None:
             self._sync_files(self._folder, [self._folder / key for key in keys])
 
     def sync(self) -> None:
-        """Return when all that was noted is on the disk.
-
-        Raises
-        ------
-        StoreAccessError
-            When the disk refuses.
-        """
+        """Return when all that was noted is on the disk; raises StoreAccessError when it refuses."""
         if self._folder is None:
             return
         if not self._everything:
@@ -62,12 +50,9 @@ class Syncer:
     def _sync_files(self, folder: Path, paths: list[Path]) -> None:
         files = [path for path in paths if path.is_file()]  # a chunk of nothing but fill values is none
         folders = {path.parent for path in paths} if os.name == "posix" else set()
-        try:
-            with ThreadPoolExecutor(8) as threads:
-                list(threads.map(_sync_one, files))
-                list(threads.map(_sync_one, folders))
-        except OSError as error:
-            raise StoreAccessError(f"cannot sync {folder}: {error.strerror or error}") from error
+        with said_if_refused(f"cannot sync {folder}"), ThreadPoolExecutor(8) as threads:
+            list(threads.map(_sync_one, files))
+            list(threads.map(_sync_one, folders))
 
 
 def _sync_one(path: Path) -> None:

@@ -21,10 +21,10 @@ def is_scalar(dims: tuple[str | None, ...]) -> bool:
 
 
 class _Column(BackendArray):
-    """A column that is read whole, once, by `load`; what is handed out is a copy."""
+    """The committed rows of a column: read whole, once, by `load` (copies are handed out), else anew for each index."""
 
-    def __init__(self, array: Array, n_rows: int, load: Callable[[], Values]) -> None:
-        self._load = load
+    def __init__(self, array: Array, n_rows: int, load: Callable[[], Values] | None) -> None:
+        self._array, self._load = array, load
         self.shape = (n_rows, *array.shape[1:])
         self.dtype = np.dtype(object) if is_string(array) else array.dtype
 
@@ -32,27 +32,14 @@ class _Column(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> Values:
+        if self._load is None:
+            bounded = tuple(_bounded(item, size) for item, size in zip(key, self.shape, strict=True))
+            what = f"read {self._array.path} (a damaged chunk?)"
+            return as_objects(run(self._array.oindex.getitem(bounded), what))
         values = self._load()
         for axis in reversed(range(values.ndim)):
             values = values[(slice(None),) * axis + (key[axis],)]
         return np.array(values)
-
-
-class _Rows(BackendArray):
-    """The committed rows of an array, read from disk whenever they are indexed."""
-
-    def __init__(self, array: Array, n_rows: int) -> None:
-        self._array = array
-        self.shape = (n_rows, *array.shape[1:])
-        self.dtype = np.dtype(object) if is_string(array) else array.dtype
-
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
-
-    def _read(self, key: tuple[Any, ...]) -> Values:
-        bounded = tuple(_bounded(item, size) for item, size in zip(key, self.shape, strict=True))
-        what = f"read {self._array.path} (a damaged chunk?)"
-        return as_objects(run(self._array.oindex.getitem(bounded), what))
 
 
 def _bounded(item: Any, size: int) -> Any:
@@ -66,25 +53,16 @@ def _bounded(item: Any, size: int) -> Any:
 def dataset(
     table: Table, arrays: Mapping[str, Array], n_rows: int, surfaces: tuple[str, ...], load: Callable[[str], Values]
 ) -> xr.Dataset:
-    """Return one table as a Dataset, sliced to the commit pointer.
-
-    Parameters
-    ----------
-    n_rows : int
-        The pointer.
-    load : callable
-        Name of a scalar column to its values.
-    """
+    """Return one table as a Dataset of the first `n_rows` rows; `load` gives the values of a scalar column by name."""
     variables: dict[str, xr.Variable] = {}
     order = [*(name for name in table.columns if name in arrays), *sorted(set(arrays) - set(table.columns))]
     for name in order:
         array = arrays[name]
         dims, attributes = array.metadata.dimension_names, dict(array.attrs)
-        if is_scalar(dims):
-            column = _Column(array, n_rows, partial(load, name))
-            data: Any = indexing.MemoryCachedArray(indexing.LazilyIndexedArray(column))  # type: ignore[no-untyped-call]
-        else:
-            data = indexing.LazilyIndexedArray(_Rows(array, n_rows))
+        whole = is_scalar(dims)
+        data: Any = indexing.LazilyIndexedArray(_Column(array, n_rows, partial(load, name) if whole else None))
+        if whole:
+            data = indexing.MemoryCachedArray(data)  # type: ignore[no-untyped-call]
         variables[name] = xr.Variable(dims, data, attributes)
     # Indexes of pandas: with numpy arrays xarray would load dask, half a second for every reading command.
     coordinates: dict[str, Any] = {table.dim: pd.RangeIndex(n_rows)}

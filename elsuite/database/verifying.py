@@ -50,17 +50,8 @@ class _Opened:
 def verify_store(path: str | Path) -> tuple[Finding, ...]:
     """Check a store against the format, version 1.
 
-    Every array is opened and every value but the coefficients read, in blocks; the writer may be at work meanwhile.
-
-    Parameters
-    ----------
-    path : str or Path
-        The folder of the store.
-
-    Returns
-    -------
-    tuple of Finding
-        Empty when the store is valid.
+    Every array is opened and every value but the coefficients read, in blocks; the writer may be at work meanwhile. A
+    valid store has no findings.
 
     Raises
     ------

@@ -179,15 +179,7 @@ def _all_fill(values: Array) -> bool:
 
 
 def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
-    """Make the three groups, then the root: a store is one only when it is whole.
-
-    Parameters
-    ----------
-    root : mapping
-        Attributes of the root.
-    dtype : str
-        Of the coordinates.
-    """
+    """Make the three groups, with coordinates of this dtype, then the root: a store is one only when it is whole."""
     surfaces = np.array(root["surfaces"], dtype=object)
     sizes = {"surface": len(surfaces), "parameter": root["n_parameters"], "epoch": 0, "point": 0}
     names = Column("surface", "str", "names of the surfaces")

@@ -1,7 +1,7 @@
 """Files on their way in and out: whole or not at all, never a device, never over what is there."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,13 +11,7 @@ LARGEST = 2**33
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """Return the content of a regular file; `what` says what should be in it.
-
-    Raises
-    ------
-    FormatError
-        For a file that is not there, cannot be read, is a folder or a device, or is larger than 8 GiB.
-    """
+    """Return the content of a regular file of at most 8 GiB; raises FormatError that says `what` was expected."""
     if (size := check_readable(path, what)) > LARGEST:
         raise FormatError(f"{path}: {size} bytes, at most {LARGEST} are read")
     try:
@@ -27,13 +21,7 @@ def read_bytes(path: Path, what: str) -> bytes:
 
 
 def check_readable(path: Path, what: str) -> int:
-    """Return the size of a regular file; `what` says what should be in it.
-
-    Raises
-    ------
-    FormatError
-        For a file that is not there, or is a folder or a device.
-    """
+    """Return the size of a regular file; raises FormatError for anything else, and says `what` was expected."""
     try:
         if not path.exists():
             raise FormatError(f"{path}: not there")
@@ -42,13 +30,6 @@ def check_readable(path: Path, what: str) -> int:
         return path.stat().st_size
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
-
-
-def check_free(*paths: Path) -> None:
-    """Raise FormatError if there is something at one of the `paths` already."""
-    for path in paths:
-        if path.exists():
-            raise FormatError(f"{path}: is there already; remove it or choose another place")
 
 
 @contextmanager
@@ -60,7 +41,9 @@ def new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
     FormatError
         If there is something at one of the `paths` already.
     """
-    check_free(*paths)
+    for path in paths:
+        if path.exists():
+            raise FormatError(f"{path}: is there already; remove it or choose another place")
     mark = f".{uuid.uuid4().hex[:8]}.partial"
     partial = tuple(path.with_name(f".{path.name}{mark}") for path in paths)
     try:
@@ -74,14 +57,15 @@ def new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
             path.unlink(missing_ok=True)
 
 
-def read_head(path: Path, head: bytes, what: str) -> int:
-    """Return the size of a regular file after checking how it begins.
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files of these names and contents into a folder, all of them or none."""
+    with new_files(*(folder / name for name in contents)) as places:
+        for place, content in zip(places, contents.values(), strict=True):
+            place.write_bytes(content)
 
-    Raises
-    ------
-    FormatError
-        For a file that cannot be read or begins otherwise.
-    """
+
+def read_head(path: Path, head: bytes, what: str) -> int:
+    """Return the size of a regular file; raises FormatError if it cannot be read or does not begin with `head`."""
     check_readable(path, what)
     try:
         with path.open("rb") as file:

@@ -56,13 +56,7 @@ class Format:
     example: str = "source"
 
     def check_options(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of writing that were given.
-
-        Raises
-        ------
-        ValueError
-            For one that the format `name` does not take; says which formats do.
-        """
+        """Return the options of writing that were given; raises ValueError for one that the format does not take."""
         chosen = {option: value for option, value in given.items() if value is not None}
         for option in chosen:
             if option not in self.write_options:

@@ -3,7 +3,8 @@
 import math
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -20,23 +21,10 @@ _LARGEST_RATIO = 100
 
 
 def read_npy(path: Path) -> Array:
-    """Return the array in an `.npy` file.
-
-    Raises
-    ------
-    FormatError
-        For a file that is none, or an array of anything but numbers and text.
-    """
+    """Return the array of numbers or text in an `.npy` file; raises FormatError for any other file."""
     size = check_readable(path, "an .npy file")
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _array(file, size)
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from None
-    except Exception as error:
-        # numpy raises many kinds for files that are none of its own.
-        raise FormatError(f"{path}: not an array of numpy ({printable(error) or type(error).__name__})") from None
+    with _expecting(path, "an array of numpy"), path.open("rb") as file:
+        return _array(file, size)
 
 
 def read_npz(path: Path) -> Mapping[str, Array]:
@@ -48,33 +36,34 @@ def read_npz(path: Path) -> Mapping[str, Array]:
         As `read_npy`, and for an archive that unpacks to more than 64 MiB and a hundred times its own size.
     """
     size = check_readable(path, "an .npz file")
+    with _expecting(path, "an archive of numpy arrays"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > _UNPACKED_FREELY + _LARGEST_RATIO * size:
+            raise FormatError("unpacks to far more than its size")
+        arrays: dict[str, Array] = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name in arrays:
+                raise FormatError(f"has two arrays {name[:40]!r}")
+            with archive.open(member) as file:
+                try:
+                    arrays[name] = _array(file, member.file_size)
+                except FormatError as error:
+                    raise FormatError(f"array {name[:40]!r}: {error}") from None
+        return arrays
+
+
+@contextmanager
+def _expecting(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong into a FormatError: numpy raises many kinds for files that are none of its own."""
     try:
-        with zipfile.ZipFile(path) as archive, warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > _UNPACKED_FREELY + _LARGEST_RATIO * size:
-                raise FormatError("unpacks to far more than its size")
-            arrays: dict[str, Array] = {}
-            for member in members:
-                name = member.filename.removesuffix(".npy")
-                if name in arrays:
-                    raise FormatError(f"has two arrays {name[:40]!r}")
-                with archive.open(member) as file:
-                    arrays[name] = _member(file, member.file_size, name)
-            return arrays
+            yield
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     except Exception as error:
-        raise FormatError(
-            f"{path}: not an archive of numpy arrays ({printable(error) or type(error).__name__})"
-        ) from None
-
-
-def _member(file: IO[bytes], size: int, name: str) -> Array:
-    try:
-        return _array(file, size)
-    except FormatError as error:
-        raise FormatError(f"array {name[:40]!r}: {error}") from None
+        raise FormatError(f"{path}: not {what} ({printable(error) or type(error).__name__})") from None
 
 
 def _array(file: IO[bytes], size: int) -> Array:

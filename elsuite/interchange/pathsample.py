@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from elsuite.core.typing import Array, Floats
-from elsuite.interchange.files import new_files, read_bytes
+from elsuite.interchange.files import read_bytes, write_files
 from elsuite.interchange.foreign import Columns, ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
-from elsuite.interchange.text import NumberTable, read_table, whole_numbers
+from elsuite.interchange.text import lines_of, read_table, whole_numbers
 
 _INERTIA = ("inertia_1", "inertia_2", "inertia_3")
 _LOWEST = ("lowest_eigenvalue", "lowest_mass_weighted_eigenvalue")
@@ -51,7 +51,8 @@ def read_pathsample(folder: str | Path) -> ForeignLandscape:
         raise FormatError(f"{minima.path}: 2 columns, a dump of topsearch; a PATHSAMPLE database has 6 or 8 columns")
     energies = minima.finite(0, "a minimum without an energy")
     n = len(energies)
-    states = _read_states(folder / "ts.data")
+    meaning = "energy, log product, order, 2 minima, 3 inertia eigenvalues"
+    states = read_table(folder / "ts.data", (8, 9), meaning, may_be_missing=True)
     usable = np.isfinite(states.values[:, 0])
     n_unusable = int((~usable).sum())
     notes = [f"{n_unusable} transition states without an energy left out"] if n_unusable else []
@@ -109,15 +110,7 @@ def write_pathsample(landscape: ForeignLandscape, folder: str | Path) -> None:
     for region in _REGIONS if regions is not None else ():
         ids = 1 + np.flatnonzero(regions == region)
         contents[f"min.{region}"] = "".join(f"{k}\n" for k in (len(ids), *ids.tolist())).encode()
-    with new_files(*(folder / name for name in contents)) as places:
-        for place, content in zip(places, contents.values(), strict=True):
-            place.write_bytes(content)
-
-
-def _read_states(path: Path) -> NumberTable:
-    if not path.exists():
-        return NumberTable(path, np.empty((0, 8)), "")
-    return read_table(path, (8, 9), "energy, log product, order, 2 minima, 3 inertia eigenvalues")
+    write_files(folder, contents)
 
 
 def _columns(rows: Floats, first_inertia: int, last: tuple[str, ...]) -> dict[str, Array]:
@@ -177,8 +170,7 @@ def _known(columns: Columns, n: int) -> list[Floats]:
 
 def _lines(table: list[Array], whole: set[int]) -> bytes:
     line = " ".join("%10d" if k in whole else "%24.16E" for k in range(len(table))) + "\n"
-    rows = zip(*(column.tolist() for column in table), strict=True)
-    return "".join(line % row for row in rows).encode("ascii")
+    return lines_of(line, *table)
 
 
 def _read_points(path: Path, n_rows: int) -> Floats | None:

@@ -12,7 +12,7 @@ from elsuite.database.folders import free_folder
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.network import path_heights
-from elsuite.schema import KINDS, TABLES, StoreAccessError
+from elsuite.schema import KINDS, TABLES, said_if_refused
 
 SURFACE = "energy"
 
@@ -22,6 +22,7 @@ def to_database(
 ) -> LandscapeDatabase:
     """Write a foreign landscape into a new database at `path` (None: in memory) and return it, open for writing.
 
+    It has the one surface ``"energy"``, and no parameters where no coordinates are known.
     All transition states are kept, parallel and degenerate ones too, as rows of `paths`; one below an end's energy is
     lifted to it. What was mended is said in the attribute ``notes``. The store is made beside `path` and moved there
     when it is complete: whatever goes wrong, nothing is left at `path`.
@@ -32,11 +33,6 @@ def to_database(
         The format, and what the column ``finder`` says.
     label : str
         The set of the minima, unless they bring the column ``set``.
-
-    Returns
-    -------
-    LandscapeDatabase
-        With the one surface ``"energy"``, and no parameters where no coordinates are known.
 
     Raises
     ------
@@ -57,11 +53,8 @@ def to_database(
     if path is None:
         return _filled(None, landscape, origin, label)
     target = free_folder(path)
-    try:
-        with new_folder(target) as partial:
-            _filled(partial, landscape, origin, label).close()
-    except OSError as error:
-        raise StoreAccessError(f"cannot create {target}: {error.strerror or error}") from error
+    with said_if_refused(f"cannot create {target}"), new_folder(target) as partial:
+        _filled(partial, landscape, origin, label).close()
     return open_database(target, mode="a")
 
 
@@ -74,10 +67,25 @@ def _filled(path: Path | None, landscape: ForeignLandscape, origin: str, label: 
         dtype="float64",
         attributes={"origin": origin, "notes": [*landscape.notes, *lifted]},
     )
+    minima: dict[str, Any] = {"energy": landscape.energies[:, None], "set": label, "stopping": SURFACE}
+    paths: dict[str, Any] = {
+        "source": landscape.sources,
+        "target": landscape.targets,
+        "surface": SURFACE,
+        "kind": landscape.kind,
+        "finder": origin,
+        "height": heights,
+        "refined_height": heights,
+    }
+    points, state_points = landscape.coordinates, landscape.state_coordinates
+    if points is not None:
+        minima["coordinates"] = points
+    if state_points is not None and not np.isnan(state_points).all():
+        paths["coordinates"] = state_points
     try:
         database.add(
-            minima=_minima_rows(landscape, label) if len(landscape.energies) else None,
-            paths=_path_rows(landscape, heights, origin) if len(heights) else None,
+            minima=minima | _storable(landscape.minima_columns) if len(landscape.energies) else None,
+            paths=paths | _storable(landscape.state_columns) if len(heights) else None,
         )
     except BaseException:
         database.close()
@@ -98,29 +106,6 @@ def _lifted(landscape: ForeignLandscape) -> tuple[Floats, tuple[str, ...]]:
     what = "transition states" if landscape.kind == KINDS[1] else "edges"
     note = f"{int(low.sum())} of {len(heights)} {what} lay below an end, by {depth:.3g} at most, and were lifted to it"
     return np.maximum(heights, floor), (note,)
-
-
-def _minima_rows(landscape: ForeignLandscape, label: str) -> dict[str, Any]:
-    rows: dict[str, Any] = {"energy": landscape.energies[:, None], "set": label, "stopping": SURFACE}
-    if landscape.coordinates is not None:
-        rows["coordinates"] = landscape.coordinates
-    return rows | _storable(landscape.minima_columns)
-
-
-def _path_rows(landscape: ForeignLandscape, heights: Floats, origin: str) -> dict[str, Any]:
-    rows: dict[str, Any] = {
-        "source": landscape.sources,
-        "target": landscape.targets,
-        "surface": SURFACE,
-        "kind": landscape.kind,
-        "finder": origin,
-        "height": heights,
-        "refined_height": heights,
-    }
-    points = landscape.state_coordinates
-    if points is not None and not np.isnan(points).all():
-        rows["coordinates"] = points
-    return rows | _storable(landscape.state_columns)
 
 
 def _storable(columns: Any) -> dict[str, Any]:
@@ -166,27 +151,20 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     n_rows = int(((paths["surface"].values == surface) & joins).sum())
     if n_rows > len(found.paths):
         notes.append(f"{n_rows - len(found.paths)} paths without a height left out")
-    points = None
-    if database.n_parameters:
-        points = database.coordinates(ids).astype(np.float64)
+    state_points = None
+    if "coordinates" in paths and len(found.paths):
+        state_points = np.asarray(paths["coordinates"].values[found.paths], dtype=np.float64)
     return ForeignLandscape(
         energies=energies,
         sources=place[found.sources],
         targets=place[found.targets],
         heights=found.heights,
-        coordinates=points,
-        state_coordinates=_state_points(paths, found.paths),
+        coordinates=database.coordinates(ids).astype(np.float64) if database.n_parameters else None,
+        state_coordinates=None if state_points is None or np.isnan(state_points).all() else state_points,
         minima_columns=_free_columns(minima, "minima", ids, ("set",)),
         state_columns=_free_columns(paths, "paths", found.paths, ("kind", "finder")),
         notes=tuple(notes),
     )
-
-
-def _state_points(paths: Any, rows: Ids) -> Floats | None:
-    if "coordinates" not in paths or not len(rows):
-        return None
-    points = np.asarray(paths["coordinates"].values[rows], dtype=np.float64)
-    return None if np.isnan(points).all() else points
 
 
 def _free_columns(table: Any, name: str, rows: Ids, named: tuple[str, ...]) -> dict[str, Array]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elsuite.core.typing import Floats, Ids
+from elsuite.core.typing import Array, Floats, Ids
 from elsuite.interchange.files import read_bytes
 from elsuite.interchange.foreign import FormatError
 
@@ -56,10 +56,12 @@ class NumberTable:
         return values
 
 
-def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> NumberTable:
+def read_table(
+    path: Path, widths: tuple[int, ...] | None, meaning: str, *, may_be_missing: bool = False
+) -> NumberTable:
     """Return the whitespace-separated numbers of a file, every line of one of the `widths`, all lines of the same.
 
-    With None for the widths, that of the first line is the one.
+    With None for the widths, that of the first line is the one. A table that may be missing has no rows then.
 
     Fortran's ``D`` exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
     too wide for its columns) and one that is not finite become NaN. Empty lines are passed over, and a byte-order mark.
@@ -69,6 +71,8 @@ def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> Numb
     FormatError
         For a file that cannot be read, a field that is no number, or a line of another width.
     """
+    if may_be_missing and not path.exists():
+        return NumberTable(path, np.empty((0, (widths or (0,))[0])), "")
     raw = read_bytes(path, "a text file of numbers").removeprefix(codecs.BOM_UTF8)
     raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if not raw.isascii() or b"\0" in raw:
@@ -82,14 +86,13 @@ def read_table(path: Path, widths: tuple[int, ...] | None, meaning: str) -> Numb
     return NumberTable(path, values, text)
 
 
-def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, highest: int) -> Ids:
-    """Return a column as integers within [lowest, highest].
+def lines_of(line: str, *columns: Array) -> bytes:
+    """Return the rows of some columns as text, each by the format `line`."""
+    return "".join(line % row for row in zip(*(column.tolist() for column in columns), strict=True)).encode("ascii")
 
-    Raises
-    ------
-    FormatError
-        Naming the first line that has none.
-    """
+
+def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, highest: int) -> Ids:
+    """Return a column as integers within [lowest, highest]; raises FormatError that names the first line of another."""
     values = table.values[:, column]
     with np.errstate(invalid="ignore"):
         wrong = ~((values == np.round(values)) & (values >= lowest) & (values <= highest))
@@ -105,16 +108,12 @@ def whole_numbers(table: NumberTable, column: int, meaning: str, lowest: int, hi
 def _plain_table(raw: bytes) -> Floats | None:
     """Return the numbers of a file without peculiarities, quickly; None for any other."""
     plain = raw.translate(bytes.maketrans(b"Dd", b"Ee"))
-    if plain.translate(None, _PLAIN) or not plain.strip() or _longest_line(plain) > _LONGEST_LINE:
+    if plain.translate(None, _PLAIN) or not plain.strip() or max(map(len, plain.split(b"\n"))) > _LONGEST_LINE:
         return None
     try:
         return np.loadtxt(io.BytesIO(plain), ndmin=2, comments=None, encoding="ascii")
     except ValueError:
         return None
-
-
-def _longest_line(raw: bytes) -> int:
-    return max(map(len, raw.split(b"\n")))
 
 
 def _mended_table(text: str, path: Path, widths: tuple[int, ...] | None, meaning: str) -> Floats:

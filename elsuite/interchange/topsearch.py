@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from elsuite.core.typing import Array, Floats
-from elsuite.interchange.files import new_files
+from elsuite.core.typing import Floats
+from elsuite.interchange.files import write_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError
 from elsuite.interchange.formats import Format
-from elsuite.interchange.text import NumberTable, read_table, whole_numbers
+from elsuite.interchange.text import lines_of, read_table, whole_numbers
 
 
 def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
@@ -45,7 +45,7 @@ def read_topsearch(folder: str | Path, *, suffix: str = "") -> ForeignLandscape:
     if len(misplaced):
         row = int(misplaced[0])
         raise FormatError(f"{minima.where(row)}: id {ids[row]}, expected {row}: ids are 0, 1, 2, ... in order")
-    states = _read_states(folder / f"ts.data{suffix}")
+    states = read_table(folder / f"ts.data{suffix}", (3,), "minimum, minimum, energy", may_be_missing=True)
     usable = np.isfinite(states.values[:, 2])
     ends = [whole_numbers(states, k, "minimum", 0, n - 1)[usable] for k in (0, 1)]
     points = _read_coords(folder / f"min.coords{suffix}", n, None)
@@ -88,27 +88,14 @@ def write_topsearch(landscape: ForeignLandscape, folder: str | Path) -> None:
     pairs = np.unique(np.sort(ends, axis=1), axis=0)
     numbers = np.arange(len(landscape.energies))
     contents = {
-        "min.data": _lines("%d %.16e\n", numbers, landscape.energies),
-        "ts.data": _lines("%d %d %.16e\n", landscape.sources, landscape.targets, landscape.heights),
-        "pairlist": _lines("%d %d\n", pairs[:, 0], pairs[:, 1]),
+        "min.data": lines_of("%d %.16e\n", numbers, landscape.energies),
+        "ts.data": lines_of("%d %d %.16e\n", landscape.sources, landscape.targets, landscape.heights),
+        "pairlist": lines_of("%d %d\n", pairs[:, 0], pairs[:, 1]),
     }
     for name, points in [("min.coords", landscape.coordinates), ("ts.coords", landscape.all_states)]:
         if points is not None:
-            contents[name] = _lines(" ".join(["%.16e"] * points.shape[1]) + "\n", *points.T)
-    with new_files(*(folder / name for name in contents)) as places:
-        for place, content in zip(places, contents.values(), strict=True):
-            place.write_bytes(content)
-
-
-def _read_states(path: Path) -> NumberTable:
-    if not path.exists():
-        return NumberTable(path, np.empty((0, 3)), "")
-    return read_table(path, (3,), "minimum, minimum, energy")
-
-
-def _lines(line: str, *columns: Array) -> bytes:
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return "".join(line % row for row in rows).encode("ascii")
+            contents[name] = lines_of(" ".join(["%.16e"] * points.shape[1]) + "\n", *points.T)
+    write_files(folder, contents)
 
 
 def _read_coords(path: Path, n_rows: int, width: int | None) -> Floats | None:
