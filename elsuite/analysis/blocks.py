@@ -22,11 +22,7 @@ Reader: TypeAlias = Callable[[Ids], Floats]
 def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, Ids]:
     """Return a function that reads the rows of some ids as float64, and the ids.
 
-    Parameters
-    ----------
-    coordinates : array-like (n_points, n_parameters) or callable
-    ids : array-like of int, optional
-        Which points; needed with a callable, all rows of an array by default.
+    Ids are needed with a callable; by default they are all rows of an array.
 
     Raises
     ------
@@ -65,14 +61,7 @@ def mean_point(read: Reader, ids: Ids) -> Floats:
 
 
 def gram_matrix(coordinates: Coordinates, ids: ArrayLike | None = None) -> Floats:
-    """Return the inner products (n, n) of all points, reading two blocks of them at a time.
-
-    Parameters
-    ----------
-    coordinates : array-like (n_points, n_parameters) or callable
-        `database.coordinates`, for example.
-    ids : array-like of int, optional
-        Which points; all rows of an array by default.
+    """Return the inner products (n, n) of all points, or of those of some ids, reading two blocks of them at a time.
 
     Examples
     --------

@@ -70,12 +70,7 @@ def _joined(barriers: ArrayLike) -> tuple[Floats, Floats]:
 def euclidean_dissimilarity(coordinates: Coordinates, ids: ArrayLike | None = None) -> Floats:
     """Return the Euclidean distances (n, n) of minima, read in blocks.
 
-    Parameters
-    ----------
-    coordinates : array-like (n_points, n_parameters) or callable
-        `database.coordinates`, or a function that reads and aligns rows.
-    ids : array-like of int, optional
-        Which points; needed with a callable.
+    With a callable, `database.coordinates` or one that reads and aligns rows, `ids` are needed.
 
     Examples
     --------

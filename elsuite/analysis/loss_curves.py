@@ -66,16 +66,8 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
             values = curves[ids, column]
             n_epochs = int(np.flatnonzero(np.isfinite(values).any(axis=0))[-1]) + 1
             chosen = np.flatnonzero((minima["stopping"].values == surface) & np.isin(minima["run"].values, ids))
-            groups.append(
-                LossCurves(
-                    minimizer,
-                    surface,
-                    ids,
-                    values[:, :n_epochs],
-                    minima["epoch"].values[chosen],
-                    minima["energy"].values[chosen, column],
-                )
-            )
+            epochs, energies = minima["epoch"].values[chosen], minima["energy"].values[chosen, column]
+            groups.append(LossCurves(minimizer, surface, ids, values[:, :n_epochs], epochs, energies))
     return tuple(groups)
 
 

@@ -24,12 +24,8 @@ def pair_heights(
 
     Parameters
     ----------
-    surface : str, optional
-        Whose heights; the first surface by default.
-    refined : bool
-        Take the refined height where there is one.
-    finder : str, optional
-        Only paths of the finder with this label.
+    surface, refined, finder
+        As in `path_heights`.
     lowest : bool
         Each pair counts once, by its lowest path; else all its paths count. Paths from a minimum to itself
         never do.

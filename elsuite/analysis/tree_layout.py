@@ -114,7 +114,12 @@ def tree_layout(
     if axis == "value":
         x = means_of_leaves(drawn, leaf_values, starts, leaf_order)
     elif axis == "rank":
-        x = _middle_of_leaves(drawn, starts)
+        # The middle between the first and the last leaf of each node; leaves are one apart.
+        x = starts + (drawn.sizes - 1) / 2
+        if len(drawn.roots) > 1:
+            gaps = np.zeros(drawn.n_leaves)
+            gaps[np.sort(starts[drawn.roots])[1:]] = COMPONENT_GAP
+            x = x + np.cumsum(gaps)[starts]
     else:
         raise ValueError(f"no axis {axis!r}: there are 'rank' and 'value'")
     y = axis_scale.forward(drawn.heights)
@@ -133,16 +138,6 @@ def _checked_values(tree: MergeTree, values: ArrayLike | None, *, needed: bool) 
     if numbers.shape != (tree.n_leaves,) or not np.isfinite(numbers).all():
         raise ValueError(f"values are {tree.n_leaves} finite numbers, one a leaf, not an array {numbers.shape}")
     return numbers
-
-
-# The middle between the first and the last leaf of each node; leaves are one apart.
-def _middle_of_leaves(tree: MergeTree, starts: Ids) -> Floats:
-    x: Floats = starts + (tree.sizes - 1) / 2
-    if len(tree.roots) > 1:
-        first = np.zeros(tree.n_leaves)
-        first[np.sort(starts[tree.roots])[1:]] = COMPONENT_GAP
-        x = x + np.cumsum(first)[starts]
-    return x
 
 
 # How far below its merge, as drawn, a sloped line leaves the vertical.

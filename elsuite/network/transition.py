@@ -120,14 +120,12 @@ def path_heights(
 ) -> PathHeights:
     """Return the heights of all paths on a surface that have a finite one and join usable minima.
 
+    Surface and finder are chosen as in `transition_network`.
+
     Parameters
     ----------
-    surface : str, optional
-        The first surface by default.
     refined : bool
         Take the refined height where there is one; else always that of the finder's protocol.
-    finder : str or sequence of str, optional
-        Only paths of the finder with this label, or of finders with one of these.
 
     Raises
     ------
