@@ -99,17 +99,16 @@ def load_data(
     >>> data.train_inputs.shape, data.test_inputs.shape, data.n_classes
     ((100, 8, 8), (360, 8, 8), 10)
     """
-    parts = _whole(name, seed, data_dir)
-    chosen = [_subset(f"{name}: n_train", parts[1], n_train, seed), _subset(f"{name}: n_test", parts[3], n_test, seed)]
-    rows = [chosen[0], chosen[0], chosen[1], chosen[1]]
-    train, train_labels, test, test_labels = (part[row] for part, row in zip(parts, rows, strict=True))
+    inputs, labels, test_inputs, test_labels = _whole(name, seed, data_dir)
+    train = _subset(f"{name}: n_train", labels, n_train, seed)
+    test = _subset(f"{name}: n_test", test_labels, n_test, seed)
     return DataSet(
         name,
-        _scaled(train),
-        train_labels.astype(np.int64),
-        _scaled(test),
-        test_labels.astype(np.int64),
-        n_classes=1 + int(max(parts[1].max(), parts[3].max())),
+        _scaled(inputs[train]),
+        labels[train].astype(np.int64),
+        _scaled(test_inputs[test]),
+        test_labels[test].astype(np.int64),
+        n_classes=1 + int(max(labels.max(), test_labels.max())),
     )
 
 

@@ -44,20 +44,15 @@ class StageCost:
 def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return the cost of each stage (`stages`, a list) and the sums `gradients`, `bytes` and `hours`."""
     landscape = landscape_of(study.data, study.network, data_dir)
-    probe = _probe(study, landscape, data_dir)
+    n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
+    smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
+    probe = landscape_of(study.data.model_copy(update=smaller), study.network, data_dir)
     seconds = _seconds_per_image(landscape)
     stages = [_minimizer_cost(section, landscape, probe, seconds) for section in study.minimizers]
     stages += [_paths_cost(section, study, landscape, probe, seconds) for section in study.paths]
     rows = [dataclasses.asdict(stage) for stage in stages]
     totals = {key: sum(row[key] for row in rows) for key in ("steps", "gradients", "bytes", "hours")}
     return {"stages": rows, "microseconds_per_image_gradient": seconds * 1e6, **totals}
-
-
-def _probe(study: Study, landscape: NeuralLandscape, data_dir: str | Path | None) -> NeuralLandscape:
-    """Return the study's landscape on a few of its images."""
-    n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
-    smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
-    return landscape_of(study.data.model_copy(update=smaller), study.network, data_dir)
 
 
 def _seconds_per_image(landscape: NeuralLandscape) -> float:
@@ -83,7 +78,9 @@ def _minimizer_cost(
     (result,) = short.minimize(probe, probe.initial_points([0]), seeds=[0])
     per_epoch = result.n_evaluations / max(short.epochs, 1)
     batch = getattr(minimizer, "batch_size", None) or landscape.n_samples
-    evaluations = section.starts * epochs * (per_epoch + _curves(landscape))
+    # Recording all surfaces once costs, in gradients of the training surface, a third of each.
+    samples = [landscape.on(name).n_samples for name in landscape.surfaces]
+    evaluations = section.starts * epochs * (per_epoch + sum(samples) / samples[0] / 3)
     kept = section.keep or section.starts
     n_surfaces = len(landscape.surfaces)
     stored = kept * n_surfaces * (landscape.n_parameters * landscape.dtype.itemsize + _SCALAR_BYTES)
@@ -122,12 +119,6 @@ def _paths_cost(
         bytes=n_pairs * row * (1 + len(section.measure)),
         hours=n_pairs * (images + looks) * seconds / 3600,
     )
-
-
-def _curves(landscape: NeuralLandscape) -> float:
-    """Return the cost of recording all surfaces once, in gradients of the training surface: a third of each."""
-    samples = [landscape.on(name).n_samples for name in landscape.surfaces]
-    return sum(samples) / samples[0] / 3
 
 
 @dataclass(frozen=True)
