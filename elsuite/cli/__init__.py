@@ -71,19 +71,7 @@ def commands() -> None:
 
 
 def main() -> None:
-    """Run the command line; every expected error is one line on stderr and exit code 2.
-
-    Raises
-    ------
-    ValueError
-        Only with the environment variable ELSUITE_TRACEBACK set, to show where an error came from.
-    OSError
-        Likewise.
-    MemoryError
-        Likewise.
-    RuntimeError
-        Likewise.
-    """
+    """Run the command line; every expected error is one line on stderr and exit code 2."""
     try:
         status = commands.main(standalone_mode=False)
         sys.stdout.flush()
@@ -104,7 +92,7 @@ def main() -> None:
         sys.exit(0)
     except (ValueError, OSError, MemoryError, RuntimeError) as error:
         # RuntimeError is what torch says when memory does not suffice.
-        if os.environ.get("ELSUITE_TRACEBACK"):
+        if os.environ.get("ELSUITE_TRACEBACK"):  # to show where it came from
             raise
         for line in str(error).splitlines() or [type(error).__name__]:
             click.echo(f"elsuite: {line}", err=True)

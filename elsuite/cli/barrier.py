@@ -4,34 +4,20 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import (
-    check_ids,
-    example,
-    finder_option,
-    json_option,
-    print_json,
-    store_argument,
-    surface_option,
-)
-from elsuite.database import open_database
-from elsuite.database.query import choose_surface
+from elsuite.cli.common import json_option, network_of_store, network_options, print_json, store_argument
 
 
-@click.command(epilog=example("elsuite barrier demo/landscape.elsuite 0 5 --surface train"))
+@click.command(epilog="Example: elsuite barrier demo/landscape.elsuite 0 5 --surface train")
 @store_argument
 @click.argument("a", type=int)
 @click.argument("b", type=int)
-@surface_option
-@finder_option
+@network_options
 @json_option
 def barrier(store: str, a: int, b: int, surface: str | None, finder: str | None, json_: bool) -> None:
     """Print the minimax barrier between minima A and B: the lowest height over all known routes, and the best route."""
-    from elsuite.network import minimax_barrier, minimax_route, route_heights, transition_network
+    from elsuite.network import minimax_barrier, minimax_route, route_heights
 
-    with open_database(store) as database:
-        surface = choose_surface(database, surface)
-        check_ids(database, (a, b))
-        network = transition_network(database, surface=surface, finder=finder)
+    network, surface = network_of_store(store, surface, finder, ids=(a, b))
     route = minimax_route(network, a, b)
     found: dict[str, Any] = {
         "source": a,

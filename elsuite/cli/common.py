@@ -13,6 +13,7 @@ from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.analysis import DisconnectivityTree
+    from elsuite.network import AnyGraph
 
 LONGEST_RULE = 40
 """Characters of the line under a column's name, so that one long text does not fill the screen with dashes."""
@@ -25,32 +26,20 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar=
 data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
-def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
-    """Return an option's number if it is finite.
+def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose a network of a store: --surface and --finder."""
+    return surface_option(finder_option(command))
 
-    Raises
-    ------
-    BadParameter
-        For infinity and what is not a number.
-    """
+
+def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """Return an option's number; raises BadParameter for infinity and what is not a number."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number")
     return value
 
 
-def example(command: str) -> str:
-    """Return the line under a command's help that shows it in use."""
-    return f"Example: {command}"
-
-
 def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
-    """Refuse ids of minima that the database does not have, or that are no solutions.
-
-    Raises
-    ------
-    NotFoundError
-        Says which ids there are, or why the minimum is none.
-    """
+    """Refuse ids of minima that the database does not have, or that are no solutions, by a NotFoundError."""
     usable = usable_minima(database)
     for i in ids:
         if not 0 <= i < database.n_minima:
@@ -60,14 +49,31 @@ def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
             raise NotFoundError(f"minimum {i} is no solution: {database.minima['outcome'].values[i]}")
 
 
-def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":
-    """Return the disconnectivity tree of a store on a surface."""
-    from elsuite.analysis import disconnectivity_tree
+def check_sets(there: Iterable[str], wanted: Iterable[str]) -> None:
+    """Refuse names of sets that no minimum has, by a NotFoundError."""
+    names = sorted(set(there))
+    for name in wanted:
+        if name not in names:
+            raise NotFoundError(f"no set {name!r}; there are: {', '.join(names) or 'none'}")
+
+
+def network_of_store(
+    store: str, surface: str | None, finder: str | None, *, ids: tuple[int, ...] = ()
+) -> tuple["AnyGraph", str]:
+    """Return the transition network of a store, in which the minima `ids` must be, and its surface."""
     from elsuite.network import transition_network
 
     with open_database(store) as database:
         surface = choose_surface(database, surface)
-        return disconnectivity_tree(transition_network(database, surface=surface, finder=finder))
+        check_ids(database, ids)
+        return transition_network(database, surface=surface, finder=finder), surface
+
+
+def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":
+    """Return the disconnectivity tree of a store on a surface."""
+    from elsuite.analysis import disconnectivity_tree
+
+    return disconnectivity_tree(network_of_store(store, surface, finder)[0])
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -82,12 +88,10 @@ def as_json(value: Any) -> Any:
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
-    if isinstance(value, (bool, str, type(None))):
-        return value
-    if isinstance(value, int):
-        return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, (str, int, type(None))):
+        return value
     if callable(tolist := getattr(value, "tolist", None)):
         return as_json(tolist())
     return str(value)

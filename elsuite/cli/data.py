@@ -2,15 +2,15 @@
 
 import click
 
-from elsuite.cli.common import data_option, example
+from elsuite.cli.common import data_option
 
 
-@click.group(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
+@click.group(epilog="Example: elsuite data fetch mnist --data-dir ~/data")
 def data() -> None:
     """Get data sets."""
 
 
-@data.command(epilog=example("elsuite data fetch mnist --data-dir ~/data"))
+@data.command(epilog="Example: elsuite data fetch mnist --data-dir ~/data")
 @click.argument("name")
 @data_option
 def fetch(name: str, data_dir: str | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import example, print_notes, store_argument, surface_option
+from elsuite.cli.common import print_notes, store_argument, surface_option
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 from elsuite.interchange import FORMATS, from_database
@@ -23,7 +23,7 @@ def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command(
-    epilog=example("elsuite export pathsample lj7.elsuite LJ7"),
+    epilog="Example: elsuite export pathsample lj7.elsuite LJ7",
     help=f"""Write minima and edges of a surface to OUT, in a FORMAT: {", ".join(_WRITTEN)}.
 
     Nothing that is there is written over.

@@ -1,5 +1,6 @@
 """The commands that bring in what was made elsewhere: import."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import data_option, example, json_option, print_json, print_notes, store_argument
+from elsuite.cli.common import data_option, json_option, print_json, print_notes, store_argument
 from elsuite.cli.progress import progress_bars
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.interchange import FORMATS, ForeignLandscape, Format, read_solutions, to_database
@@ -39,16 +40,16 @@ def _reading(name: str, format_: Format) -> click.Command:
     for option, words in format_.read_options.items():
         command = click.option(f"--{option}", metavar="TEXT", help=words)(command)
     command = click.argument("source", type=click.Path())(command)
-    epilog = example(f"elsuite import {name} {format_.example} landscape.elsuite")
+    epilog = f"Example: elsuite import {name} {format_.example} landscape.elsuite"
     return click.command(name, help=f"Make a new STORE from {format_.words}.", epilog=epilog)(command)
 
 
-@click.group(name="import", cls=_Formats, epilog=example("elsuite import pathsample LJ38 lj38.elsuite"))
+@click.group(name="import", cls=_Formats, epilog="Example: elsuite import pathsample LJ38 lj38.elsuite")
 def import_() -> None:
     """Bring in solutions, or a whole landscape, that were made elsewhere."""
 
 
-@import_.command(epilog=example("elsuite import arrays w.npy s.elsuite --network lstm --data mnist --set sgd/train"))
+@import_.command(epilog="Example: elsuite import arrays w.npy s.elsuite --network lstm --data mnist --set sgd/train")
 @click.argument("file", type=click.Path())
 @store_argument
 @click.option("--network", required=True, metavar="NAME", help="Architecture: fcp, lenet, autoencoder, lstm.")
@@ -75,7 +76,7 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     landscape = landscape_of(data, network, data_dir=data_dir)
     solutions = read_solutions(file, landscape.n_parameters)
     identity = landscape_identity(data, network)
-    with _store_for(Path(store), landscape, identity, network.dtype) as database, progress_bars() as bars:
+    with _store_for(Path(store), landscape, identity) as database, progress_bars() as bars:
         ids = add_solutions(database, landscape, solutions, set_name=set_, origin=Path(file).name, progress=bars)
         energy = database.minima["energy"].values[ids]
         surfaces = database.surfaces
@@ -127,18 +128,8 @@ def _sections(options: dict[str, Any]) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _store_for(path: Path, landscape: Any, identity: dict[str, Any], dtype: str) -> Iterator[LandscapeDatabase]:
-    """Yield the store at `path`, open for writing, made now or checked to hold the same landscape.
-
-    One that was made now, and into which nothing came because something failed, is removed again.
-
-    Raises
-    ------
-    NotFoundError
-        For a store of another landscape.
-    """
-    import shutil
-
+def _store_for(path: Path, landscape: Any, identity: dict[str, Any]) -> Iterator[LandscapeDatabase]:
+    """Yield the store at `path`, open for writing; one made now that stays empty by an error is removed again."""
     if not can_create(path):
         with open_database(path, mode="a") as database:
             yield database

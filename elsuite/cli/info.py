@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import example, json_option, print_json, print_table, store_argument
+from elsuite.cli.common import json_option, print_json, print_table, store_argument
 from elsuite.database import describe, open_database
 
 
-@click.command(epilog=example("elsuite info demo/landscape.elsuite --json"))
+@click.command(epilog="Example: elsuite info demo/landscape.elsuite --json")
 @store_argument
 @json_option
 def info(store: str, json_: bool) -> None:

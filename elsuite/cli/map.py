@@ -1,16 +1,15 @@
 """The command that maps a physical landscape: map."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from elsuite.cli.common import example, json_option, print_json, print_table
+from elsuite.cli.common import json_option, print_json, print_table
 from elsuite.cli.progress import progress_bars
 
 
-@click.command(name="map", epilog=example("elsuite map lj7 --out lj7.elsuite && elsuite tree lj7.elsuite"))
+@click.command(name="map", epilog="Example: elsuite map lj7 --out lj7.elsuite && elsuite tree lj7.elsuite")
 @click.argument("surface", metavar="SURFACE")
 @click.option("--out", type=click.Path(), required=True, metavar="STORE", help="The database, or one to go on with.")
 @click.option("--starts", type=click.IntRange(min=1), default=64, show_default=True, metavar="N", help="Random starts.")
@@ -24,15 +23,33 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
     atoms, or one that another package has registered. Killed or interrupted, the same command goes on from what is
     committed.
     """
+    import torch
+
+    from elsuite.analysis import disconnectivity_tree
+    from elsuite.exploration.mapping.run import map_landscape
     from elsuite.landscapes import named_landscape
+    from elsuite.network import transition_network
 
     landscape = named_landscape(surface)
-    with progress_bars() as progress:
-        facts = _map(landscape, Path(out), (starts, seed, seconds), progress)
+    torch.set_num_threads(1)  # these tensors are small: more threads wait for each other
+    with (
+        progress_bars() as bars,
+        map_landscape(
+            landscape, n_starts=starts, seed=seed, store=Path(out), seconds=seconds, progress=bars
+        ) as database,
+    ):
+        tree = disconnectivity_tree(transition_network(database, surface=landscape.surface))
+        facts: dict[str, Any] = {
+            "store": str(Path(out)),
+            "n_minima": database.n_minima,
+            "n_transition_states": database.n_paths,
+            "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
+            "lowest_energy": min(tree.energies, default=None),
+        }
+    merges = [{"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges]
     if json_:
-        print_json(facts)
+        print_json({**facts, "merges": merges})
         return
-    merges = facts.pop("merges")
     print_table(["", surface], [[name, _in_full(value)] for name, value in facts.items()])
     click.echo()
     print_table(["merge at", "joins"], [[_in_full(m["height"]), " + ".join(map(str, m["joins"]))] for m in merges])
@@ -41,32 +58,3 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
 def _in_full(value: Any) -> Any:
     """Return an energy with the digits that a transition state is known to; zero is written as such."""
     return f"{round(value, 14) + 0.0:.10g}" if isinstance(value, float) else value
-
-
-def _map(
-    landscape: Any,
-    store: Path,
-    settings: tuple[int, int, float | None],
-    progress: Callable[[str, int, int], None] | None,
-) -> dict[str, Any]:
-    import torch
-
-    from elsuite.analysis import disconnectivity_tree
-    from elsuite.exploration.mapping.run import map_landscape
-    from elsuite.network import transition_network
-
-    torch.set_num_threads(1)  # these tensors are small: more threads wait for each other
-    n_starts, seed, seconds = settings
-    with map_landscape(
-        landscape, n_starts=n_starts, seed=seed, store=store, seconds=seconds, progress=progress
-    ) as database:
-        tree = disconnectivity_tree(transition_network(database, surface=landscape.surface))
-        merges = [{"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges]
-        return {
-            "store": str(store),
-            "n_minima": database.n_minima,
-            "n_transition_states": database.n_paths,
-            "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
-            "lowest_energy": min(tree.energies, default=None),
-            "merges": merges,
-        }

@@ -6,16 +6,15 @@ from pathlib import Path
 import click
 import numpy as np
 
-from elsuite.cli.common import example, finder_option, store_argument, surface_option
+from elsuite.cli.common import network_options, store_argument
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
 
-@click.command(epilog=example("elsuite matrix demo/landscape.elsuite --surface train --out barriers.csv"))
+@click.command(epilog="Example: elsuite matrix demo/landscape.elsuite --surface train --out barriers.csv")
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .npy or .csv file.")
-@surface_option
-@finder_option
+@network_options
 def matrix(store: str, out: str, surface: str | None, finder: str | None) -> None:
     """Write the minimax barriers of all pairs; inf: no route is known, NaN: no solution; energies on the diagonal."""
     from elsuite.network import minimax_matrix, transition_network

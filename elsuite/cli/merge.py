@@ -1,21 +1,19 @@
 """The command that makes one database of several: merge."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from elsuite.cli.common import example, json_option, print_json, print_table
+from elsuite.cli.common import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from elsuite.database.merge_rows import Joined
     from elsuite.symmetry.base import Symmetry
 
 _ROWS = 20
 
 
-@click.command(epilog=example("elsuite merge a.elsuite b.elsuite --into c.elsuite"))
+@click.command(epilog="Example: elsuite merge a.elsuite b.elsuite --into c.elsuite")
 @click.argument("stores", nargs=-1, required=True, type=click.Path())
 @click.option("--into", required=True, type=click.Path(), help="The new store.")
 @click.option(
@@ -53,17 +51,12 @@ def merge(
     click.echo(f"left out as known: {report.n_known_runs} runs, {report.n_known_paths} paths")
     if report.n_lifted:
         click.echo(f"{report.n_lifted} paths lifted to the higher energy of a joined end")
-    click.echo(f"{len(report.joined)} minima joined{_largest(report.joined)}")
+    far = max((j.distance for j in report.joined), default=0.0)
+    apart = max((j.energy_difference or 0.0 for j in report.joined), default=0.0)
+    largest = f", {far:.3g} apart at most, their energies {apart:.3g}" if report.joined else ""
+    click.echo(f"{len(report.joined)} minima joined{largest}")
     if report.joined:
         names = ["store", "id", "became", "distance", "energy difference"]
         print_table(names, [list(dataclasses.astuple(j)) for j in report.joined[:_ROWS]])
     if len(report.joined) > _ROWS:
         click.echo(f"... and {len(report.joined) - _ROWS} more; --json gives all")
-
-
-def _largest(joined: Sequence["Joined"]) -> str:
-    if not joined:
-        return ""
-    far = max(j.distance for j in joined)
-    apart = max(j.energy_difference or 0.0 for j in joined)
-    return f", {far:.3g} apart at most, their energies {apart:.3g}"

@@ -5,13 +5,12 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import example, json_option, print_json, print_table, store_argument
-from elsuite.database import LandscapeDatabase, open_database
-from elsuite.database.query import choose_surface
-from elsuite.schema import NotFoundError
+from elsuite.cli.common import check_sets, json_option, print_json, print_table, store_argument
+from elsuite.database import open_database
+from elsuite.database.query import choose_surface, select_minima
 
 
-@click.command(epilog=example("elsuite minima demo/landscape.elsuite --set sgd/train --sort train"))
+@click.command(epilog="Example: elsuite minima demo/landscape.elsuite --set sgd/train --sort train")
 @store_argument
 @click.option("--set", "set_", metavar="NAME", help="Only this set, such as sgd/test.")
 @click.option("--sort", metavar="SURFACE", help="Lowest energy on this surface first.")
@@ -21,21 +20,26 @@ from elsuite.schema import NotFoundError
 def minima(store: str, set_: str | None, sort: str | None, where: str | None, limit: int | None, json_: bool) -> None:
     """List the minima with their energies."""
     with open_database(store) as database:
-        rows = _minima_rows(database)
+        table, seeds, surfaces = database.minima, database.runs["seed"].values.tolist(), database.surfaces
+        columns = (table[name].values.tolist() for name in ("set", "energy", "run", "outcome"))
+        rows: list[dict[str, Any]] = [
+            {
+                "id": i,
+                "set": str(name),
+                "energy": dict(zip(surfaces, energies, strict=True)),
+                "seed": seeds[run] if run >= 0 else None,
+                "outcome": str(outcome),
+            }
+            for i, (name, energies, run, outcome) in enumerate(zip(*columns, strict=True))
+        ]
+        if set_ is not None:
+            check_sets([row["set"] for row in rows], [set_])
         if where is not None:
-            from elsuite.database.query import select_minima
-
             rows = [rows[i] for i in select_minima(database, where).tolist()]
-        surfaces = database.surfaces
-        sets = sorted({str(name) for name in database.minima["set"].values.tolist()})
         if sort is not None:
             key = choose_surface(database, sort)
             rows.sort(key=lambda row: (math.isnan(row["energy"][key]), row["energy"][key]))
-    if set_ is not None:
-        if set_ not in sets:
-            raise NotFoundError(f"no set {set_!r}; there are: {', '.join(sets) or 'none'}")
-        rows = [row for row in rows if row["set"] == set_]
-    rows = rows[:limit]
+    rows = [row for row in rows if set_ in {None, row["set"]}][:limit]
     if json_:
         print_json(rows)
         return
@@ -43,22 +47,3 @@ def minima(store: str, set_: str | None, sort: str | None, where: str | None, li
         ["id", "set", *surfaces, "seed", "outcome"],
         [[r["id"], r["set"], *(r["energy"][s] for s in surfaces), r["seed"], r["outcome"]] for r in rows],
     )
-
-
-def _minima_rows(database: LandscapeDatabase) -> list[dict[str, Any]]:
-    table, runs = database.minima, database.runs
-    seeds = runs["seed"].values.tolist()
-    energy = table["energy"].values.tolist()
-    columns = zip(
-        table["set"].values.tolist(), table["run"].values.tolist(), table["outcome"].values.tolist(), strict=True
-    )
-    return [
-        {
-            "id": i,
-            "set": str(set_),
-            "energy": dict(zip(database.surfaces, energy[i], strict=True)),
-            "seed": seeds[run] if run >= 0 else None,
-            "outcome": str(outcome),
-        }
-        for i, (set_, run, outcome) in enumerate(columns)
-    ]

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from elsuite.analysis.options import FigureOptions
-from elsuite.cli.common import example, finite, store_argument
+from elsuite.cli.common import finite, store_argument
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.plotting.figures import FIGURES
@@ -75,7 +75,7 @@ class _GroupedCommand(click.Command):
 
 @click.command(
     cls=_GroupedCommand,
-    epilog=example("elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg"),
+    epilog="Example: elsuite plot disconnectivity demo/landscape.elsuite --color-by set --out tree.svg",
     help=f"""Draw a picture; the ending of --out chooses the format.
 
     KIND is one of: {", ".join(FIGURES)}. Each takes the options that concern it, and refuses others.

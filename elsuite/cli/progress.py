@@ -15,19 +15,11 @@ def progress_bars() -> Iterator["Progress | None"]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich import progress as bars_of_rich
     from rich.console import Console
-    from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskID, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with bars_of_rich.Progress(*columns, console=Console(stderr=True)) as bars:
+    texts = ("{task.description:<34}", BarColumn(), "{task.percentage:>3.0f} %")
+    with Progress(*texts, TimeElapsedColumn(), "left", TimeRemainingColumn(), console=Console(stderr=True)) as bars:
         stages: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:

@@ -2,14 +2,13 @@
 
 import click
 
-from elsuite.cli.common import data_option, example, json_option, print_json, store_argument, surface_option
+from elsuite.cli.common import check_sets, data_option, json_option, print_json, store_argument, surface_option
 from elsuite.cli.progress import progress_bars
-from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database import open_database
 from elsuite.database.query import choose_surface
-from elsuite.schema import NotFoundError
 
 
-@click.command(epilog=example("elsuite quench demo/landscape.elsuite --set sgd/train"))
+@click.command(epilog="Example: elsuite quench demo/landscape.elsuite --set sgd/train")
 @store_argument
 @surface_option
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times.")
@@ -43,14 +42,15 @@ def quench(
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
-        ids = _solutions(database, sets)
+        names = [str(name) for name in database.minima["set"].values.tolist()]
+        check_sets(names, sets)
+        ids = [i for i, name in enumerate(names) if (name in sets if sets else not name.startswith("quenched/"))]
         landscape = landscape_of_database(database, data_dir=data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
         with progress_bars() as bars:
             found = relax(
                 database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
-                distance_tolerance=distance, permuted=permuted,
-                progress=bars,
+                distance_tolerance=distance, permuted=permuted, progress=bars,
             )  # fmt: skip
     if json_:
         print_json({**dataclasses.asdict(found), "n_done_before": len(ids) - found.n_solutions})
@@ -60,12 +60,3 @@ def quench(
         f"{found.n_minima} new minima, {found.n_known} led to known ones, {found.n_failed} led nowhere; "
         f"{found.n_stationary} within the gradient tolerance {tolerance:g}"
     )
-
-
-def _solutions(database: LandscapeDatabase, sets: tuple[str, ...]) -> list[int]:
-    """Return the minima of some sets; of none given, all that are not quenched already."""
-    names = [str(name) for name in database.minima["set"].values.tolist()]
-    for name in sets:
-        if name not in names:
-            raise NotFoundError(f"no set {name!r}; there are: {', '.join(sorted(set(names))) or 'none'}")
-    return [i for i, n in enumerate(names) if (n in sets if sets else not n.startswith("quenched/"))]

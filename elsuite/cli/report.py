@@ -2,11 +2,11 @@
 
 import click
 
-from elsuite.cli.common import example, store_argument
+from elsuite.cli.common import store_argument
 from elsuite.database import open_database
 
 
-@click.command(epilog=example("elsuite report demo/landscape.elsuite --out report.html"))
+@click.command(epilog="Example: elsuite report demo/landscape.elsuite --out report.html")
 @store_argument
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="The .html file to write.")
 def report(store: str, out: str) -> None:

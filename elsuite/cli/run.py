@@ -1,11 +1,12 @@
 """The command that builds the database of a study file: run."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from elsuite.cli.common import data_option, example, print_json, print_table, seed_option
+from elsuite.cli.common import data_option, print_json, print_table, seed_option
 from elsuite.cli.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _PAIRS_SHOWN = 20
 
 
-@click.command(epilog=example("elsuite run study.toml --out results"))
+@click.command(epilog="Example: elsuite run study.toml --out results")
 @click.argument("study", type=click.Path(dir_okay=False))
 @click.option("--out", type=click.Path(file_okay=False), required=True, help="Folder for the database.")
 @seed_option
@@ -52,6 +53,8 @@ def run(
         with open_database(report.store) as database:
             print_json({"store": str(report.store), **describe(database), "failures": report.n_failed})
     else:
+        from elsuite.cli.summary import print_found
+
         print_found(report.store)
         click.echo(f"\ndatabase {report.store}")
     say_failures(report)
@@ -86,28 +89,18 @@ def say_failures(report: "StudyReport") -> None:
         click.get_current_context().exit(1)
 
 
-def print_found(store: Path) -> None:
-    """Print the short table of what was found: sets, then the joined landscape on each surface."""
-    from elsuite.cli.summary import joined_rows, set_rows
-    from elsuite.database import open_database
-    from elsuite.database.query import failures
-
-    with open_database(store) as database:
-        surfaces = database.surfaces
-        print_table(["set", "minima", *(f"mean {s} loss" for s in surfaces)], set_rows(database))
-        for line in failures(database):
-            click.echo(line)
-        click.echo()
-        print_table(
-            ["surface", "pairs with a path", "median height", "minima joined", "last join at"], joined_rows(database)
-        )
-
-
 def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
-    from elsuite.studies.preview import estimate_cost
+    from elsuite.database import open_database
+    from elsuite.studies.preview import estimate_cost, planned_pairs, starts_left
+    from elsuite.studies.run import STORE_NAME
 
     cost = estimate_cost(study, data_dir=data_dir)
-    pairs, n_starts = _planned(study, out)
+    pairs, n_starts = None, sum(section.starts for section in study.minimizers)
+    if (out / STORE_NAME).is_dir():
+        with open_database(out / STORE_NAME) as database:
+            n_starts = starts_left(database, study)
+            if database.n_minima:
+                pairs = [dataclasses.asdict(plan) for plan in planned_pairs(database, study)]
     if json_:
         print_json({**cost, "pairs": pairs, "starts_left": n_starts})
         return
@@ -121,23 +114,6 @@ def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
         click.echo(f"pairs: drawn among the minima of {out}, which are not there yet")
     for plan in pairs or ():
         click.echo(f"{plan['stage']}: {_pairs_in_words(plan)}")
-
-
-def _planned(study: Any, out: Path) -> tuple[list[dict[str, Any]] | None, int]:
-    """Return the pairs that each table would search in the store in `out`, None without minima, and the starts left."""
-    import dataclasses
-
-    from elsuite.database import open_database
-    from elsuite.studies.preview import planned_pairs, starts_left
-    from elsuite.studies.run import STORE_NAME
-
-    if not (out / STORE_NAME).is_dir():
-        return None, sum(section.starts for section in study.minimizers)
-    with open_database(out / STORE_NAME) as database:
-        left = starts_left(database, study)
-        if not database.n_minima:
-            return None, left
-        return [dataclasses.asdict(plan) for plan in planned_pairs(database, study)], left
 
 
 def _pairs_in_words(plan: dict[str, Any]) -> str:

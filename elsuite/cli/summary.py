@@ -1,15 +1,30 @@
-"""The short tables that `demo` and `run` end with."""
+"""The short tables that `demo` and `run` end with: `print_found`."""
 
+from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 from elsuite.analysis import disconnectivity_tree, minima_by_set
-from elsuite.database import LandscapeDatabase
+from elsuite.cli.common import print_table
+from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.query import failures
 from elsuite.network import transition_network
 
 
-def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
+def print_found(store: Path) -> None:
+    """Print what a store holds: its sets, what failed, and how far its minima are joined on each surface."""
+    with open_database(store) as database:
+        print_table(["set", "minima", *(f"mean {s} loss" for s in database.surfaces)], _set_rows(database))
+        for line in failures(database):
+            click.echo(line)
+        click.echo()
+        header = ["surface", "pairs with a path", "median height", "minima joined", "last join at"]
+        print_table(header, _joined_rows(database))
+
+
+def _set_rows(database: LandscapeDatabase) -> list[list[Any]]:
     """Return for each set: name, number of solutions, mean energy on each surface."""
     energy = database.minima["energy"].values
     rows: list[list[Any]] = []
@@ -20,7 +35,7 @@ def set_rows(database: LandscapeDatabase) -> list[list[Any]]:
     return sorted(rows, key=lambda row: str(row[0]))
 
 
-def joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
+def _joined_rows(database: LandscapeDatabase) -> list[list[Any]]:
     """Return for each surface: name, pairs with a path, their median height, minima joined, height of the last join."""
     rows: list[list[Any]] = []
     for surface in database.surfaces:

@@ -2,22 +2,12 @@
 
 import click
 
-from elsuite.cli.common import (
-    example,
-    finder_option,
-    finite,
-    json_option,
-    print_json,
-    store_argument,
-    surface_option,
-    tree_of_store,
-)
+from elsuite.cli.common import finite, json_option, network_options, print_json, store_argument, tree_of_store
 
 
-@click.command(epilog=example("elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05"))
+@click.command(epilog="Example: elsuite superbasins demo/landscape.elsuite --surface train --energy 0.05")
 @store_argument
-@surface_option
-@finder_option
+@network_options
 @click.option("--energy", type=float, callback=finite, required=True, help="Minima joined at or below this energy.")
 @json_option
 def superbasins(store: str, surface: str | None, finder: str | None, energy: float, json_: bool) -> None:

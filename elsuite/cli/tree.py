@@ -2,22 +2,12 @@
 
 import click
 
-from elsuite.cli.common import (
-    example,
-    finder_option,
-    json_option,
-    print_json,
-    print_table,
-    store_argument,
-    surface_option,
-    tree_of_store,
-)
+from elsuite.cli.common import json_option, network_options, print_json, print_table, store_argument, tree_of_store
 
 
-@click.command(epilog=example("elsuite tree demo/landscape.elsuite --surface train --json"))
+@click.command(epilog="Example: elsuite tree demo/landscape.elsuite --surface train --json")
 @store_argument
-@surface_option
-@finder_option
+@network_options
 @json_option
 def tree(store: str, surface: str | None, finder: str | None, json_: bool) -> None:
     """Print the disconnectivity tree: all leaves, and the merges in ascending order of height."""

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from elsuite.cli.common import example, json_option, print_json, store_argument
+from elsuite.cli.common import json_option, print_json, store_argument
 
 
-@click.command(epilog=example("elsuite verify demo/landscape.elsuite"))
+@click.command(epilog="Example: elsuite verify demo/landscape.elsuite")
 @store_argument
 @click.option(
     "--sample",
