@@ -46,7 +46,9 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
             "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
             "lowest_energy": min(tree.energies, default=None),
         }
-    merges = [{"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges]
+    merges: list[dict[str, Any]] = [
+        {"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges
+    ]
     if json_:
         print_json({**facts, "merges": merges})
         return

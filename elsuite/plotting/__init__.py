@@ -2,7 +2,9 @@
 
 Pictures of values, ``plot_x(value, *, ax=None, ...) -> Axes``
     `plot_disconnectivity` (a tree), `plot_heights`, `plot_embedding`, `plot_distances`, `plot_losses`,
-    `plot_profile`, `plot_network`, `plot_clustering`, `plot_superbasins`
+    `plot_profile`, `plot_network`, `plot_clustering`, `plot_superbasins`. All take ``ax`` (a new figure's if None);
+    where there are sets, ``styles``, set -> `SetStyle` (by default `set_styles` of the names); and the name of the
+    values with their unit, ``label`` or ``energy_label``
 Finished figures of a database
     `FIGURES` by kind, `FigureOptions`, `save_figure` (PNG, SVG or PDF)
 Their look

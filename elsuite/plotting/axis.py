@@ -18,21 +18,13 @@ def value_norm(values: ArrayLike) -> Normalize:
     return norm
 
 
+def is_log(scale: str, values: ArrayLike) -> bool:
+    """Return whether values are drawn on a logarithmic axis; "auto" is one where they are positive and span decades."""
+    return scale == "log" or (scale == "auto" and wants_log(values))
+
+
 def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
-    """Set up `axis` for `values`: scale, limits with a margin, ticks that stay readable.
-
-    Parameters
-    ----------
-    axis : matplotlib Axis
-        ``ax.xaxis`` or ``ax.yaxis``.
-    values : array_like
-        What is drawn along it.
-
-    Raises
-    ------
-    ValueError
-        A logarithmic axis with a value that is not positive.
-    """
+    """Set up `axis` for `values`: scale, limits with a margin; raises ValueError for logarithms of what has none."""
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
     low, high = (float(array.min()), float(array.max())) if len(array) else (0.0, 1.0)
@@ -49,13 +41,7 @@ def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
 
 
 def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None:
-    """Give `axis`, in true energies, the `scale` of a layout, from `low` to `high`.
-
-    Parameters
-    ----------
-    low, high : float
-        Limits of the axis, energies.
-    """
+    """Give `axis`, in true energies, the `scale` of a layout, from the energy `low` to `high`."""
     if isinstance(scale, LogScale) or (isinstance(scale, LogGapScale) and not scale.gaps):
         _set(axis, "log", low, high)
         _log_ticks(axis, float(np.log10(high / low)))
@@ -72,7 +58,7 @@ def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None
         _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
         axis.set_major_locator(FixedLocator(_apart(axis, scale, low, high)))
         axis.set_minor_locator(FixedLocator([]))
-        axis.set_major_formatter(FuncFormatter(_short_number))
+        axis.set_major_formatter(FuncFormatter(short_number))
         _mark_breaks(axis, scale, low, high)
     else:
         _set(axis, "linear", low, high)
@@ -116,16 +102,17 @@ def _log_ticks(axis: Axis, decades: float) -> None:
     axis.set_minor_formatter(NullFormatter())
     if decades < 1.5:
         # Two powers of ten, or none, tell no one what lies between.
-        axis.set_major_formatter(FuncFormatter(_short_number))
-        axis.set_minor_formatter(FuncFormatter(_short_number))
+        axis.set_major_formatter(FuncFormatter(short_number))
+        axis.set_minor_formatter(FuncFormatter(short_number))
         subs = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8) if decades < 0.6 else (0.2, 0.3, 0.5, 0.7)
         axis.set_minor_locator(LogLocator(subs=subs if decades < 1 else (0.2, 0.5), numticks=30))
 
 
 def _power_of_ten(value: float, _position: int | None = None) -> str:
     power = round(float(np.log10(value)))
-    return f"$10^{{{power}}}$" if np.isclose(value, 10.0**power, rtol=1e-6) else _short_number(value)
+    return f"$10^{{{power}}}$" if np.isclose(value, 10.0**power, rtol=1e-6) else short_number(value)
 
 
-def _short_number(value: float, _position: int | None = None) -> str:
+def short_number(value: float, _position: int | None = None) -> str:
+    """Return an energy as a tick shows it."""
     return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")

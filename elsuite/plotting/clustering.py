@@ -12,7 +12,7 @@ from elsuite.plotting.coloring import clusters_of
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_styles
 from elsuite.plotting.picture import Picture, styles_of
-from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, shown, sized_figure
 
 
 def plot_clustering(
@@ -32,10 +32,6 @@ def plot_clustering(
         The cluster of each minimum, as `cluster_names` gives them.
     sets : sequence of str (n,)
         The set of each minimum, in the same order.
-    ax : Axes, optional
-        A new figure's if None.
-    styles : mapping, optional
-        Set -> SetStyle.
     most : int
         Clusters drawn, the largest first; the others are summed in one row that says so.
 
@@ -91,19 +87,18 @@ def clustering_figure(view: View) -> Figure:
     clusters = largest_clusters(found, MOST_CLUSTERS)
     names = sorted(set(clusters), key=lambda name: (not name.startswith("cluster"), len(name), name))
     looks = category_styles(name for name in names if name.startswith("cluster"))
-    with paper_style():
-        figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
-        left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
-        plot_embedding(
-            view.embedding.coordinates,
-            ax=left,
-            sets=clusters,
-            styles={name: looks.get(name, UNGROUPED) for name in names},
-            axis_labels=("kernel component 1", "kernel component 2"),
-            explained=view.embedding.explained,
-        )
-        left.set_title(title)
-        plot_clustering(clusters, view.sets, ax=right, styles=styles_of(view))
+    figure = sized_figure(options, DOUBLE_COLUMN, 2.8)
+    left, right = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    plot_embedding(
+        view.embedding.coordinates,
+        ax=left,
+        sets=clusters,
+        styles={name: looks.get(name, UNGROUPED) for name in names},
+        axis_labels=("kernel component 1", "kernel component 2"),
+        explained=view.embedding.explained,
+    )
+    left.set_title(title)
+    plot_clustering(clusters, view.sets, ax=right, styles=styles_of(view))
     return figure
 
 

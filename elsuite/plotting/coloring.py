@@ -1,5 +1,6 @@
 """What the option ``color_by`` means for a database: a category or a number for each minimum."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,20 +27,12 @@ COLUMN_LABELS = {
 
 @dataclass(frozen=True)
 class Coloring:
-    """A category or a number for each minimum.
+    """A category ("" is neutral) or a number, then named by `label`, for each minimum.
 
     Attributes
     ----------
-    values : dict
-        Minimum -> category ("" is neutral) or number.
-    styles : dict
-        Category -> SetStyle.
-    label : str
-        Name of the scale bar.
     numbers : ndarray (n,) or None
         The numbers in the order of the view's minima, where they are numbers.
-    is_sets : bool
-        The categories are the sets.
     """
 
     values: dict[int, str | float]
@@ -58,7 +51,9 @@ def coloring(view: View) -> Coloring:
         names = view.sets if what == "set" and len(styles_of(view)) > 1 else [""] * len(ids)
         return Coloring(dict(zip(ids, names, strict=True)), styles_of(view), is_sets=True)
     if what == "superbasin":
-        return _groups(ids, _superbasin_names(view))
+        basins = enumerate(superbasins(view.whole_tree, superbasin_energy(view)), start=1)
+        named = {i: f"superbasin {k}" for k, basin in basins if len(basin) > 1 or k == 1 for i in basin}
+        return _groups(ids, [named.get(i, "") for i in ids])
     if what == "cluster":
         return _groups(ids, clusters_of(view)[0])
     column = view.column(what)
@@ -79,16 +74,8 @@ def superbasin_energy(view: View) -> float:
     return split_energy(view.whole_tree) if view.options.energy is None else view.options.energy
 
 
-def _superbasin_names(view: View) -> list[str]:
-    names: dict[object, str] = {}
-    for number, members in enumerate(superbasins(view.whole_tree, superbasin_energy(view)), start=1):
-        if len(members) > 1 or number == 1:
-            names |= dict.fromkeys(members, f"superbasin {number}")
-    return [names.get(minimum, "") for minimum in view.ids.tolist()]
-
-
 def _groups(ids: list[int], names: list[str]) -> Coloring:
-    counts = {name: names.count(name) for name in dict.fromkeys(names) if name not in {"", "none"}}
+    counts = Counter(name for name in names if name not in {"", "none"})
     largest = sorted(counts, key=lambda name: (-counts[name], len(name), name))[:MOST_GROUPS]
     shown = [name if name in largest else "" for name in names]
     return Coloring(dict(zip(ids, shown, strict=True)), category_styles(largest))

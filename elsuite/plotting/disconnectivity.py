@@ -29,7 +29,6 @@ from elsuite.plotting.style import (
     legend_above,
     legend_handles,
     new_axes,
-    paper_style,
     shown,
     sized_figure,
 )
@@ -66,8 +65,6 @@ def plot_disconnectivity(
 
     Parameters
     ----------
-    ax : Axes, optional
-        A new figure's if None.
     layout : TreeLayout, optional
         Order, scale, style and levels of the drawing; `tree_layout(tree)` if None.
     color_by : mapping or sequence, optional
@@ -86,8 +83,6 @@ def plot_disconnectivity(
         Minima whose connection in the tree is drawn as a heavy line.
     energy : float, optional
         Draws a dashed line at this energy.
-    energy_label : str
-        Name of the energy axis, with its unit.
     value_label : str
         Where the layout's leaves stand at values: what they are. The x axis then has ticks.
     note : str
@@ -301,24 +296,23 @@ def disconnectivity_figure(view: View) -> Figure:
     hidden = [i for i in options.highlight if view.check_minimum(i) not in set(tree.leaves)]
     if hidden:
         raise ValueError(f"minimum {hidden[0]} cannot be highlighted: the trims hide it")
-    with paper_style():
-        figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
-        plot_disconnectivity(
-            tree,
-            ax=figure.add_subplot(),
-            layout=_layout(view, tree),
-            color_by=colors.values,
-            styles={**styles_of(view), **colors.styles},
-            values_label=colors.label,
-            mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
-            labels=options.labels,
-            highlight=options.highlight,
-            route=[minimum for minimum in route if minimum in set(tree.leaves)],
-            energy=superbasin_energy(view) if shows_energy else None,
-            energy_label=energy_label(view),
-            value_label=column_label(view, options.order) if options.axis == "value" else "",
-            note=note,
-        )
+    figure = sized_figure(options, DOUBLE_COLUMN if wide else SINGLE_COLUMN, 3.6 if wide else 2.9)
+    plot_disconnectivity(
+        tree,
+        ax=figure.add_subplot(),
+        layout=_layout(view, tree),
+        color_by=colors.values,
+        styles={**styles_of(view), **colors.styles},
+        values_label=colors.label,
+        mark_by=dict(zip(view.ids.tolist(), view.sets, strict=True)),
+        labels=options.labels,
+        highlight=options.highlight,
+        route=[minimum for minimum in route if minimum in set(tree.leaves)],
+        energy=superbasin_energy(view) if shows_energy else None,
+        energy_label=energy_label(view),
+        value_label=column_label(view, options.order) if options.axis == "value" else "",
+        note=note,
+    )
     return figure
 
 

@@ -9,19 +9,10 @@ from numpy.typing import ArrayLike
 
 from elsuite.analysis import distances_to_origin
 from elsuite.analysis.view import View
-from elsuite.plotting.heights import shared_bins
+from elsuite.plotting.heights import finite_values, shared_bins
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, styles_of
-from elsuite.plotting.style import (
-    DOUBLE_COLUMN,
-    INK,
-    SINGLE_COLUMN,
-    legend_above,
-    new_axes,
-    paper_style,
-    shown,
-    sized_figure,
-)
+from elsuite.plotting.style import DOUBLE_COLUMN, INK, SINGLE_COLUMN, legend_above, new_axes, shown, sized_figure
 
 
 def plot_distances(
@@ -38,12 +29,8 @@ def plot_distances(
     ----------
     distances : mapping
         Set -> distances of its minima.
-    ax : Axes, optional
-        A new figure's if None.
     mean_distance : float, optional
         Of the sets' means, which lie equally far from the middle between them.
-    styles : mapping, optional
-        Set -> SetStyle; by default `set_styles` of the names.
 
     Raises
     ------
@@ -56,11 +43,7 @@ def plot_distances(
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['sgd/test (n = 2)', 'lbfgs-gss/train (n = 2)', 'mean of either set']
     """
-    values = {name: np.asarray(given, dtype=float) for name, given in distances.items()}
-    values = {name: given[np.isfinite(given)] for name, given in values.items()}
-    values = {name: given for name, given in values.items() if len(given)}
-    if not values:
-        raise ValueError(f"no finite distance to draw in the sets {list(distances)}")
+    values = finite_values(distances, "distance")
     ax = new_axes(ax)
     styles = set_styles(values) if styles is None else styles
     everything = np.concatenate(list(values.values()))
@@ -93,17 +76,16 @@ def distances_figure(view: View) -> Figure:
     """
     options = view.options
     pairs = _set_pairs(view.set_names)
-    with paper_style():
-        figure = sized_figure(options, SINGLE_COLUMN if len(pairs) == 1 else DOUBLE_COLUMN, 2.5)
-        axes = figure.subplots(1, len(pairs), squeeze=False)[0]
-        for ax, (a, b) in zip(axes, pairs, strict=True):
-            value = distances_to_origin(view.database, a, b)
-            plot_distances(
-                {a: value.distances_a, b: value.distances_b},
-                ax=ax,
-                mean_distance=value.mean_distance,
-                styles=styles_of(view),
-            )
+    figure = sized_figure(options, SINGLE_COLUMN if len(pairs) == 1 else DOUBLE_COLUMN, 2.5)
+    axes = figure.subplots(1, len(pairs), squeeze=False)[0]
+    for ax, (a, b) in zip(axes, pairs, strict=True):
+        value = distances_to_origin(view.database, a, b)
+        plot_distances(
+            {a: value.distances_a, b: value.distances_b},
+            ax=ax,
+            mean_distance=value.mean_distance,
+            styles=styles_of(view),
+        )
     return figure
 
 

@@ -4,7 +4,6 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +16,10 @@ from elsuite.plotting.picture import COLORING, Picture, styles_of
 from elsuite.plotting.style import (
     INK,
     SINGLE_COLUMN,
+    halo,
     legend_columns,
     legend_handles,
     new_axes,
-    paper_style,
     scatter_sets,
     sized_figure,
 )
@@ -45,10 +44,6 @@ def plot_embedding(
     ----------
     coordinates : array_like (n, 2 or more)
         The first two columns are drawn.
-    ax : Axes, optional
-        A new figure's if None.
-    sets : sequence of str (n,), optional
-        The set of each minimum.
     styles : mapping, optional
         Set -> SetStyle; sets not in it are left out, "" is gray. By default `set_styles` of `sets`.
     values : array_like (n,), optional
@@ -108,12 +103,7 @@ def marker_size(n_points: int) -> float:
 
 
 def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | Iterable[int]) -> None:
-    """Ring the rows `highlight` of `points`, with a text where given.
-
-    Parameters
-    ----------
-    points : ndarray (n, 2)
-    """
+    """Ring the rows `highlight` of `points`, shape (n, 2), with a text where given."""
     texts = dict(highlight) if isinstance(highlight, Mapping) else dict.fromkeys(highlight, "")
     if not texts:
         return
@@ -123,10 +113,10 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
         label="_highlight",
     )  # fmt: skip
     for row, text in texts.items():
-        written = ax.annotate(
-            text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6
-        )
-        written.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
+        ax.annotate(
+            text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6,
+            path_effects=halo(),
+        )  # fmt: skip
 
 
 def _scatter_values(
@@ -155,10 +145,10 @@ def _scatter_values(
 
 
 def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | None) -> None:
-    shares = [None, None] if explained is None else list(np.asarray(explained, dtype=float)[:2])
+    shares = np.full(2, np.nan) if explained is None else np.append(np.asarray(explained, dtype=float), np.nan)[:2]
     texts = [
-        text if share is None or not np.isfinite(share) else f"{text} ({100 * share:.3g} % of variance)"
-        for text, share in zip(axis_labels, [*shares, None][:2], strict=True)
+        f"{text} ({100 * share:.3g} % of variance)" if np.isfinite(share) else text
+        for text, share in zip(axis_labels, shares, strict=True)
     ]
     ax.set_xlabel(texts[0])
     ax.set_ylabel(texts[1])
@@ -166,64 +156,54 @@ def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | N
     ax.locator_params(nbins=5)
 
 
-def kpca_figure(view: View) -> Figure:
-    """Return the map of the minima by their first two kernel principal components."""
-    embedding = view.embedding
-    return _map_figure(view, embedding.coordinates, "kernel component", explained=embedding.explained)
-
-
 def pca_figure(view: View) -> Figure:
     """Return the map of the minima by their first two ordinary principal components."""
     embedding = view.linear.embedding
-    return _map_figure(view, embedding.coordinates, "principal component", explained=embedding.explained)
+    return _map_figure(view, embedding.coordinates, embedding.explained, "principal component")
 
 
 def mds_figure(view: View) -> Figure:
     """Return the map of the minima by metric scaling of their minimax barriers: the natural map of the tree."""
     found, log = view.barrier_map
-    figure = _map_figure(view, found.coordinates, "barrier scaling")
+    figure = _map_figure(view, found.coordinates, None, "barrier scaling")
     figure.axes[0].set_xlabel(
         f"barrier scaling 1\ndistances along the tree{', in decades' if log else ''}; stress {found.stress:.2g}"
     )
     return figure
 
 
-def _map_figure(view: View, coordinates: ArrayLike, axis: str, *, explained: ArrayLike | None = None) -> Figure:
+def _map_figure(view: View, coordinates: ArrayLike, explained: ArrayLike | None, axis: str) -> Figure:
     options = view.options
     colors = coloring(view)
     row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
     by_set = colors.numbers is not None or colors.is_sets
     styles = styles_of(view) if by_set else colors.styles
-    with paper_style():
-        figure = sized_figure(options, SINGLE_COLUMN, 2.8)
-        plot_embedding(
-            coordinates,
-            ax=figure.add_subplot(),
-            sets=view.sets if by_set else [str(colors.values[i]) for i in view.ids.tolist()],
-            styles=styles,
-            values=colors.numbers,
-            values_label=colors.label,
-            axis_labels=(f"{axis} 1", f"{axis} 2"),
-            explained=explained,
-            highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
-            legend=False,
-        )
-        # Where numbers are the colors, sets differ by their markers only.
-        neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
-        _legend_above(figure, styles if colors.numbers is None else neutral, view)
-    return figure
-
-
-def _legend_above(figure: Figure, styles: Mapping[str, SetStyle], view: View) -> None:
-    shown = {name: style for name, style in styles.items() if name in view.set_names or "/" not in name}
+    figure = sized_figure(options, SINGLE_COLUMN, 2.8)
+    plot_embedding(
+        coordinates,
+        ax=figure.add_subplot(),
+        sets=view.sets if by_set else [str(colors.values[i]) for i in view.ids.tolist()],
+        styles=styles,
+        values=colors.numbers,
+        values_label=colors.label,
+        axis_labels=(f"{axis} 1", f"{axis} 2"),
+        explained=explained,
+        highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
+        legend=False,
+    )
+    # Where numbers are the colors, sets differ by their markers only.
+    neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
+    named = styles if colors.numbers is None else neutral
+    shown = {name: style for name, style in named.items() if name in view.set_names or "/" not in name}
     if len(shown) > 1:
         handles = legend_handles(shown)
         columns = legend_columns((handle.get_label() for handle in handles), figure.get_figwidth())
         figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+    return figure
 
 
 KPCA = Picture(
-    kpca_figure,
+    lambda view: _map_figure(view, view.embedding.coordinates, view.embedding.explained, "kernel component"),
     caption="Kernel-PCA map of the parameters (RBF kernel, 2\N{GREEK SMALL LETTER SIGMA}² = number of parameters).",
     uses=COLORING | {"highlight"},
     on_page=True,

@@ -6,16 +6,16 @@ from typing import Literal
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import gaussian_kde
 
 from elsuite.analysis import heights_by_set
-from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
-from elsuite.plotting.axis import energy_axis
+from elsuite.core.typing import Floats
+from elsuite.plotting.axis import energy_axis, is_log
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
+from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, shown, sized_figure
 
 # More points than this are a smear: the density and the quartiles say the same.
 MOST_POINTS = 400
@@ -27,7 +27,7 @@ def plot_heights(
     ax: Axes | None = None,
     styles: Mapping[str, SetStyle] | None = None,
     form: Literal["points", "histogram"] = "points",
-    scale: Literal["auto", "linear", "log"] = "auto",
+    scale: str = "auto",
     label: str = "path height",
 ) -> Axes:
     r"""Draw the distribution of heights of each set.
@@ -39,14 +39,8 @@ def plot_heights(
     ----------
     heights : mapping
         Set, or "a ~ b" between two sets, -> heights; values that are not finite are left out.
-    ax : Axes, optional
-        A new figure's if None.
-    styles : mapping, optional
-        Set -> SetStyle; by default `set_styles` of the names without "~".
     scale : {"auto", "linear", "log"}
         "auto" is logarithmic where the values are positive and span more than a factor of 30.
-    label : str
-        What the values are, with their unit.
 
     Raises
     ------
@@ -59,13 +53,10 @@ def plot_heights(
     >>> [text.get_text() for text in ax.get_yticklabels()]
     ['sgd/train\nn = 3', 'sgd/test\nn = 2']
     """
-    values = {name: _finite(given) for name, given in heights.items()}
-    values = {name: given for name, given in values.items() if len(given)}
-    if not values:
-        raise ValueError(f"no finite height to draw in the sets {list(heights)}")
+    values = finite_values(heights, "height")
     ax = new_axes(ax)
     everything = np.concatenate(list(values.values()))
-    log = scale == "log" or (scale == "auto" and wants_log(everything, ratio=30))
+    log = is_log(scale, everything)
     energy_axis(ax.xaxis, everything, log=log)  # refuses a logarithmic scale that does not fit, before all else
     own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
     if form == "histogram":
@@ -78,9 +69,12 @@ def plot_heights(
     return ax
 
 
-def _finite(given: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(given, dtype=float).ravel()
-    finite: NDArray[np.float64] = array[np.isfinite(array)]
+def finite_values(sets: Mapping[str, ArrayLike], what: str) -> dict[str, Floats]:
+    """Return the finite values of each set that has some; raises ValueError where none has."""
+    arrays = {name: np.asarray(given, dtype=float).ravel() for name, given in sets.items()}
+    finite = {name: array[np.isfinite(array)] for name, array in arrays.items() if np.isfinite(array).any()}
+    if not finite:
+        raise ValueError(f"no finite {what} to draw in the sets {list(sets)}")
     return finite
 
 
@@ -88,9 +82,7 @@ def _color(name: str, styles: Mapping[str, SetStyle]) -> str:
     return styles[name].color if name in styles else NEUTRAL
 
 
-def _draw_rows(
-    ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
-) -> NDArray[np.float64]:
+def _draw_rows(ax: Axes, values: Mapping[str, Floats], styles: Mapping[str, SetStyle], *, log: bool) -> Floats:
     """Draw a row a set; return where the densities end."""
     ends: list[float] = []
     for row, (name, given) in enumerate(values.items()):
@@ -118,7 +110,7 @@ def _draw_rows(
     return np.array(ends)
 
 
-def _density(drawn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _density(drawn: Floats) -> tuple[Floats, Floats]:
     """Return grid and density with highest value 1; both empty where there is no spread or are under 5 values."""
     spread = np.ptp(drawn)
     if len(drawn) < 5 or spread <= 1e-12 * max(1.0, float(np.abs(drawn).max())):
@@ -130,16 +122,14 @@ def _density(drawn: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[n
     return grid, density / density.max()
 
 
-def _spread(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread(drawn: Floats) -> Floats:
     """Return offsets in [-1, 1] that part neighbors: the golden ratio's sequence over the ranks, no random numbers."""
     ranks = np.argsort(np.argsort(drawn, kind="stable"), kind="stable")
-    offsets: NDArray[np.float64] = 2 * np.mod(0.5 + ranks * 0.6180339887498949, 1.0) - 1
+    offsets: Floats = 2 * np.mod(0.5 + ranks * 0.6180339887498949, 1.0) - 1
     return offsets
 
 
-def _draw_histograms(
-    ax: Axes, values: Mapping[str, NDArray[np.float64]], styles: Mapping[str, SetStyle], *, log: bool
-) -> None:
+def _draw_histograms(ax: Axes, values: Mapping[str, Floats], styles: Mapping[str, SetStyle], *, log: bool) -> None:
     everything = np.concatenate(list(values.values()))
     bins = shared_bins(everything, log=log, most=int(np.clip(np.sqrt(max(map(len, values.values()))) * 2, 8, 30)))
     for name, given in values.items():
@@ -151,17 +141,8 @@ def _draw_histograms(
     legend_above(ax)
 
 
-def shared_bins(values: NDArray[np.float64], *, log: bool, most: int) -> NDArray[np.float64]:
-    """Return the edges of `most` bins over all values, of equal width on the drawn scale.
-
-    Parameters
-    ----------
-    values : ndarray (n,)
-
-    Returns
-    -------
-    ndarray (most + 1,)
-    """
+def shared_bins(values: Floats, *, log: bool, most: int) -> Floats:
+    """Return the edges of `most` bins over all values, of equal width on the drawn scale."""
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         margin = 0.05 * max(abs(low), abs(high), 1e-12)
@@ -190,24 +171,18 @@ def heights_figure(view: View) -> Figure:
     within = {name: values for name, values in heights.items() if "~" not in name}
     if histogram and within:
         heights = within  # outlines of ten sets over each other say nothing
-    ordered = sorted(heights, key=lambda name: ("~" in name, _places(name, view)))
-    with paper_style():
-        rows = len(ordered)
-        figure = sized_figure(options, SINGLE_COLUMN, 2.5 if histogram else 0.75 + 0.36 * max(rows, 2))
-        plot_heights(
-            {name: heights[name] for name in ordered},
-            ax=figure.add_subplot(),
-            styles=styles_of(view),
-            form="histogram" if histogram else "points",
-            scale="log" if options.scale == "log" else "linear" if options.scale == "linear" else "auto",
-            label=f"path height, {energy_label(view)}",
-        )
+    places = list(styles_of(view))
+    ordered = sorted(heights, key=lambda name: ("~" in name, [places.index(part) for part in name.split(" ~ ")]))
+    figure = sized_figure(options, SINGLE_COLUMN, 2.5 if histogram else 0.75 + 0.36 * max(len(ordered), 2))
+    plot_heights(
+        {name: heights[name] for name in ordered},
+        ax=figure.add_subplot(),
+        styles=styles_of(view),
+        form="histogram" if histogram else "points",
+        scale=plain_scale(view),
+        label=f"path height, {energy_label(view)}",
+    )
     return figure
-
-
-def _places(name: str, view: View) -> list[int]:
-    names = list(styles_of(view))
-    return [names.index(part) for part in name.split(" ~ ")]
 
 
 PICTURE = Picture(

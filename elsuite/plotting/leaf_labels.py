@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from elsuite.analysis import TreeLayout
-from elsuite.plotting.style import INK, figure_of
+from elsuite.core.typing import Floats
+from elsuite.plotting.style import INK, figure_of, halo
 
 FONT_SIZE = 6.5
 
@@ -16,14 +15,7 @@ FONT_SIZE = 6.5
 def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed: Mapping[int, str]) -> None:
     """Write `names` under the ends of their lines, leaving out those that would overlap; ring and name `ringed`.
 
-    Parameters
-    ----------
-    ax : Axes
-        With its limits set.
-    names : mapping
-        Leaf -> text; the lowest minima come first where room is short.
-    ringed : mapping
-        Leaf -> text; always written.
+    Both are texts by leaf. The lowest minima come first where room is short. The axes have their limits already.
     """
     if not names and not ringed:
         return
@@ -39,17 +31,16 @@ def label_leaves(ax: Axes, layout: TreeLayout, names: Mapping[int, str], ringed:
     _make_room(ax, energies, {**names, **ringed})
     boxes = _free_boxes(ax, layout, energies, names, ringed)
     for leaf in boxes:
-        text = ax.annotate(
+        ax.annotate(
             ringed.get(leaf, names.get(leaf, "")), (layout.x[leaf], energies[leaf]),
             xytext=(0, -5 if leaf in ringed else -3.5), textcoords="offset points", rotation=90, ha="center",
             va="top", fontsize=FONT_SIZE, fontweight="bold" if leaf in ringed else "normal", color=INK, zorder=6,
+            path_effects=halo() if leaf in ringed else None,
         )  # fmt: skip
-        if leaf in ringed:
-            text.set_path_effects([patheffects.withStroke(linewidth=1.6, foreground="white")])
 
 
 def _free_boxes(
-    ax: Axes, layout: TreeLayout, energies: NDArray[np.float64], names: Mapping[int, str], ringed: Mapping[int, str]
+    ax: Axes, layout: TreeLayout, energies: Floats, names: Mapping[int, str], ringed: Mapping[int, str]
 ) -> list[int]:
     """Return the leaves whose text fits, ringed ones first and always."""
     points = 72 / ax.figure.dpi
@@ -71,7 +62,7 @@ def _free_boxes(
     return placed
 
 
-def _make_room(ax: Axes, energies: NDArray[np.float64], texts: Mapping[int, str]) -> None:
+def _make_room(ax: Axes, energies: Floats, texts: Mapping[int, str]) -> None:
     """Lower the axis' lower limit until the lowest text lies inside."""
     height = ax.get_window_extent().height * 72 / ax.figure.dpi
     scale = ax.yaxis.get_transform()

@@ -15,7 +15,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, shown, sized_figure
 
 
 def plot_losses(
@@ -33,14 +33,10 @@ def plot_losses(
     ----------
     curves : sequence of LossCurves
         Those of one minimizer, one a surface.
-    ax : Axes, optional
-        A new figure's if None.
     styles : mapping, optional
         Set "minimizer/surface" -> SetStyle.
     step : str
         What is counted along the axis: "epoch", "iteration".
-    label : str
-        What the values are.
 
     Raises
     ------
@@ -67,7 +63,15 @@ def plot_losses(
         _draw_curves(ax, group, styles[name].color, dashed=number > 0)
         for number, (group, name) in enumerate(zip(curves, names, strict=True))
     ]
-    marks = [_draw_stops(ax, group, name, styles[name]) for group, name in zip(curves, names, strict=True)]
+    marks = []
+    for group, name in zip(curves, names, strict=True):
+        if (known := group.stops >= 0).any():
+            style = styles[name]
+            marks += ax.plot(
+                group.stops[known], group.stop_values[known], linestyle="none", marker=style.marker, markersize=3.6,
+                markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face,
+                label=f"taken as {shown(name)}", zorder=4,
+            )  # fmt: skip
     last = max(group.values.shape[1] for group in curves) - 1
     ax.set_xlim(-0.02 * max(last, 1), 1.03 * max(last, 1))
     energy_axis(ax.yaxis, everything, log=wants_log(everything, ratio=8))
@@ -75,7 +79,7 @@ def plot_losses(
     ax.set_ylabel(label)
     ax.locator_params(axis="x", integer=True, nbins=6)
     if legend:
-        ax.legend(handles=[*lines, *(mark for mark in marks if mark is not None)], loc="best")
+        ax.legend(handles=[*lines, *marks], loc="best")
     return ax
 
 
@@ -98,18 +102,6 @@ def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Li
     return line
 
 
-def _draw_stops(ax: Axes, group: LossCurves, name: str, style: SetStyle) -> Line2D | None:
-    known = group.stops >= 0
-    if not known.any():
-        return None
-    (marks,) = ax.plot(
-        group.stops[known], group.stop_values[known], linestyle="none", marker=style.marker, markersize=3.6,
-        markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face, label=f"taken as {shown(name)}",
-        zorder=4,
-    )  # fmt: skip
-    return marks
-
-
 def losses_figure(view: View) -> Figure:
     """Return the loss curves, a panel a minimizer.
 
@@ -128,23 +120,20 @@ def losses_figure(view: View) -> Figure:
         raise ValueError("no loss curves to draw: this database has no runs with curves")
     names = " and ".join(surface_name(surface) for surface in view.database.surfaces)
     detail = energy_label(view).partition(" (")[2]
-    with paper_style():
-        n = len(curves)
-        figure = sized_figure(options, SINGLE_COLUMN if n == 1 else DOUBLE_COLUMN, 2.6 * -(-n // 3))
-        columns = min(n, 3)
-        axes = figure.subplots(-(-n // columns), columns, squeeze=False, sharey=True).ravel()
-        for ax, (minimizer, value) in zip(axes, curves.items(), strict=False):
-            step = "iteration" if "lbfgs" in minimizer.lower() else "epoch"
-            plot_losses(
-                value, ax=ax, styles=styles_of(view), step=step, label=f"{names} ({detail}" if detail else names
-            )
-            ax.set_title(shown(minimizer))
-            ax.label_outer()
-            ax.set_xlabel(step)
-        for ax in axes[n:]:
-            ax.set_axis_off()
-        low, high = zip(*(ax.get_ylim() for ax in axes[:n]), strict=True)
-        axes[0].set_ylim(min(low), max(high))
+    n = len(curves)
+    figure = sized_figure(options, SINGLE_COLUMN if n == 1 else DOUBLE_COLUMN, 2.6 * -(-n // 3))
+    columns = min(n, 3)
+    axes = figure.subplots(-(-n // columns), columns, squeeze=False, sharey=True).ravel()
+    for ax, (minimizer, value) in zip(axes, curves.items(), strict=False):
+        step = "iteration" if "lbfgs" in minimizer.lower() else "epoch"
+        plot_losses(value, ax=ax, styles=styles_of(view), step=step, label=f"{names} ({detail}" if detail else names)
+        ax.set_title(shown(minimizer))
+        ax.label_outer()
+        ax.set_xlabel(step)
+    for ax in axes[n:]:
+        ax.set_axis_off()
+    low, high = zip(*(ax.get_ylim() for ax in axes[:n]), strict=True)
+    axes[0].set_ylim(min(low), max(high))
     return figure
 
 

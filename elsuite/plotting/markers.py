@@ -33,16 +33,7 @@ MARKERS = tuple(SHAPES)
 
 @dataclass(frozen=True)
 class SetStyle:
-    """How one set of minima looks in every picture.
-
-    Attributes
-    ----------
-    color : str
-        A hexadecimal color.
-    marker : str
-        A matplotlib marker, one of `MARKERS`.
-    filled : bool
-        False: the marker has a white face.
+    """How one set of minima looks: a hexadecimal color, one of `MARKERS`, and whether its face is white or filled.
 
     Examples
     --------
@@ -81,11 +72,6 @@ def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
     The hue and the marker's shape follow the minimizer, lightness and filling follow the stopping. Give all sets
     of a database, in a fixed order, and each keeps its color whatever a picture leaves out.
 
-    Returns
-    -------
-    dict
-        Set -> SetStyle, in the order given.
-
     Examples
     --------
     >>> styles = set_styles(["sgd/train", "sgd/test", "lbfgs-gss/train"])
@@ -109,11 +95,6 @@ def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
 
 def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     """Return a color and a marker for each category; color and marker differ for the first 72.
-
-    Returns
-    -------
-    dict
-        Category -> SetStyle, in the order given.
 
     Examples
     --------

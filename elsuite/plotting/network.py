@@ -15,7 +15,7 @@ from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, paper_style, scatter_sets, sized_figure
+from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, scatter_sets, sized_figure
 
 
 def plot_network(
@@ -40,18 +40,12 @@ def plot_network(
         With edge attribute `energy` and, where there are sets, node attribute ``set``.
     positions : mapping
         Node -> (x, y): from an embedding or a networkx layout.
-    ax : Axes, optional
-        A new figure's if None.
-    styles : mapping, optional
-        Set -> SetStyle.
     energy : str
         Name of the edge attribute.
     highlight : iterable of nodes
         Ringed and named.
     route : sequence of nodes
         Drawn as a dark line along the edges between successive nodes.
-    label : str
-        What the heights are, with their unit.
     axis_labels : pair of str, optional
         Names of the two axes; none are drawn where the positions have no meaning.
     most_edges : int
@@ -156,18 +150,17 @@ def network_figure(view: View) -> Figure:
     embedding = view.embedding
     positions = {i: tuple(place[:2]) for i, place in zip(view.ids.tolist(), embedding.coordinates, strict=True)}
     ends = [view.check_minimum(end) for end in options.route or ()]
-    with paper_style():
-        figure = sized_figure(options, 4.6, 3.6)
-        plot_network(
-            view.network,
-            positions,
-            ax=figure.add_subplot(),
-            styles=styles_of(view),
-            highlight=[view.check_minimum(minimum) for minimum in options.highlight],
-            route=minimax_route(view.network, *ends) if ends else (),
-            label=f"path height, {energy_label(view)}",
-            axis_labels=("kernel component 1", "kernel component 2"),
-        )
+    figure = sized_figure(options, 4.6, 3.6)
+    plot_network(
+        view.network,
+        positions,
+        ax=figure.add_subplot(),
+        styles=styles_of(view),
+        highlight=[view.check_minimum(minimum) for minimum in options.highlight],
+        route=minimax_route(view.network, *ends) if ends else (),
+        label=f"path height, {energy_label(view)}",
+        axis_labels=("kernel component 1", "kernel component 2"),
+    )
     return figure
 
 

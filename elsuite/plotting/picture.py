@@ -10,7 +10,7 @@ from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
 from elsuite.network import of_finder
 from elsuite.plotting.markers import SetStyle, set_styles
-from elsuite.plotting.style import shown
+from elsuite.plotting.style import paper_style, shown
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -30,12 +30,8 @@ class Picture:
     ----------
     draw : callable
         A `View` to a Figure; several pictures of one view compute what they share once.
-    caption : str
-        What it shows, for the page.
     uses : frozenset of str
         The fields of `FigureOptions` that change it, besides the surface, the sets and the size; others are refused.
-    on_page, in_demo : bool
-        Whether the page shows it, and whether the demonstration writes it.
 
     Examples
     --------
@@ -73,12 +69,22 @@ class Picture:
             raise ValueError(f"options: given {', '.join(unused)}, allowed for this picture: {allowed}")
         if options.finder is not None:
             of_finder(database, options.finder)  # a figure without paths would not say that there are none
-        return self.draw(View(database, options))
+        return self.of_view(View(database, options))
+
+    def of_view(self, view: View) -> Figure:
+        """Return the figure of a view, in the style for print."""
+        with paper_style():
+            return self.draw(view)
 
 
 def styles_of(view: View) -> dict[str, SetStyle]:
     """Return the look of each set: the same in every figure of this database."""
     return set_styles(view.all_sets)
+
+
+def plain_scale(view: View) -> str:
+    """Return the scale of an axis that can only be linear or logarithmic, or "auto"."""
+    return view.options.scale if view.options.scale in {"linear", "log"} else "auto"
 
 
 def energy_label(view: View) -> str:

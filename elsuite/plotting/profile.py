@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from elsuite.analysis.profile import Profile, route_profile
-from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
 from elsuite.network import minimax_route
-from elsuite.plotting.axis import energy_axis
+from elsuite.plotting.axis import energy_axis, is_log, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
+from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, shown, sized_figure
 
 
 def plot_profile(
@@ -37,14 +35,8 @@ def plot_profile(
     ----------
     profiles : Profile or mapping
         Name -> Profile.
-    ax : Axes, optional
-        A new figure's if None.
-    styles : mapping, optional
-        Set -> SetStyle.
-    label : str
-        What the energies are, with their unit.
     scale : {"auto", "linear", "log"}
-        "auto" is logarithmic where the energies are positive and span more than a factor of 30.
+        "auto" is logarithmic where the energies are positive and span more than a factor of 30; others are linear.
     legend : bool
         Name the sets of the minima (and the profiles, where there are several).
 
@@ -66,8 +58,7 @@ def plot_profile(
         line, color = looks[number % len(looks)]
         drawn.append(_draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0))
     everything = np.concatenate(drawn)
-    log = scale == "log" or (scale == "auto" and wants_log(everything))
-    energy_axis(ax.yaxis, everything, log=log)
+    energy_axis(ax.yaxis, everything, log=is_log(scale, everything))
     low, high = ax.yaxis.get_transform().transform(np.array(ax.get_ylim()))
     # Room for the names under the lowest minima.
     ax.set_ylim(bottom=float(ax.yaxis.get_transform().inverted().transform(low - 0.06 * (high - low))))
@@ -103,11 +94,11 @@ def _draw_route(
                 markerfacecolor=style.face, markeredgewidth=1.0, label=shown(name) or "_minimum", zorder=4,
             )  # fmt: skip
             below = not _is_peak(value, place, energy)
-            text = ax.annotate(
+            ax.annotate(
                 str(minimum), (place, energy), xytext=(0, -4.5 if below else 4.5), textcoords="offset points",
                 ha="center", va="top" if below else "bottom", fontsize=6.5, color=INK, zorder=5,
+                path_effects=halo(1.5),
             )  # fmt: skip
-            text.set_path_effects([patheffects.withStroke(linewidth=1.5, foreground="white")])
     return np.concatenate([energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)])
 
 
@@ -133,7 +124,7 @@ def _mark_top(ax: Axes, value: Profile) -> None:
     near = np.abs(np.subtract(value.positions, place)) < 0.08 * value.positions[-1]
     peak = any(near & [_is_peak(value, *point) for point in zip(value.positions, value.energies, strict=True)])
     ax.annotate(
-        f"{height:.4g}".replace("-", "\N{MINUS SIGN}"), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
+        short_number(height), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
         textcoords="offset points", fontsize=7, color=INK, va="bottom", ha="right" if late else "left",
     )  # fmt: skip
 
@@ -153,21 +144,19 @@ def profile_figure(view: View) -> Figure:
         raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
     profiles = {"lowest route": route_profile(view.database, view.network, [int(str(minimum)) for minimum in route])}
     if len(route) > 2 and view.network.has_edge(a, b):
-        direct, steps = (route_profile(view.database, view.network, [a, b]), profiles["lowest route"].positions[-1])
-        counted = direct.positions[-1] == 1 and steps == len(route) - 1
-        if counted:  # lengths are not known: both end at one place
+        direct, steps = route_profile(view.database, view.network, [a, b]), profiles["lowest route"].positions[-1]
+        if direct.positions[-1] == 1 and steps == len(route) - 1:  # lengths are not known: both end at one place
             stretched = tuple(leg * [steps, 1] for leg in direct.legs)
             direct = replace(direct, positions=(0.0, steps), legs=stretched)
         profiles["direct path"] = direct
-    with paper_style():
-        figure = sized_figure(options, SINGLE_COLUMN, 2.5)
-        plot_profile(
-            profiles if len(profiles) > 1 else profiles["lowest route"],
-            ax=figure.add_subplot(),
-            styles=styles_of(view),
-            label=energy_label(view),
-            scale=options.scale if options.scale in {"linear", "log"} else "auto",
-        )
+    figure = sized_figure(options, SINGLE_COLUMN, 2.5)
+    plot_profile(
+        profiles if len(profiles) > 1 else profiles["lowest route"],
+        ax=figure.add_subplot(),
+        styles=styles_of(view),
+        label=energy_label(view),
+        scale=plain_scale(view),
+    )
     return figure
 
 

@@ -37,14 +37,7 @@ def check_format(out: str | Path) -> str:
 
 
 def figure_bytes(figure: Figure, ending: str, *, dpi: float = 300) -> bytes:
-    """Return a figure as the bytes of a file.
-
-    Parameters
-    ----------
-    ending : {"png", "svg", "pdf"}
-    dpi : float
-        Dots an inch, for PNG.
-    """
+    """Return a figure as the bytes of a file, "png" of `dpi` dots an inch, "svg" or "pdf"."""
     buffer = io.BytesIO()
     with paper_style():
         figure.savefig(buffer, format=ending, dpi=dpi, metadata=METADATA[ending])
@@ -56,11 +49,6 @@ def save_figure(figure: Figure, out: str | Path) -> Path:
 
     PNG has 300 dots an inch. SVG and PDF keep text as text and carry no date, so that the same figure gives the
     same bytes.
-
-    Parameters
-    ----------
-    out : str or Path
-        Ends with .png, .svg or .pdf.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 from numpy.typing import NDArray
 
 from elsuite.analysis.names import shortened
@@ -21,6 +22,11 @@ from elsuite.plotting.markers import SetStyle
 SINGLE_COLUMN = 3.4
 DOUBLE_COLUMN = 7.0
 INK = "#222222"
+
+
+def halo(width: float = 1.6) -> list[AbstractPathEffect]:
+    """Return the effects that set a text off from the lines under it by a white edge."""
+    return [withStroke(linewidth=width, foreground="white")]
 
 
 def paper_style() -> AbstractContextManager[None]:
@@ -62,13 +68,7 @@ def new_axes(ax: Axes | None) -> Axes:
 
 
 def figure_of(ax: Axes) -> Figure:
-    """Return the whole figure that holds `ax`, also where it lies in a part of it.
-
-    Raises
-    ------
-    ValueError
-        The axes have no figure.
-    """
+    """Return the whole figure that holds `ax`, also where it lies in a part; raises ValueError where there is none."""
     figure = ax.get_figure(root=True)
     if figure is None:
         raise ValueError("the axes belong to no figure: make them by figure.add_subplot")
@@ -76,26 +76,12 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def shown(name: object, longest: int = 32) -> str:
-    """Return a name from a database as a picture shows it: shortened, and without a meaning in mathematical text.
-
-    Parameters
-    ----------
-    longest : int
-        Letters.
-    """
+    """Return a name from a database as a picture shows it: shortened, and without a meaning in mathematical text."""
     return shortened(name, longest).replace("$", r"\$")
 
 
 def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | None = None) -> list[Line2D]:
-    """Return a legend entry for each set: its marker, its name and, where given, the number of its minima.
-
-    Parameters
-    ----------
-    styles : mapping
-        Set -> SetStyle.
-    counts : mapping, optional
-        Set -> number.
-    """
+    """Return a legend entry for each set: its marker, its name and, where given, the number of its minima."""
     return [
         Line2D(
             [], [], linestyle="none", marker=style.marker, markersize=4.5, markeredgewidth=0.9,
@@ -107,15 +93,7 @@ def legend_handles(styles: Mapping[str, SetStyle], counts: Mapping[str, int] | N
 
 
 def legend_columns(labels: Iterable[object], width: float) -> int:
-    """Return how many columns of a legend with such labels fit over a panel `width` inches wide, at least one.
-
-    Parameters
-    ----------
-    labels : iterable
-        What is written beside each line or marker.
-    width : float
-        Of the panel with its margins.
-    """
+    """Return how many columns of a legend with such labels fit over a panel `width` inches wide, at least one."""
     texts = [str(label) for label in labels]
     fitting = max(1, int(0.85 * width / (0.3 + 0.04 * max(map(len, texts), default=0))))
     rows = max(1, math.ceil(len(texts) / fitting))
@@ -124,15 +102,7 @@ def legend_columns(labels: Iterable[object], width: float) -> int:
 
 
 def legend_above(ax: Axes, handles: Sequence[Artist] | None = None, **options: Any) -> None:
-    """Draw a legend over the axes, in as many columns as fit their part of the figure.
-
-    Parameters
-    ----------
-    handles : sequence of Artist, optional
-        What is named; by default all that the axes hold with a label.
-    **options
-        Of `Axes.legend`, such as another place.
-    """
+    """Draw a legend of `handles`, or of all that has a label, over the axes; `options` are those of `Axes.legend`."""
     labels = ax.get_legend_handles_labels()[1] if handles is None else [handle.get_label() for handle in handles]
     place = ax.get_subplotspec()
     width = figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
@@ -146,24 +116,16 @@ def scatter_sets(
     sets: Sequence[Hashable],
     styles: Mapping[str, SetStyle],
     *,
-    size: float = 14.0,
+    size: float,
+    linewidth: float = 0.8,
     zorder: float = 3.0,
 ) -> None:
-    """Draw `points`, shape (n, 2), each with the marker and the color of its set.
-
-    Parameters
-    ----------
-    points : ndarray (n, 2)
-    styles : mapping
-        Set -> SetStyle; points of other sets are left out.
-    size : float
-        Area of a marker in square points.
-    """
+    """Draw `points`, shape (n, 2), by markers of `size` square points; those of sets without a style are left out."""
     sets_array = np.asarray(sets, dtype=object)
     for name, style in styles.items():
         chosen = points[sets_array == name]
         if len(chosen):
             ax.scatter(
                 chosen[:, 0], chosen[:, 1], s=size, marker=style.marker, facecolor=style.face,
-                edgecolor=style.color, linewidth=0.8, zorder=zorder, label=name,
+                edgecolor=style.color, linewidth=linewidth, zorder=zorder, label=name,
             )  # fmt: skip

@@ -11,7 +11,7 @@ from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
-from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, sized_figure
 
 NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
 
@@ -31,14 +31,10 @@ def plot_superbasins(
     ----------
     curves : SuperbasinCurves
         From `superbasin_curves`.
-    ax : Axes, optional
-        A new figure's if None.
     scale : EnergyScale, optional
         Of the energy axis, as in a disconnectivity graph; linear if None.
     energy : float, optional
         Draws a dashed line at this energy.
-    energy_label : str
-        Name of the energy axis, with its unit.
 
     Raises
     ------
@@ -93,15 +89,14 @@ def _count_axis(ax: Axes, counts: NDArray[np.int64]) -> None:
 def superbasins_figure(view: View) -> Figure:
     """Return the number of superbasins and the size of the largest one at all energies."""
     tree = view.whole_tree
-    with paper_style():
-        figure = sized_figure(view.options, SINGLE_COLUMN, 2.4)
-        plot_superbasins(
-            superbasin_curves(tree),
-            ax=figure.add_subplot(),
-            scale=view.scale(tree),
-            energy=view.options.energy,
-            energy_label=energy_label(view),
-        )
+    figure = sized_figure(view.options, SINGLE_COLUMN, 2.4)
+    plot_superbasins(
+        superbasin_curves(tree),
+        ax=figure.add_subplot(),
+        scale=view.scale(tree),
+        energy=view.options.energy,
+        energy_label=energy_label(view),
+    )
     return figure
 
 

@@ -7,20 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
-from numpy.typing import NDArray
 
 from elsuite.analysis import TreeLayout, branches_between
+from elsuite.core.typing import Floats
 from elsuite.plotting.markers import NEUTRAL
 
 
-def draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *, dotted_stems: bool) -> None:
-    """Draw the lines of a layout, each in the color of its node.
-
-    Parameters
-    ----------
-    node_colors : ndarray (n_nodes, 4)
-        Red, green, blue and opacity.
-    """
+def draw_lines(ax: Axes, layout: TreeLayout, node_colors: Floats, *, dotted_stems: bool) -> None:
+    """Draw the lines of a layout, each in the color of its node: `node_colors`, shape (n_nodes, 4)."""
     lines = true_energies(layout, layout.segments)
     stem = (layout.tree.parents[layout.segment_nodes] < 0) & (layout.segments[:, 1, 1] >= layout.top)
     width = line_width(ax, layout.tree.n_leaves)
@@ -42,48 +36,25 @@ def draw_lines(ax: Axes, layout: TreeLayout, node_colors: NDArray[np.float64], *
                 ax.add_collection(collection, autolim=False)
 
 
-def true_energies(layout: TreeLayout, lines: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return line coordinates with energies in place of drawn heights: the axis carries the scale.
-
-    Parameters
-    ----------
-    lines : ndarray (n, 2, 2)
-
-    Returns
-    -------
-    ndarray (n, 2, 2)
-    """
+def true_energies(layout: TreeLayout, lines: Floats) -> Floats:
+    """Return lines (n, 2, 2) with energies in place of drawn heights: the axis carries the scale."""
     true = lines.copy()
     true[..., 1] = layout.scale.inverse(lines[..., 1])
     return true
 
 
-def chained(lines: NDArray[np.float64], length: int = 100) -> list[NDArray[np.float64]]:
+def chained(lines: Floats, length: int = 100) -> list[Floats]:
     """Return lines (n, 2, 2) as few long ones, broken by NaN: a tenth of the time to draw, a third of the SVG.
 
-    Parameters
-    ----------
-    lines : ndarray (n, 2, 2)
-    length : int
-        Lines in a chain; a path of all of them would exceed what the renderer holds.
-
-    Returns
-    -------
-    list of ndarray (3 length, 2)
+    A chain has `length` lines: a path of all of them would exceed what the renderer holds.
     """
     broken = np.full((len(lines), 3, 2), np.nan)
     broken[:, :2] = lines
     return [chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)]
 
 
-def interleaved(runs: Sequence[Sequence[NDArray[np.float64]]]) -> list[tuple[int, NDArray[np.float64]]]:
-    """Return the runs of several colors as (color, run), evenly mixed: where lines overlap no color hides the others.
-
-    Parameters
-    ----------
-    runs : sequence of sequences of ndarray
-        One a color.
-    """
+def interleaved(runs: Sequence[Sequence[Floats]]) -> list[tuple[int, Floats]]:
+    """Return the runs of several colors as (color, run), evenly mixed: where lines overlap no color hides the others."""
     placed = [((k + 0.5) / len(own), color, k) for color, own in enumerate(runs) for k in range(len(own))]
     return [(color, runs[color][k]) for _, color, k in sorted(placed)]
 
@@ -98,13 +69,8 @@ def line_width(ax: Axes, n_leaves: int) -> float:
     return float(np.clip(0.4 * leaf_spacing(ax, n_leaves), 0.25, 0.9))
 
 
-def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> NDArray[np.float64]:
-    """Return the lines, shape (n, 2, 2) in drawn heights, that join successive leaves through the tree.
-
-    Returns
-    -------
-    ndarray (n, 2, 2)
-    """
+def route_lines(layout: TreeLayout, leaves: Sequence[int]) -> Floats:
+    """Return the lines, shape (n, 2, 2) in drawn heights, that join successive leaves through the tree."""
     parents = layout.tree.parents
     used: set[int] = set()
     for a, b in pairwise(leaves):
