@@ -46,15 +46,13 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
             "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
             "lowest_energy": min(tree.energies, default=None),
         }
-    merges: list[dict[str, Any]] = [
-        {"height": m.height, "joins": [len(part) for part in m.members]} for m in tree.merges
-    ]
+    merges = [(merge.height, [len(part) for part in merge.members]) for merge in tree.merges]
     if json_:
-        print_json({**facts, "merges": merges})
+        print_json({**facts, "merges": [{"height": height, "joins": joins} for height, joins in merges]})
         return
     print_table(["", surface], [[name, _in_full(value)] for name, value in facts.items()])
     click.echo()
-    print_table(["merge at", "joins"], [[_in_full(m["height"]), " + ".join(map(str, m["joins"]))] for m in merges])
+    print_table(["merge at", "joins"], [[_in_full(height), " + ".join(map(str, joins))] for height, joins in merges])
 
 
 def _in_full(value: Any) -> Any:

@@ -4,12 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from elsuite.analysis import cluster_agreement, superbasins
 from elsuite.analysis.clustering import cluster_names
 from elsuite.analysis.view import View, split_energy
+from elsuite.core.typing import Floats
 from elsuite.plotting.markers import SetStyle, category_styles
 from elsuite.plotting.picture import energy_label, styles_of
 from elsuite.plotting.style import shown
@@ -38,7 +36,7 @@ class Coloring:
     values: dict[int, str | float]
     styles: Mapping[str, SetStyle] = field(default_factory=dict)
     label: str = ""
-    numbers: NDArray[np.float64] | None = None
+    numbers: Floats | None = None
     is_sets: bool = False
 
 

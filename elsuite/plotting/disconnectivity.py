@@ -1,5 +1,6 @@
 """The disconnectivity graph: each minimum a line that ends at its energy, lines join where minima do."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -10,12 +11,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from elsuite.analysis import DisconnectivityTree, TreeLayout, node_groups, tree_layout
 from elsuite.analysis.leaf_order import OrderName
 from elsuite.analysis.tree_layout import Style
 from elsuite.analysis.view import View
+from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
 from elsuite.plotting.axis import scaled_axis, value_norm
 from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
@@ -29,6 +31,7 @@ from elsuite.plotting.style import (
     legend_above,
     legend_handles,
     new_axes,
+    scatter_sets,
     shown,
     sized_figure,
 )
@@ -110,9 +113,9 @@ def plot_disconnectivity(
     layout = tree_layout(tree) if layout is None else layout
     given = _by_leaf(tree, color_by, "color_by")
     numbers = _numbers(given)
-    categories = [str(value) for value in given] if given is not None and numbers is None else None
-    if categories is not None and not any(categories):
-        categories = None
+    categories = None
+    if given is not None and numbers is None and any(map(str, given)):
+        categories = [str(value) for value in given]
     marks = _by_leaf(tree, mark_by, "mark_by")
     sets = categories if marks is None else [str(value) for value in marks]
     styles = _all_styles(styles, categories, sets)
@@ -120,16 +123,22 @@ def plot_disconnectivity(
     draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
     _set_axes(ax, layout, energy_label, value_label)
     if numbers is not None:
-        _scale_bar(ax, numbers, values_label)
-    marked = leaf_spacing(ax, layout.tree.n_leaves) >= ROOM_FOR_MARKS
+        ax.figure.colorbar(_mappable(numbers), ax=ax, label=values_label, fraction=0.04, pad=0.02)
+    spacing = leaf_spacing(ax, layout.tree.n_leaves)
+    marked = spacing >= ROOM_FOR_MARKS
     if marked and sets is not None and len(set(sets)) > 1:
-        _draw_marks(ax, layout, sets, styles)
+        size = float(np.clip(0.75 * spacing, 1.8, 4.6))
+        ends = np.column_stack([layout.x, layout.scale.inverse(layout.y)])[: layout.tree.n_leaves]
+        scatter_sets(ax, ends, sets, styles, size=size**2, linewidth=min(0.9, size / 4))
     _draw_route(ax, layout, [tree.position(label) for label in route])
     if energy is not None:
         ax.axhline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
     if legend:
         _draw_legend(ax, (sets or []) if marked else [], categories or [], styles)
-    _draw_note(ax, layout, note)
+    n_components = len(layout.tree.roots)
+    apart = f"{n_components:,} parts that no path joins (dotted stems)" if n_components > 1 else ""
+    if note or apart:
+        ax.set_xlabel(ax.get_xlabel() + "\n" + "; ".join(filter(None, [note, apart])))
     ringed = [*highlight, *([route[0], route[-1]] if len(route) else [])]
     names = {label: str(label) for label in tree.leaves} if labels is True else dict(labels or {})
     label_leaves(
@@ -154,7 +163,7 @@ def _by_leaf(
     return values
 
 
-def _numbers(given: list[Any] | None) -> NDArray[np.float64] | None:
+def _numbers(given: list[Any] | None) -> Floats | None:
     """Return the values as numbers, NaN where there is none; None where some are words, or all are empty."""
     words = [value for value in given or [] if isinstance(value, str)]
     if given is None or any(words) or len(words) == len(given):
@@ -173,11 +182,8 @@ def _all_styles(
 
 
 def _node_colors(
-    layout: TreeLayout,
-    categories: list[str] | None,
-    numbers: NDArray[np.float64] | None,
-    styles: Mapping[str, SetStyle],
-) -> NDArray[np.float64]:
+    layout: TreeLayout, categories: list[str] | None, numbers: Floats | None, styles: Mapping[str, SetStyle]
+) -> Floats:
     n_nodes = layout.tree.n_nodes
     if numbers is not None:
         colors = np.tile(to_rgba(NEUTRAL), (n_nodes, 1))
@@ -192,7 +198,7 @@ def _node_colors(
     return np.array([table.get(str(group or ""), neutral) for group in node_groups(layout.tree, categories)])
 
 
-def _mappable(numbers: NDArray[np.float64]) -> ScalarMappable:
+def _mappable(numbers: Floats) -> ScalarMappable:
     return ScalarMappable(value_norm(numbers), "viridis")
 
 
@@ -215,40 +221,18 @@ def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, value_label: str)
     ax.set_xlim(left - margin, right + margin)
 
 
-def _draw_marks(ax: Axes, layout: TreeLayout, sets: list[str], styles: Mapping[str, SetStyle]) -> None:
-    spacing = leaf_spacing(ax, layout.tree.n_leaves)
-    size = float(np.clip(0.75 * spacing, 1.8, 4.6))
-    energies = layout.scale.inverse(layout.y[: layout.tree.n_leaves])
-    array = np.array(sets, dtype=object)
-    for name, style in styles.items():
-        rows = np.flatnonzero(array == name)
-        if len(rows):
-            ax.scatter(
-                layout.x[rows], energies[rows], s=size**2, marker=style.marker, facecolor=style.face,
-                edgecolor=style.color, linewidth=min(0.9, size / 4), zorder=3, label=name,
-            )  # fmt: skip
-
-
 def _draw_route(ax: Axes, layout: TreeLayout, leaves: Sequence[int]) -> None:
-    lines = route_lines(layout, leaves)
-    if len(lines):
-        ax.add_collection(
-            LineCollection(
-                list(true_energies(layout, lines)), colors=INK, linewidths=2.0, capstyle="round", zorder=2,
-                label="_route",
-            ),
-            autolim=False,
-        )  # fmt: skip
-
-
-def _scale_bar(ax: Axes, numbers: NDArray[np.float64], label: str) -> None:
-    ax.figure.colorbar(_mappable(numbers), ax=ax, label=label, fraction=0.04, pad=0.02)
+    lines = list(true_energies(layout, route_lines(layout, leaves)))
+    if lines:
+        drawn = LineCollection(lines, colors=INK, linewidths=2.0, capstyle="round", zorder=2, label="_route")
+        ax.add_collection(drawn, autolim=False)
 
 
 def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mapping[str, SetStyle]) -> None:
     """Name the markers' sets and, where the lines' colors say something else, the lines' categories."""
-    marks = _counted(sets, styles)
-    lines = _counted(categories, styles) if categories != sets else {}
+    of_sets, of_categories = Counter(sets), Counter(categories if categories != sets else [])
+    marks = {name: of_sets[name] for name in styles if of_sets[name]}
+    lines = {name: of_categories[name] for name in styles if of_categories[name]}
     if len(lines) < 2 and not marks:
         lines = {}  # one color only
     handles = legend_handles({name: styles[name] for name in marks}, marks) if len(marks) > 1 else []
@@ -260,30 +244,8 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
         legend_above(ax, handles, borderaxespad=0.2)
 
 
-def _counted(names: list[str], styles: Mapping[str, SetStyle]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return {name: counts[name] for name in styles if name in counts}
-
-
-def _draw_note(ax: Axes, layout: TreeLayout, note: str) -> None:
-    parts = [note] if note else []
-    components = len(layout.tree.roots)
-    if components > 1:
-        parts.append(f"{components:,} parts that no path joins (dotted stems)")
-    if parts:
-        ax.set_xlabel(ax.get_xlabel() + "\n" + "; ".join(parts))
-
-
 def disconnectivity_figure(view: View) -> Figure:
-    """Return the disconnectivity graph of the chosen surface.
-
-    Raises
-    ------
-    ValueError
-        A minimum to be highlighted that the trims hide.
-    """
+    """Return the disconnectivity graph of the chosen surface; raises ValueError for what the trims hide."""
     options = view.options
     tree, note = view.tree_and_note
     colors = coloring(view)

@@ -67,13 +67,7 @@ def plot_distances(
 
 
 def distances_figure(view: View) -> Figure:
-    """Return the distances of pairs of sets to their common origin: two chosen sets, or the article's pairs.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two sets.
-    """
+    """Return the distances of pairs of sets to their common origin: two chosen sets, or the article's pairs."""
     options = view.options
     pairs = _set_pairs(view.set_names)
     figure = sized_figure(options, SINGLE_COLUMN if len(pairs) == 1 else DOUBLE_COLUMN, 2.5)

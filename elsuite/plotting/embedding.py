@@ -1,6 +1,6 @@
 """Maps of the minima in two dimensions: kernel components, principal components, scaling of barriers."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -79,7 +79,19 @@ def plot_embedding(
             scatter_sets(ax, points, names, {"": UNGROUPED}, size=size, zorder=2.5)
         scatter_sets(ax, points, names, _widest_first(points, names, styles), size=size)
     else:
-        _scatter_values(ax, points, names, styles, np.asarray(values, dtype=float), values_label, size)
+        numbers, own = np.asarray(values, dtype=float), np.asarray(names, dtype=object)
+        norm = value_norm(numbers)
+        if len(numbers) != len(points):
+            raise ValueError(f"{len(numbers)} values given for {len(points)} points")
+        drawn = [
+            ax.scatter(
+                points[own == name, 0], points[own == name, 1], c=numbers[own == name], s=size, marker=style.marker,
+                cmap="viridis", norm=norm, edgecolor="white", linewidth=0.3, zorder=3, label=name,
+            )
+            for name, style in styles.items() if name in names
+        ]  # fmt: skip
+        if drawn:
+            ax.figure.colorbar(drawn[-1], ax=ax, label=values_label, fraction=0.05, pad=0.02)
     _label_axes(ax, axis_labels, explained)
     ring(ax, points, highlight)
     if legend and sets is not None and len(set(names) & set(styles)) > 1:
@@ -117,31 +129,6 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
             text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6,
             path_effects=halo(),
         )  # fmt: skip
-
-
-def _scatter_values(
-    ax: Axes,
-    points: NDArray[np.floating],
-    names: Sequence[Hashable],
-    styles: Mapping[str, SetStyle],
-    values: NDArray[np.floating],
-    label: str,
-    size: float,
-) -> None:
-    if len(values) != len(points):
-        raise ValueError(f"{len(values)} values given for {len(points)} points")
-    norm = value_norm(values)
-    array = np.asarray(names, dtype=object)
-    drawn = None
-    for name, style in styles.items():
-        rows = array == name
-        if rows.any():
-            drawn = ax.scatter(
-                points[rows, 0], points[rows, 1], c=values[rows], s=size, marker=style.marker, cmap="viridis",
-                norm=norm, edgecolor="white", linewidth=0.3, zorder=3, label=name,
-            )  # fmt: skip
-    if drawn is not None:
-        ax.figure.colorbar(drawn, ax=ax, label=label, fraction=0.05, pad=0.02)
 
 
 def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | None) -> None:

@@ -151,13 +151,7 @@ def shared_bins(values: Floats, *, log: bool, most: int) -> Floats:
 
 
 def heights_figure(view: View) -> Figure:
-    """Return the distributions of path heights within the sets and between them.
-
-    Raises
-    ------
-    ValueError
-        No path with a height among the chosen sets.
-    """
+    """Return the distributions of path heights within the sets and between them; raises ValueError without a path."""
     options = view.options
     chosen = view.set_names
     heights = {

@@ -103,13 +103,7 @@ def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Li
 
 
 def losses_figure(view: View) -> Figure:
-    """Return the loss curves, a panel a minimizer.
-
-    Raises
-    ------
-    ValueError
-        No run has a curve.
-    """
+    """Return the loss curves, a panel a minimizer; raises ValueError where no run has a curve."""
     options = view.options
     curves: dict[str, list[LossCurves]] = {}
     for group in loss_curves(view.database):

@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from elsuite.analysis.view import View
+from elsuite.core.typing import Floats, Ids
 from elsuite.network import AnyGraph, minimax_route, spanning_forest
 from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
@@ -40,10 +40,6 @@ def plot_network(
         With edge attribute `energy` and, where there are sets, node attribute ``set``.
     positions : mapping
         Node -> (x, y): from an embedding or a networkx layout.
-    energy : str
-        Name of the edge attribute.
-    highlight : iterable of nodes
-        Ringed and named.
     route : sequence of nodes
         Drawn as a dark line along the edges between successive nodes.
     axis_labels : pair of str, optional
@@ -76,7 +72,11 @@ def plot_network(
     styles = set_styles(sets) if styles is None else styles
     ends, heights = _edges(network, row, energy)
     _draw_edges(ax, places, ends, heights, label=label, most=most_edges)
-    _draw_route(ax, places, [row[node] for node in route])
+    if len(route) > 1:
+        ax.plot(
+            *places[[row[node] for node in route]].T, color=INK, linewidth=2.0, zorder=3, label="_route",
+            solid_capstyle="round", solid_joinstyle="round",
+        )  # fmt: skip
     scatter_sets(ax, places, sets, styles, size=1.3 * marker_size(len(nodes)), zorder=4)
     ring(ax, places, {row[node]: str(node) for node in [*highlight, *route]})
     ax.autoscale_view()
@@ -92,28 +92,15 @@ def plot_network(
     return ax
 
 
-def _edges(
-    network: AnyGraph, row: Mapping[Hashable, int], energy: str
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _edges(network: AnyGraph, row: Mapping[Hashable, int], energy: str) -> tuple[Ids, Floats]:
     """Return the ends (m, 2) and heights (m,) of the edges between different nodes, highest first."""
     edges: Iterable[tuple[Hashable, Hashable, Any]] = network.edges(data=energy)
     found = [(row[a], row[b], float(height)) for a, b, height in edges if a != b and height is not None]
-    if not found:
-        return np.empty((0, 2), dtype=np.int64), np.empty(0)
-    table = np.array(found)
-    table = table[np.argsort(-table[:, 2], kind="stable")]
+    table = np.array(sorted(found, key=lambda edge: -edge[2])).reshape(-1, 3)
     return table[:, :2].astype(np.int64), table[:, 2]
 
 
-def _draw_edges(
-    ax: Axes,
-    places: NDArray[np.float64],
-    ends: NDArray[np.int64],
-    heights: NDArray[np.float64],
-    *,
-    label: str,
-    most: int,
-) -> None:
+def _draw_edges(ax: Axes, places: Floats, ends: Ids, heights: Floats, *, label: str, most: int) -> None:
     if not len(ends):
         ax.text(0.5, 0.02, "no path was found between these minima", transform=ax.transAxes, ha="center", fontsize=7)
         return
@@ -134,14 +121,6 @@ def _draw_edges(
         ax.text(
             0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"
         )
-
-
-def _draw_route(ax: Axes, places: NDArray[np.float64], rows: Sequence[int]) -> None:
-    if len(rows) > 1:
-        ax.plot(
-            places[list(rows), 0], places[list(rows), 1], color=INK, linewidth=2.0, zorder=3, label="_route",
-            solid_capstyle="round", solid_joinstyle="round",
-        )  # fmt: skip
 
 
 def network_figure(view: View) -> Figure:

@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
 from elsuite.analysis.profile import Profile, route_profile
 from elsuite.analysis.view import View
+from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
 from elsuite.plotting.axis import energy_axis, is_log, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
@@ -79,7 +79,7 @@ def plot_profile(
 
 def _draw_route(
     ax: Axes, value: Profile, styles: Mapping[str, SetStyle], *, linestyle: str, color: str, label: str, marked: bool
-) -> NDArray[np.float64]:
+) -> Floats:
     for number, leg in enumerate(value.legs):
         ax.plot(
             leg[:, 0], leg[:, 1], linestyle=linestyle, color=color, linewidth=1.2, zorder=2,
@@ -130,13 +130,7 @@ def _mark_top(ax: Axes, value: Profile) -> None:
 
 
 def profile_figure(view: View) -> Figure:
-    """Return the energies along the lowest route between two minima, and along their direct path.
-
-    Raises
-    ------
-    ValueError
-        No route between the two, or no path at all.
-    """
+    """Return the energies along the lowest route of two minima, and their direct one; raises ValueError without any."""
     options = view.options
     a, b = options.route or view.default_route
     route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))

@@ -65,8 +65,12 @@ def save_figure(figure: Figure, out: str | Path) -> Path:
     ...     path.name, path.read_text().count("<svg")
     ('heights.svg', 1)
     """
+    return write_file(out, figure_bytes(figure, check_format(out)))
+
+
+def write_file(out: str | Path, data: bytes) -> Path:
+    """Write a file into a folder that is made if need be; raises ValueError where that is not possible."""
     path = Path(out)
-    data = figure_bytes(figure, check_format(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)

@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
-from numpy.typing import NDArray
 
 from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale, superbasin_curves
 from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
+from elsuite.core.typing import Ids
 from elsuite.plotting.axis import energy_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, sized_figure
@@ -29,8 +29,6 @@ def plot_superbasins(
 
     Parameters
     ----------
-    curves : SuperbasinCurves
-        From `superbasin_curves`.
     scale : EnergyScale, optional
         Of the energy axis, as in a disconnectivity graph; linear if None.
     energy : float, optional
@@ -75,7 +73,7 @@ def plot_superbasins(
     return ax
 
 
-def _count_axis(ax: Axes, counts: NDArray[np.int64]) -> None:
+def _count_axis(ax: Axes, counts: Ids) -> None:
     """Set up the y axis for whole numbers: plain ones up to three decades, then powers of ten."""
     log = wants_log(counts)
     energy_axis(ax.yaxis, counts, log=log)

@@ -54,7 +54,7 @@ def chained(lines: Floats, length: int = 100) -> list[Floats]:
 
 
 def interleaved(runs: Sequence[Sequence[Floats]]) -> list[tuple[int, Floats]]:
-    """Return the runs of several colors as (color, run), evenly mixed: where lines overlap no color hides the others."""
+    """Return the runs of several colors as (color, run), evenly mixed: where lines overlap no color hides others."""
     placed = [((k + 0.5) / len(own), color, k) for color, own in enumerate(runs) for k in range(len(own))]
     return [(color, runs[color][k]) for _, color, k in sorted(placed)]
 

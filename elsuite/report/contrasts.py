@@ -9,6 +9,8 @@ import numpy as np
 from elsuite.analysis import Comparison, compare, distances_to_origin, minima_by_set, pair_heights
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.view import View
+from elsuite.core.typing import Floats
+from elsuite.network import PathHeights
 from elsuite.report.text import Table, number
 
 FIRST_COMPONENT = "Kernel component 1"
@@ -18,13 +20,7 @@ MOST_PAIRS = 4
 
 @dataclass(frozen=True)
 class Contrast:
-    """One quantity compared between two sets.
-
-    Attributes
-    ----------
-    a, b : str
-        The sets.
-    """
+    """One quantity compared between two sets, `a` and `b`."""
 
     quantity: str
     a: str
@@ -40,13 +36,7 @@ class Contrast:
 
 
 def contrasts(views: Sequence[View]) -> list[Contrast]:
-    """Return the comparisons between sets that the data allow.
-
-    Parameters
-    ----------
-    views : sequence of View
-        One a surface.
-    """
+    """Return the comparisons between sets that the data allow, from a view for each surface."""
     found = [contrast for view in views for part in (_energies, _heights) for contrast in part(view)]
     return [*found, *_norms(views[0]), *_map(views[0])] if views else []
 
@@ -97,31 +87,24 @@ def _rivals(view: View) -> list[tuple[str, str]]:
 
 
 def _energies(view: View) -> Iterator[Contrast]:
-    ids = minima_by_set(view.database)
-    energies = view.every_energy
+    finite = {name: ids[np.isfinite(view.every_energy[ids])] for name, ids in minima_by_set(view.database).items()}
+    quantity = surface_name(view.surface).capitalize()
     for a, b in _rivals(view):
-        left, right = (energies[ids[name]] for name in (a, b))
-        left, right = left[np.isfinite(left)], right[np.isfinite(right)]
-        if min(len(left), len(right)) > 1:
-            means = (float(left.mean()), float(right.mean()))
-            yield Contrast(surface_name(view.surface).capitalize(), a, b, means, compare(left, right))
+        yield from _compared(quantity, a, b, view.every_energy[finite[a]], view.every_energy[finite[b]])
 
 
 def _heights(view: View) -> Iterator[Contrast]:
     found = pair_heights(view.database, view.surface) if view.database.n_paths else {}
+    quantity = f"Path height within the set, {surface_name(view.surface)}"
     for a, b in _rivals(view):
-        if a in found and b in found and min(len(found[a].heights), len(found[b].heights)) > 1:
-            means = (float(found[a].heights.mean()), float(found[b].heights.mean()))
-            name = f"Path height within the set, {surface_name(view.surface)}"
-            yield Contrast(name, a, b, means, compare(found[a], found[b]))
+        if a in found and b in found:
+            yield from _compared(quantity, a, b, found[a], found[b])
 
 
 def _norms(view: View) -> Iterator[Contrast]:
     for a, b in _rivals(view):
         value = distances_to_origin(view.database, a, b)
-        if min(len(value.distances_a), len(value.distances_b)) > 1:
-            means = (float(value.distances_a.mean()), float(value.distances_b.mean()))
-            yield Contrast("Distance to the common origin", a, b, means, compare(value.distances_a, value.distances_b))
+        yield from _compared("Distance to the common origin", a, b, value.distances_a, value.distances_b)
 
 
 def _map(view: View) -> Iterator[Contrast]:
@@ -131,7 +114,13 @@ def _map(view: View) -> Iterator[Contrast]:
         return
     sets = np.array(view.sets, dtype=object)
     for a, b in _rivals(view):
-        left, right = first[sets == a], first[sets == b]
-        if min(len(left), len(right)) > 1:
-            means = (float(left.mean()), float(right.mean()))
-            yield Contrast(FIRST_COMPONENT, a, b, means, compare(left, right))
+        yield from _compared(FIRST_COMPONENT, a, b, first[sets == a], first[sets == b])
+
+
+def _compared(quantity: str, a: str, b: str, left: PathHeights | Floats, right: PathHeights | Floats) -> list[Contrast]:
+    """Return the contrast of two samples, where both have more than one value."""
+    values = [sample.heights if isinstance(sample, PathHeights) else sample for sample in (left, right)]
+    if min(map(len, values)) < 2:
+        return []
+    means = (float(values[0].mean()), float(values[1].mean()))
+    return [Contrast(quantity, a, b, means, compare(left, right))]

@@ -6,14 +6,14 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from elsuite.analysis import EnergyScale, tree_layout
+from elsuite.analysis import tree_layout
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.scales import LogGapScale, wants_log
 from elsuite.analysis.view import View, split_energy
-from elsuite.network import AnyGraph, network_arrays, spanning_forest
-from elsuite.plotting.markers import SetStyle
+from elsuite.core.typing import Ids, Mask
+from elsuite.network import network_arrays, spanning_forest
 from elsuite.plotting.picture import styles_of
 from elsuite.report.text import number
 
@@ -41,30 +41,17 @@ def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
 
 
 def page_data(views: Sequence[View]) -> dict[str, Any]:
-    """Return everything that the page lets its reader explore.
-
-    Parameters
-    ----------
-    views : sequence of View
-        One a surface.
-
-    Returns
-    -------
-    dict
-        For `script_json`.
-    """
+    """Return everything that the page lets its reader explore, for `script_json`, from a view for each surface."""
     if not views:
         return {"surfaces": []}
     return {
-        "sets": [_look(name, style) for name, style in styles_of(views[0]).items()],
+        "sets": [
+            {"name": name, "color": style.color, "symbol": style.symbol} for name, style in styles_of(views[0]).items()
+        ],
         "minima": _minima(views[0]),
         "map": _map(views[0]),
         "surfaces": [_surface(view, len(views)) for view in views],
     }
-
-
-def _look(name: str, style: SetStyle) -> dict[str, str]:
-    return {"name": name, "color": style.color, "symbol": style.symbol}
 
 
 def _minima(view: View) -> dict[str, Any]:
@@ -104,43 +91,37 @@ def _map(view: View) -> dict[str, Any] | None:
 
 def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
     tree = view.whole_tree
-    layout = tree_layout(tree, order="centered")
+    scale = view.scale(tree)
+    # Where the page's energy axis bends, in log10 of energies, where its scale leaves out empty decades.
+    bends = scale.compressed if isinstance(scale, LogGapScale) and scale.gaps else None
     return {
         "name": view.surface,
         "label": view.energy_label,
         "title": surface_name(view.surface),
         "log": wants_log(tree.tree.heights),
-        "compressed": _compression(view.scale(tree)),
+        "compressed": bends and {"from": list(bends.energies), "to": list(bends.heights)},
         "ids": encoded(np.array(tree.leaves, dtype=np.int64), "i4"),
         "parents": encoded(tree.tree.parents, "i4"),
         "heights": encoded(tree.tree.heights, "f8"),
-        "x": encoded(layout.x, "f4"),
+        "x": encoded(tree_layout(tree, order="centered").x, "f4"),
         "order": encoded(tree.tree.leaf_order, "i4"),
         "gaps": encoded(tree.tree.gaps, "f8"),
         "split": split_energy(tree),
-        "edges": _edges(view, view.network, PROFILE_BYTES // n_surfaces),
+        "edges": _edges(view, PROFILE_BYTES // n_surfaces),
     }
 
 
-def _compression(scale: EnergyScale) -> dict[str, list[float]] | None:
-    """Return where the page's energy axis bends, in log10 of energies, where its scale leaves out empty decades."""
-    if not isinstance(scale, LogGapScale) or not scale.gaps:
-        return None
-    return {"from": list(scale.compressed.energies), "to": list(scale.compressed.heights)}
-
-
-def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:
+def _edges(view: View, budget: int) -> dict[str, Any]:
     """Return the edges by the places of their ends among the tree's leaves, those of the lowest spanning forest first.
 
     Best routes lie within that forest, so only its edges have profiles.
     """
-    arrays = network_arrays(network)
+    arrays = network_arrays(view.network)
     forest = spanning_forest(len(arrays.labels), arrays.sources, arrays.targets, arrays.heights)
     n_edges = len(arrays.heights)
     others = np.setdiff1d(np.arange(n_edges), forest) if n_edges <= MOST_EDGES else np.zeros(0, dtype=np.int64)
     chosen = np.concatenate([forest, others])
-    paths_of_edges = nx.get_edge_attributes(network, "path")
-    rows = np.array(list(paths_of_edges.values()), dtype=np.int64)[forest]
+    rows = np.array(list(nx.get_edge_attributes(view.network, "path").values()), dtype=np.int64)[forest]
     sources, labels = arrays.sources[chosen], np.array(arrays.labels, dtype=np.int64)
     paths = view.database.paths
     columns = (
@@ -160,7 +141,7 @@ def _edges(view: View, network: AnyGraph, budget: int) -> dict[str, Any]:
     }
 
 
-def _profiles(view: View, rows: NDArray[np.int64], forward: NDArray[np.bool_], budget: int) -> dict[str, Any] | None:
+def _profiles(view: View, rows: Ids, forward: Mask, budget: int) -> dict[str, Any] | None:
     """Return profiles as 16-bit codes between the lowest and the highest energy (their logs if all are positive)."""
     paths = view.database.paths
     n_points = int(paths.sizes.get("point", 0))

@@ -1,5 +1,6 @@
 """What the tree says, in sentences with numbers."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,17 +20,7 @@ if TYPE_CHECKING:
 def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequence[Contrast]) -> list[str]:
     """Return sentences on the sets' differences, the tree, its superbasins, and what led to nothing.
 
-    What the data cannot say is left out.
-
-    Parameters
-    ----------
-    views : sequence of View
-        One a surface.
-
-    Returns
-    -------
-    list of str
-        Plain text.
+    What the data cannot say is left out. There is a view for each surface.
     """
     failed = [f"{line}." for line in failures(database)]
     if not views:
@@ -84,6 +75,6 @@ def _split(view: View) -> list[str]:
 
 
 def _makeup(basin: list[Hashable], view: View) -> str:
-    own = [view.all_sets[int(minimum)] for minimum in basin]  # type: ignore[call-overload]
-    counts = sorted(((own.count(name), name) for name in dict.fromkeys(own)), reverse=True)
-    return ", ".join(f"{count:,} {name}" for count, name in counts)
+    counts = Counter(view.all_sets[int(minimum)] for minimum in basin)  # type: ignore[call-overload]
+    ordered = sorted(counts, key=lambda name: (counts[name], name), reverse=True)
+    return ", ".join(f"{counts[name]:,} {name}" for name in ordered)

@@ -13,6 +13,7 @@ from elsuite.analysis import minima_by_set
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
 from elsuite.plotting.markers import set_styles
+from elsuite.plotting.saving import write_file
 from elsuite.report.contrasts import contrasts, contrasts_table
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
@@ -25,17 +26,9 @@ if TYPE_CHECKING:
 
 
 def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
-    """Write the page of a database: one HTML file that needs no network.
+    """Write the page of a database, by convention NAME.html: one file that needs no network.
 
-    Parameters
-    ----------
-    out : str or Path
-        The file, by convention NAME.html; its folder is made if need be.
-
-    Raises
-    ------
-    ValueError
-        A place that cannot be written.
+    Its folder is made if need be; a place that cannot be written raises ValueError.
 
     Examples
     --------
@@ -50,14 +43,7 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
     ...     path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     True
     """
-    path = Path(out)
-    text = render_report(database)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"cannot write '{out}': {error.strerror or error}") from error
-    return path
+    return write_file(out, render_report(database).encode())
 
 
 def render_report(database: "LandscapeDatabase") -> str:

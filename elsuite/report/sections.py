@@ -47,7 +47,11 @@ def sets_table(database: "LandscapeDatabase") -> Table:
         [
             summary.name,
             f"{summary.n:,}",
-            *(_mean_and_spread(summary, surface) for surface in database.surfaces),
+            *(
+                number(summary.energies[surface])
+                + (f" ± {number(summary.energy_stds[surface], 2)}" if summary.n > 1 else "")
+                for surface in database.surfaces
+            ),
             number(summary.weight_mean),
             number(summary.weight_std),
             number(summary.norm),
@@ -58,20 +62,23 @@ def sets_table(database: "LandscapeDatabase") -> Table:
     return Table([*head, "Mean weight", "Std of weights", "Mean |w|"], rows, caption)
 
 
-def _mean_and_spread(summary: Any, surface: str) -> str:
-    spread = summary.energy_stds[surface]
-    text = number(summary.energies[surface])
-    return f"{text} ± {number(spread, 2)}" if summary.n > 1 else text
-
-
 def origins(database: "LandscapeDatabase") -> dict[str, Any]:
     """Return how the database was made: store, seeds and finders, study file, settings, versions."""
-    attributes = database.attributes
+    attributes, lines = database.attributes, []
+    if database.path is not None:
+        lines.append(f"Store: {database.path.name}, format {attributes.get('format_version', 1)}.")
+    if attributes.get("created"):
+        lines.append(f"Created {attributes['created']}; page by elsuite {__version__}.")
+    if seeds := sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0}):
+        many = f"{len(seeds):,} different ones from {seeds[0]} to {seeds[-1]}"
+        lines.append(f"Seeds of the runs: {', '.join(map(str, seeds)) if len(seeds) <= 8 else many}.")
+    if finders := sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""}):
+        lines.append(f"Path finders: {', '.join(finders)}.")
     named = (("settings", "Settings of minimizers and finders"), ("landscape", "The landscape"))
     versions = attributes.get("versions")
     versions = versions if isinstance(versions, dict) else {}
     return {
-        "origins": _origins(database),
+        "origins": lines,
         "study": attributes.get("study"),
         "settings": [
             (name, json.dumps(attributes[key], indent=2, ensure_ascii=False))
@@ -82,27 +89,3 @@ def origins(database: "LandscapeDatabase") -> dict[str, Any]:
             ["Package", "Version"], [[package, str(version)] for package, version in sorted(versions.items())]
         ),
     }
-
-
-def _origins(database: "LandscapeDatabase") -> list[str]:
-    lines = []
-    if database.path is not None:
-        lines.append(f"Store: {database.path.name}, format {database.attributes.get('format_version', 1)}.")
-    if database.attributes.get("created"):
-        lines.append(f"Created {database.attributes['created']}; page by elsuite {__version__}.")
-    seeds = (
-        sorted({int(seed) for seed in database.runs["seed"].values.tolist() if seed >= 0}) if database.n_runs else []
-    )
-    if seeds:
-        shown = (
-            ", ".join(map(str, seeds))
-            if len(seeds) <= 8
-            else f"{len(seeds):,} different ones from {seeds[0]} to {seeds[-1]}"
-        )
-        lines.append(f"Seeds of the runs: {shown}.")
-    finders = (
-        sorted({str(name) for name in database.paths["finder"].values.tolist()} - {""}) if database.n_paths else []
-    )
-    if finders:
-        lines.append(f"Path finders: {', '.join(finders)}.")
-    return lines

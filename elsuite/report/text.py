@@ -19,10 +19,7 @@ class Table:
 def script_json(value: Any) -> str:
     r"""Return JSON that is safe inside a script element: no text in it can end the element or open another.
 
-    Parameters
-    ----------
-    value : JSON value
-        Not finite numbers become null.
+    Numbers that are not finite become null.
 
     Examples
     --------
