@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from elsuite.core.representing import as_json
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.schema import NotFoundError
@@ -80,21 +81,6 @@ def print_notes(notes: Iterable[str]) -> None:
     """Print what was left out or changed, on stderr."""
     for note in notes:
         click.echo(f"note: {note}", err=True)
-
-
-def as_json(value: Any) -> Any:
-    """Return `value` in JSON's types; numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {str(key): as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, (str, int, type(None))):
-        return value
-    if callable(tolist := getattr(value, "tolist", None)):
-        return as_json(tolist())
-    return str(value)
 
 
 def print_json(value: Any) -> None:

@@ -28,11 +28,10 @@ def _set_rows(database: LandscapeDatabase) -> list[list[Any]]:
     """Return for each set: name, number of solutions, mean energy on each surface."""
     energy = database.minima["energy"].values
     rows: list[list[Any]] = []
-    for name, ids in minima_by_set(database).items():
-        finite = np.isfinite(energy[ids])
-        sums, counts = np.where(finite, energy[ids], 0.0).sum(axis=0), finite.sum(axis=0)
-        rows.append([name, len(ids), *(s / n if n else None for s, n in zip(sums, counts, strict=True))])
-    return sorted(rows, key=lambda row: str(row[0]))
+    for name, ids in sorted(minima_by_set(database).items()):
+        columns = [column[np.isfinite(column)] for column in energy[ids].T]
+        rows.append([name, len(ids), *(float(column.mean()) if len(column) else None for column in columns)])
+    return rows
 
 
 def _joined_rows(database: LandscapeDatabase) -> list[list[Any]]:

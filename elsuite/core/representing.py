@@ -1,6 +1,7 @@
-"""How values look at the prompt: their fields, arrays by their shape."""
+"""How values look at the prompt, their fields and arrays by their shape, and in JSON."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -41,3 +42,18 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.generic):
         return repr(value.item())
     return repr(value)
+
+
+def as_json(value: Any) -> Any:
+    """Return `value` in JSON's types; numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (str, int, type(None))):
+        return value
+    if callable(tolist := getattr(value, "tolist", None)):
+        return as_json(tolist())
+    return str(value)

@@ -15,19 +15,20 @@ Their look
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from elsuite.analysis.clustering import cluster_names
+from elsuite.analysis.options import FigureOptions
+from elsuite.analysis.profile import Profile
+from elsuite.analysis.view import View
+from elsuite.plotting.figures import FIGURES
+from elsuite.plotting.markers import SetStyle, category_styles, set_styles
+
 if TYPE_CHECKING:
-    from elsuite.analysis.clustering import cluster_names
-    from elsuite.analysis.options import FigureOptions
-    from elsuite.analysis.profile import Profile
-    from elsuite.analysis.view import View
     from elsuite.plotting.clustering import plot_clustering
     from elsuite.plotting.disconnectivity import plot_disconnectivity
     from elsuite.plotting.distances import plot_distances
     from elsuite.plotting.embedding import plot_embedding
-    from elsuite.plotting.figures import FIGURES
     from elsuite.plotting.heights import plot_heights
     from elsuite.plotting.losses import plot_losses
-    from elsuite.plotting.markers import SetStyle, category_styles, set_styles
     from elsuite.plotting.network import plot_network
     from elsuite.plotting.picture import Picture
     from elsuite.plotting.profile import plot_profile
@@ -62,33 +63,19 @@ __all__ = [
     "set_styles",
 ]
 
-_MODULES = {
-    "analysis.clustering": ("cluster_names",),
-    "analysis.options": ("FigureOptions",),
-    "analysis.profile": ("Profile",),
-    "analysis.view": ("View",),
-    "plotting.clustering": ("plot_clustering",),
-    "plotting.disconnectivity": ("plot_disconnectivity",),
-    "plotting.distances": ("plot_distances",),
-    "plotting.embedding": ("plot_embedding",),
-    "plotting.figures": ("FIGURES",),
-    "plotting.heights": ("plot_heights",),
-    "plotting.losses": ("plot_losses",),
-    "plotting.markers": ("SetStyle", "category_styles", "set_styles"),
-    "plotting.network": ("plot_network",),
-    "plotting.picture": ("Picture",),
-    "plotting.profile": ("plot_profile",),
-    "plotting.saving": ("check_format", "save_figure"),
-    "plotting.style": ("DOUBLE_COLUMN", "SINGLE_COLUMN", "new_figure", "paper_style"),
-    "plotting.superbasins": ("plot_superbasins",),
+_OTHERS = {
+    "picture": ("Picture",),
+    "saving": ("check_format", "save_figure"),
+    "style": ("DOUBLE_COLUMN", "SINGLE_COLUMN", "new_figure", "paper_style"),
 }
+_MODULES = {name: module for module, names in _OTHERS.items() for name in names}
+_MODULES |= {name: name.removeprefix("plot_") for name in __all__ if name.startswith("plot_")}
 
 
 def __getattr__(name: str) -> Any:
     # Loaded on first use: the names of the pictures and their options are known without matplotlib.
-    for module, names in _MODULES.items():
-        if name in names:
-            return getattr(import_module(f"elsuite.{module}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"elsuite.plotting.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'elsuite.plotting' has no attribute {name!r}")
 
 

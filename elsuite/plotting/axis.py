@@ -42,24 +42,21 @@ def energy_axis(axis: Axis, values: ArrayLike, *, log: bool) -> None:
 
 def scaled_axis(axis: Axis, scale: EnergyScale, low: float, high: float) -> None:
     """Give `axis`, in true energies, the `scale` of a layout, from the energy `low` to `high`."""
-    if isinstance(scale, LogScale) or (isinstance(scale, LogGapScale) and not scale.gaps):
-        _set(axis, "log", low, high)
-        _log_ticks(axis, float(np.log10(high / low)))
-    elif isinstance(scale, LogGapScale):
-        # Without the floor: the axis goes on below the lowest energy.
-        unbounded = LogGapScale(LogScale(), scale.compressed)
+    if isinstance(scale, (GapScale, LogGapScale)) and scale.gaps:
+        unbounded, minor, form = scale, [], short_number
+        if isinstance(scale, LogGapScale):
+            # Without the floor: the axis goes on below the lowest energy.
+            unbounded, form = LogGapScale(LogScale(), scale.compressed), _power_of_ten
+            minor = [float(tick) for tick in scale.minor_ticks(low, high)]
         _set(axis, "function", low, high, functions=(unbounded.forward, unbounded.inverse))
         axis.set_major_locator(FixedLocator(_apart(axis, scale, low, high)))
-        axis.set_minor_locator(FixedLocator([float(tick) for tick in scale.minor_ticks(low, high)]))
-        axis.set_major_formatter(FuncFormatter(_power_of_ten))
+        axis.set_minor_locator(FixedLocator(minor))
+        axis.set_major_formatter(FuncFormatter(form))
         axis.set_minor_formatter(NullFormatter())
         _mark_breaks(axis, unbounded, low, high)
-    elif isinstance(scale, GapScale) and scale.gaps:
-        _set(axis, "function", low, high, functions=(scale.forward, scale.inverse))
-        axis.set_major_locator(FixedLocator(_apart(axis, scale, low, high)))
-        axis.set_minor_locator(FixedLocator([]))
-        axis.set_major_formatter(FuncFormatter(short_number))
-        _mark_breaks(axis, scale, low, high)
+    elif isinstance(scale, (LogScale, LogGapScale)):
+        _set(axis, "log", low, high)
+        _log_ticks(axis, float(np.log10(high / low)))
     else:
         _set(axis, "linear", low, high)
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))

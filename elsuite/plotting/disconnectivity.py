@@ -75,7 +75,7 @@ def plot_disconnectivity(
     styles : mapping, optional
         Category -> SetStyle, for `color_by` and `mark_by`.
     values_label : str
-        Name of the scale bar, where `color_by` has numbers.
+        Names the scale bar, where `color_by` has numbers.
     mark_by : mapping or sequence, optional
         The set of each minimum, marked at the end of its line; by default the categories of `color_by`.
     labels : bool or mapping

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 
 from elsuite.plotting.style import paper_style
 
-FORMATS = ("png", "svg", "pdf")
 # No date and no version of a library: the same figure gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": "elsuite"},
@@ -31,7 +30,7 @@ def check_format(out: str | Path) -> str:
     'svg'
     """
     ending = Path(out).suffix.lower().removeprefix(".")
-    if ending not in FORMATS:
+    if ending not in METADATA:
         raise ValueError(f"no format for '{out}': the name must end with .png, .svg or .pdf")
     return ending
 
