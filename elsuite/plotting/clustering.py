@@ -22,16 +22,13 @@ def plot_clustering(
     ax: Axes | None = None,
     styles: Mapping[str, SetStyle] | None = None,
     most: int = 12,
-    legend: bool = True,
 ) -> Axes:
     """Draw how many minima of each set every cluster holds.
 
     Parameters
     ----------
-    clusters : sequence of str (n,)
-        The cluster of each minimum, as `cluster_names` gives them.
-    sets : sequence of str (n,)
-        The set of each minimum, in the same order.
+    clusters, sets : sequence of str (n,)
+        The cluster of each minimum, as `cluster_names` gives them, and its set.
     most : int
         Clusters drawn, the largest first; the others are summed in one row that says so.
 
@@ -71,7 +68,7 @@ def plot_clustering(
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("number of minima")
     ax.locator_params(axis="x", integer=True, nbins=6)
-    if legend and len(set(sets)) > 1:
+    if len(set(sets)) > 1:
         legend_above(ax)
     return ax
 

@@ -71,19 +71,16 @@ def plot_disconnectivity(
     layout : TreeLayout, optional
         Order, scale, style and levels of the drawing; `tree_layout(tree)` if None.
     color_by : mapping or sequence, optional
-        A category (str) or a number for each minimum, by label or in the order of ``tree.leaves``. "" is neutral.
+        A category (str) or a number, named by `values_label`, for each minimum, by label or in the order of
+        ``tree.leaves``. "" is neutral.
     styles : mapping, optional
         Category -> SetStyle, for `color_by` and `mark_by`.
-    values_label : str
-        Names the scale bar, where `color_by` has numbers.
     mark_by : mapping or sequence, optional
         The set of each minimum, marked at the end of its line; by default the categories of `color_by`.
     labels : bool or mapping
         Names at the ends of the lines: all minima's (True) or those given, as many as fit without overlap.
-    highlight : iterable of labels
-        Minima to ring and name.
-    route : sequence of labels
-        Minima whose connection in the tree is drawn as a heavy line.
+    highlight, route : sequence of labels
+        Minima to ring and name, and those whose connection in the tree is drawn as a heavy line.
     energy : float, optional
         Draws a dashed line at this energy.
     value_label : str

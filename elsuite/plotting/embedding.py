@@ -92,7 +92,14 @@ def plot_embedding(
         ]  # fmt: skip
         if drawn:
             ax.figure.colorbar(drawn[-1], ax=ax, label=values_label, fraction=0.05, pad=0.02)
-    _label_axes(ax, axis_labels, explained)
+    shares = np.full(2, np.nan) if explained is None else np.append(np.asarray(explained, dtype=float), np.nan)[:2]
+    texts = [
+        f"{text} ({100 * share:.3g} % of variance)" if np.isfinite(share) else text
+        for text, share in zip(axis_labels, shares, strict=True)
+    ]
+    ax.set(xlabel=texts[0], ylabel=texts[1])
+    ax.margins(0.08)
+    ax.locator_params(nbins=5)
     ring(ax, points, highlight)
     if legend and sets is not None and len(set(names) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(names)}
@@ -129,18 +136,6 @@ def ring(ax: Axes, points: NDArray[np.floating], highlight: Mapping[int, str] | 
             text, (points[row, 0], points[row, 1]), xytext=(5, 4), textcoords="offset points", fontsize=7, zorder=6,
             path_effects=halo(),
         )  # fmt: skip
-
-
-def _label_axes(ax: Axes, axis_labels: tuple[str, str], explained: ArrayLike | None) -> None:
-    shares = np.full(2, np.nan) if explained is None else np.append(np.asarray(explained, dtype=float), np.nan)[:2]
-    texts = [
-        f"{text} ({100 * share:.3g} % of variance)" if np.isfinite(share) else text
-        for text, share in zip(axis_labels, shares, strict=True)
-    ]
-    ax.set_xlabel(texts[0])
-    ax.set_ylabel(texts[1])
-    ax.margins(0.08)
-    ax.locator_params(nbins=5)
 
 
 def pca_figure(view: View) -> Figure:

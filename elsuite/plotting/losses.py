@@ -25,7 +25,6 @@ def plot_losses(
     styles: Mapping[str, SetStyle] | None = None,
     step: str = "epoch",
     label: str = "loss",
-    legend: bool = True,
 ) -> Axes:
     """Draw the curves of every run (faint), the median of the runs still going (bold), and the early stops (markers).
 
@@ -78,8 +77,7 @@ def plot_losses(
     ax.set_xlabel(step)
     ax.set_ylabel(label)
     ax.locator_params(axis="x", integer=True, nbins=6)
-    if legend:
-        ax.legend(handles=[*lines, *marks], loc="best")
+    ax.legend(handles=[*lines, *marks], loc="best")
     return ax
 
 

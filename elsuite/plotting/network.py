@@ -17,6 +17,9 @@ from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, scatter_sets, sized_figure
 
+MOST_EDGES = 20_000
+"""Only so many of the lowest edges are drawn, and a text says so."""
+
 
 def plot_network(
     network: AnyGraph,
@@ -29,8 +32,6 @@ def plot_network(
     route: Sequence[Hashable] = (),
     label: str = "path height",
     axis_labels: tuple[str, str] | None = None,
-    most_edges: int = 20_000,
-    legend: bool = True,
 ) -> Axes:
     """Draw a network: low paths dark and wide, the edges of the lowest spanning tree over all others.
 
@@ -44,8 +45,6 @@ def plot_network(
         Drawn as a dark line along the edges between successive nodes.
     axis_labels : pair of str, optional
         Names of the two axes; none are drawn where the positions have no meaning.
-    most_edges : int
-        Only that many of the lowest edges are drawn, and a text says so.
 
     Raises
     ------
@@ -71,7 +70,7 @@ def plot_network(
     sets = [str(network.nodes[node].get("set", "")) for node in nodes]
     styles = set_styles(sets) if styles is None else styles
     ends, heights = _edges(network, row, energy)
-    _draw_edges(ax, places, ends, heights, label=label, most=most_edges)
+    _draw_edges(ax, places, ends, heights, label=label)
     if len(route) > 1:
         ax.plot(
             *places[[row[node] for node in route]].T, color=INK, linewidth=2.0, zorder=3, label="_route",
@@ -86,7 +85,7 @@ def plot_network(
     else:
         ax.set_xlabel(axis_labels[0])
         ax.set_ylabel(axis_labels[1])
-    if legend and len(set(sets) & set(styles)) > 1:
+    if len(set(sets) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(sets)}
         legend_above(ax, legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return ax
@@ -100,12 +99,12 @@ def _edges(network: AnyGraph, row: Mapping[Hashable, int], energy: str) -> tuple
     return table[:, :2].astype(np.int64), table[:, 2]
 
 
-def _draw_edges(ax: Axes, places: Floats, ends: Ids, heights: Floats, *, label: str, most: int) -> None:
+def _draw_edges(ax: Axes, places: Floats, ends: Ids, heights: Floats, *, label: str) -> None:
     if not len(ends):
         ax.text(0.5, 0.02, "no path was found between these minima", transform=ax.transAxes, ha="center", fontsize=7)
         return
-    hidden = len(ends) - most
-    ends, heights = ends[-most:], heights[-most:]
+    hidden = len(ends) - MOST_EDGES
+    ends, heights = ends[-MOST_EDGES:], heights[-MOST_EDGES:]
     norm = value_norm(heights)
     in_tree = np.zeros(len(ends), dtype=bool)
     in_tree[spanning_forest(len(places), ends[:, 0], ends[:, 1], heights)] = True

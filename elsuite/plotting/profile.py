@@ -25,7 +25,6 @@ def plot_profile(
     styles: Mapping[str, SetStyle] | None = None,
     label: str = "energy",
     scale: str = "auto",
-    legend: bool = True,
 ) -> Axes:
     """Draw energies along one route, or several named ones over each other, with the minima marked.
 
@@ -37,8 +36,6 @@ def plot_profile(
         Name -> Profile.
     scale : {"auto", "linear", "log"}
         "auto" is logarithmic where the energies are positive and span more than a factor of 30; others are linear.
-    legend : bool
-        Name the sets of the minima (and the profiles, where there are several).
 
     Examples
     --------
@@ -69,11 +66,10 @@ def plot_profile(
     ax.set_xlabel(next(iter(named.values())).position_label)
     ax.set_ylabel(label)
     _mark_top(ax, next(iter(named.values())))
-    if legend:
-        handles, labels = ax.get_legend_handles_labels()
-        shown = dict(zip(labels, handles, strict=True))
-        if len(shown) > 1:
-            ax.legend(shown.values(), shown.keys(), loc="best")
+    handles, labels = ax.get_legend_handles_labels()
+    named_once = dict(zip(labels, handles, strict=True))
+    if len(named_once) > 1:
+        ax.legend(named_once.values(), named_once.keys(), loc="best")
     return ax
 
 

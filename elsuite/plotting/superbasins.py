@@ -8,7 +8,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale, superbasin_curves
 from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
-from elsuite.core.typing import Ids
 from elsuite.plotting.axis import energy_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, sized_figure
@@ -23,7 +22,6 @@ def plot_superbasins(
     scale: EnergyScale | None = None,
     energy: float | None = None,
     energy_label: str = "energy",
-    legend: bool = True,
 ) -> Axes:
     """Draw the number of superbasins and the size of the largest one against the energy.
 
@@ -62,26 +60,20 @@ def plot_superbasins(
     ):
         ax.step(at, np.append(values, values[-1]), where="post", color=color, linewidth=1.3, label=name)
     counts = np.concatenate([curves.numbers, curves.largest])
-    _count_axis(ax, counts)
+    energy_axis(ax.yaxis, counts, log=wants_log(counts))
+    # Whole numbers: plain ones up to three decades, then powers of ten.
+    if not wants_log(counts):
+        ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    elif counts.max() < 1000:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     scaled_axis(ax.xaxis, scale, low, high)
     if energy is not None:
         ax.axvline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
     ax.set_xlabel(energy_label)
     ax.set_ylabel("count")
-    if legend:
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     return ax
-
-
-def _count_axis(ax: Axes, counts: Ids) -> None:
-    """Set up the y axis for whole numbers: plain ones up to three decades, then powers of ten."""
-    log = wants_log(counts)
-    energy_axis(ax.yaxis, counts, log=log)
-    if not log:
-        ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    elif counts.max() < 1000:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=30))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def superbasins_figure(view: View) -> Figure:

@@ -278,8 +278,9 @@ class TestNetwork:
         assert {text.get_text() for text in ax.texts} == {"0", "1", "2"}
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("u", "v")
 
-    def test_what_is_hidden_is_said(self):
-        ax = plot_network(network(), PLACES, most_edges=2)
+    def test_what_is_hidden_is_said(self, monkeypatch):
+        monkeypatch.setattr("elsuite.plotting.network.MOST_EDGES", 2)
+        ax = plot_network(network(), PLACES)
         assert "1 higher paths not drawn" in [text.get_text() for text in ax.texts]
 
     def test_no_edges(self):
