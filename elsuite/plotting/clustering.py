@@ -12,7 +12,7 @@ from elsuite.plotting.coloring import clusters_of
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_styles
 from elsuite.plotting.picture import Picture, styles_of
-from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, shown, sized_figure
+from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 
 def plot_clustering(
@@ -77,6 +77,7 @@ MOST_CLUSTERS = 8
 """More colors than these can't be told apart."""
 
 
+@paper_style()
 def clustering_figure(view: View) -> Figure:
     """Return a clustering of the minima: where the clusters lie, and which sets they hold."""
     options = view.options

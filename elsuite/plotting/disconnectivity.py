@@ -31,6 +31,7 @@ from elsuite.plotting.style import (
     legend_above,
     legend_handles,
     new_axes,
+    paper_style,
     scatter_sets,
     shown,
     sized_figure,
@@ -241,6 +242,7 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
         legend_above(ax, handles, borderaxespad=0.2)
 
 
+@paper_style()
 def disconnectivity_figure(view: View) -> Figure:
     """Return the disconnectivity graph of the chosen surface; raises ValueError for what the trims hide."""
     options = view.options

@@ -12,7 +12,16 @@ from elsuite.analysis.view import View
 from elsuite.plotting.heights import finite_values, shared_bins
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, styles_of
-from elsuite.plotting.style import DOUBLE_COLUMN, INK, SINGLE_COLUMN, legend_above, new_axes, shown, sized_figure
+from elsuite.plotting.style import (
+    DOUBLE_COLUMN,
+    INK,
+    SINGLE_COLUMN,
+    legend_above,
+    new_axes,
+    paper_style,
+    shown,
+    sized_figure,
+)
 
 
 def plot_distances(
@@ -59,13 +68,13 @@ def plot_distances(
         )  # fmt: skip
     if mean_distance is not None and np.isfinite(mean_distance):
         ax.axvline(mean_distance, color=INK, linestyle=":", linewidth=1.3, label="mean of either set")
-    ax.set_xlabel(label)
-    ax.set_ylabel("number of minima")
+    ax.set(xlabel=label, ylabel="number of minima")
     ax.locator_params(axis="y", integer=True)
     legend_above(ax)
     return ax
 
 
+@paper_style()
 def distances_figure(view: View) -> Figure:
     """Return the distances of pairs of sets to their common origin: two chosen sets, or the article's pairs."""
     options = view.options

@@ -20,6 +20,7 @@ from elsuite.plotting.style import (
     legend_columns,
     legend_handles,
     new_axes,
+    paper_style,
     scatter_sets,
     sized_figure,
 )
@@ -154,6 +155,7 @@ def mds_figure(view: View) -> Figure:
     return figure
 
 
+@paper_style()
 def _map_figure(view: View, coordinates: ArrayLike, explained: ArrayLike | None, axis: str) -> Figure:
     options = view.options
     colors = coloring(view)

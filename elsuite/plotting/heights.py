@@ -15,7 +15,7 @@ from elsuite.core.typing import Floats
 from elsuite.plotting.axis import energy_axis, is_log
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
-from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, shown, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 # More points than this are a smear: the density and the quartiles say the same.
 MOST_POINTS = 400
@@ -150,6 +150,7 @@ def shared_bins(values: Floats, *, log: bool, most: int) -> Floats:
     return np.geomspace(low, high, most + 1) if log else np.linspace(low, high, most + 1)
 
 
+@paper_style()
 def heights_figure(view: View) -> Figure:
     """Return the distributions of path heights within the sets and between them; raises ValueError without a path."""
     options = view.options

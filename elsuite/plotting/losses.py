@@ -15,7 +15,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, shown, sized_figure
+from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
 
 
 def plot_losses(
@@ -74,8 +74,7 @@ def plot_losses(
     last = max(group.values.shape[1] for group in curves) - 1
     ax.set_xlim(-0.02 * max(last, 1), 1.03 * max(last, 1))
     energy_axis(ax.yaxis, everything, log=wants_log(everything, ratio=8))
-    ax.set_xlabel(step)
-    ax.set_ylabel(label)
+    ax.set(xlabel=step, ylabel=label)
     ax.locator_params(axis="x", integer=True, nbins=6)
     ax.legend(handles=[*lines, *marks], loc="best")
     return ax
@@ -100,6 +99,7 @@ def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Li
     return line
 
 
+@paper_style()
 def losses_figure(view: View) -> Figure:
     """Return the loss curves, a panel a minimizer; raises ValueError where no run has a curve."""
     options = view.options

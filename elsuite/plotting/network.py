@@ -15,7 +15,7 @@ from elsuite.plotting.axis import value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
-from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, scatter_sets, sized_figure
+from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, paper_style, scatter_sets, sized_figure
 
 MOST_EDGES = 20_000
 """Only so many of the lowest edges are drawn, and a text says so."""
@@ -83,8 +83,7 @@ def plot_network(
     if axis_labels is None:
         ax.set_axis_off()
     else:
-        ax.set_xlabel(axis_labels[0])
-        ax.set_ylabel(axis_labels[1])
+        ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     if len(set(sets) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(sets)}
         legend_above(ax, legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -122,6 +121,7 @@ def _draw_edges(ax: Axes, places: Floats, ends: Ids, heights: Floats, *, label: 
         )
 
 
+@paper_style()
 def network_figure(view: View) -> Figure:
     """Return the transition network on the kernel-PCA map."""
     options = view.options

@@ -10,7 +10,7 @@ from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
 from elsuite.network import of_finder
 from elsuite.plotting.markers import SetStyle, set_styles
-from elsuite.plotting.style import paper_style, shown
+from elsuite.plotting.style import shown
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -69,12 +69,7 @@ class Picture:
             raise ValueError(f"options: given {', '.join(unused)}, allowed for this picture: {allowed}")
         if options.finder is not None:
             of_finder(database, options.finder)  # a figure without paths would not say that there are none
-        return self.of_view(View(database, options))
-
-    def of_view(self, view: View) -> Figure:
-        """Return the figure of a view, in the style for print."""
-        with paper_style():
-            return self.draw(view)
+        return self.draw(View(database, options))
 
 
 def styles_of(view: View) -> dict[str, SetStyle]:

@@ -15,7 +15,7 @@ from elsuite.network import minimax_route
 from elsuite.plotting.axis import energy_axis, is_log, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
-from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, shown, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, shown, sized_figure
 
 
 def plot_profile(
@@ -63,8 +63,7 @@ def plot_profile(
     ax.set_xlim(-0.04 * end, 1.04 * end)
     if all(float(place).is_integer() for value in named.values() for place in value.positions):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps of the route, not lengths
-    ax.set_xlabel(next(iter(named.values())).position_label)
-    ax.set_ylabel(label)
+    ax.set(xlabel=next(iter(named.values())).position_label, ylabel=label)
     _mark_top(ax, next(iter(named.values())))
     handles, labels = ax.get_legend_handles_labels()
     named_once = dict(zip(labels, handles, strict=True))
@@ -125,6 +124,7 @@ def _mark_top(ax: Axes, value: Profile) -> None:
     )  # fmt: skip
 
 
+@paper_style()
 def profile_figure(view: View) -> Figure:
     """Return the energies along the lowest route of two minima, and their direct one; raises ValueError without any."""
     options = view.options

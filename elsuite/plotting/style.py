@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import _GeneratorContextManager
 from typing import Any
 
 import matplotlib.style
@@ -29,7 +29,7 @@ def halo(width: float = 1.6) -> list[AbstractPathEffect]:
     return [withStroke(linewidth=width, foreground="white")]
 
 
-def paper_style() -> AbstractContextManager[None]:
+def paper_style() -> _GeneratorContextManager[None]:
     """Return a context in which figures are made for print: 7-9 pt, thin lines, text kept as text.
 
     The same settings are the style sheet ``elsuite.plotting.paper`` for ``matplotlib.style.use``.

@@ -10,7 +10,7 @@ from elsuite.analysis.scales import wants_log
 from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
-from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
 NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
 
@@ -70,12 +70,12 @@ def plot_superbasins(
     scaled_axis(ax.xaxis, scale, low, high)
     if energy is not None:
         ax.axvline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
-    ax.set_xlabel(energy_label)
-    ax.set_ylabel("count")
+    ax.set(xlabel=energy_label, ylabel="count")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     return ax
 
 
+@paper_style()
 def superbasins_figure(view: View) -> Figure:
     """Return the number of superbasins and the size of the largest one at all energies."""
     tree = view.whole_tree

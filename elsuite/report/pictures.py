@@ -40,7 +40,7 @@ def pictures(view: View) -> list[PagePicture]:
 def _picture(view: View, kind: str) -> PagePicture:
     caption = FIGURES[kind].caption
     try:
-        figure = FIGURES[kind].of_view(view)
+        figure = FIGURES[kind].draw(view)
     except ValueError as error:
         return PagePicture(kind, caption, str(error))
     mime, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")
