@@ -8,4 +8,5 @@ from elsuite.paths import descent as engine
 def path_gradient(path, landscape, t, objective):
     """Return the energies at `t`, shape (n,), and the gradient for the coefficients, shape (K, P)."""
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    return engine._gradient(landscape, engine._weights(path, t), spanning, objective, engine._chord(path))
+    chord = float(torch.linalg.vector_norm(path.end - path.start))
+    return engine._gradient(landscape, engine._weights(path, t), spanning, objective, chord, slice(None))

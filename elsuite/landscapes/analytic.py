@@ -9,14 +9,13 @@ from typing import Any, Final, Self, final
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.symmetry.base import NoSymmetry, Symmetry
-
-Array = NDArray[np.float64]
 
 
 class AnalyticLandscape(Landscape):
@@ -28,17 +27,23 @@ class AnalyticLandscape(Landscape):
         Lowest and highest values of a box that holds what is of interest.
     minima, transition_states : ndarray (n, P)
         Positions of all known minima and transition states, lowest first; empty when nothing is known.
-    minimum_energies, transition_state_energies : ndarray (n,)
-        On the surface, in the order of the positions.
     """
 
     surfaces: tuple[str, ...] = ("energy",)
     surface: str = "energy"
     dtype: torch.dtype = torch.float64
     device: torch.device = torch.device("cpu")
-    bounds: Array
-    minima: Array
-    transition_states: Array
+    bounds: Floats
+
+    @property
+    def minima(self) -> Floats:
+        """None known."""
+        return np.empty((0, self.n_parameters))
+
+    @property
+    def transition_states(self) -> Floats:
+        """None known."""
+        return np.empty((0, self.n_parameters))
 
     @abc.abstractmethod
     def formula(self, points: Tensor) -> Tensor:
@@ -51,12 +56,12 @@ class AnalyticLandscape(Landscape):
         return float(widths[widths > 0].min(initial=np.inf)) / 2 if (widths > 0).any() else 1.0
 
     @property
-    def minimum_energies(self) -> Array:
+    def minimum_energies(self) -> Floats:
         """Energies of `minima`."""
         return np.asarray(self.energy(torch.from_numpy(self.minima)))
 
     @property
-    def transition_state_energies(self) -> Array:
+    def transition_state_energies(self) -> Floats:
         """Energies of `transition_states`."""
         return np.asarray(self.energy(torch.from_numpy(self.transition_states)))
 
@@ -133,7 +138,7 @@ class BoxLandscape(AnalyticLandscape):
         return torch.lerp(bounds[0], bounds[1], fractions)
 
 
-def _points(*rows: Sequence[float]) -> Array:
+def _points(*rows: Sequence[float]) -> Floats:
     return np.array(rows, dtype=np.float64)
 
 
@@ -297,17 +302,17 @@ class SeparableWells(BoxLandscape):
         return len(self.heights)
 
     @property
-    def bounds(self) -> Array:  # type: ignore[override]
+    def bounds(self) -> Floats:  # type: ignore[override]
         """The box [-1.5, 1.5]^n."""
         return np.array([[-1.5], [1.5]]) * np.ones(self.n_parameters)
 
     @property
-    def minima(self) -> Array:  # type: ignore[override]
+    def minima(self) -> Floats:
         """All corners (+-1, ..., +-1)."""
         return np.array(list(itertools.product([-1.0, 1.0], repeat=self.n_parameters)))
 
     @property
-    def transition_states(self) -> Array:  # type: ignore[override]
+    def transition_states(self) -> Floats:
         """All corners of n - 1 dimensions with a zero put in, lowest energy first."""
         corners = np.array(list(itertools.product([-1.0, 1.0], repeat=self.n_parameters - 1)))
         order = np.argsort(self.heights, kind="stable")
@@ -350,16 +355,6 @@ class FunctionLandscape(BoxLandscape):
     n_parameters: int
     bounds: ArrayLike | None = None  # type: ignore[assignment]
     symmetry: Symmetry | None = None  # type: ignore[assignment]
-
-    @property
-    def minima(self) -> Array:  # type: ignore[override]
-        """None known."""
-        return np.empty((0, self.n_parameters))
-
-    @property
-    def transition_states(self) -> Array:  # type: ignore[override]
-        """None known."""
-        return np.empty((0, self.n_parameters))
 
     def __post_init__(self) -> None:
         shape = (2, self.n_parameters)

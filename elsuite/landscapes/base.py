@@ -31,11 +31,7 @@ class Landscape(abc.ABC):
     Attributes
     ----------
     n_parameters : int
-        Number of parameters P of a point.
-    surfaces : tuple of str
-        Names of all surfaces.
-    surface : str
-        Name of the surface shown.
+        P.
     dtype, device : torch.dtype, torch.device
         Where points live; `energy` always returns float64.
     symmetry : Symmetry
@@ -127,20 +123,8 @@ class Landscape(abc.ABC):
     def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
         r"""Return the energies at the points W S, and :math:`C^T G`, where G are the gradients at these points.
 
-        Paths ask for this: their points are combinations of few. A landscape that saves work by that has its own.
-
-        Parameters
-        ----------
-        weights : Tensor (n_points, n_spanning)
-            W.
-        spanning : Tensor (n_spanning, P)
-            S.
-        combination : Tensor (n_points, n_combined)
-            C.
-
-        Returns
-        -------
-        Tensor (n_points,) float64, Tensor (n_combined, P)
+        Paths ask for this: their points, by weights W (n_points, k), are combinations of few spanning ones, S (k, P),
+        and gradients are combined again, by C (n_points, m). A landscape that saves work by that has its own.
         """
         energies, gradients = self.energy_and_gradient(weights @ spanning)
         return energies, combination.T @ gradients
@@ -155,15 +139,10 @@ class Landscape(abc.ABC):
 
 
 class DataLandscape(Landscape):
-    """A landscape whose energy is a mean over samples.
-
-    Attributes
-    ----------
-    n_samples : int
-        Number of samples of the surface shown.
-    """
+    """A landscape whose energy is a mean over samples."""
 
     n_samples: int
+    """Of the surface shown."""
 
     @abc.abstractmethod
     def minibatch(self, indices: Tensor) -> Landscape:

@@ -10,15 +10,13 @@ from typing import Final, final
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.typing import Floats
 from elsuite.landscapes.analytic import AnalyticLandscape
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Symmetry
-
-Array = NDArray[np.float64]
 
 # Two atoms nearer than this give energies that minimizers choke on.
 _NEAREST: Final = 0.8
@@ -35,11 +33,6 @@ class LennardJones(AnalyticLandscape):
     translations and three rotations (two for two atoms). The minima of up to 7 atoms are known, each isomer once.
     Starts are atoms drawn in a sphere one pair distance wider than the atoms packed closely, no two
     nearer than 0.8.
-
-    Parameters
-    ----------
-    n_atoms : int
-        Two at least.
 
     Raises
     ------
@@ -79,19 +72,14 @@ class LennardJones(AnalyticLandscape):
         return float(2 ** (1 / 6) * (1 + (3 * self.n_atoms / (4 * math.pi * math.sqrt(2))) ** (1 / 3)))
 
     @property
-    def bounds(self) -> Array:  # type: ignore[override]
+    def bounds(self) -> Floats:  # type: ignore[override]
         """The cube around the sphere of starts."""
         return np.array([[-self.radius], [self.radius]]) * np.ones(self.n_parameters)
 
     @property
-    def minima(self) -> Array:  # type: ignore[override]
+    def minima(self) -> Floats:
         """All minima of up to 7 atoms, lowest first; empty above."""
         return np.array(_known_minima().get(str(self.n_atoms), [])).reshape(-1, self.n_parameters)
-
-    @property
-    def transition_states(self) -> Array:  # type: ignore[override]
-        """None are listed."""
-        return np.empty((0, self.n_parameters))
 
     @cached_property
     def _pairs(self) -> Tensor:

@@ -12,10 +12,9 @@ or an entry point of the group ``elsuite.minimizers`` in another package.
 
 from elsuite.core.outcomes import Outcome
 from elsuite.core.plugins import PluginTable
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, minimize
 from elsuite.minimizers.lbfgs_gss import LBFGSGSS
 from elsuite.minimizers.lbfgs_wolfe import LBFGSWolfe
-from elsuite.minimizers.minimize import minimize
 from elsuite.minimizers.results import Minimization, Solution
 from elsuite.minimizers.sgd import SGD
 from elsuite.minimizers.torch_optimizer import TorchOptimizer

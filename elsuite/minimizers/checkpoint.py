@@ -63,10 +63,7 @@ def read_checkpoint(path: Path, fresh: Record, minimizer: object, landscape: Lan
             f"{path}: the checkpoint of another minimization ({', '.join(differing)} differ); "
             "remove it or give another path"
         )
-    return _restored(arrays, fresh, landscape.device)
 
-
-def _restored(arrays: dict[str, NDArray[Any]], fresh: Record, device: torch.device) -> Record:
     def tensor(name: str, like: torch.device) -> Tensor:
         return torch.as_tensor(arrays[name]).to(like)
 
@@ -76,8 +73,8 @@ def _restored(arrays: dict[str, NDArray[Any]], fresh: Record, device: torch.devi
     return replace(
         fresh,
         epoch=int(arrays["epoch"]),
-        state={name: tensor(f"state.{name}", places.get(name, device)) for name in names},
-        best_points=tuple(tensor(f"best_points.{i}", device) for i in range(len(fresh.best_points))),
+        state={name: tensor(f"state.{name}", places.get(name, landscape.device)) for name in names},
+        best_points=tuple(tensor(f"best_points.{i}", landscape.device) for i in range(len(fresh.best_points))),
         **{name: arrays[name] for name in _ARRAYS},
     )
 

@@ -31,20 +31,13 @@ def golden_section_search(
     Parameters
     ----------
     value : callable
-        Takes steps (n,) float64 and returns the n values float64; not finite counts as higher than all.
+        Takes steps (n,) float64 and returns the n values float64; not finite counts as higher than all. It is called
+        `n_values` times.
     start_value : Tensor (n,)
         Values at step 0.
     first_step : Tensor (n,)
         Positive.
-    n_values : int
-        Number of calls of `value`.
     largest_step : Tensor (n,), optional
-        No step is longer.
-
-    Returns
-    -------
-    step, lowest : Tensor (n,)
-        Step 0 where no lower value was found.
 
     Examples
     --------

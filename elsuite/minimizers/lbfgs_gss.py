@@ -11,9 +11,8 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, Positive, Share, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.golden_section import golden_section_search
-from elsuite.minimizers.minimize import State
 
 _SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
 
@@ -42,12 +41,6 @@ class LBFGSGSS(Minimizer):
 
     Attributes
     ----------
-    history : int
-        Number of pairs m.
-    search_values : int
-        Energies in one golden section search.
-    least_cosine : float
-        Of a pair's s and y.
     largest_step : float or None
         Largest Euclidean length of a step: keeps a descent on a rugged surface in its own valley.
 

@@ -5,9 +5,8 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated
-from elsuite.minimizers.minimize import State
 from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
 
 
@@ -15,15 +14,9 @@ from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
 class LBFGSWolfe(Minimizer):
     """`torch.optim.LBFGS` with strong Wolfe line search on the whole data; an epoch is one iteration.
 
-    Starts are taken one after the other. An iteration that finds nothing lower drops the pairs of its start; when
-    the next one, along the plain gradient, finds nothing either, the start has converged.
-
-    Attributes
-    ----------
-    history : int
-        Number of pairs.
-    search_values : int
-        Largest number of gradients in one line search.
+    It keeps `history` pairs, and takes at most `search_values` gradients in one line search. Starts are taken one after
+    the other. An iteration that finds nothing lower drops the pairs of its start; when the next one, along the plain
+    gradient, finds nothing either, the start has converged.
 
     Examples
     --------

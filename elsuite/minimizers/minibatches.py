@@ -1,11 +1,10 @@
 """One pass over the data of a landscape in batches, every start with its own order."""
 
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
@@ -27,7 +26,8 @@ def minibatches(
     if not has_minibatches(landscape, batch_size):
         yield landscape, 1.0
         return
-    orders = np.stack([_order(landscape.n_samples, int(seed), epoch) for seed in seeds])
+    sequences = [np.random.SeedSequence(int(seed), spawn_key=(epoch,)) for seed in seeds]
+    orders = np.stack([np.random.default_rng(sequence).permutation(landscape.n_samples) for sequence in sequences])
     indices = torch.as_tensor(orders).to(landscape.device)
     for batch in torch.split(indices, batch_size or landscape.n_samples, dim=1):
         yield landscape.minibatch(batch), batch.shape[1] / landscape.n_samples
@@ -37,7 +37,3 @@ def evaluated(landscape: Landscape, points: Tensor) -> dict[str, Tensor]:
     """Return the entries of a state for `points` whose energy and gradient on the whole are known."""
     energy, gradient = landscape.energy_and_gradient(points)
     return {"points": points, "energy": energy, "gradient": gradient, "gradient_norm": gradient.norm(dim=1)}
-
-
-def _order(n: int, seed: int, epoch: int) -> NDArray[Any]:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,))).permutation(n)

@@ -1,5 +1,6 @@
-"""An epoch of a `torch.optim` optimizer that can only take one start at a time."""
+"""An epoch of a `torch.optim` optimizer that takes one start at a time; its memory is kept as bytes without pickle."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,11 +9,11 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.memory import pack, unpack
+from elsuite.minimizers.base import State
 from elsuite.minimizers.minibatches import has_minibatches, minibatches
-from elsuite.minimizers.minimize import State
 
 _BYTES, _LENGTH = "optimizer.bytes", "optimizer.length"
+_KINDS = {"list": list, "tuple": tuple}
 
 
 class _Seen(NamedTuple):
@@ -62,7 +63,10 @@ def _advance(
 ) -> State:
     parameter = row["points"][0].clone().requires_grad_()
     optimizer = make(parameter)
-    _restore(optimizer, parameter, row)
+    if not is_fresh(row):
+        memory, options = unpack(row[_BYTES][0])
+        optimizer.state[parameter].update(_on(memory, parameter.device))
+        optimizer.param_groups[0].update(options)
     whole = not has_minibatches(landscape, batch_size)
     seen = [_Seen(row["points"], row["energy"], row["gradient"])] if whole else []
     n_steps, spent = 0, 0.0
@@ -72,7 +76,15 @@ def _advance(
         optimizer.step(partial(_closure, part, parameter, seen))  # type: ignore[arg-type]
         n_steps, spent = n_steps + 1, spent + fraction * (len(seen) - known)
     points = parameter.detach()[None]
-    result = row | _packed(optimizer, parameter) | {"points": points, "n_steps": row["n_steps"] + n_steps}
+    (group,) = optimizer.param_groups
+    options = {name: value for name, value in group.items() if name != "params"}
+    content = pack([dict(optimizer.state[parameter]), options])
+    result = row | {
+        _BYTES: content[None],
+        _LENGTH: torch.tensor([len(content)]),
+        "points": points,
+        "n_steps": row["n_steps"] + n_steps,
+    }
     if whole:
         known = len(seen)
         last = _evaluated(landscape, points, seen)
@@ -97,21 +109,6 @@ def _evaluated(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:
     return seen[-1]
 
 
-def _packed(optimizer: torch.optim.Optimizer, parameter: Tensor) -> State:
-    (group,) = optimizer.param_groups
-    options = {name: value for name, value in group.items() if name != "params"}
-    content = pack([dict(optimizer.state[parameter]), options])
-    return {_BYTES: content[None], _LENGTH: torch.tensor([len(content)])}
-
-
-def _restore(optimizer: torch.optim.Optimizer, parameter: Tensor, row: State) -> None:
-    if is_fresh(row):
-        return
-    memory, options = unpack(row[_BYTES][0])
-    optimizer.state[parameter].update(_on(memory, parameter.device))
-    optimizer.param_groups[0].update(options)
-
-
 def _on(value: Any, device: torch.device) -> Any:
     """Return nested values with their tensors on `device`; a count of steps, as torch has it, stays on the CPU."""
     if isinstance(value, dict):
@@ -119,3 +116,53 @@ def _on(value: Any, device: torch.device) -> Any:
     if isinstance(value, list):
         return [_on(item, device) for item in value]
     return value.to(device) if isinstance(value, Tensor) and value.ndim else value
+
+
+def pack(values: Any) -> Tensor:
+    """Return nested dicts, lists and tuples of tensors, numbers, strings and None as a tensor of bytes.
+
+    The length of a description in JSON, the description, then the tensors one after the other.
+
+    Examples
+    --------
+    >>> unpack(pack({"step": 3, "pairs": [torch.ones(2), None]}))
+    {'step': 3, 'pairs': [tensor([1., 1.]), None]}
+    """
+    content: list[bytes] = []
+    description = json.dumps(_described(values, content)).encode()
+    joined = b"".join([len(description).to_bytes(8, "little"), description, *content])
+    return torch.frombuffer(bytearray(joined), dtype=torch.uint8)
+
+
+def unpack(packed: Tensor) -> Any:
+    """Return what `pack` was given; bytes after its end do not matter."""
+    content = bytearray(packed.cpu().numpy().tobytes())
+    start = 8 + int.from_bytes(content[:8], "little")
+    return _rebuilt(json.loads(content[8:start]), content, [start])
+
+
+def _described(value: Any, content: list[bytes]) -> Any:
+    if isinstance(value, Tensor):
+        content.append(value.detach().cpu().contiguous().numpy().tobytes())
+        return ["tensor", str(value.dtype).removeprefix("torch."), list(value.shape)]
+    if isinstance(value, dict):
+        return ["dict", [[key, _described(item, content)] for key, item in value.items()]]
+    if isinstance(value, (list, tuple)):
+        return [type(value).__name__, [_described(item, content) for item in value]]
+    return ["plain", value]
+
+
+def _rebuilt(description: Any, content: bytearray, place: list[int]) -> Any:
+    kind, *rest = description
+    if kind == "tensor":
+        dtype, shape = getattr(torch, rest[0]), rest[1]
+        count = torch.Size(shape).numel()
+        start, place[0] = place[0], place[0] + count * dtype.itemsize
+        if count == 0:
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(content, dtype=dtype, count=count, offset=start).reshape(shape).clone()
+    if kind == "dict":
+        return {key: _rebuilt(item, content, place) for key, item in rest[0]}
+    if kind in _KINDS:
+        return _KINDS[kind](_rebuilt(item, content, place) for item in rest[0])
+    return rest[0]

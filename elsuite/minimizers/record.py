@@ -27,7 +27,6 @@ class Record:
         Number of epochs done.
     active : ndarray (n_active,)
         The starts that still run, ascending; `state` has their rows.
-    seeds : ndarray (n,)
     curves : ndarray (n, S, capacity)
         Energies before the first epoch and after each; NaN where not reached.
     best_points : tuple of S tensors (n, n_parameters)
@@ -92,7 +91,10 @@ def with_epoch(record: Record, state: dict[str, Tensor], energies: Floats, secon
     best_points, best_energies, best_epochs = [], record.best_energies.copy(), record.best_epochs.copy()
     for i, points in enumerate(record.best_points):
         rows = np.flatnonzero(improved[:, i])
-        best_points.append(_with_rows(points, active[rows], state["points"], rows))
+        if rows.size:
+            points = points.clone()
+            points[active[rows]] = state["points"][rows]
+        best_points.append(points)
         best_energies[active[rows], i] = energies[rows]
         best_epochs[active[rows], i] = epoch
     return replace(
@@ -136,29 +138,22 @@ def minimizations(record: Record, landscape: Landscape) -> tuple[Minimization, .
             energies = dict(zip(landscape.surfaces, record.best_energies[k, i].tolist(), strict=True))
             epoch = int(record.best_epochs[k, i])
             solutions[k].append(Solution(stopping, coordinates[row].copy(), energies, norms[row], epoch))
-    return tuple(_minimization(record, landscape.surfaces, k, tuple(found)) for k, found in enumerate(solutions))
-
-
-def _minimization(record: Record, surfaces: tuple[str, ...], k: int, solutions: tuple[Solution, ...]) -> Minimization:
-    end = int(record.n_epochs[k]) + 1
-    return Minimization(
-        seed=int(record.seeds[k]),
-        solutions=solutions,
-        curves={name: record.curves[k, i, :end].copy() for i, name in enumerate(surfaces)},
-        outcome=Outcome(str(record.outcomes[k])),
-        message=str(record.messages[k]),
-        n_steps=int(record.n_steps[k]),
-        n_evaluations=float(record.n_evaluations[k]),
-        seconds=float(record.seconds[k]),
+    return tuple(
+        Minimization(
+            seed=int(record.seeds[k]),
+            solutions=tuple(found),
+            curves={
+                name: curve[: record.n_epochs[k] + 1].copy()
+                for name, curve in zip(landscape.surfaces, curves, strict=True)
+            },
+            outcome=Outcome(str(record.outcomes[k])),
+            message=str(record.messages[k]),
+            n_steps=int(record.n_steps[k]),
+            n_evaluations=float(record.n_evaluations[k]),
+            seconds=float(record.seconds[k]),
+        )
+        for k, (found, curves) in enumerate(zip(solutions, record.curves, strict=True))
     )
-
-
-def _with_rows(target: Tensor, places: Ids, source: Tensor, rows: NDArray[np.intp]) -> Tensor:
-    if not rows.size:
-        return target
-    result = target.clone()
-    result[places] = source[rows]
-    return result
 
 
 def _replaced(values: NDArray[Any], places: Ids, new: object) -> NDArray[Any]:

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, NonNegative, Positive, Share, Whole, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
-from elsuite.minimizers.minimize import State
 
 
 @settings

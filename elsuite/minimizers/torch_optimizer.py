@@ -10,9 +10,8 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, SettingsError, Whole, settings
 from elsuite.landscapes.base import Landscape
-from elsuite.minimizers.base import Minimizer
+from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated, has_minibatches, minibatches
-from elsuite.minimizers.minimize import State
 from elsuite.minimizers.one_by_one import advance_one_by_one
 
 # These update each number by its own history alone, so many starts are one parameter of shape (n, P).

@@ -13,8 +13,8 @@ from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.symmetry.base import Symmetry, checked_pair
-from elsuite.symmetry.permutations import apply, parameter_permutation, permute, random_element
-from elsuite.symmetry.units import Match, UnitSymmetry, match_activations, match_weights
+from elsuite.symmetry.permutations import parameter_permutation, permute
+from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights
 
 Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
@@ -69,7 +69,6 @@ def align(
 
     Parameters
     ----------
-    a, b : array_like or Tensor (n_parameters,)
     method : {"weights", "activations"}
         What is brought together: weights, or any other coordinates, so that the distance is the smallest found and
         never grows; or, of networks, what units give on the landscape's first samples (`match_activations`), whatever
@@ -96,7 +95,11 @@ def align(
     >>> align(landscape, point, copy).distance_after
     0.0
     """
-    symmetry = _symmetry(landscape, symmetry)
+    symmetry = landscape.symmetry if symmetry is None else symmetry
+    if symmetry.n_parameters != landscape.n_parameters:
+        raise ValueError(
+            f"a symmetry of {symmetry.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
+        )
     one, other = _array(a), _array(b)
     checked_pair(symmetry.n_parameters, one, other)
     if method not in {"weights", "activations"}:
@@ -104,10 +107,15 @@ def align(
     if isinstance(symmetry, UnitSymmetry):
         if method == "weights":
             match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
+            element, n_sweeps, converged = match.element, match.n_sweeps, match.converged
         else:
-            match = _match_activations(landscape, symmetry, one, other)
-        permutation = parameter_permutation(symmetry, match.element)
-        copy, n_sweeps, converged = permute(other, permutation), match.n_sweeps, match.converged
+            if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
+                raise ValueError(_NO_NETWORK)
+            units = [landscape.unit_activations(torch.as_tensor(point)) for point in (one, other)]
+            given = [{name: values.cpu().numpy() for name, values in own.items()} for own in units]
+            element, n_sweeps, converged = match_activations(symmetry, *given), 1, True
+        permutation = parameter_permutation(symmetry, element)
+        copy = permute(other, permutation)
     elif method == "activations":
         raise ValueError(_NO_NETWORK)
     else:
@@ -151,37 +159,6 @@ def align_all(
         align(landscape, reference, point, method=method, restarts=restarts, seed=seed, symmetry=symmetry)
         for point in points
     )
-
-
-def check_symmetry(
-    landscape: Landscape, point: ArrayLike | Tensor, *, seed: int = 0, symmetry: Symmetry | None = None
-) -> None:
-    """Raise ValueError if a random copy of `point`, shape (n_parameters,), has another energy."""
-    symmetry, array = _symmetry(landscape, symmetry), _array(point)
-    if isinstance(symmetry, UnitSymmetry):
-        _energy_difference(landscape, array, apply(symmetry, array, random_element(symmetry, seed)))
-
-
-def _symmetry(landscape: Landscape, given: Symmetry | None) -> Symmetry:
-    symmetry = landscape.symmetry if given is None else given
-    if symmetry.n_parameters != landscape.n_parameters:
-        raise ValueError(
-            f"a symmetry of {symmetry.n_parameters} parameters given; the landscape has {landscape.n_parameters}"
-        )
-    return symmetry
-
-
-def _match_activations(
-    landscape: Landscape, symmetry: UnitSymmetry, a: NDArray[np.floating], b: NDArray[np.floating]
-) -> Match:
-    if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
-        raise ValueError(_NO_NETWORK)
-    given = [
-        {name: values.cpu().numpy() for name, values in landscape.unit_activations(torch.as_tensor(point)).items()}
-        for point in (a, b)
-    ]
-    element = match_activations(symmetry, *given)
-    return Match(element, _distance(a, apply(symmetry, b, element)), n_sweeps=1, converged=True)
 
 
 def _array(point: ArrayLike | Tensor) -> NDArray[np.floating]:

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.core.settings import Count, NonNegative, Points, Whole, settings
-from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path, PathFinder, PathSearch
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
-from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import Rule, converge
+from elsuite.paths.record import SearchRecord, on_samples, straight_path
+from elsuite.paths.rounds import converge
 
 
 @final
@@ -80,10 +80,12 @@ class AutoNEBPathFinder(PathFinder):
         return converge(
             path,
             record,
-            Rule(self.tolerance, self.negligible, self.max_cycles),
             lambda number, path, ends: self._cycle(number, path, ends, record, generator),
             # Over random samples a cycle may raise the band: that it grew at all says that more may help.
             lambda path, heights: self._with_pivots(path, heights, record),
+            tolerance=self.tolerance,
+            negligible=self.negligible,
+            max_rounds=self.max_cycles,
         )
 
     def _cycle(
@@ -96,7 +98,7 @@ class AutoNEBPathFinder(PathFinder):
         rate = self.learning_rate / 2**number
         rate *= float((path.end - path.start).double().square().mean().sqrt())
         for _ in range(self.n_steps):
-            shown, share = self._step_landscape(record.landscape, len(band) - 2, generator)
+            shown, share = on_samples(record.landscape, len(band) - 2, self.images_per_step, generator)
             inner, gradients = shown.energy_and_gradient(band[1:-1])
             record.n_point_gradients += share * len(inner)
             if not math.isfinite(float(inner.sum() + gradients.sum())):
@@ -107,15 +109,6 @@ class AutoNEBPathFinder(PathFinder):
             step(band[1:-1], across, rate)
             band = spread_evenly(band, positions)
         return _path_through(band, positions)
-
-    def _step_landscape(
-        self, landscape: Landscape, n_pivots: int, generator: torch.Generator
-    ) -> tuple[Landscape, float]:
-        n_images = self.images_per_step
-        if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
-            return landscape, 1.0
-        indices = torch.randint(landscape.n_samples, (n_pivots, n_images), generator=generator)
-        return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
 
     def _with_pivots(self, path: Path, heights: Heights, record: SearchRecord) -> Path:
         """Return the same curve with more pivots, or the path itself if none is wanted."""

@@ -14,15 +14,10 @@ from elsuite.landscapes.base import Landscape
 
 
 class Basis(abc.ABC):
-    """Functions of t in [0, 1] that vanish at both ends, so that a path's end points stay exact.
-
-    Attributes
-    ----------
-    n_terms : int
-        Number of functions K.
-    """
+    """Functions of t in [0, 1] that vanish at both ends, so that a path's end points stay exact."""
 
     n_terms: int
+    """Number of functions K."""
 
     @abc.abstractmethod
     def values(self, t: Tensor) -> Tensor:
@@ -98,15 +93,10 @@ class PathSearch:
 
 
 class PathFinder(abc.ABC):
-    """Searches a low path between two points; finders are frozen dataclasses, with settings for fields.
-
-    Attributes
-    ----------
-    name : str
-        What the database stores in its column `finder`.
-    """
+    """Searches a low path between two points; finders are frozen dataclasses, with settings for fields."""
 
     name: ClassVar[str]
+    """What the database stores in its column `finder`."""
 
     @abc.abstractmethod
     def find(

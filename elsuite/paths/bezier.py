@@ -12,11 +12,8 @@ from elsuite.paths.series import SeriesPathFinder
 class BezierPathFinder(SeriesPathFinder):
     r"""Searches :math:`w(t) = (1 - t)^2 a + 2 t (1 - t) m + t^2 b` over the one control point m.
 
-    The curves of Garipov et al. (2018), searched by the same steps and rounds as all series.
-
-    See Also
-    --------
-    elsuite.paths.series.SeriesPathFinder : The settings.
+    The curves of Garipov et al. (2018), searched by the same steps and rounds as all series: `SeriesPathFinder` has the
+    settings.
 
     Examples
     --------

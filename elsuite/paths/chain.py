@@ -13,17 +13,8 @@ class ChainPathFinder(SeriesPathFinder):
     """Searches a polygonal chain over its inner pivots, which lie at equally spaced t.
 
     The chains of Garipov et al. (2018), searched by the same steps and rounds as all series: the mean energy over the
-    whole polygon is lowered, not that of the pivots alone.
-
-    Attributes
-    ----------
-    n_pivots : int
-        Inner pivots.
-
-    See Also
-    --------
-    elsuite.paths.series.SeriesPathFinder : All other settings.
-    elsuite.paths.autoneb.AutoNEBPathFinder : Chains whose pivots are moved each by itself.
+    whole polygon is lowered, not that of the pivots alone (`AutoNEBPathFinder` moves each by itself). All settings but
+    `n_pivots`, the number of inner pivots, are those of `SeriesPathFinder`.
 
     Examples
     --------

@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
+from elsuite.paths.record import on_samples
 
 Density = Literal["uniform", "arcsine"]
 
@@ -42,15 +43,7 @@ class Objective(abc.ABC):
 
 @dataclass(frozen=True)
 class PowerSum(Objective):
-    r"""The published objective, :math:`f = \sum_m E_m^q` with a fixed lambda.
-
-    Attributes
-    ----------
-    power : float
-        q.
-    smoothness : float
-        Lambda.
-    """
+    r"""The published objective, :math:`f = \sum_m E_m^q`, q the `power`, with lambda fixed, the `smoothness`."""
 
     power: float = 1.0
     smoothness: float = 0.0
@@ -97,30 +90,10 @@ class SoftMaximum(Objective):
 
 @dataclass(frozen=True)
 class Descent:
-    """Settings of one descent.
+    """Settings of one descent, which mean what those of `SeriesPathFinder` mean.
 
-    Attributes
-    ----------
-    learning_rate : float
-        Step of a coefficient's components.
-    schedule : {"constant", "cosine"}
-        Of the learning rate: as it is, or down to zero along half a cosine.
-    optimizer : {"adam", "momentum"}
-        Adam, or gradient steps with momentum 0.9.
-    second_decay : float
-        Of Adam's mean squared gradients; that of its mean gradients is 0.9.
-    n_points : int
-        Points of the fixed grid from 0 to 1.
-    points_per_step : int, optional
-        Random points of a step, one in each of as many equally probable parts of [0, 1], in place of
-        the grid.
-    images_per_step : int, optional
-        Random samples at each of a step's points, on landscapes over data; all by default.
-    by_length : bool
-        Random points in equal parts of the path's current length in place of equal parts of t, so that a path
-        gains nothing by rushing over a ridge.
-    density : {"uniform", "arcsine"}
-        Of random points in t (`stratified`).
+    With `by_length`, random points lie in equal parts of the path's current length in place of equal parts of t, so
+    that a path gains nothing by rushing over a ridge.
     """
 
     objective: Objective
@@ -138,15 +111,7 @@ class Descent:
 
 @dataclass(frozen=True)
 class Descended:
-    """What came of a descent: the path with the last finite coefficients, and what it took.
-
-    Attributes
-    ----------
-    finite : bool
-        False if it was stopped by an energy or gradient that is not finite.
-    n_point_gradients : float
-        In units of the whole data set at one point.
-    """
+    """What came of a descent: the path with the last finite coefficients, whether those were all, and its cost."""
 
     path: Path
     finite: bool
@@ -158,20 +123,24 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     """Lower the objective over the coefficients of `path`; the generator draws points and samples."""
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     coefficients = spanning[2:]
-    chord = _chord(path)
+    chord = float(torch.linalg.vector_norm(path.end - path.start))
     step = optimizer(descent.optimizer, descent.second_decay)
     spent = 0.0
     next_weights = _sampler(path, descent, generator)
-    asked = _asked(descent)
+    # On a grid the first and the last point are the ends of the path, which do not move: constants in a sum.
+    grid = descent.points_per_step is None and descent.images_per_step is None
+    asked = slice(1, -1) if grid and isinstance(descent.objective, PowerSum) else slice(None)
+    n_points = descent.points_per_step or descent.n_points
     for done in range(descent.n_steps):
         weights = next_weights(spanning)
-        shown, share = _step_landscape(landscape, descent, generator)
+        shown, share = on_samples(landscape, n_points, descent.images_per_step, generator)
         energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked)
         spent += share * len(energies)
         # One check for both: a sum over all is not finite if any is not.
         if not math.isfinite(float(energies.sum() + gradient.sum())):
             return Descended(replace(path, coefficients=coefficients), False, done, spent)
-        step(coefficients, gradient, descent.learning_rate * _schedule(descent, done))
+        cosine = 0.5 + 0.5 * math.cos(math.pi * done / descent.n_steps)
+        step(coefficients, gradient, descent.learning_rate * (cosine if descent.schedule == "cosine" else 1.0))
     return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
 
 
@@ -186,10 +155,6 @@ def stratified(n_points: int, n_steps: int, generator: torch.Generator, density:
     return shares if density == "uniform" else (0.5 * math.pi * shares).sin().square()
 
 
-def _chord(path: Path) -> float:
-    return float(torch.linalg.vector_norm(path.end - path.start))
-
-
 def _weights(path: Path, t: Tensor) -> Tensor:
     """Return the weights of the spanning points in the path's points at `t`."""
     t = t.to(path.start.device)
@@ -197,12 +162,7 @@ def _weights(path: Path, t: Tensor) -> Tensor:
 
 
 def _gradient(
-    landscape: Landscape,
-    weights: Tensor,
-    spanning: Tensor,
-    objective: Objective,
-    chord: float,
-    asked: slice = slice(None),
+    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, chord: float, asked: slice
 ) -> tuple[Tensor, Tensor]:
     r"""Return the energies of the points `asked` for, and the gradient for the coefficients, shape (K, P).
 
@@ -242,16 +202,6 @@ def _energy_term(
     return energies, gradient
 
 
-def _asked(descent: Descent) -> slice:
-    """Return which points of a step have to be looked at.
-
-    On a grid the first and the last are the ends of the path, which do not move: in a sum over points they are
-    constants.
-    """
-    grid = descent.points_per_step is None and descent.images_per_step is None
-    return slice(1, -1) if grid and isinstance(descent.objective, PowerSum) else slice(None)
-
-
 def _sampler(path: Path, descent: Descent, generator: torch.Generator) -> Callable[[Tensor], Tensor]:
     """Return what makes, step by step, the weights of the spanning points in the step's points."""
     n_points, n_steps = descent.points_per_step, descent.n_steps
@@ -279,18 +229,3 @@ def _at_shares(shares: Tensor, fine: Tensor, steps: Tensor, spanning: Tensor) ->
     wanted = shares * gone[-1]
     k = torch.searchsorted(gone, wanted).clamp(1, LENGTH_STEPS) - 1
     return fine[k] + (wanted - gone[k]) / lengths[k].clamp(min=SMALLEST_SPREAD) * (fine[1] - fine[0])
-
-
-def _step_landscape(landscape: Landscape, descent: Descent, generator: torch.Generator) -> tuple[Landscape, float]:
-    """Return the landscape of one step, and the share of the data that each of its points looks at."""
-    n_images = descent.images_per_step
-    if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
-        return landscape, 1.0
-    # Each point has samples of its own: their noise averages out over the points.
-    shape = (descent.points_per_step or descent.n_points, n_images)
-    indices = torch.randint(landscape.n_samples, shape, generator=generator)
-    return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples
-
-
-def _schedule(descent: Descent, step: int) -> float:
-    return 0.5 + 0.5 * math.cos(math.pi * step / descent.n_steps) if descent.schedule == "cosine" else 1.0

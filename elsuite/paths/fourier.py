@@ -16,19 +16,9 @@ class FourierPathFinder(SeriesPathFinder):
     r"""Searches :math:`w(t) = (1 - t) a + t b + \sum_{n=1}^{N} b_n \sin(n \pi t) / n^d`, exact at both ends.
 
     Two settings have names: the default one, which converges, and `published`, the procedure of arXiv:2602.21276.
-    They differ in what makes paths low: with d = 2 a step moves high modes less, where raw modes (d = 0) wiggle;
-    random points and samples cost a hundredth of the whole data at fixed points; and rounds end by a rule.
-
-    Attributes
-    ----------
-    n_terms : int
-        N.
-    decay : float
-        d: one step of the optimizer moves mode n by 1 / n^d of what it moves mode 1.
-
-    See Also
-    --------
-    elsuite.paths.series.SeriesPathFinder : All other settings.
+    They differ in what makes paths low: with d = 2 a step moves mode n by 1 / n^2 of what it moves mode 1, where raw
+    modes (d = 0) wiggle; random points and samples cost a hundredth of the whole data at fixed points; and rounds end
+    by a rule. All settings but `n_terms`, N, and `decay`, d, are those of `SeriesPathFinder`.
 
     Examples
     --------

@@ -33,8 +33,6 @@ class Heights:
         Highest energy found over continuous t, never under any value seen, and where it is.
     profile : ndarray (n_points,)
         Energies at equally spaced t from 0 to 1.
-    n_evaluations : int
-        Points at which the energy was computed.
     resolution : float
         How far above `refined_height` an energy could still hide between the points looked at, by the rule
         of `measure`; NaN when an energy is not finite.
@@ -65,10 +63,6 @@ def measure(
 
     Parameters
     ----------
-    landscape : Landscape
-        On any of its surfaces: ``landscape.on("test")``.
-    n_points : int
-        Points of the profile, at least 3.
     tolerance : float, optional
         Relative to the spread of the profile; 1e-8 by default, 1e-5 where points are float32.
     max_evaluations : int
@@ -95,7 +89,10 @@ def measure(
     profile = _energies(path, landscape, t)
     more = _long_steps(path, t)
     t, energies = _merged(t, profile, more, _energies(path, landscape, more))
-    allowed = _allowed(profile, tolerance, path)
+    allowed = math.nan  # then nothing is refined
+    if np.isfinite(profile).all():
+        relative = tolerance if tolerance is not None else (1e-8 if path.start.dtype == torch.float64 else 1e-5)
+        allowed = max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))  # the rounding
     t, energies, resolution = _refine(path, landscape, t, energies, allowed, max_evaluations)
     top = int(np.argmax(energies))  # the first NaN, if there is one
     return Heights(
@@ -141,14 +138,6 @@ def _long_steps(path: Path, t: Floats) -> Floats:
     n_parts = np.ceil(np.diff(at) / longest).clip(1) if longest > 0 else np.ones(len(t) - 1)
     new = [np.linspace(a, b, int(n) + 1)[1:-1] for a, b, n in zip(at[:-1], at[1:], n_parts, strict=True) if n > 1]
     return _representable(np.interp(np.concatenate(new), lengths, fine), path) if new else t[:0]
-
-
-def _allowed(profile: Floats, tolerance: float | None, path: Path) -> float:
-    """Return the tolerance as an energy, not under the rounding of the energies."""
-    if not np.isfinite(profile).all():
-        return math.nan
-    relative = tolerance if tolerance is not None else (1e-8 if path.start.dtype == torch.float64 else 1e-5)
-    return max(relative * float(np.ptp(profile)), 4 * float(np.spacing(np.abs(profile).max())))
 
 
 def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:

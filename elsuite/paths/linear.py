@@ -18,11 +18,6 @@ from elsuite.paths.record import SearchRecord, straight_path
 class LinearPathFinder(PathFinder):
     """Measures the straight line; nothing is searched, so it is always ``converged`` where energies are finite.
 
-    Attributes
-    ----------
-    n_points : int
-        Points of the profile.
-
     Examples
     --------
     >>> from elsuite.landscapes import FourGaussians

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
@@ -16,15 +16,7 @@ from elsuite.paths.heights import Heights, measure, path_length
 
 @dataclass
 class SearchRecord:
-    """What one search on a landscape has cost so far.
-
-    Attributes
-    ----------
-    n_points : int
-        Points of the profile that heights are measured on.
-    began : float
-        Clock when the search began.
-    """
+    """What one search on a landscape has cost so far; heights are measured on profiles of `n_points`."""
 
     landscape: Landscape
     n_points: int
@@ -57,13 +49,7 @@ class SearchRecord:
 
 
 def straight_path(landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLike | Tensor, basis: Basis) -> Path:
-    """Return the straight path between two checked end points, with zero coefficients for `basis`.
-
-    Raises
-    ------
-    ValueError
-        If an end point is not a vector of the landscape's width.
-    """
+    """Return the straight path between two end points, checked for their shape, with zero coefficients for `basis`."""
     ends = []
     for name, value in (("start", start), ("end", end)):
         point = to_tensor(value, dtype=landscape.dtype, device=landscape.device).detach()
@@ -71,3 +57,16 @@ def straight_path(landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLik
             raise ValueError(f"{name} has shape {tuple(point.shape)}, but a point here has ({landscape.n_parameters},)")
         ends.append(point)
     return Path(ends[0], ends[1], basis, ends[0].new_zeros(basis.n_terms, len(ends[0])))
+
+
+def on_samples(
+    landscape: Landscape, n_points: int, n_images: int | None, generator: torch.Generator
+) -> tuple[Landscape, float]:
+    """Return the landscape of one step, over `n_images` random samples a point, and their share of the data.
+
+    Each point has samples of its own: their noise averages out over the points.
+    """
+    if n_images is None or not isinstance(landscape, DataLandscape) or n_images >= landscape.n_samples:
+        return landscape, 1.0
+    indices = torch.randint(landscape.n_samples, (n_points, n_images), generator=generator)
+    return landscape.minibatch(indices.to(landscape.device)), n_images / landscape.n_samples

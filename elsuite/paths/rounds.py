@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
@@ -14,23 +13,6 @@ LEAST_LOSS, LEAST_SHARE, LEAST_OF_STRAIGHT = 1e-5, 1e-3, 1e-4
 """Heights above the higher end that count as none: see `nothing_above`."""
 
 ROUNDING = 1e-12
-
-
-@dataclass(frozen=True)
-class Rule:
-    """When a search in rounds ends.
-
-    Attributes
-    ----------
-    tolerance : float
-        A round after the first that changes the excess by no more than this share of it is the last.
-    negligible : float, optional
-        An excess that counts as none; by default the rule of `nothing_above`.
-    """
-
-    tolerance: float
-    negligible: float | None
-    max_rounds: int
 
 
 def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
@@ -48,9 +30,12 @@ def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
 def converge(
     path: Path,
     record: SearchRecord,
-    rule: Rule,
     lowered: Callable[[int, Path, tuple[float, float]], Path | None],
     widened: Callable[[Path, Heights], Path] = lambda path, _: path,
+    *,
+    tolerance: float,
+    negligible: float | None,
+    max_rounds: int,
 ) -> PathSearch:
     """Lower `path` in rounds until one ends the search, and return the lowest path seen.
 
@@ -67,26 +52,27 @@ def converge(
     widened : callable
         Given a lowered path and its heights, returns the path to go on with. A search goes on as long as that is
         another one.
+    negligible : float, optional
+        By default the rule of `nothing_above`.
     """
     heights = record.measure(path)
     ends = float(heights.profile[0]), float(heights.profile[-1])
     if not all(map(math.isfinite, ends)):
         return record.search(path, heights, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
     end = max(ends)
-    negligible = rule.negligible
     if negligible is None:
         negligible = nothing_above(record.landscape, end, heights.refined_height - end)
     best, fall, grown = (path, heights), math.inf, False
-    for number in range(rule.max_rounds + 1):
+    for number in range(max_rounds + 1):
         excess = best[1].refined_height - end
         reached = f"{excess:.2g} above the higher end after {number} round{'' if number == 1 else 's'}"
         if excess <= negligible:
             message = f"{reached}; up to {negligible:.2g} counts as none"
             return record.search(*best, Outcome.CONVERGED, message)
-        if number > 1 and not grown and abs(fall) <= rule.tolerance * excess:
+        if number > 1 and not grown and abs(fall) <= tolerance * excess:
             message = f"{reached}; the last {_in_words(fall)}"
             return record.search(*best, Outcome.CONVERGED, message)
-        if number == rule.max_rounds:
+        if number == max_rounds:
             break
         new = lowered(number, path, ends)
         if new is None:

@@ -15,7 +15,7 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, descend
 from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import Rule, converge
+from elsuite.paths.rounds import converge
 
 FEWEST_STEPS, MOST_STEPS = 400, 1000
 """Of a first round over data: fewer leave every height too high, more were never needed at first."""
@@ -102,11 +102,14 @@ class SeriesPathFinder(PathFinder):
         descent = self._descent(path, landscape)
         if self.tolerance is None:
             return _descended_once(path, descent, record, generator)
-
-        def lowered(number: int, path: Path, _: tuple[float, float]) -> Path | None:
-            return self._round(number, path, descent, record, generator)
-
-        return converge(path, record, Rule(self.tolerance, self.negligible, self.max_rounds), lowered)
+        return converge(
+            path,
+            record,
+            lambda number, path, _: self._round(number, path, descent, record, generator),
+            tolerance=self.tolerance,
+            negligible=self.negligible,
+            max_rounds=self.max_rounds,
+        )
 
     def _round(
         self, number: int, path: Path, first: Descent, record: SearchRecord, generator: torch.Generator

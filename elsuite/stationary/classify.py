@@ -1,17 +1,17 @@
 """What kind of point a point is: `classify_stationary_point`."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point
 from elsuite.stationary.results import Refinement, StationaryPoint
 from elsuite.stationary.spectrum import DENSE_LIMIT, hessian_spectrum
 from elsuite.stationary.walk import INFLECTION, Limits, State, count_zero
-
-Array = NDArray[np.float64]
+from elsuite.symmetry.base import checked_points
 
 
 def classify_stationary_point(
@@ -26,9 +26,6 @@ def classify_stationary_point(
 
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
-    point : array (P,)
     n_lowest : int
         Eigenvalues looked at above `DENSE_LIMIT` parameters; up to there, all.
     gradient_tolerance : float
@@ -80,12 +77,22 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
         model = state.model
         values = model.values[k][np.linalg.norm(model.vectors[k], axis=0) > 0.5]  # those that have a direction
         vector = model.vectors[k, :, 0]
-        how = outcome or Outcome.BUDGET_SPENT
+        how, n_steps = outcome or Outcome.BUDGET_SPENT, int(state.n_steps[k])
         n_zero = int(count_zero(values, INFLECTION * limits.zero_tolerance * state.curvatures[k]))
         if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
             point = classify_stationary_point(landscape, state.points[k], zero_tolerance=limits.zero_tolerance)
             values, vector, n_zero = point.eigenvalues, point.eigenvector, point.n_zero
-            how = _checked(point, index)
+            if n_zero or point.index != index:
+                how = Outcome.DEGENERATE if n_zero else Outcome.WRONG_INDEX
+        negative = int((values < 0).sum())
+        reasons = {
+            Outcome.WRONG_INDEX: f"stationary, with {negative} negative eigenvalues",
+            Outcome.DEGENERATE: f"{n_zero} eigenvalues are zero beside the zero modes",
+            Outcome.LEFT_BOUNDS: f"left the bounds after {n_steps} steps",
+            Outcome.BUDGET_SPENT: f"not stationary after {n_steps} steps",
+            Outcome.STALLED: f"no step of any length is good after {n_steps} steps",
+            Outcome.NOT_A_NUMBER: f"energy or derivatives are not finite after {n_steps} steps",
+        }
         results.append(
             Refinement(
                 point=state.points[k],
@@ -93,40 +100,17 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
                 gradient_norm=float(np.linalg.norm(model.gradients[k])),
                 eigenvalues=values,
                 eigenvector=vector,
-                index=int((values < 0).sum()),
+                index=negative,
                 outcome=how,
-                message=_message(how, values, n_zero, int(state.n_steps[k])),
-                n_steps=int(state.n_steps[k]),
+                message=reasons.get(how, ""),
+                n_steps=n_steps,
                 n_gradients=int(state.n_gradients[k]),
             )
         )
     return tuple(results)
 
 
-def _checked(point: StationaryPoint, index: int) -> Outcome:
-    if point.n_zero:
-        return Outcome.DEGENERATE
-    return Outcome.CONVERGED if point.index == index else Outcome.WRONG_INDEX
-
-
-def _message(outcome: Outcome, values: Array, n_zero: int, n_steps: int) -> str:
-    """Return the reason of a failure in words, nothing for success."""
-    negative = int((values < 0).sum())
-    words = {
-        Outcome.WRONG_INDEX: f"stationary, with {negative} negative eigenvalues",
-        Outcome.DEGENERATE: f"{n_zero} eigenvalues are zero beside the zero modes",
-        Outcome.LEFT_BOUNDS: f"left the bounds after {n_steps} steps",
-        Outcome.BUDGET_SPENT: f"not stationary after {n_steps} steps",
-        Outcome.STALLED: f"no step of any length is good after {n_steps} steps",
-        Outcome.NOT_A_NUMBER: f"energy or derivatives are not finite after {n_steps} steps",
-    }
-    return words.get(outcome, "")
-
-
-def as_points(landscape: Landscape, points: ArrayLike | Tensor) -> Array:
+def as_points(landscape: Landscape, points: ArrayLike | Tensor) -> Floats:
     """Return points as an array (n, P), or raise ValueError."""
     array = points.detach().cpu().numpy() if isinstance(points, Tensor) else points
-    batch = np.array(array, dtype=np.float64)
-    if batch.ndim != 2 or batch.shape[1] != landscape.n_parameters:
-        raise ValueError(f"points of shape {batch.shape} given; (n_points, {landscape.n_parameters}) is expected")
-    return batch
+    return checked_points(landscape.n_parameters, np.array(array, dtype=np.float64))

@@ -4,17 +4,15 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.typing import Floats, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
 from elsuite.stationary.model import LocalModel
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @final
@@ -37,11 +35,11 @@ class SteepestDescent(Rule):
     error: float
     index: int = 0
 
-    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+    def steps(self, model: LocalModel, radii: Floats, guides: Floats) -> tuple[Floats, Floats]:
         """Return the components of the steps; no direction is followed."""
         return _steepest(model.slopes, model.values, radii), np.zeros_like(guides)
 
-    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Floats) -> Floats:
         """Return the gradient not foretold, relative to the larger one at both ends; or the energy not foretold."""
         if np.isfinite(self.error):
             norms = [np.linalg.norm(model.gradients, axis=1) for model in (old, new)]
@@ -50,20 +48,20 @@ class SteepestDescent(Rule):
         error = np.abs(new.energies - old.energies - foretold)
         return np.asarray(error / (np.abs(foretold) + _rounding(old)))
 
-    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Floats) -> Mask:
         """Return whether the energy fell, up to rounding, and the path was followed."""
         fell = new.energies <= old.energies + _rounding(old)
         return np.asarray(fell & ((misfit <= self.error) | np.isinf(self.error)))
 
 
-def _rounding(model: LocalModel) -> Array:
+def _rounding(model: LocalModel) -> Floats:
     return 1e-13 * np.maximum(1.0, np.abs(model.energies))
 
 
-def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
+def _steepest(slopes: Floats, values: Floats, radii: Floats) -> Floats:
     """Return the step to the end of the path, or to the radius, by bisection in the logarithm of its duration."""
 
-    def at(durations: Array) -> Array:
+    def at(durations: Floats) -> Floats:
         exponents = values * durations[:, None]
         # (1 - exp(-x)) / x is smooth at 0; large negative x overflow, and mean: too far.
         small = np.abs(exponents) < 1e-8
@@ -71,7 +69,7 @@ def _steepest(slopes: Array, values: Array, radii: Array) -> Array:
             factors = np.where(small, 1.0 - exponents / 2, -np.expm1(-exponents) / np.where(small, 1.0, exponents))
             return -slopes * np.where(slopes == 0, 0.0, factors * durations[:, None])
 
-    def too_far(parts: Array) -> Flags:
+    def too_far(parts: Floats) -> Mask:
         with np.errstate(over="ignore"):
             return np.asarray(~(np.linalg.norm(parts, axis=1) <= radii))
 
@@ -95,19 +93,13 @@ def descend(
 ) -> tuple[Refinement, ...]:
     """Return the minima reached from many points, shape (n, P), computed together.
 
+    A search is "converged" where its point is a minimum: all eigenvalues positive, zero modes left out.
+
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
-    points : array (n, P)
     error : float
         How closely the path of steepest descent is followed (0.3 keeps to it well); by default any step that lowers
         the energy is taken.
-
-    Returns
-    -------
-    tuple of Refinement
-        "converged" where the point is a minimum: all eigenvalues positive, zero modes left out.
 
     Raises
     ------
@@ -137,11 +129,12 @@ def follow_down(
     error: float = 0.3,
     limits: Limits | None = None,
 ) -> tuple[tuple[Refinement, Refinement], ...]:
-    """Return the two minima that each transition state joins: the ends of its two paths of steepest descent.
+    """Return the two minima that each transition state, shape (n, P), joins, against and along its eigenvector.
+
+    They are the ends of its two paths of steepest descent.
 
     Parameters
     ----------
-    transition_states : array (n, P)
     eigenvectors : array (n, P)
         Unit eigenvectors of the negative eigenvalues.
     push : float
@@ -149,11 +142,6 @@ def follow_down(
         landscape's length scale.
     error : float
         As for `descend`.
-
-    Returns
-    -------
-    tuple of (Refinement, Refinement)
-        For each transition state, the ends against and along the eigenvector.
 
     Raises
     ------

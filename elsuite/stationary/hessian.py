@@ -6,13 +6,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import LinearOperator
 from torch import Tensor
 
+from elsuite.core.typing import Floats
 from elsuite.landscapes.base import DataLandscape, Landscape
 
-Array = NDArray[np.float64]
 Method = Literal["auto", "autograd", "differences"]
 Products = Callable[[Tensor], Tensor]
 
@@ -26,13 +26,7 @@ FEW_DIRECTIONS, BATCHED_NUMBERS = 4, 50_000
 
 @dataclass(frozen=True)
 class TraceEstimate:
-    """Hutchinson's estimate of a trace.
-
-    Attributes
-    ----------
-    standard_error : float
-        Of the mean over the probes; 0 where the trace is exact.
-    """
+    """Hutchinson's estimate of a trace; its error is that of the mean over the probes, 0 where the trace is exact."""
 
     value: float
     standard_error: float
@@ -41,22 +35,14 @@ class TraceEstimate:
 
 def hessian_vector_products(
     landscape: Landscape, point: ArrayLike | Tensor, vectors: ArrayLike | Tensor, *, method: Method = "auto"
-) -> Array:
-    r"""Return the products :math:`H v_k` of the Hessian at one point with some vectors.
+) -> Floats:
+    r"""Return the products :math:`H v_k`, shape (k, P), of the Hessian at one `point`, (P,), with `vectors`, (k, P).
 
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
-    point : array (P,)
-    vectors : array (k, P)
     method : {"auto", "autograd", "differences"}
         "autograd" differentiates the energy twice; "differences" takes central differences of gradients, about
         1e-9 relative in float64 and 1e-2 in float32; "auto" the first where the landscape allows it.
-
-    Returns
-    -------
-    ndarray (k, P)
 
     Raises
     ------
@@ -90,7 +76,7 @@ def hessian_operator(landscape: Landscape, point: ArrayLike | Tensor, *, method:
     """
     products = _products(landscape, as_point(landscape, point), method)
 
-    def multiply(vector: Array) -> Array:
+    def multiply(vector: Floats) -> Floats:
         row = torch.as_tensor(np.ravel(vector), dtype=landscape.dtype, device=landscape.device)
         return np.asarray(_numpy(products(row[None]))[0])
 
@@ -100,18 +86,10 @@ def hessian_operator(landscape: Landscape, point: ArrayLike | Tensor, *, method:
 
 def local_expansions(
     landscape: Landscape, points: ArrayLike | Tensor, *, method: Method = "auto"
-) -> tuple[Array, Array, Array]:
-    """Return energies, gradients and dense Hessians at many points.
+) -> tuple[Floats, Floats, Floats]:
+    """Return energies (n,), gradients (n, P) and dense Hessians (n, P, P) at many points, shape (n, P).
 
-    Parameters
-    ----------
-    points : array (n_points, P)
-    method : {"auto", "autograd", "differences"}
-        As for `hessian_vector_products`.
-
-    Returns
-    -------
-    energies, gradients, hessians : ndarray (n_points,), (n_points, P), (n_points, P, P)
+    The methods are those of `hessian_vector_products`.
 
     Raises
     ------
@@ -193,10 +171,12 @@ def _products(landscape: Landscape, point: Tensor, method: Method) -> Products:
         except (RuntimeError, NotImplementedError):
             # Not differentiable twice: a layer without a second derivative, or an energy not made by torch.
             if method == "autograd":
-                raise ValueError(
-                    f"{type(landscape).__name__} is not differentiable twice; method='differences' works"
-                ) from None
+                raise _not_twice(landscape) from None
     return lambda vectors: _differences(landscape, point, vectors)
+
+
+def _not_twice(landscape: Landscape) -> ValueError:
+    return ValueError(f"{type(landscape).__name__} is not differentiable twice; method='differences' works")
 
 
 def _parts(landscape: Landscape) -> Iterator[tuple[Landscape, float]]:
@@ -242,17 +222,17 @@ def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor
     return products
 
 
-def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Array, Array, Array]:
+def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Floats, Floats, Floats]:
     if method == "auto" and (known := landscape.expansions(points)) is not None:
         return known
-    if method != "differences" and _fits_one_graph(landscape, len(points)):
+    # All points and samples may be kept in one graph, P times over.
+    fits = not isinstance(landscape, DataLandscape) or landscape.n_samples * len(points) <= 2 * SAMPLES_AT_ONCE
+    if method != "differences" and fits:
         try:
             return _dense_graph(landscape, points)
         except (RuntimeError, NotImplementedError):
             if method == "autograd":
-                raise ValueError(
-                    f"{type(landscape).__name__} is not differentiable twice; method='differences' works"
-                ) from None
+                raise _not_twice(landscape) from None
             method = "differences"
     energies, gradients = landscape.energy_and_gradient(points)
     identity = torch.eye(points.shape[1], dtype=points.dtype, device=points.device)
@@ -260,12 +240,7 @@ def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Ar
     return _numpy(energies), _numpy(gradients), _numpy(torch.stack(rows))
 
 
-def _fits_one_graph(landscape: Landscape, n_points: int) -> bool:
-    """Return whether all points and samples may be kept in one graph, P times over."""
-    return not isinstance(landscape, DataLandscape) or landscape.n_samples * n_points <= 2 * SAMPLES_AT_ONCE
-
-
-def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Array, Array, Array]:
+def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Floats, Floats, Floats]:
     """Return all Hessians from one graph: row j of all of them is one backward pass."""
     with torch.enable_grad():
         leaf = points.detach().clone().requires_grad_()
@@ -291,5 +266,5 @@ def _all_backward(gradients: Tensor, leaf: Tensor, directions: Tensor) -> Tensor
     return torch.stack([torch.autograd.grad(gradients, leaf, row, **options)[0] for row in directions])
 
 
-def _numpy(tensor: Tensor) -> Array:
+def _numpy(tensor: Tensor) -> Floats:
     return tensor.detach().cpu().numpy().astype(np.float64)

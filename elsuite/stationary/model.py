@@ -4,13 +4,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, local_expansions
 from elsuite.stationary.spectrum import DENSE_LIMIT, without_zero_modes
 
-Array = NDArray[np.float64]
 KRYLOV_SIZE = 60
 """Dimension of the subspace that stands for the whole space above `DENSE_LIMIT` parameters."""
 
@@ -21,8 +20,6 @@ class LocalModel:
 
     Attributes
     ----------
-    energies : ndarray (n,)
-    gradients : ndarray (n, P)
     values : ndarray (n, m)
         Eigenvalues, ascending: all of them, or Ritz values in a subspace that holds the gradient.
     vectors : ndarray (n, P, m)
@@ -33,27 +30,27 @@ class LocalModel:
         What the model cost, a Hessian-vector product counted as two gradients.
     """
 
-    energies: Array
-    gradients: Array
-    values: Array
-    vectors: Array
-    images: Array
-    n_gradients: NDArray[np.int64]
+    energies: Floats
+    gradients: Floats
+    values: Floats
+    vectors: Floats
+    images: Floats
+    n_gradients: Ids
 
     @property
-    def slopes(self) -> Array:
+    def slopes(self) -> Floats:
         """The gradient's components along the vectors, shape (n, m)."""
         return np.asarray(np.einsum("npm,np->nm", self.vectors, self.gradients))
 
     @property
-    def finite(self) -> NDArray[np.bool_]:
+    def finite(self) -> Mask:
         """Which points have numbers only, shape (n,)."""
         return (
             np.isfinite(self.energies) & np.isfinite(self.gradients).all(axis=1) & np.isfinite(self.values).all(axis=1)
         )
 
 
-def local_model(landscape: Landscape, points: Array, guides: Array | None = None) -> LocalModel:
+def local_model(landscape: Landscape, points: Floats, guides: Floats) -> LocalModel:
     """Return the models at `points`, shape (n, P).
 
     Dense up to `DENSE_LIMIT` parameters; above, in the block Krylov space of the gradient and of `guides`, shape
@@ -61,16 +58,16 @@ def local_model(landscape: Landscape, points: Array, guides: Array | None = None
     """
     if landscape.n_parameters <= DENSE_LIMIT:
         return _dense(landscape, points)
-    guides = np.zeros_like(points) if guides is None else guides
-    return _stacked([_krylov(landscape, point, guide) for point, guide in zip(points, guides, strict=True)])
+    models = [_krylov(landscape, point, guide) for point, guide in zip(points, guides, strict=True)]
+    return LocalModel(*(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel)))
 
 
-def chosen(model: LocalModel, rows: NDArray[np.int64] | NDArray[np.bool_]) -> LocalModel:
+def chosen(model: LocalModel, rows: Ids | Mask) -> LocalModel:
     """Return the models of some points."""
     return LocalModel(*(getattr(model, field.name)[rows] for field in fields(LocalModel)))
 
 
-def mixed(model: LocalModel, rows: NDArray[np.int64], new: LocalModel) -> LocalModel:
+def mixed(model: LocalModel, rows: Ids, new: LocalModel) -> LocalModel:
     """Return the models with some rows replaced; costs are added up."""
     width = max(model.values.shape[1], new.values.shape[1])
     model, new = _widened(model, width), _widened(new, width)
@@ -97,7 +94,7 @@ def _widened(model: LocalModel, width: int) -> LocalModel:
     )
 
 
-def _dense(landscape: Landscape, points: Array) -> LocalModel:
+def _dense(landscape: Landscape, points: Floats) -> LocalModel:
     energies, gradients, hessians = local_expansions(landscape, torch.from_numpy(points))
     modes = landscape.symmetry.zero_modes(points)
     bad = ~(np.isfinite(hessians).all(axis=(1, 2)) & np.isfinite(gradients).all(axis=1) & np.isfinite(energies))
@@ -109,7 +106,7 @@ def _dense(landscape: Landscape, points: Array) -> LocalModel:
     return LocalModel(energies, gradients, values, vectors, hessians @ vectors, cost)
 
 
-def _krylov(landscape: Landscape, point: Array, guide: Array) -> LocalModel:
+def _krylov(landscape: Landscape, point: Floats, guide: Floats) -> LocalModel:
     energy, gradient = landscape.energy_and_gradient(as_point(landscape, point)[None])
     slope = gradient[0].cpu().numpy().astype(np.float64)
     modes = landscape.symmetry.zero_modes(point[None])[0]
@@ -141,7 +138,7 @@ def _krylov(landscape: Landscape, point: Array, guide: Array) -> LocalModel:
     )
 
 
-def _orthogonal(vector: Array, modes: Array, basis: Array) -> Array | None:
+def _orthogonal(vector: Floats, modes: Floats, basis: Floats) -> Floats | None:
     """Return the unit vector orthogonal to zero modes and basis, None where nothing of it is left."""
     length = float(np.linalg.norm(vector))
     if not np.isfinite(length) or length == 0:
@@ -151,7 +148,3 @@ def _orthogonal(vector: Array, modes: Array, basis: Array) -> Array | None:
         vector = vector - modes @ (modes.T @ vector) - basis.T @ (basis @ vector)
     rest = float(np.linalg.norm(vector))
     return vector / rest if rest > 1e-6 else None
-
-
-def _stacked(models: list[LocalModel]) -> LocalModel:
-    return LocalModel(*(np.concatenate([getattr(m, field.name) for m in models]) for field in fields(LocalModel)))

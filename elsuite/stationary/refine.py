@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.typing import Floats, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
 from elsuite.stationary.model import LocalModel, local_model
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 @final
@@ -27,17 +25,13 @@ class EigenvectorFollowing(Rule):
     The mode followed is the one that overlaps most with the one followed so far, among the negative ones where there
     are any; while it is positive, by a whole trust radius a step. Wales, J. Chem. Phys. 101, 3750 (1994),
     in units of the landscape's length scale L, which is the longest such step.
-
-    Attributes
-    ----------
-    length : float
-        L.
     """
 
     length: float
+    """L."""
     index: int = 1
 
-    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+    def steps(self, model: LocalModel, radii: Floats, guides: Floats) -> tuple[Floats, Floats]:
         """Return the components of the steps, and the mode followed with its sense."""
         rows = np.arange(len(radii))
         overlaps = np.einsum("npm,np->nm", model.vectors, guides)
@@ -54,7 +48,7 @@ class EigenvectorFollowing(Rule):
         parts *= np.minimum(1.0, radii / np.maximum(lengths, np.finfo(float).tiny))[:, None]
         return parts, model.vectors[rows, :, mode] * sense[:, None]
 
-    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Floats) -> Floats:
         """Return the gradient not foretold, relative to its change, or to a tenth of the gradient if that is more.
 
         A mode that is about to turn over has no curvature, and foretells no change.
@@ -64,12 +58,12 @@ class EigenvectorFollowing(Rule):
         size = np.maximum(np.maximum(change, 0.1 * gradient), np.finfo(float).tiny)
         return np.asarray(surprise(old, new, parts) / size)
 
-    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Floats) -> Mask:
         """Return whether the foretold change of gradient was right at all."""
         return np.asarray(misfit < 1.0)
 
 
-def _bounded_newton(slopes: Array, values: Array, length: float) -> Array:
+def _bounded_newton(slopes: Floats, values: Floats, length: float) -> Floats:
     size = np.abs(values)
     whole = size + np.sqrt(size**2 + 4 * (slopes / length) ** 2)
     return np.asarray(2 * slopes / np.maximum(whole, np.finfo(float).tiny))
@@ -82,24 +76,17 @@ def refine_transition_state(
     direction: ArrayLike | Tensor | None = None,
     limits: Limits | None = None,
 ) -> Refinement:
-    """Return the transition state found from a point nearby, such as the top of a path.
+    """Return the transition state found from a `point`, shape (P,), nearby, such as the top of a path.
 
+    A failure is its outcome, with the reason in its message.
     Eigenvector following with a trust radius; zero modes are projected out; it ends with Newton steps, so that a
     position is good to 1e-9. Up to `DENSE_LIMIT` parameters every step diagonalizes the Hessian; above, a Krylov space
     of Hessian-vector products stands for it, which suits networks of a few thousand parameters in float64.
 
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
-    point : array (P,)
     direction : array (P,), optional
         To follow while no eigenvalue is negative, such as the tangent of a path; by default the softest mode.
-
-    Returns
-    -------
-    Refinement
-        A failure is its outcome, with the reason in its message.
 
     Raises
     ------
@@ -159,22 +146,16 @@ def search_from_minimum(
     directions: ArrayLike | Tensor | None = None,
     limits: Limits | None = None,
 ) -> tuple[Refinement, ...]:
-    """Return the searches for transition states that leave one minimum along its softest modes, both ways each.
+    """Return the searches for transition states that leave one minimum, shape (P,), along its softest modes.
+
+    Mode 0 is followed forth and back, then mode 1 forth and back, and so on.
 
     Parameters
     ----------
-    minimum : array (P,)
-    n_modes : int
-        Number of soft modes.
     directions : array (k, P), optional
         Followed, one way, instead of the modes.
     limits : Limits, optional
         `first_radius` is the length of the first step too.
-
-    Returns
-    -------
-    tuple of Refinement
-        For mode 0 forth and back, mode 1 forth and back, and so on.
 
     Raises
     ------
@@ -192,7 +173,7 @@ def search_from_minimum(
     start = as_points(landscape, np.asarray(minimum, dtype=np.float64)[None])
     allowed = limits or Limits()
     if directions is None:
-        model = local_model(landscape, start, _any_direction(start))
+        model = local_model(landscape, start, np.random.default_rng(0).standard_normal(start.shape))
         modes = model.vectors[0].T[:n_modes]
         ways = np.stack([modes, -modes], axis=1).reshape(-1, start.shape[1])
     else:
@@ -201,7 +182,3 @@ def search_from_minimum(
     return refine_transition_states(
         landscape, start + allowed.first_radius * landscape.length_scale * ways, directions=ways, limits=allowed
     )
-
-
-def _any_direction(points: Array) -> Array:
-    return np.random.default_rng(0).standard_normal(points.shape)

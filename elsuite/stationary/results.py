@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from elsuite.core.outcomes import Outcome
 from elsuite.core.representing import short_repr
-
-Array = NDArray[np.float64]
+from elsuite.core.typing import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,15 +23,13 @@ class Spectrum:
         Norms of H v - lambda v, those of `lowest` first.
     converged : bool
         Whether all residuals are within the tolerance asked for.
-    n_products : int
-        Hessian-vector products computed.
     """
 
-    lowest: Array
-    highest: Array
-    lowest_vectors: Array
-    highest_vectors: Array
-    residuals: Array
+    lowest: Floats
+    highest: Floats
+    lowest_vectors: Floats
+    highest_vectors: Floats
+    residuals: Floats
     converged: bool
     n_products: int
 
@@ -46,7 +42,6 @@ class StationaryPoint:
 
     Attributes
     ----------
-    coordinates : ndarray (P,)
     is_stationary : bool
         Whether the gradient norm is within the tolerance.
     index : int
@@ -57,18 +52,16 @@ class StationaryPoint:
         Lowest first, zero modes left out; all P - n_zero_modes of them when `complete`.
     eigenvector : ndarray (P,)
         Of the lowest eigenvalue.
-    complete : bool
-        Whether the whole spectrum was computed.
     """
 
-    coordinates: Array
+    coordinates: Floats
     energy: float
     gradient_norm: float
     is_stationary: bool
     index: int
     n_zero: int
-    eigenvalues: Array
-    eigenvector: Array
+    eigenvalues: Floats
+    eigenvector: Floats
     complete: bool
 
     __repr__ = short_repr
@@ -109,11 +102,11 @@ class Refinement:
         Gradients computed, a Hessian-vector product counted as two.
     """
 
-    point: Array
+    point: Floats
     energy: float
     gradient_norm: float
-    eigenvalues: Array
-    eigenvector: Array
+    eigenvalues: Floats
+    eigenvector: Floats
     index: int
     outcome: Outcome
     message: str

@@ -3,15 +3,15 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 from torch import Tensor
 
+from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.hessian import as_point, hessian_operator, hessian_vector_products
 from elsuite.stationary.results import Spectrum
 
-Array = NDArray[np.float64]
 DENSE_LIMIT = 300
 """Up to so many parameters the whole Hessian is computed and diagonalized."""
 
@@ -24,17 +24,15 @@ def hessian_spectrum(
     n_highest: int = 1,
     n_zero_modes: int | None = None,
     tolerance: float = 1e-6,
-    dense_limit: int = DENSE_LIMIT,
     seed: int = 0,
 ) -> Spectrum:
-    """Return the lowest and the highest eigenpairs of the Hessian at one point.
+    """Return the lowest and the highest eigenpairs of the Hessian at one `point`, shape (P,).
 
-    Up to `dense_limit` parameters by the dense matrix, above by Lanczos iterations (ARPACK) on Hessian-vector
+    Up to `DENSE_LIMIT` parameters by the dense matrix, above by Lanczos iterations (ARPACK) on Hessian-vector
     products. The lowest eigenvalues of a large network's loss lie close together near zero: look at `residuals`.
 
     Parameters
     ----------
-    point : array (P,)
     n_zero_modes : int, optional
         Directions of no curvature to leave out. By default the landscape's own, which are known exactly; another
         number leaves out those eigenvalues that are smallest in absolute value.
@@ -65,9 +63,14 @@ def hessian_spectrum(
             f"n_lowest {n_lowest}, n_highest {n_highest}, n_zero_modes {n_zero_modes} given; numbers from 0 are "
             f"expected, and at least the landscape's {modes.shape[1]} zero modes"
         )
-    known = size - modes.shape[1]
-    if size <= max(dense_limit, 2 * (n_lowest + n_highest + extra) + 2):
-        return _dense(landscape, position, modes, (min(n_lowest, known), min(n_highest, known), extra, tolerance))
+    if size <= max(DENSE_LIMIT, 2 * (n_lowest + n_highest + extra) + 2):
+        matrix = hessian_vector_products(landscape, position, np.eye(size))
+        everything, columns = without_zero_modes((matrix + matrix.T)[None] / 2, modes[None])
+        low, rows = _without_smallest(everything[0], columns[0].T, extra)
+        n_low, n_high = (min(number, len(low)) for number in (n_lowest, n_highest))
+        chosen = np.append(np.arange(n_low), np.arange(len(low) - n_high, len(low)))
+        residuals = np.linalg.norm(rows[chosen] @ matrix - low[chosen, None] * rows[chosen], axis=1)
+        return _spectrum(low[chosen], rows[chosen], residuals, n_low=n_low, tolerance=tolerance, n_products=size)
     counter = [0]
     operator = hessian_operator(landscape, position)
     start = np.random.default_rng(seed).standard_normal(size)
@@ -81,22 +84,10 @@ def hessian_spectrum(
     residuals = np.array(
         [np.linalg.norm(lower.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)]
     )
-    return _spectrum(values, vectors, residuals, (len(low), tolerance, counter[0]))
+    return _spectrum(values, vectors, residuals, n_low=len(low), tolerance=tolerance, n_products=counter[0])
 
 
-def _dense(landscape: Landscape, position: Array, modes: Array, numbers: tuple[int, int, int, float]) -> Spectrum:
-    n_lowest, n_highest, extra, tolerance = numbers
-    size = len(position)
-    matrix = hessian_vector_products(landscape, position, np.eye(size))
-    values, vectors = without_zero_modes((matrix + matrix.T)[None] / 2, modes[None])
-    low, rows = _without_smallest(values[0], vectors[0].T, extra)
-    chosen = np.append(np.arange(n_lowest), np.arange(len(low) - n_highest, len(low)))
-    chosen = chosen[(chosen >= 0) & (chosen < len(low))]
-    residuals = np.linalg.norm(rows[chosen] @ matrix - low[chosen, None] * rows[chosen], axis=1)
-    return _spectrum(low[chosen], rows[chosen], residuals, (min(n_lowest, len(low)), tolerance, size))
-
-
-def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
+def without_zero_modes(matrices: Floats, modes: Floats) -> tuple[Floats, Floats]:
     """Return eigenvalues, ascending, and eigenvectors, columns, of symmetric matrices in the complement of `modes`.
 
     Modes without length are none. Where one matrix has more modes than another, vectors without length stand last, with
@@ -120,10 +111,10 @@ def without_zero_modes(matrices: Array, modes: Array) -> tuple[Array, Array]:
     return np.where(missing, top, values), np.where(missing[:, None], 0.0, vectors)
 
 
-def _deflated(operator: LinearOperator, modes: Array, value: float, counter: list[int]) -> LinearOperator:
+def _deflated(operator: LinearOperator, modes: Floats, value: float, counter: list[int]) -> LinearOperator:
     """Return the operator between projections that take the zero modes out; they get the eigenvalue given."""
 
-    def multiply(vector: Array) -> Array:
+    def multiply(vector: Floats) -> Floats:
         counter[0] += 1
         vector = np.ravel(vector)
         parts = modes.T @ vector
@@ -133,7 +124,7 @@ def _deflated(operator: LinearOperator, modes: Array, value: float, counter: lis
     return LinearOperator(operator.shape, matvec=multiply, dtype=np.float64)
 
 
-def _size(operator: LinearOperator, start: Array) -> float:
+def _size(operator: LinearOperator, start: Floats) -> float:
     """Return a number above all eigenvalues in absolute value, by a few power iterations."""
     vector = start
     for _ in range(10):
@@ -142,8 +133,8 @@ def _size(operator: LinearOperator, start: Array) -> float:
 
 
 def _lanczos(
-    operator: LinearOperator, which: Literal["LA", "SA"], number: int, start: Array, tolerance: float
-) -> tuple[Array, Array]:
+    operator: LinearOperator, which: Literal["LA", "SA"], number: int, start: Floats, tolerance: float
+) -> tuple[Floats, Floats]:
     """Return eigenvalues, ascending, and eigenvectors, rows; fewer than asked for where they did not converge."""
     size = len(start)
     if number == 0:
@@ -159,13 +150,14 @@ def _lanczos(
     return values[order], vectors.T[order]
 
 
-def _without_smallest(values: Array, vectors: Array, number: int) -> tuple[Array, Array]:
+def _without_smallest(values: Floats, vectors: Floats, number: int) -> tuple[Floats, Floats]:
     kept = np.sort(np.argsort(np.abs(values), kind="stable")[number:])
     return values[kept], vectors[kept]
 
 
-def _spectrum(values: Array, vectors: Array, residuals: Array, facts: tuple[int, float, int]) -> Spectrum:
-    n_low, tolerance, n_products = facts
+def _spectrum(
+    values: Floats, vectors: Floats, residuals: Floats, *, n_low: int, tolerance: float, n_products: int
+) -> Spectrum:
     scale = float(np.abs(values).max(initial=0.0))
     return Spectrum(
         lowest=values[:n_low],

@@ -11,17 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import InstanceOf
 
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import NonNegative, Number, Positive, Whole, settings
+from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.model import LocalModel, chosen, local_model, mixed
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 INFLECTION = 100.0
 """Where the gradient vanishes but Newton's step does not, the tolerance of zero eigenvalues is so much larger."""
 SHORTEST = 1e-9
@@ -30,13 +28,9 @@ SHORTEST = 1e-9
 
 @dataclass(frozen=True)
 class Box:
-    """Where searches may go.
+    """Where searches may go: points with a copy, by the symmetry, between `lowest` and `highest`, both (P,).
 
-    Attributes
-    ----------
-    lowest, highest : ndarray (P,)
-    symmetry : Symmetry, optional
-        Points with a copy within are within; of clusters that drift, the distances of atoms from the center count.
+    Of clusters that drift, the distances of atoms from the center count.
 
     Examples
     --------
@@ -45,11 +39,11 @@ class Box:
     [True, False]
     """
 
-    lowest: Array
-    highest: Array
+    lowest: Floats
+    highest: Floats
     symmetry: Symmetry | None = None
 
-    def holds(self, points: Array) -> Flags:
+    def holds(self, points: Floats) -> Mask:
         """Return which of `points`, shape (n, P), lie within, shape (n,)."""
         symmetry = self.symmetry or NoSymmetry(points.shape[1])
         return symmetry.within(points, self.lowest, self.highest)
@@ -94,25 +88,22 @@ class State:
 
     Attributes
     ----------
-    points : ndarray (n, P)
-    radii : ndarray (n,)
     guides : ndarray (n, P)
         The direction that each search follows, with its sense; zeros where it follows none.
     outcomes : tuple of Outcome or None
         None while it goes on.
     curvatures : ndarray (n,)
         The largest absolute eigenvalue that each search met since its last step longer than the first radius.
-    n_steps, n_gradients : ndarray of int (n,)
     """
 
-    points: Array
+    points: Floats
     model: LocalModel
-    radii: Array
-    guides: Array
-    curvatures: Array
+    radii: Floats
+    guides: Floats
+    curvatures: Floats
     outcomes: tuple[Outcome | None, ...]
-    n_steps: NDArray[np.int64]
-    n_gradients: NDArray[np.int64]
+    n_steps: Ids
+    n_gradients: Ids
 
 
 class Rule(abc.ABC):
@@ -121,19 +112,19 @@ class Rule(abc.ABC):
     index: int
 
     @abc.abstractmethod
-    def steps(self, model: LocalModel, radii: Array, guides: Array) -> tuple[Array, Array]:
+    def steps(self, model: LocalModel, radii: Floats, guides: Floats) -> tuple[Floats, Floats]:
         """Return the components of the steps along the model's vectors, (n, m), and the directions followed, (n, P)."""
 
     @abc.abstractmethod
-    def misfit(self, old: LocalModel, new: LocalModel, parts: Array) -> Array:
+    def misfit(self, old: LocalModel, new: LocalModel, parts: Floats) -> Floats:
         """Return how wrong the model was about a step, (n,): the radius grows under 0.3 and shrinks over 0.5."""
 
     @abc.abstractmethod
-    def accepts(self, old: LocalModel, new: LocalModel, misfit: Array) -> Flags:
+    def accepts(self, old: LocalModel, new: LocalModel, misfit: Floats) -> Mask:
         """Return which steps are taken, (n,)."""
 
 
-def surprise(old: LocalModel, new: LocalModel, parts: Array) -> Array:
+def surprise(old: LocalModel, new: LocalModel, parts: Floats) -> Floats:
     """Return the norm of the gradient that the model did not foretell, shape (n,)."""
     foretold = np.einsum("npm,nm->np", old.images, parts)
     return np.asarray(np.linalg.norm(new.gradients - old.gradients - foretold, axis=1))
@@ -162,7 +153,7 @@ def scaled_limits(limits: Limits, scale: float) -> Limits:
     )
 
 
-def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limits: Limits) -> State:
+def walk(landscape: Landscape, starts: Floats, rule: Rule, *, guides: Floats, limits: Limits) -> State:
     """Return the searches from `starts`, shape (n, P), when all have ended."""
     n = len(starts)
     model = local_model(landscape, starts, guides)
@@ -186,12 +177,12 @@ def walk(landscape: Landscape, starts: Array, rule: Rule, *, guides: Array, limi
     return replace(state, outcomes=tuple(outcome or spent for outcome in state.outcomes))
 
 
-def count_zero(values: Array, bounds: Array | float) -> NDArray[np.int64]:
+def count_zero(values: Floats, bounds: Floats | float) -> Ids:
     """Return how many of the eigenvalues, shape (..., m), are not above the bounds, shape (...), in absolute value."""
     return np.asarray((np.abs(values) <= np.asarray(bounds)[..., None]).sum(axis=-1), dtype=np.int64)
 
 
-def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule: Rule, limits: Limits) -> State:
+def _advanced(landscape: Landscape, state: State, going: Ids, rule: Rule, limits: Limits) -> State:
     """Return the state after one trial step of the searches `going`."""
     old, radii = chosen(state.model, going), state.radii[going]
     parts, guides = rule.steps(old, radii, state.guides[going])
@@ -212,16 +203,8 @@ def _advanced(landscape: Landscape, state: State, going: NDArray[np.int64], rule
     n_steps, n_gradients = state.n_steps.copy(), state.n_gradients.copy()
     n_steps[going] += 1
     n_gradients[going] += new.n_gradients
-    return State(
-        points,
-        mixed(state.model, going[taken], chosen(new, taken)),
-        all_radii,
-        follow,
-        curvatures,
-        state.outcomes,
-        n_steps,
-        n_gradients,
-    )
+    model = mixed(state.model, going[taken], chosen(new, taken))
+    return State(points, model, all_radii, follow, curvatures, state.outcomes, n_steps, n_gradients)
 
 
 def _settled(state: State, rule: Rule, limits: Limits) -> State:

@@ -28,9 +28,6 @@ class AtomSymmetry(Symmetry):
 
     Parameters
     ----------
-    species : tuple of int or str
-        What each atom is.
-    dimension : {2, 3}
     turned : bool
         Whether a turned copy is the same: about the center, or about the origin if not `translated`.
     mirrored : bool
@@ -152,17 +149,15 @@ class AtomSymmetry(Symmetry):
             apart = self._shortest(atoms[:, one[first]] - atoms[:, other[second]])
             parts.append(np.sort(np.linalg.norm(apart, axis=-1), axis=1))
         if not self.translated:
-            parts += [self._placed(atoms[:, own]) for own in self._kinds]
+            for own in self._kinds:
+                if self.cell is None:
+                    parts.append(np.sort(np.linalg.norm(atoms[:, own], axis=-1), axis=1))
+                else:  # the lowest Fourier components of the atoms' density
+                    waves = 2 * np.pi * self._lattice[1]
+                    scale = np.linalg.norm(waves, axis=0) * np.sqrt(len(own) * self.dimension)
+                    angles = atoms[:, own] @ waves
+                    parts += [np.cos(angles).sum(axis=1) / scale, np.sin(angles).sum(axis=1) / scale]
         return np.hstack(parts)
-
-    def _placed(self, atoms: Floats) -> Floats:
-        """Return sorted distances from the origin; in a cell the lowest Fourier components of the atoms' density."""
-        if self.cell is None:
-            return np.sort(np.linalg.norm(atoms, axis=-1), axis=1)
-        waves = 2 * np.pi * self._lattice[1]
-        scale = np.linalg.norm(waves, axis=0) * np.sqrt(atoms.shape[1] * self.dimension)
-        angles = atoms @ waves
-        return np.hstack([np.cos(angles).sum(axis=1) / scale, np.sin(angles).sum(axis=1) / scale])
 
     def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
         """Return `b` laid over `a`: turned, mirrored, moved, atoms exchanged to the shortest distance that is found.
@@ -330,7 +325,9 @@ class AtomSymmetry(Symmetry):
             shifts = np.eye(self.dimension)[:, None] * np.ones((len(self.species), 1)) / np.sqrt(len(self.species))
             directions.append(np.broadcast_to(shifts, (len(batch), *shifts.shape)).reshape(shape))
         if self.turned:
-            turns = np.einsum("kij,naj->nkai", _turns(self.dimension), atoms).reshape(shape)
+            one = np.eye(self.dimension)
+            generators = [np.outer(a, b) - np.outer(b, a) for b, a in itertools.combinations(one, 2)]
+            turns = np.einsum("kij,naj->nkai", np.array(generators), atoms).reshape(shape)
             size = np.linalg.norm(batch if not self.translated else atoms.reshape(batch.shape), axis=1)
             directions.append(turns / np.maximum(size, np.finfo(float).tiny)[:, None, None])
         # Singular vectors: turns are not orthogonal to each other, and about a linear cluster there are two only.
@@ -387,15 +384,6 @@ class AtomSymmetry(Symmetry):
 
 def _radius(atoms: Floats) -> float:
     return float(np.linalg.norm(atoms, axis=-1).max(initial=0.0))
-
-
-def _turns(dimension: int) -> Floats:
-    """Return the generators of rotations, shape (n, d, d)."""
-    pairs = list(itertools.combinations(range(dimension), 2))
-    turns = np.zeros((len(pairs), dimension, dimension))
-    for turn, (i, j) in zip(turns, pairs, strict=True):
-        turn[i, j], turn[j, i] = -1.0, 1.0
-    return turns
 
 
 def _kabsch(fixed: Floats, moving: Floats, inverted: bool) -> Floats:

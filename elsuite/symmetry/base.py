@@ -18,19 +18,16 @@ class Alignment:
     ----------
     distance : float
         Euclidean norm of the difference that is left, along the shortest way where coordinates are periodic.
-    coordinates : ndarray (P,)
-        The copy.
     permutation : ndarray of int, or None
         What was exchanged: of atoms, atom ``permutation[k]`` of the point lies over atom k of the other; of units, the
         signed permutation of all parameters, counted from 1. None where nothing is exchangeable.
-    inverted : bool
-        Whether the copy is a mirror image.
     """
 
     distance: float
     coordinates: Floats
     permutation: Array | None = None
     inverted: bool = False
+    """Whether the copy is a mirror image."""
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         """Return the coordinates: numpy takes an alignment for the copy that it is."""
@@ -132,13 +129,7 @@ class NoSymmetry(Symmetry):
 
 
 def checked_points(n_parameters: int, points: ArrayLike) -> Floats:
-    """Return points as float64, shape (n, P).
-
-    Raises
-    ------
-    ValueError
-        For another shape.
-    """
+    """Return points as float64, shape (n, P); raise ValueError for another shape."""
     batch = np.asarray(points, dtype=np.float64)
     if batch.ndim != 2 or batch.shape[1] != n_parameters:
         raise ValueError(f"points of shape {batch.shape} given; (n_points, {n_parameters}) is expected")
@@ -146,13 +137,7 @@ def checked_points(n_parameters: int, points: ArrayLike) -> Floats:
 
 
 def checked_pair(n_parameters: int, a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:
-    """Return two points as float64, both shape (P,).
-
-    Raises
-    ------
-    ValueError
-        For another shape, or values that are not finite.
-    """
+    """Return two points as float64, both shape (P,); raise ValueError for another shape or values not finite."""
     first, second = (np.asarray(point, dtype=np.float64) for point in (a, b))
     for point in (first, second):
         if point.shape != (n_parameters,):

@@ -62,18 +62,20 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
     tensors = dict(module.named_parameters())
     if names is None:
         names = [name for name, tensor in tensors.items() if tensor.requires_grad]
-    declared = _declared(module)
+    declared: UnitAxes = sequential_axes(module) if type(module) is nn.Sequential else {}
+    if isinstance(module, DeclaresUnits):
+        declared = module.unit_axes()
     if unknown := [name for name in declared if name not in tensors]:
         raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
     blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
     frozen = {axis.group for name in set(tensors) - set(names) for block in blocks[name] for axis in block.axes if axis}
-    return UnitSymmetry(tuple(_without(block, frozen) for name in names for block in blocks[name]))
-
-
-def _declared(module: nn.Module) -> UnitAxes:
-    if isinstance(module, DeclaresUnits):
-        return module.unit_axes()
-    return sequential_axes(module) if type(module) is nn.Sequential else {}
+    return UnitSymmetry(
+        tuple(
+            replace(block, axes=tuple(None if axis and axis.group in frozen else axis for axis in block.axes))
+            for name in names
+            for block in blocks[name]
+        )
+    )
 
 
 def _blocks(name: str, shape: tuple[int, ...], declared: Block | Sequence[Block] | None) -> tuple[Block, ...]:
@@ -84,10 +86,6 @@ def _blocks(name: str, shape: tuple[int, ...], declared: Block | Sequence[Block]
     if sum(block.n_parameters for block in blocks) != math.prod(shape):
         raise ValueError(f"{name} of shape {shape} is declared as blocks of {[b.shape for b in blocks]}")
     return blocks
-
-
-def _without(block: Block, groups: set[str]) -> Block:
-    return replace(block, axes=tuple(None if axis and axis.group in groups else axis for axis in block.axes))
 
 
 _CONVOLUTIONS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -122,19 +120,27 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
      '2.weight': Block(axes=(None, Axis(group='0', flips=True)), shape=(2, 5), tensor='')}
     """
     # Not `named_children`, which shows an activation that is used twice only once.
-    chain = [item for item in layers.named_modules(remove_duplicate=False) if item[0] and "." not in item[0]]
+    chain: list[tuple[str, Any]] = [
+        item for item in layers.named_modules(remove_duplicate=False) if item[0] and "." not in item[0]
+    ]
     weighted = [k for k, (_, layer) in enumerate(chain) if _is_plain(layer)]
     tensors = [id(tensor) for k in weighted for tensor in chain[k][1].parameters()]
     if len(set(tensors)) < len(tensors):
         return {}
     declared: dict[str, Block] = {}
-    columns, before = None, None
+    before: Any = None
+    columns = None
     for here, after in zip(weighted, [*weighted[1:], None], strict=True):
         name, layer = f"{prefix}{chain[here][0]}", chain[here][1]
         rows = None
         if after is not None:
             rows = _hidden(name, layer, [other for _, other in chain[here + 1 : after]], chain[after][1])
-        declared |= _layer_blocks(name, layer, (rows, columns), before)
+        shape = tuple(layer.weight.shape)
+        if columns is not None and type(layer) is nn.Linear and type(before) is not nn.Linear:
+            shape = (shape[0], before.out_channels, shape[1] // before.out_channels)
+        declared[f"{name}.weight"] = Block((rows, columns, *[None] * (len(shape) - 2)), shape)
+        if layer.bias is not None:
+            declared[f"{name}.bias"] = Block((rows,), tuple(layer.bias.shape))
         before, columns = layer, rows
     return declared
 
@@ -145,7 +151,7 @@ def _is_plain(layer: nn.Module) -> bool:
     return type(layer) in {nn.Linear, *_CONVOLUTIONS} and "weight" in names and names <= {"weight", "bias"}
 
 
-def _hidden(name: str, layer: Any, between: list[nn.Module], after: Any) -> Axis | None:
+def _hidden(name: str, layer: Any, between: list[Any], after: Any) -> Axis | None:
     """Return the axis that counts the outputs of `layer`, if all up to `after` treats them alike."""
     kinds = [type(other) for other in between]
     flattens = [k for k, kind in enumerate(kinds) if kind is nn.Flatten]
@@ -154,26 +160,14 @@ def _hidden(name: str, layer: Any, between: list[nn.Module], after: Any) -> Axis
         alike = type(after) is nn.Linear and after.in_features == layer.out_features and not pools
     elif type(after) is nn.Linear:
         # Flattened from the channels on: each of them has a run of inputs of the dense layer.
-        alike = len(flattens) == 1 and max(pools, default=-1) < flattens[0] and _flattens_all(between[flattens[0]])
+        alike = len(flattens) == 1 and max(pools, default=-1) < flattens[0]
+        alike = alike and all((between[k].start_dim, between[k].end_dim) == (1, -1) for k in flattens)
     else:
         alike = not flattens
     known = all(kind in _ELEMENTWISE | _POOLS | {nn.Flatten} for kind in kinds)
     if not (alike and known) or {getattr(layer, "groups", 1), getattr(after, "groups", 1)} != {1}:
         return None
     return Axis(name, flips=all(kind in _ODD | _AVERAGES | {nn.Flatten} for kind in kinds))
-
-
-def _flattens_all(layer: Any) -> bool:
-    return (layer.start_dim, layer.end_dim) == (1, -1)
-
-
-def _layer_blocks(name: str, layer: Any, axes: tuple[Axis | None, Axis | None], before: Any) -> dict[str, Block]:
-    rows, columns = axes
-    shape = tuple(layer.weight.shape)
-    if columns is not None and type(layer) is nn.Linear and type(before) is not nn.Linear:
-        shape = (shape[0], before.out_channels, shape[1] // before.out_channels)
-    blocks = {f"{name}.weight": Block((rows, columns, *[None] * (len(shape) - 2)), shape)}
-    return blocks | ({} if layer.bias is None else {f"{name}.bias": Block((rows,), tuple(layer.bias.shape))})
 
 
 def lstm_axes(lstm: nn.LSTM, prefix: str, output: str) -> dict[str, list[Block] | Block]:
@@ -188,8 +182,6 @@ def lstm_axes(lstm: nn.LSTM, prefix: str, output: str) -> dict[str, list[Block] 
 
     Parameters
     ----------
-    lstm : nn.LSTM
-        One layer, in one direction, without projection.
     prefix : str
         What stands before its tensors' names, such as ``"lstm."``.
     output : str

@@ -44,26 +44,25 @@ class PeriodicSymmetry(Symmetry):
         object.__setattr__(self, "n_parameters", len(self.periods))
 
     @property
-    def _lengths(self) -> Floats:
-        return np.array([np.inf if period is None else period for period in self.periods])
-
-    @property
-    def _periodic(self) -> Mask:
-        return np.array([period is not None for period in self.periods], dtype=np.bool_)
+    def _turning(self) -> tuple[Mask, Floats]:
+        """Which coordinates have a period, and those periods."""
+        lengths = np.array([np.nan if period is None else period for period in self.periods], dtype=np.float64)
+        turning = np.isfinite(lengths)
+        return turning, lengths[turning]
 
     def fingerprint(self, points: ArrayLike) -> Floats:
         """Return the coordinates without a period, then cosines and sines of the others."""
-        batch, turning = checked_points(self.n_parameters, points), self._periodic
-        radii = self._lengths[turning] / (2 * np.pi)
+        batch, (turning, lengths) = checked_points(self.n_parameters, points), self._turning
+        radii = lengths / (2 * np.pi)
         angles = batch[:, turning] / radii
         return np.hstack([batch[:, ~turning], radii * np.cos(angles), radii * np.sin(angles)])
 
     def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
         """Return `b` moved by whole periods."""
         first, second = checked_pair(self.n_parameters, a, b)
-        turning, lengths = self._periodic, self._lengths
+        turning, lengths = self._turning
         copy = second.copy()
-        copy[turning] += lengths[turning] * np.round((first - second)[turning] / lengths[turning])
+        copy[turning] += lengths * np.round((first - second)[turning] / lengths)
         return Alignment(float(np.linalg.norm(first - copy)), copy)
 
     def description(self) -> dict[str, Any]:
@@ -72,7 +71,7 @@ class PeriodicSymmetry(Symmetry):
 
     def wrapped(self, points: ArrayLike, lowest: ArrayLike) -> Floats:
         """Return points with periodic coordinates in the one period that begins at `lowest`."""
-        batch, turning, lengths = (checked_points(self.n_parameters, points).copy(), self._periodic, self._lengths)
+        batch, (turning, lengths) = checked_points(self.n_parameters, points).copy(), self._turning
         start = np.broadcast_to(np.asarray(lowest, dtype=np.float64), batch.shape)[:, turning]
-        batch[:, turning] = start + np.mod(batch[:, turning] - start, lengths[turning])
+        batch[:, turning] = start + np.mod(batch[:, turning] - start, lengths)
         return batch

@@ -25,18 +25,11 @@ Element = tuple[Permutation, ...]
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis that counts the units of a group.
-
-    Attributes
-    ----------
-    group : str
-        Axes of one group are permuted together.
-    flips : bool
-        Whether values along this axis change sign with their unit.
-    """
+    """An axis that counts the units of a group; all axes of a group are permuted together."""
 
     group: str
     flips: bool = False
+    """Whether values along this axis change sign with their unit."""
 
 
 @dataclass(frozen=True)

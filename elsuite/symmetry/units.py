@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
+from elsuite.core.typing import Floats
 from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry, checked_pair, checked_points
 from elsuite.symmetry.permutations import (
     Axis,
@@ -27,8 +28,6 @@ from elsuite.symmetry.permutations import (
     random_element,
 )
 
-Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
 Units = dict[str, Permutation]
 Activations = Mapping[str, ArrayLike]
 
@@ -88,7 +87,7 @@ class UnitSymmetry(Symmetry):
                     found[axis.group] = replace(known, flips=known.flips or axis.flips)
         return tuple(found.values())
 
-    def fingerprint(self, points: ArrayLike) -> Vector:
+    def fingerprint(self, points: ArrayLike) -> Floats:
         """Return absolute values in order: permutations and flips of sign change none."""
         return np.sort(np.abs(checked_points(self.n_parameters, points)), axis=1)
 
@@ -113,27 +112,17 @@ class UnitSymmetry(Symmetry):
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """What came of a search for the nearest copy.
-
-    Attributes
-    ----------
-    element : tuple of ndarray
-        One signed permutation for each group.
-    distance : float
-        Between the one vector and the copy of the other.
-    n_sweeps : int
-        Sweeps over all groups, of all starts together.
-    converged : bool
-        Whether no group could be improved any more, from the start that was best.
-    """
+    """What came of a search for the nearest copy."""
 
     element: Element
     distance: float
     n_sweeps: int
+    """Over all groups, of all starts together."""
     converged: bool
+    """Whether no group could be improved any more, from the start that was best."""
 
 
-def best_assignment(plus: Matrix, minus: Matrix) -> Permutation:
+def best_assignment(plus: Floats, minus: Floats) -> Permutation:
     """Return the signed permutation p of largest total gain: ``plus[i, j]`` for p[i] = j + 1, ``minus`` for -(j + 1).
 
     Examples
@@ -164,11 +153,8 @@ def match_weights(
 
     Parameters
     ----------
-    a, b : array_like (P,)
     restarts : int
         Number of random starts.
-    seed : int
-        Of the random starts.
     tolerance : float
         A copy as near as this ends the search.
 
@@ -203,11 +189,6 @@ def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) ->
     ----------
     a, b : mapping of group name to array_like (n_units, n_values)
         What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation.
-
-    Returns
-    -------
-    tuple of ndarray
-        One signed permutation for each group.
     """
     element = []
     for group in symmetry.groups:
@@ -217,12 +198,12 @@ def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) ->
     return tuple(element)
 
 
-def _standardized(values: ArrayLike) -> Matrix:
+def _standardized(values: ArrayLike) -> Floats:
     """Return rows of mean 0 and norm 1; constant ones as zeros."""
     centered = np.asarray(values, dtype=np.float64)
     centered = centered - centered.mean(axis=1, keepdims=True)
     norms = np.linalg.norm(centered, axis=1, keepdims=True)
-    standardized: Matrix = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
+    standardized: Floats = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
     return standardized
 
 
@@ -231,8 +212,8 @@ class _Part:
     """One block with permuted axes: its values in both vectors."""
 
     axes: tuple[Axis | None, ...]
-    a: Vector
-    b: Vector
+    a: Floats
+    b: Floats
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -243,7 +224,7 @@ class _Part:
         """Return the groups of the other axes, when one axis of the group `name` is looked at."""
         return set(self.groups) - ({name} if self.groups.count(name) == 1 else set())
 
-    def permuted(self, units: Units, but: int | None = None) -> Vector:
+    def permuted(self, units: Units, but: int | None = None) -> Floats:
         """Return `b` with its axes permuted, all but the axis number `but`."""
         values = self.b
         for place, axis in enumerate(self.axes):
@@ -255,8 +236,8 @@ class _Part:
 @dataclass(frozen=True, eq=False)
 class _Problem:
     symmetry: UnitSymmetry
-    a: Vector
-    b: Vector
+    a: Floats
+    b: Floats
 
     @cached_property
     def parts(self) -> dict[str, list[_Part]]:
@@ -271,7 +252,7 @@ class _Problem:
         return found
 
     @cached_property
-    def alone(self) -> dict[str, Matrix]:
+    def alone(self) -> dict[str, Floats]:
         """For each group the gains from parts with no other permuted axis: they never change."""
         return {
             group.name: _gains([p for p in self.parts[group.name] if len(p.groups) == 1], group, {})
@@ -283,7 +264,7 @@ class _Problem:
         """Inner products that differ by less are equal."""
         return 1e-13 * float(np.linalg.norm(self.a) * np.linalg.norm(self.b))
 
-    def gains(self, group: UnitGroup, units: Units) -> Matrix:
+    def gains(self, group: UnitGroup, units: Units) -> Floats:
         """Return the gains of `group`, with the other axes as in `units`; parts with axes not in it do not count."""
         shared = [p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)]
         return self.alone[group.name] + _gains(shared, group, units)
@@ -300,7 +281,7 @@ class _Problem:
         return float(np.linalg.norm(self.a - apply(self.symmetry, self.b, element)))
 
 
-def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Matrix:
+def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Floats:
     """Return what each pair of units brings, (2, size, size): with its sign kept and, where it flips, flipped."""
     constant, flipping = np.zeros((2, group.size, group.size))
     for part in parts:
@@ -311,7 +292,7 @@ def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Matrix:
     return np.stack([constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)])
 
 
-def _rows(values: Vector, place: int) -> Matrix:
+def _rows(values: Floats, place: int) -> Floats:
     """Return the values along the axis number `place` as rows of a matrix."""
     return values.swapaxes(0, place).reshape(values.shape[place], -1)
 
@@ -348,8 +329,7 @@ def _sweep(problem: _Problem, start: Element) -> tuple[Element, int, bool]:
 def _improve(problem: _Problem, group: UnitGroup, units: Units) -> bool:
     """Give `group` a better permutation in `units`, if one is found; return whether it was."""
     present, gains = units[group.name], problem.gains(group, units)
-    meets_itself = any(part.groups.count(group.name) > 1 for part in problem.parts[group.name])
-    if not meets_itself:
+    if not any(part.groups.count(group.name) > 1 for part in problem.parts[group.name]):
         units[group.name] = best_assignment(*gains)
         return _total(gains, units[group.name]) > _total(gains, present) + problem.rounding
     before, mean = problem.overlap(group, units), abs(_total(gains, present)) / group.size
@@ -368,5 +348,5 @@ def _entries(permutation: Permutation) -> tuple[Permutation, Permutation, Permut
     return ((permutation < 0).astype(np.int32), np.arange(len(permutation), dtype=np.int32), np.abs(permutation) - 1)
 
 
-def _total(gains: Matrix, permutation: Permutation) -> float:
+def _total(gains: Floats, permutation: Permutation) -> float:
     return float(gains[_entries(permutation)].sum())

@@ -15,7 +15,7 @@ from minimizer_cases import ROWS, brief, same, small_network
 
 from elsuite.landscapes import FunctionLandscape
 from elsuite.minimizers import LBFGSGSS, SGD, TorchOptimizer
-from elsuite.minimizers.memory import pack, unpack
+from elsuite.minimizers.one_by_one import pack, unpack
 
 pytestmark = pytest.mark.making
 

@@ -12,7 +12,7 @@ from torch import nn
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes import FunctionLandscape, LennardJones, NeuralLandscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, FullyConnected
-from elsuite.paths.alignment import align, align_all, check_symmetry
+from elsuite.paths.alignment import align, align_all
 from elsuite.symmetry import AtomSymmetry, PeriodicSymmetry
 from elsuite.symmetry.permutations import Axis, Block, apply, inverse, permute, random_element
 from elsuite.symmetry.points import PointIndex
@@ -220,10 +220,8 @@ class Forgetful(nn.Module):
 def test_a_wrong_declaration_is_found():
     landscape = landscape_of(Forgetful(), (2, 2))
     point, other = random_points(landscape, 2)
-    with pytest.raises(ValueError, match="the copy changes the energy from"):
+    with pytest.raises(ValueError, match=r"the copy changes the energy from .* declared is none of this landscape"):
         align(landscape, point, other)
-    with pytest.raises(ValueError, match="declared is none of this landscape"):
-        check_symmetry(landscape, point)
 
 
 def test_a_symmetry_may_be_given_to_any_landscape():

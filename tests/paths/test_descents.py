@@ -15,6 +15,7 @@ from elsuite.paths import PATH_FINDERS, FourierPathFinder, Path, SineBasis
 from elsuite.paths import descent as descent_module
 from elsuite.paths.autoneb import band_tangents, spread_evenly
 from elsuite.paths.descent import Descent, PowerSum, descend
+from elsuite.paths.record import on_samples
 
 pytestmark = pytest.mark.making
 
@@ -55,8 +56,10 @@ def test_the_mean_of_stochastic_gradients_is_the_gradient():
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     weights, total = descent_module._sampler(path, descent, generator), torch.zeros_like(path.coefficients)
     for _ in range(600):
-        shown, _share = descent_module._step_landscape(surface, descent, generator)
-        total += descent_module._gradient(shown, weights(spanning), spanning, descent.objective, 1.0)[1] / 600
+        shown, _share = on_samples(surface, 4, 8, generator)
+        total += (
+            descent_module._gradient(shown, weights(spanning), spanning, descent.objective, 1.0, slice(None))[1] / 600
+        )
     fine = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
     expected = path_gradient(path, surface, fine, PowerSum())[1] / 100
     assert float((total - expected).norm() / expected.norm()) < 0.05

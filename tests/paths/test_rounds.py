@@ -7,7 +7,7 @@ import pytest
 from elsuite.paths import SineBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import Rule, converge
+from elsuite.paths.rounds import converge
 
 pytestmark = pytest.mark.making
 
@@ -29,6 +29,7 @@ def test_the_rule(monkeypatch, heights, outcome, words, lowest):
     surface = cases.LANDSCAPES["fcp"]()
     start, end = surface.initial_points([0, 1])
     path = straight_path(surface, start, end, SineBasis(1))
+    rule = {"tolerance": 0.01, "negligible": 1e-3, "max_rounds": 4}
     given = iter(heights)
 
     def measured(record, path):
@@ -36,7 +37,7 @@ def test_the_rule(monkeypatch, heights, outcome, words, lowest):
         return Heights(top, top, 0.5, np.array([0.0, top, 0.0]), 3, 0.0)
 
     monkeypatch.setattr(SearchRecord, "measure", measured)
-    search = converge(path, SearchRecord(surface, 5), Rule(0.01, 1e-3, 4), lambda number, path, ends: path)
+    search = converge(path, SearchRecord(surface, 5), lambda number, path, ends: path, **rule)
     assert search.outcome == outcome
     assert words in search.message
     assert search.refined_height == lowest

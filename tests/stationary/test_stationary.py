@@ -156,11 +156,12 @@ def test_landscape_without_second_derivative_is_differentiated_by_differences():
 
 
 @pytest.mark.parametrize("dense_limit", [0, 100])
-def test_spectrum_ends_equal_the_dense_ones(dense_limit):
+def test_spectrum_ends_equal_the_dense_ones(monkeypatch, dense_limit):
+    monkeypatch.setattr("elsuite.stationary.spectrum.DENSE_LIMIT", dense_limit)
     matrix = rng.normal(size=(60, 60))
     landscape = Quadratic(matrix + matrix.T)
     values = np.linalg.eigvalsh(landscape.matrix)
-    found = hessian_spectrum(landscape, np.zeros(60), n_lowest=3, n_highest=2, dense_limit=dense_limit)
+    found = hessian_spectrum(landscape, np.zeros(60), n_lowest=3, n_highest=2)
     np.testing.assert_allclose(found.lowest, values[:3], rtol=1e-5)
     np.testing.assert_allclose(found.highest, values[-2:], rtol=1e-5)
     for value, vector in zip(found.lowest, found.lowest_vectors, strict=True):
@@ -169,9 +170,10 @@ def test_spectrum_ends_equal_the_dense_ones(dense_limit):
 
 
 @pytest.mark.parametrize("dense_limit", [0, 100])
-def test_zero_modes_of_clusters_are_left_out_of_the_spectrum(dense_limit):
+def test_zero_modes_of_clusters_are_left_out_of_the_spectrum(monkeypatch, dense_limit):
+    monkeypatch.setattr("elsuite.stationary.spectrum.DENSE_LIMIT", dense_limit)
     cluster = LennardJones(6)
-    found = hessian_spectrum(cluster, cluster.minima[0], n_lowest=2, n_highest=1, dense_limit=dense_limit)
+    found = hessian_spectrum(cluster, cluster.minima[0], n_lowest=2, n_highest=1)
     everything = np.linalg.eigvalsh(local_expansions(cluster, cluster.minima[:1])[2][0])
     assert np.abs(everything[:6]).max() < 1e-6
     np.testing.assert_allclose(found.lowest, everything[6:8], rtol=1e-5)

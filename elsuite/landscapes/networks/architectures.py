@@ -68,10 +68,6 @@ class FullyConnected(DenseNetwork):
         Height and width of the inputs.
     hidden : tuple of int
         Units of each hidden layer.
-    n_outputs : int
-        Number of classes.
-    bias : bool
-        Whether layers have biases.
 
     Examples
     --------
@@ -137,8 +133,6 @@ class LeNet(nn.Module):
         Height and width of the inputs, 12 at least.
     channels, hidden : tuple of int
         Channels of the two convolutions; units of the two hidden dense layers.
-    n_outputs : int
-        Number of classes.
 
     Examples
     --------
@@ -200,8 +194,6 @@ class LongShortTerm(nn.Module):
         Steps and features of a step.
     hidden : int
         Units of the LSTM layer.
-    n_outputs : int
-        Number of classes.
 
     Examples
     --------

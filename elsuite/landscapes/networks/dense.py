@@ -27,15 +27,10 @@ _SMALLEST_BATCH: Final = 256
 
 @dataclass(frozen=True)
 class _Activation:
-    """A function of each unit.
+    """A function of each unit; with `_`, in place.
 
-    Attributes
-    ----------
-    forward, forward_ : callable
-        The function; `forward_` writes into what it is given.
-    backward_ : callable
-        Turns the gradient with respect to the output, in place, into that with respect to the input, from the
-        input if `needs_input`, else from the output.
+    `backward_` turns the gradient with respect to the output into that with respect to the input, from the input if
+    `needs_input`, else from the output.
     """
 
     forward: Callable[[Tensor], Tensor]
@@ -170,15 +165,14 @@ class DenseEvaluator(Evaluator):
         energies = [points.new_empty(0, dtype=torch.float64)]
         for chunk, size in self._chunks(points, samples):
             tensors, own = self._tensors(points[chunk], samples), samples.of_points(chunk)
-            sums = [self._sums(tensors, batch) for batch in own.batches(size)]
+            sums = []
+            for batch in own.batches(size):
+                outputs = self._outputs(tensors, batch)
+                targets = self.loss.targets_last(batch.targets)
+                of_batch = self.loss.sums if outputs.requires_grad else self.loss.sums_
+                sums.append(of_batch(outputs, targets))
             energies.append(torch.stack(sums).sum(0))
         return torch.cat(energies) / samples.n_samples
-
-    def _sums(self, tensors: list[_Tensors], batch: Samples) -> Tensor:
-        outputs = self._outputs(tensors, batch)
-        if outputs.requires_grad:
-            return self.loss.sums(outputs, self._targets(batch))
-        return self.loss.sums_(outputs, self._targets(batch))
 
     def energies_and_gradients(self, points: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
         """Return the mean losses and gradients."""
@@ -202,9 +196,6 @@ class DenseEvaluator(Evaluator):
         size = max(1, math.ceil(n_samples / n_batches))
         for start in range(0, n_points, max(1, per_chunk)):
             yield slice(start, start + per_chunk), size
-
-    def _targets(self, batch: Samples) -> Tensor:
-        return self.loss.targets_last(batch.targets)
 
     def _tensors(self, points: Tensor, samples: Samples) -> list[_Tensors]:
         tensors = self._views(points)
@@ -232,13 +223,8 @@ class DenseEvaluator(Evaluator):
         tensors = self._tensors(points, samples)
         sums = torch.zeros(len(points), dtype=torch.float64, device=points.device)
         parts: list[Tensor] = []
-        keep = self.layers[-1].activation is not None
         for batch in samples.batches(size):
-            kept, outputs = self._forward(tensors, _first(*tensors[0], batch))
-            part, gradient = self.loss.sums_and_gradient(
-                outputs[-1], self._targets(batch), weight=1 / samples.n_samples, keep=keep
-            )
-            signal, more = self._backward_(gradient, tensors, kept, outputs)
+            part, signal, more = self._pass_(tensors, _first(*tensors[0], batch), batch, 1 / samples.n_samples)
             more = [_first_gradient(signal, batch), *more]
             sums += part
             parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
@@ -251,18 +237,7 @@ class DenseEvaluator(Evaluator):
 
         The first layer's products with the data are linear in its weights: for points :math:`\sum_k W_{mk} s_k` they
         are :math:`\sum_k W_{mk} (X s_k)`, and backwards the signals are combined before they meet the data. So they
-        are made for the few spanning points only, however many points there are.
-
-        Parameters
-        ----------
-        weights : Tensor (n_points, n_spanning)
-            W.
-        spanning : Tensor (n_spanning, P)
-            S.
-        combination : Tensor (n_points, n_combined)
-            C.
-        samples : Samples
-            Common to all points.
+        are made for the few spanning points only, however many points there are. Samples are common to all points.
         """
         with torch.no_grad():
             tensors = self._tensors_after_first(weights, spanning)
@@ -275,14 +250,7 @@ class DenseEvaluator(Evaluator):
                 )
                 if tensors[0][1] is not None:
                     values += tensors[0][1]
-                kept, outputs = self._forward(tensors, values)
-                part, gradient = self.loss.sums_and_gradient(
-                    outputs[-1],
-                    self._targets(batch),
-                    weight=1 / samples.n_samples,
-                    keep=self.layers[-1].activation is not None,
-                )
-                signal, more = self._backward_(gradient, tensors, kept, outputs)
+                part, signal, more = self._pass_(tensors, values, batch, 1 / samples.n_samples)
                 combined = (combination.T @ signal.flatten(1)).view(-1, *signal.shape[1:])
                 more = [_first_gradient(combined, batch), *more]
                 sums += part
@@ -305,12 +273,14 @@ class DenseEvaluator(Evaluator):
         values = n_points * self.bytes_per_sample + 2 * n_spanning * self.layers[0].n_out * 4
         return 64 * math.ceil(_WORKING_SET / values / 64)
 
-    def _forward(self, tensors: list[_Tensors], values: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Return for each layer what its activation's gradient is computed from, and its outputs.
+    def _pass_(
+        self, tensors: list[_Tensors], values: Tensor, batch: Samples, weight: float
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Go forward from the first layer's `values` before its activation, and backward.
 
-        `values` are the first layer's before its activation.
+        Return the sums of the losses, the gradient of those values, and its parts but for that layer's weights.
         """
-        kept, outputs = [], []
+        kept, outputs = [], []  # what each activation's gradient is computed from, and what each layer gives
         for i, layer in enumerate(self.layers):
             if i:
                 values = _product(*tensors[i], values)
@@ -320,15 +290,9 @@ class DenseEvaluator(Evaluator):
                 values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
             kept.append(before)
             outputs.append(values)
-        return kept, outputs
-
-    def _backward_(
-        self, gradient: Tensor, tensors: list[_Tensors], kept: list[Tensor], outputs: list[Tensor]
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Return the gradient of the first layer's values, and the gradient's parts but for that layer's weights.
-
-        They come from the gradient with respect to the outputs, which is used up.
-        """
+        keep = self.layers[-1].activation is not None
+        targets = self.loss.targets_last(batch.targets)
+        sums, gradient = self.loss.sums_and_gradient(outputs[-1], targets, weight=weight, keep=keep)
         parts: list[Tensor] = []
         for i in reversed(range(len(self.layers))):
             layer = self.layers[i]
@@ -339,7 +303,7 @@ class DenseEvaluator(Evaluator):
             if i:
                 parts.append(torch.bmm(gradient, outputs[i - 1].transpose(1, 2)).flatten(1))
                 gradient = torch.bmm(tensors[i][0].transpose(1, 2), gradient)
-        return gradient, parts[::-1]
+        return sums, gradient, parts[::-1]
 
 
 def _first(weights: Tensor, biases: Tensor | None, batch: Samples) -> Tensor:

@@ -1,18 +1,19 @@
-"""How the energy of a network is computed at many points: what is common, and the loop for any module."""
+"""How a network is evaluated at many points: what is common, the loop for any module, and what hidden units give."""
 
 import abc
 import contextlib
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
+from elsuite.symmetry.units import UnitSymmetry
 
 # Best on 2 cores for convolutions and recurrences: larger batches fall out of the cache.
 _HEAVY_LAYERS = (nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase)
@@ -22,14 +23,7 @@ _LIGHT_BATCH = 8192
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Inputs and targets, common to all points or (`own`) with a leading axis of points.
-
-    Attributes
-    ----------
-    inputs, targets : Tensor ([n_points,] n_samples, ...)
-    own : bool
-        Whether each point has samples of its own.
-    """
+    """Inputs and targets, ([n_points,] n_samples, ...): common to all points or, if `own`, each point's own."""
 
     inputs: Tensor
     targets: Tensor
@@ -96,12 +90,7 @@ class Network:
         return outputs
 
     def copy_at_start(self, seed: int) -> Tensor:
-        """Return the parameters of a copy initialized by its own layers' ``reset_parameters`` under `seed`.
-
-        Returns
-        -------
-        Tensor (n_parameters,)
-            On the CPU.
+        """Return the parameters of a copy initialized by its own layers' ``reset_parameters``, on the CPU.
 
         Raises
         ------
@@ -201,3 +190,48 @@ def activation_bytes(network: Network, samples: Samples) -> int:
         hook.remove()
     # Values and their gradients, and what the operations keep for themselves.
     return math.ceil(3 * sum(counts) * network.dtype.itemsize)
+
+
+def unit_activations(
+    module: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor, symmetry: UnitSymmetry
+) -> dict[str, Tensor]:
+    """Return for each group of units what the layer gives that has the units' weights, shape (n_units, n_values).
+
+    That is before any activation that is a layer of its own. Channels of a convolution are units; the last axis of any
+    other layer's output (of the first, if it has several) counts them.
+
+    Raises
+    ------
+    ValueError
+        For a group that no layer gives as its output.
+    """
+    probe, found = copy.deepcopy(module), dict[str, Tensor]()
+    for group in symmetry.groups:
+        owner = _owner(symmetry, group.name)
+        layer = probe.get_submodule(owner)
+        layer.register_forward_hook(_keep(found, group.name, isinstance(layer, nn.modules.conv._ConvNd)))
+    with torch.no_grad():
+        functional_call(probe, dict(parameters), (inputs,))
+    for group in symmetry.groups:
+        if group.name not in found or len(found[group.name]) != group.size:
+            raise ValueError(
+                f"no activations of the {group.size} units {group.name!r}; match weights, or make them a layer's output"
+            )
+    return found
+
+
+def _owner(symmetry: UnitSymmetry, group: str) -> str:
+    """Return the name of the layer whose first tensor axis counts the units."""
+    for block in symmetry.blocks:
+        first = block.axes[0] if block.axes else None
+        if first is not None and first.group == group and "." in block.tensor:
+            return block.tensor.rpartition(".")[0]
+    raise ValueError(f"no layer has the units {group!r} as its outputs; match weights instead")
+
+
+def _keep(found: dict[str, Tensor], group: str, channels: bool) -> Callable[[nn.Module, Any, Any], None]:
+    def keep(_layer: nn.Module, _inputs: Any, output: Any) -> None:
+        values: Tensor = output if isinstance(output, Tensor) else output[0]
+        found[group] = values.movedim(1 if channels else -1, 0).flatten(1)
+
+    return keep

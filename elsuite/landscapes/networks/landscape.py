@@ -5,7 +5,7 @@ import inspect
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final, Literal, Self, final
+from typing import Any, Literal, Self, final
 
 import numpy as np
 import torch
@@ -17,17 +17,22 @@ from elsuite.core.identity import checksum, plain_settings
 from elsuite.datasets.load import DataSet
 from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape
 from elsuite.landscapes.conversion import to_tensor
-from elsuite.landscapes.networks.activations import unit_activations
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
 from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
-from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, Network, Samples, activation_bytes
+from elsuite.landscapes.networks.evaluation import (
+    Evaluator,
+    LoopEvaluator,
+    Network,
+    Samples,
+    activation_bytes,
+    unit_activations,
+)
 from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
 
 Device = Literal["auto", "cpu", "cuda"]
-_DTYPES: Final = (torch.float32, torch.float64)
 
 
 @final
@@ -41,8 +46,6 @@ class NeuralLandscape(DataLandscape):
 
     Parameters
     ----------
-    module : torch.nn.Module
-        Any module, or one of the ready ones in `ARCHITECTURES`.
     loss : callable
         ``loss(outputs, targets)``, the mean over samples, such as ``torch.nn.CrossEntropyLoss()``.
     inputs, targets : array_like (n_samples, ...)
@@ -52,8 +55,6 @@ class NeuralLandscape(DataLandscape):
         Inputs and targets of the surface ``"test"``.
     byte_budget : int
         About how much memory one evaluation may take.
-    dtype : torch.dtype
-        float32 or float64.
 
     Raises
     ------
@@ -81,7 +82,7 @@ class NeuralLandscape(DataLandscape):
         device: Device = "auto",
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        if dtype not in _DTYPES:
+        if dtype not in {torch.float32, torch.float64}:
             raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
         self.dtype = dtype
         self.device = _device(device)
@@ -275,15 +276,8 @@ def network_landscape(
     ----------
     architecture : str
         A name in `ARCHITECTURES`.
-    byte_budget, device, dtype
-        As for `NeuralLandscape`.
     **options
         Of the network's class, such as ``hidden`` and ``activation``.
-
-    Returns
-    -------
-    NeuralLandscape
-        With the surfaces ``"train"`` and ``"test"``.
 
     Raises
     ------
@@ -319,8 +313,8 @@ def network_landscape(
     if reconstructs:
         targets, test_targets = inputs.flatten(1), test_inputs.flatten(1)
     loss: LossFunction = getattr(kind, "loss", functional.mse_loss if reconstructs else functional.cross_entropy)
-    settings: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
-    return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **settings)
+    where: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
+    return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **where)
 
 
 def _rows(values: Tensor, indices: Tensor) -> Tensor:

@@ -32,10 +32,7 @@ class KnownLoss(abc.ABC):
     ) -> tuple[Tensor, Tensor]:
         """Return the sums, and `weight` times their gradient with respect to `outputs`.
 
-        Parameters
-        ----------
-        keep : bool
-            Whether `outputs` must stay as they are; else their memory is used.
+        Unless told to `keep` them, the memory of `outputs` is used.
         """
 
     @abc.abstractmethod
