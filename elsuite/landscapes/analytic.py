@@ -270,13 +270,7 @@ class SeparableWells(BoxLandscape):
 
     It has :math:`2^n` minima at :math:`(\pm 1, ..., \pm 1)` with E = 0 and :math:`n 2^{n-1}` transition
     states, one coordinate zero, of energies :math:`h_i`. The minimax barrier of two minima is the largest
-    :math:`h_i` among the coordinates in which they differ. `minima` and `transition_states` are made when asked
-    for.
-
-    Parameters
-    ----------
-    heights : tuple of float
-        The h_i, all positive; their number is the dimension.
+    :math:`h_i` among the coordinates in which they differ. The `heights` are the h_i, all positive.
 
     Raises
     ------
@@ -332,8 +326,6 @@ class FunctionLandscape(BoxLandscape):
     ----------
     function : callable
         Takes float64 points (n_points, P) and returns their energies (n_points,), each from its own row only.
-    n_parameters : int
-        P.
     bounds : array_like (2, P), optional
         Lowest and highest values of starts; -1 and 1 without them.
     symmetry : Symmetry, optional

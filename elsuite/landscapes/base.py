@@ -30,8 +30,6 @@ class Landscape(abc.ABC):
 
     Attributes
     ----------
-    n_parameters : int
-        P.
     dtype, device : torch.dtype, torch.device
         Where points live; `energy` always returns float64.
     symmetry : Symmetry

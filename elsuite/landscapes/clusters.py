@@ -144,22 +144,19 @@ class LennardJones(AnalyticLandscape):
         points = torch.empty(len(seeds), self.n_atoms, 3, dtype=self.dtype)
         for atoms, seed in zip(points, seeds, strict=True):
             generator = torch.Generator().manual_seed(int(seed))
-            for k in range(self.n_atoms):
-                atoms[k] = self._free_place(atoms[:k], generator)
+            placed = 0
+            while placed < self.n_atoms:
+                place = self.radius * (2 * torch.rand(3, generator=generator, dtype=self.dtype) - 1)
+                apart = (atoms[:placed] - place).norm(dim=1)
+                if bool(place.norm() <= self.radius) and not bool((apart < _NEAREST).any()):
+                    atoms[placed] = place
+                    placed += 1
         return points.flatten(1)
-
-    def _free_place(self, atoms: Tensor, generator: torch.Generator) -> Tensor:
-        while True:
-            place = self.radius * (2 * torch.rand(3, generator=generator, dtype=self.dtype) - 1)
-            inside = bool(place.norm() <= self.radius)
-            if inside and not bool(((atoms - place).norm(dim=1) < _NEAREST).any()):
-                return place
 
 
 @functools.cache
 def _known_minima() -> dict[str, list[list[list[float]]]]:
     """Return for each number of atoms all minima that 300 random starts led to, with gradients under 1e-10."""
-    minima: dict[str, list[list[list[float]]]] = json.loads(
-        (files("elsuite.landscapes") / "lennard_jones.json").read_text()
-    )
+    text = (files("elsuite.landscapes") / "lennard_jones.json").read_text()
+    minima: dict[str, list[list[list[float]]]] = json.loads(text)
     return minima

@@ -4,7 +4,7 @@ The quasi-Newton method of arXiv:2602.21276; its two-loop recursion is J. Noceda
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,10 +57,7 @@ class LBFGSGSS(Minimizer):
     least_cosine: Share = 1e-4
     largest_step: Positive | None = None
 
-    @property
-    def name(self) -> str:
-        """See `Minimizer`."""
-        return "lbfgs-gss"
+    name: ClassVar[str] = "lbfgs-gss"
 
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""
@@ -80,7 +77,14 @@ class LBFGSGSS(Minimizer):
         """See `Minimizer`."""
         points, gradient = state["points"], state["gradient"]
         direction, plain = _direction(state, self._pairs(state, epoch))
-        step, energy = self._search(landscape, state, direction)
+        longest = None if self.largest_step is None else self.largest_step / direction.norm(dim=1).double()
+        step, energy = golden_section_search(
+            lambda step: landscape.energy(_moved(points, direction, step)),
+            state["energy"],
+            torch.ones_like(state["energy"]),
+            n_values=self.search_values,
+            largest_step=longest,
+        )
         moved = step > 0
         new_points = _moved(points, direction, step)
         new_gradient = landscape.energy_and_gradient(new_points)[1]
@@ -88,9 +92,12 @@ class LBFGSGSS(Minimizer):
         failed = plain & ~moved
         failures = torch.where(failed, state["failures"] + 1, 0)
         searched = torch.where(moved, step.to(scale.dtype), _SHRUNK**self.search_values)
+        kept, slot = valid & ~plain, epoch % self.history  # elsewhere older pairs are dropped
+        rhos = {name: torch.where(kept, rho, 0) for name, rho in state.items() if name.startswith("rho.")}
         return (
             state
-            | self._history(state, epoch, pair, kept=valid & ~plain)
+            | rhos
+            | {f"s.{slot}": pair.s, f"y.{slot}": pair.y, f"rho.{slot}": pair.rho}
             | {
                 "points": new_points,
                 "energy": energy,
@@ -102,18 +109,6 @@ class LBFGSGSS(Minimizer):
                 "n_steps": state["n_steps"] + moved.cpu(),
                 "n_evaluations": state["n_evaluations"] + self.search_values + 1,
             }
-        )
-
-    def _search(self, landscape: Landscape, state: State, direction: Tensor) -> tuple[Tensor, Tensor]:
-        longest = None
-        if self.largest_step is not None:
-            longest = self.largest_step / direction.norm(dim=1).double()
-        return golden_section_search(
-            lambda step: landscape.energy(_moved(state["points"], direction, step)),
-            state["energy"],
-            torch.ones_like(state["energy"]),
-            n_values=self.search_values,
-            largest_step=longest,
         )
 
     def _pair(self, s: Tensor, y: Tensor) -> tuple[_Pair, Tensor, Tensor]:
@@ -128,12 +123,6 @@ class LBFGSGSS(Minimizer):
         """Return the stored pairs, the newest first."""
         slots = [k % self.history for k in range(epoch - 1, max(-1, epoch - 1 - self.history), -1)]
         return [_Pair(state[f"s.{k}"], state[f"y.{k}"], state[f"rho.{k}"]) for k in slots]
-
-    def _history(self, state: State, epoch: int, pair: _Pair, *, kept: Tensor) -> State:
-        """Return the entries of the state that hold pairs, older ones dropped where not `kept`."""
-        old = {name: torch.where(kept, rho, 0) for name, rho in state.items() if name.startswith("rho.")}
-        slot = epoch % self.history
-        return old | {f"s.{slot}": pair.s, f"y.{slot}": pair.y, f"rho.{slot}": pair.rho}
 
 
 def _direction(state: State, pairs: Sequence[_Pair]) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
 """L-BFGS with a line search by the strong Wolfe conditions, as PyTorch has it: the ordinary control."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -29,10 +31,7 @@ class LBFGSWolfe(Minimizer):
     history: Count = 10
     search_values: Count = 25
 
-    @property
-    def name(self) -> str:
-        """See `Minimizer`."""
-        return "lbfgs-wolfe"
+    name: ClassVar[str] = "lbfgs-wolfe"
 
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""

@@ -64,8 +64,8 @@ def _advance(
     parameter = row["points"][0].clone().requires_grad_()
     optimizer = make(parameter)
     if not is_fresh(row):
-        memory, options = unpack(row[_BYTES][0])
-        optimizer.state[parameter].update(_on(memory, parameter.device))
+        memory, options = unpack(row[_BYTES][0], parameter.device)
+        optimizer.state[parameter].update(memory)
         optimizer.param_groups[0].update(options)
     whole = not has_minibatches(landscape, batch_size)
     seen = [_Seen(row["points"], row["energy"], row["gradient"])] if whole else []
@@ -109,15 +109,6 @@ def _evaluated(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:
     return seen[-1]
 
 
-def _on(value: Any, device: torch.device) -> Any:
-    """Return nested values with their tensors on `device`; a count of steps, as torch has it, stays on the CPU."""
-    if isinstance(value, dict):
-        return {name: _on(item, device) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_on(item, device) for item in value]
-    return value.to(device) if isinstance(value, Tensor) and value.ndim else value
-
-
 def pack(values: Any) -> Tensor:
     """Return nested dicts, lists and tuples of tensors, numbers, strings and None as a tensor of bytes.
 
@@ -134,11 +125,14 @@ def pack(values: Any) -> Tensor:
     return torch.frombuffer(bytearray(joined), dtype=torch.uint8)
 
 
-def unpack(packed: Tensor) -> Any:
-    """Return what `pack` was given; bytes after its end do not matter."""
+def unpack(packed: Tensor, device: torch.device | None = None) -> Any:
+    """Return what `pack` was given, tensors on `device`; bytes after its end do not matter.
+
+    A count of steps, as torch has it, stays on the CPU.
+    """
     content = bytearray(packed.cpu().numpy().tobytes())
     start = 8 + int.from_bytes(content[:8], "little")
-    return _rebuilt(json.loads(content[8:start]), content, [start])
+    return _rebuilt(json.loads(content[8:start]), content, [start], device)
 
 
 def _described(value: Any, content: list[bytes]) -> Any:
@@ -152,17 +146,18 @@ def _described(value: Any, content: list[bytes]) -> Any:
     return ["plain", value]
 
 
-def _rebuilt(description: Any, content: bytearray, place: list[int]) -> Any:
+def _rebuilt(description: Any, content: bytearray, place: list[int], device: torch.device | None) -> Any:
     kind, *rest = description
     if kind == "tensor":
         dtype, shape = getattr(torch, rest[0]), rest[1]
         count = torch.Size(shape).numel()
         start, place[0] = place[0], place[0] + count * dtype.itemsize
         if count == 0:
-            return torch.empty(shape, dtype=dtype)
-        return torch.frombuffer(content, dtype=dtype, count=count, offset=start).reshape(shape).clone()
+            return torch.empty(shape, dtype=dtype, device=device)
+        values = torch.frombuffer(content, dtype=dtype, count=count, offset=start).reshape(shape).clone()
+        return values.to(device) if shape else values
     if kind == "dict":
-        return {key: _rebuilt(item, content, place) for key, item in rest[0]}
+        return {key: _rebuilt(item, content, place, device) for key, item in rest[0]}
     if kind in _KINDS:
-        return _KINDS[kind](_rebuilt(item, content, place) for item in rest[0])
+        return _KINDS[kind](_rebuilt(item, content, place, device) for item in rest[0])
     return rest[0]

@@ -19,38 +19,24 @@ from elsuite.minimizers.results import Minimization, Solution
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of n starts on S surfaces after some epochs.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of epochs done.
-    active : ndarray (n_active,)
-        The starts that still run, ascending; `state` has their rows.
-    curves : ndarray (n, S, capacity)
-        Energies before the first epoch and after each; NaN where not reached.
-    best_points : tuple of S tensors (n, n_parameters)
-        Lowest point of each surface's curve.
-    best_energies : ndarray (n, S, S)
-        Entry (k, i, j): energy on surface j at the lowest point of surface i; infinite before there is one.
-    best_epochs : ndarray (n, S)
-        Where that point was; -1 before there is one.
-    outcomes, messages : ndarray of str (n,)
-        Empty while a start runs.
-    n_epochs, n_steps, n_evaluations, seconds : ndarray (n,)
-        Spent by each start.
-    """
+    """What is known of n starts on S surfaces after some epochs."""
 
     epoch: int
     active: Ids
+    """The starts that still run, ascending; `state` has their rows."""
     state: dict[str, Tensor]
     seeds: Ids
     curves: Floats
+    """Energies before the first epoch and after each, shape (n, S, capacity); NaN where not reached."""
     best_points: tuple[Tensor, ...]
+    """Lowest point of each surface's curve, S tensors (n, P)."""
     best_energies: Floats
+    """Entry (k, i, j): energy on surface j at the lowest point of surface i; infinite before there is one."""
     best_epochs: Ids
+    """Where that point was, shape (n, S); -1 before there is one."""
     outcomes: NDArray[np.str_]
     messages: NDArray[np.str_]
+    """Empty, as outcomes are, while a start runs."""
     n_epochs: Ids
     n_steps: Ids
     n_evaluations: Floats

@@ -16,7 +16,6 @@ class Solution:
     ----------
     stopping : str
         The surface whose curve chose this point (early stopping).
-    coordinates : ndarray (n_parameters,)
     energies : dict of str to float
         Energy on every surface of the landscape.
     gradient_norm : float

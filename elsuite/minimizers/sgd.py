@@ -1,7 +1,7 @@
 """Stochastic gradient descent on mini-batches, for many starts in lockstep."""
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -49,10 +49,7 @@ class SGD(Minimizer):
     step_epochs: Count = 20
     step_factor: Positive = 0.1
 
-    @property
-    def name(self) -> str:
-        """See `Minimizer`."""
-        return "sgd"
+    name: ClassVar[str] = "sgd"
 
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""

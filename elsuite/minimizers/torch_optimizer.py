@@ -99,7 +99,11 @@ class TorchOptimizer(Minimizer):
             return advance_one_by_one(landscape, state, epoch=epoch, make=self._make, batch_size=self.batch_size)
         parameter = state["points"].clone().requires_grad_()
         optimizer = self._make(parameter)
-        optimizer.state[parameter].update(_memory(state))
+        # What the optimizer keeps for its parameter; what is common to all starts stands in the state for each.
+        for entry, values in state.items():
+            kind, _, name = entry.partition(".")
+            if kind in {"each", "common"}:
+                optimizer.state[parameter][name] = (values if kind == "each" else values[0]).clone()
         whole, n_steps = not has_minibatches(landscape, self.batch_size), 0
         for part, _ in minibatches(landscape, state["seed"], epoch=epoch, batch_size=self.batch_size):
             gradient = state["gradient"] if whole else part.energy_and_gradient(parameter.detach())[1]
@@ -109,23 +113,11 @@ class TorchOptimizer(Minimizer):
         points = parameter.detach()
         counts = {"n_steps": state["n_steps"] + n_steps, "n_evaluations": state["n_evaluations"] + 1}
         known = evaluated(landscape, points) if whole else {"points": points}
-        return state | _entries(optimizer.state[parameter], len(points)) | known | counts
+        memory = {
+            f"each.{name}" if values.ndim else f"common.{name}": values if values.ndim else values.repeat(len(points))
+            for name, values in optimizer.state[parameter].items()
+        }
+        return state | memory | known | counts
 
     def _make(self, parameter: Tensor) -> torch.optim.Optimizer:
         return _optimizer_class(self.optimizer)([parameter], **self.settings)
-
-
-def _memory(state: State) -> dict[str, Tensor]:
-    """Return what the optimizer keeps for its parameter, out of a state."""
-    memory = {}
-    for name, values in state.items():
-        kind, _, own = name.partition(".")
-        if kind in ("each", "common"):
-            memory[own] = (values if kind == "each" else values[0]).clone()
-    return memory
-
-
-def _entries(memory: Mapping[str, Tensor], n: int) -> State:
-    """Return the entries of a state for it: what is common to all starts is repeated for each."""
-    common = {f"common.{name}": values.repeat(n) for name, values in memory.items() if values.ndim == 0}
-    return common | {f"each.{name}": values for name, values in memory.items() if values.ndim > 0}

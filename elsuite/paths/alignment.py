@@ -30,8 +30,6 @@ class Alignment:
 
     Attributes
     ----------
-    coordinates : ndarray (n_parameters,)
-        The copy.
     permutation : ndarray (n_parameters,) int32, or None
         Of networks: the signed permutation that makes the copy from the point as it was given, counted from 1: it can
         be stored, and ``permute(point, permutation)`` makes the copy again.

@@ -34,8 +34,6 @@ class AutoNEBPathFinder(PathFinder):
     ----------
     n_pivots, most_pivots : int
         Inner pivots at first and at most.
-    n_steps : int
-        Of a cycle.
     learning_rate : float
         Of the first cycle, in units of the root mean square difference of the ends in a coordinate.
     images_per_step : int, optional
@@ -45,8 +43,6 @@ class AutoNEBPathFinder(PathFinder):
         this share of it.
     negligible : float, optional
         The search ends when the band is no further above the higher end: `SeriesPathFinder` has the default.
-    n_points : int
-        Points of the profile.
 
     Examples
     --------

@@ -60,16 +60,10 @@ class Path:
 
 @dataclass(frozen=True)
 class PathSearch:
-    """What came of one search for a path, on the surface that it was searched on.
+    """What came of one search for a path, on the surface that it was searched on; `Heights` says what its heights are.
 
     Attributes
     ----------
-    height : float
-        Highest energy over the points that the finder's protocol looks at, ends included.
-    refined_height, refined_t : float
-        Highest energy over continuous t, never under any value seen on the path, and where it is.
-    profile : ndarray (n_points,)
-        Energies at equally spaced t from 0 to 1.
     length : float
         Euclidean length of the curve; `chord` is the distance between its ends.
     n_point_gradients : float

@@ -64,17 +64,12 @@ class SoftMaximum(Objective):
     .. math:: f = \frac{\Delta}{s} \log \sum_m e^{s E_m / \Delta}, \quad \lambda = \mu \Delta M / |b - a|^2
 
     where :math:`\Delta` is the range of the energies, taken as a constant: scales drop out.
-
-    Attributes
-    ----------
-    sharpness : float
-        s: energies under the maximum by more than :math:`\Delta / s` hardly count.
-    stiffness : float
-        :math:`\mu`: keeps the points spread along the path, so that none rush over the top.
     """
 
     sharpness: float
+    r"""s: energies under the maximum by more than :math:`\Delta / s` hardly count."""
     stiffness: float = 0.0
+    r""":math:`\mu`: keeps the points spread along the path, so that none rush over the top."""
 
     def slopes(self, energies: Tensor) -> Tensor:
         """Return the softmax of the energies."""

@@ -101,7 +101,14 @@ class SeriesPathFinder(PathFinder):
         path = straight_path(landscape, start, end, self.basis(None if self.tolerance is None else 0))
         descent = self._descent(path, landscape)
         if self.tolerance is None:
-            return _descended_once(path, descent, record, generator)
+            descended = descend(path, landscape, descent, generator)
+            record.n_point_gradients = descended.n_point_gradients
+            heights = record.measure(descended.path)
+            if not descended.finite or not math.isfinite(heights.refined_height):
+                message = f"an energy or gradient after {descended.n_steps} steps is not finite"
+                return record.search(descended.path, heights, Outcome.NOT_A_NUMBER, message)
+            message = f"{descended.n_steps} steps, as many as set, without a rule of convergence"
+            return record.search(descended.path, heights, Outcome.BUDGET_SPENT, message)
         return converge(
             path,
             record,
@@ -158,22 +165,10 @@ class SeriesPathFinder(PathFinder):
         """Return the steps of a search's first round on `landscape`; where there are no rounds, of all of it."""
         if self.n_steps is not None:
             return self.n_steps
-        over_data = isinstance(landscape, DataLandscape)
-        if self.tolerance is None:
-            return PUBLISHED_STEPS if over_data else PUBLISHED_STEPS_ON_SURFACES
         if not isinstance(landscape, DataLandscape):
-            return STEPS_ON_SURFACES
+            return PUBLISHED_STEPS_ON_SURFACES if self.tolerance is None else STEPS_ON_SURFACES
+        if self.tolerance is None:
+            return PUBLISHED_STEPS
         share = min(1.0, (self.images_per_step or math.inf) / landscape.n_samples)
         measuring = math.ceil(self.n_points / (share * (self.points_per_step or self.n_points)))
         return min(max(measuring, FEWEST_STEPS), MOST_STEPS)
-
-
-def _descended_once(path: Path, descent: Descent, record: SearchRecord, generator: torch.Generator) -> PathSearch:
-    descended = descend(path, record.landscape, descent, generator)
-    record.n_point_gradients = descended.n_point_gradients
-    heights = record.measure(descended.path)
-    if not descended.finite or not math.isfinite(heights.refined_height):
-        message = f"an energy or gradient after {descended.n_steps} steps is not finite"
-        return record.search(descended.path, heights, Outcome.NOT_A_NUMBER, message)
-    message = f"{descended.n_steps} steps, as many as set, without a rule of convergence"
-    return record.search(descended.path, heights, Outcome.BUDGET_SPENT, message)

@@ -24,15 +24,10 @@ class SteepestDescent(Rule):
 
     which is Newton's step where all eigenvalues are positive and the radius allows it.
     Page and McIver, J. Chem. Phys. 88, 922 (1988).
-
-    Attributes
-    ----------
-    error : float
-        Largest error of the gradient foretold, relative to the larger of the gradients at both ends of a step: how
-        closely the path is followed. Infinite: any step that lowers the energy.
     """
 
     error: float
+    """Largest error of the gradient foretold, relative to the larger one at both ends of a step; infinite: any."""
     index: int = 0
 
     def steps(self, model: LocalModel, radii: Floats, guides: Floats) -> tuple[Floats, Floats]:

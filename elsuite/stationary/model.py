@@ -16,26 +16,18 @@ KRYLOV_SIZE = 60
 
 @dataclass(frozen=True, eq=False)
 class LocalModel:
-    r"""Second-order models at n points, zero modes left out: :math:`g + H V y` for a step :math:`s = V y`.
-
-    Attributes
-    ----------
-    values : ndarray (n, m)
-        Eigenvalues, ascending: all of them, or Ritz values in a subspace that holds the gradient.
-    vectors : ndarray (n, P, m)
-        Their unit vectors, in columns.
-    images : ndarray (n, P, m)
-        H times the vectors.
-    n_gradients : ndarray of int (n,)
-        What the model cost, a Hessian-vector product counted as two gradients.
-    """
+    r"""Second-order models at n points, zero modes left out: :math:`g + H V y` for a step :math:`s = V y`."""
 
     energies: Floats
     gradients: Floats
     values: Floats
+    """Eigenvalues (n, m), ascending: all of them, or Ritz values in a subspace that holds the gradient."""
     vectors: Floats
+    """Their unit vectors, in columns, shape (n, P, m)."""
     images: Floats
+    """H times the vectors."""
     n_gradients: Ids
+    """What the model cost, a Hessian-vector product counted as two gradients."""
 
     @property
     def slopes(self) -> Floats:

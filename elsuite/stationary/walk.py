@@ -84,24 +84,17 @@ class Limits:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All searches at one moment.
-
-    Attributes
-    ----------
-    guides : ndarray (n, P)
-        The direction that each search follows, with its sense; zeros where it follows none.
-    outcomes : tuple of Outcome or None
-        None while it goes on.
-    curvatures : ndarray (n,)
-        The largest absolute eigenvalue that each search met since its last step longer than the first radius.
-    """
+    """All n searches at one moment."""
 
     points: Floats
     model: LocalModel
     radii: Floats
     guides: Floats
+    """The direction that each search follows, with its sense, shape (n, P); zeros where it follows none."""
     curvatures: Floats
+    """The largest absolute eigenvalue that each search met since its last step longer than the first radius."""
     outcomes: tuple[Outcome | None, ...]
+    """None while a search goes on."""
     n_steps: Ids
     n_gradients: Ids
 
@@ -144,13 +137,8 @@ def walk_limits(landscape: Landscape, limits: Limits) -> Limits:
 
 def scaled_limits(limits: Limits, scale: float) -> Limits:
     """Return the limits with all lengths `scale` times as long."""
-    return replace(
-        limits,
-        first_radius=limits.first_radius * scale,
-        largest_radius=limits.largest_radius * scale,
-        step_tolerance=limits.step_tolerance * scale,
-        gradient_tolerance=limits.gradient_tolerance * scale,
-    )
+    lengths = ("first_radius", "largest_radius", "step_tolerance", "gradient_tolerance")
+    return replace(limits, **{name: scale * getattr(limits, name) for name in lengths})
 
 
 def walk(landscape: Landscape, starts: Floats, rule: Rule, *, guides: Floats, limits: Limits) -> State:

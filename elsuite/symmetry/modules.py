@@ -106,12 +106,8 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
 
     The outputs of each layer but the last are a group, named after the layer, unless something that is not known to
     treat units alike (a normalization, say) stands between it and the next one. Units have sign flips where all that
-    is between is odd (tanh, average pooling). Layers that share tensors have no groups.
-
-    Parameters
-    ----------
-    prefix : str
-        What stands before its tensors' names in the module, such as ``"layers."``.
+    is between is odd (tanh, average pooling). Layers that share tensors have no groups. In the module, `prefix` stands
+    before the names of the tensors, such as ``"layers."``.
 
     Examples
     --------
@@ -178,14 +174,8 @@ def lstm_axes(lstm: nn.LSTM, prefix: str, output: str) -> dict[str, list[Block] 
 
     .. math:: g \to -g, \quad c = f c + i g \to -c, \quad h = o \tanh(c) \to -h,
 
-    and what others read of h is unchanged. The state has to start at zero.
-
-    Parameters
-    ----------
-    prefix : str
-        What stands before its tensors' names, such as ``"lstm."``.
-    output : str
-        Name of the weight, (n_outputs, n_units), that reads the hidden state.
+    and what others read of h is unchanged. The state has to start at zero. The names of the layer's tensors begin with
+    `prefix`; `output` is the name of the weight, (n_outputs, n_units), that reads the hidden state.
 
     Raises
     ------

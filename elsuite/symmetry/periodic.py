@@ -13,15 +13,10 @@ from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_poi
 @final
 @dataclass(frozen=True)
 class PeriodicSymmetry(Symmetry):
-    r"""Each coordinate modulo a period of its own, or as it is.
+    r"""Each coordinate modulo a period of its own, or, where that is None, as it is.
 
     The fingerprint of a periodic coordinate is :math:`p / 2 \pi \, (\cos, \sin)(2 \pi x / p)`: a chord is never longer
     than its arc.
-
-    Parameters
-    ----------
-    periods : tuple of float or None
-        None: this coordinate has no period.
 
     Raises
     ------

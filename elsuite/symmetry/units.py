@@ -39,12 +39,7 @@ BONUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 @final
 @dataclass(frozen=True)
 class UnitSymmetry(Symmetry):
-    """The permutable groups of a parameter vector that is the concatenation of `blocks`, flattened.
-
-    Attributes
-    ----------
-    blocks : tuple of Block
-        In the vector's order, every shape given.
+    """The permutable groups of a parameter vector that is the concatenation of `blocks`, flattened; each has its shape.
 
     Raises
     ------
@@ -269,10 +264,6 @@ class _Problem:
         shared = [p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)]
         return self.alone[group.name] + _gains(shared, group, units)
 
-    def evidence(self, group: UnitGroup, units: Units) -> bool:
-        """Return whether there is any part to match `group` by."""
-        return any(part.others(group.name) <= set(units) for part in self.parts[group.name])
-
     def overlap(self, group: UnitGroup, units: Units) -> float:
         """Return the inner product over the parts of `group`."""
         return sum(float(np.vdot(part.a, part.permuted(units))) for part in self.parts[group.name])
@@ -310,7 +301,8 @@ def _progressive(problem: _Problem, order: Sequence[UnitGroup]) -> Element:
     """Match one group after the other, each by the parts whose other axes are matched already."""
     units: Units = {}
     while waiting := [group for group in order if group.name not in units]:
-        group = next((group for group in waiting if problem.evidence(group, units)), waiting[0])
+        matchable = (g for g in waiting if any(part.others(g.name) <= set(units) for part in problem.parts[g.name]))
+        group = next(matchable, waiting[0])
         units[group.name] = best_assignment(*problem.gains(group, units))
     return tuple(units[group.name] for group in problem.symmetry.groups)
 

@@ -62,12 +62,7 @@ def _dense(sizes: tuple[int, ...], activation: str, bias: bool) -> list[nn.Modul
 class FullyConnected(DenseNetwork):
     """A fully connected classifier, 784-50-50-10 without biases: 42,200 parameters.
 
-    Parameters
-    ----------
-    image : (int, int)
-        Height and width of the inputs.
-    hidden : tuple of int
-        Units of each hidden layer.
+    Inputs have the height and width of `image`; `hidden` are the units of each hidden layer.
 
     Examples
     --------
@@ -125,14 +120,8 @@ class LeNet(nn.Module):
     """A convolutional classifier, two 5x5 convolutions and three dense layers with biases: 61,706 parameters.
 
     Convolution 1 -> 6 (padding 2), activation, average pooling by 2, convolution 6 -> 16, activation, average
-    pooling by 2, dense layers 400-120-84-10.
-
-    Parameters
-    ----------
-    image : (int, int)
-        Height and width of the inputs, 12 at least.
-    channels, hidden : tuple of int
-        Channels of the two convolutions; units of the two hidden dense layers.
+    pooling by 2, dense layers 400-120-84-10. Inputs are 12 pixels high and wide at least; `channels` are those of the
+    two convolutions, `hidden` the units of the two hidden dense layers.
 
     Examples
     --------
@@ -186,14 +175,7 @@ class LongShortTerm(nn.Module):
     """A recurrent classifier: one LSTM layer of 48 units reads permuted pixels row by row: 15,456 parameters.
 
     The pixels are permuted once by ``randperm`` of a torch Generator seeded 1234; the last hidden state goes to
-    the outputs without bias.
-
-    Parameters
-    ----------
-    image : (int, int)
-        Steps and features of a step.
-    hidden : int
-        Units of the LSTM layer.
+    the outputs without bias. Of an image, the rows are steps, and the columns the features of a step.
 
     Examples
     --------

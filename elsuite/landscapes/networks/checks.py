@@ -32,7 +32,12 @@ def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLo
             _check_same(module, inputs, outputs)
             forms[name] = known_loss(network.loss, outputs, targets)
             if isinstance(forms[name], CrossEntropy):
-                _check_classes(name, samples.targets, outputs.shape[1])
+                lowest, highest, n_outputs = int(samples.targets.min()), int(samples.targets.max()), outputs.shape[1]
+                if lowest < 0 or highest >= n_outputs:
+                    raise ValueError(
+                        f"{name}: targets from {lowest} to {highest} given; the module has {n_outputs} outputs, so "
+                        f"classes 0 to {n_outputs - 1} are expected"
+                    )
             _check_mean(module, network, inputs, targets)
     kinds = {type(form) for form in forms.values()}
     return forms.popitem()[1] if len(kinds) == 1 else None
@@ -84,15 +89,6 @@ def _check_mean(module: nn.Module, network: Network, inputs: Tensor, targets: Te
         raise ValueError(
             f"the loss of {len(inputs)} samples is {whole.item():.6g}, the mean of their losses {mean.item():.6g}: "
             "it must be a mean over samples (reduction='mean', no weights of classes, no layer that mixes samples)"
-        )
-
-
-def _check_classes(surface: str, targets: Tensor, n_outputs: int) -> None:
-    lowest, highest = int(targets.min()), int(targets.max())
-    if lowest < 0 or highest >= n_outputs:
-        raise ValueError(
-            f"{surface}: targets from {lowest} to {highest} given; the module has {n_outputs} outputs, so classes "
-            f"0 to {n_outputs - 1} are expected"
         )
 
 

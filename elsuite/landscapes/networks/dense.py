@@ -7,7 +7,7 @@ product's result is already in place for the next.
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, final
 
 import torch
@@ -117,8 +117,7 @@ def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
             bias = None if part.bias is None else slice(weight.stop, at)
             layers.append(_Layer(part.out_features, part.in_features, weight, bias, None))
         elif layers and layers[-1].activation is None:
-            last = layers.pop()
-            layers.append(_Layer(last.n_out, last.n_in, last.weight, last.bias, _ACTIVATIONS[type(part)]))
+            layers[-1] = replace(layers[-1], activation=_ACTIVATIONS[type(part)])
         else:
             return None
     return tuple(layers) or None
@@ -240,11 +239,18 @@ class DenseEvaluator(Evaluator):
         are made for the few spanning points only, however many points there are. Samples are common to all points.
         """
         with torch.no_grad():
-            tensors = self._tensors_after_first(weights, spanning)
+            # The first layer's weights stay as they are in memory: writing them would take a twentieth of a step.
+            after = self.layers[0].weight.stop
+            points = weights.new_empty(len(weights), spanning.shape[1])
+            points[:, after:] = weights @ spanning[:, after:]
+            tensors = self._views(points)
+            # Micro-batches for all points at once; whole vectors are an eighth quicker.
+            values_of_sample = len(weights) * self.bytes_per_sample + 2 * len(spanning) * self.layers[0].n_out * 4
+            size = 64 * math.ceil(_WORKING_SET / values_of_sample / 64)
             few = self.layers[0].weights(spanning).flatten(0, 1)
             sums = torch.zeros(len(weights), dtype=torch.float64, device=weights.device)
             parts: list[Tensor] = []
-            for batch in samples.batches(self._batch_of_all(len(weights), len(spanning))):
+            for batch in samples.batches(size):
                 values = (weights @ (few @ batch.inputs.flatten(1).T).view(len(spanning), -1)).view(
                     len(weights), self.layers[0].n_out, -1
                 )
@@ -257,21 +263,6 @@ class DenseEvaluator(Evaluator):
                 parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
             gradients = torch.cat([parts[0], *(combination.T @ part for part in parts[1:])], 1)
         return sums / samples.n_samples, gradients
-
-    def _tensors_after_first(self, weights: Tensor, spanning: Tensor) -> list[_Tensors]:
-        """Return the tensors of the points W S, but for the first layer's weights, which stay as they are in memory.
-
-        Writing them would cost as much as a twentieth of a step.
-        """
-        after = self.layers[0].weight.stop
-        points = weights.new_empty(len(weights), spanning.shape[1])
-        points[:, after:] = weights @ spanning[:, after:]
-        return self._views(points)
-
-    def _batch_of_all(self, n_points: int, n_spanning: int) -> int:
-        """Return the size of micro-batches for all points at once; whole vectors are an eighth quicker."""
-        values = n_points * self.bytes_per_sample + 2 * n_spanning * self.layers[0].n_out * 4
-        return 64 * math.ceil(_WORKING_SET / values / 64)
 
     def _pass_(
         self, tensors: list[_Tensors], values: Tensor, batch: Samples, weight: float

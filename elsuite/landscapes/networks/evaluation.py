@@ -4,8 +4,9 @@ import abc
 import contextlib
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import torch
@@ -183,11 +184,10 @@ def activation_bytes(network: Network, samples: Samples) -> int:
         counts.extend(tensor.numel() for tensor in tensors if isinstance(tensor, Tensor))
 
     probe = copy.deepcopy(network.module)
-    hooks = [layer.register_forward_hook(count) for layer in probe.modules()]
+    for layer in probe.modules():
+        layer.register_forward_hook(count)
     with torch.no_grad():
         probe(samples.inputs[:1])
-    for hook in hooks:
-        hook.remove()
     # Values and their gradients, and what the operations keep for themselves.
     return math.ceil(3 * sum(counts) * network.dtype.itemsize)
 
@@ -206,10 +206,13 @@ def unit_activations(
         For a group that no layer gives as its output.
     """
     probe, found = copy.deepcopy(module), dict[str, Tensor]()
+
+    def keep(group: str, layer: nn.Module, _inputs: Any, output: Any) -> None:
+        values: Tensor = output if isinstance(output, Tensor) else output[0]
+        found[group] = values.movedim(1 if isinstance(layer, nn.modules.conv._ConvNd) else -1, 0).flatten(1)
+
     for group in symmetry.groups:
-        owner = _owner(symmetry, group.name)
-        layer = probe.get_submodule(owner)
-        layer.register_forward_hook(_keep(found, group.name, isinstance(layer, nn.modules.conv._ConvNd)))
+        probe.get_submodule(_owner(symmetry, group.name)).register_forward_hook(partial(keep, group.name))
     with torch.no_grad():
         functional_call(probe, dict(parameters), (inputs,))
     for group in symmetry.groups:
@@ -227,11 +230,3 @@ def _owner(symmetry: UnitSymmetry, group: str) -> str:
         if first is not None and first.group == group and "." in block.tensor:
             return block.tensor.rpartition(".")[0]
     raise ValueError(f"no layer has the units {group!r} as its outputs; match weights instead")
-
-
-def _keep(found: dict[str, Tensor], group: str, channels: bool) -> Callable[[nn.Module, Any, Any], None]:
-    def keep(_layer: nn.Module, _inputs: Any, output: Any) -> None:
-        values: Tensor = output if isinstance(output, Tensor) else output[0]
-        found[group] = values.movedim(1 if channels else -1, 0).flatten(1)
-
-    return keep
