@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from elsuite.landscapes import NeuralLandscape
-from elsuite.landscapes.networks.dense import DenseEvaluator
 
 pytestmark = pytest.mark.making
 
@@ -32,11 +31,12 @@ def combinations(landscape, n_points, n_spanning=4, n_combined=2):
 @pytest.mark.parametrize("activation", [nn.Softplus, nn.ReLU, nn.Tanh])
 @pytest.mark.parametrize("biases", [False, True])
 def test_is_the_product_of_all_gradients(biases, activation, n_points, monkeypatch):
-    landscape = a_stack(biases, activation)
-    # Several micro-batches, the last one smaller.
-    monkeypatch.setattr(DenseEvaluator, "_batch_of_all", lambda evaluator, n_points, n_spanning: 16)
+    landscape = a_stack(biases, activation, n_samples=200)
     weights, spanning, combination = combinations(landscape, n_points)
-    energies, combined = landscape.combined_gradients(weights, spanning, combination)
+    with monkeypatch.context() as small:
+        # Micro-batches of 64, the fewest: several, the last one smaller.
+        small.setattr("elsuite.landscapes.networks.dense._WORKING_SET", 1)
+        energies, combined = landscape.combined_gradients(weights, spanning, combination)
     expected, gradients = landscape.energy_and_gradient(weights @ spanning)
     torch.testing.assert_close(energies, expected, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(combined, combination.T @ gradients, rtol=1e-10, atol=1e-13)
