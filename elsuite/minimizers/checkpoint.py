@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from elsuite.core.files import replaced_file
+from elsuite.core.identity import Identity
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.record import Record
 
@@ -39,7 +40,7 @@ def write_checkpoint(path: Path, record: Record, minimizer: object, landscape: L
 def read_checkpoint(path: Path, fresh: Record, minimizer: object, landscape: Landscape, starts: Tensor) -> Record:
     """Return the record at `path`, given the `fresh` one of the same starts before their first epoch.
 
-    The landscape is recognized by its energies at the starts, so other data or another loss are seen.
+    The landscape is recognized by its identity, or, in a file of an older version, by its energies at the starts.
 
     Raises
     ------
@@ -52,17 +53,17 @@ def read_checkpoint(path: Path, fresh: Record, minimizer: object, landscape: Lan
         owner = json.loads(str(arrays["belongs_to"]))
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
         raise ValueError(f"{path}: not a checkpoint of a minimization") from None
-    expected = json.loads(_owner(minimizer, landscape, starts, fresh.seeds))
-    differing = [key for key in expected if owner.get(key) != expected[key]]
-    if not differing and not np.allclose(
-        arrays["curves"][..., 0], fresh.curves[..., 0], rtol=1e-5, atol=1e-7, equal_nan=True
-    ):
-        differing = ["energies at the starts"]
-    if differing:
-        raise ValueError(
-            f"{path}: the checkpoint of another minimization ({', '.join(differing)} differ); "
-            "remove it or give another path"
-        )
+    expected, identity = json.loads(_owner(minimizer, landscape, starts, fresh.seeds)), owner.pop("identity", None)
+    differing = [key for key in expected if key != "identity" and owner.get(key) != expected[key]]
+    words = f"{', '.join(differing)} differ" if differing else ""
+    if not words and identity is not None:
+        words = "; ".join(Identity.from_json(identity).differences(landscape.identity))
+    first, now = arrays["curves"][..., 0], fresh.curves[..., 0]
+    size = np.abs(now[np.isfinite(now)]).max(initial=0.0)
+    if not words and not np.allclose(first, now, rtol=1e-5, atol=1e-7 * size, equal_nan=True):
+        words = "energies at the starts differ"
+    if words:
+        raise ValueError(f"{path}: the checkpoint of another minimization ({words}); remove it or give another path")
 
     def tensor(name: str, like: torch.device) -> Tensor:
         return torch.as_tensor(arrays[name]).to(like)
@@ -88,4 +89,5 @@ def _owner(minimizer: object, landscape: Landscape, starts: Tensor, seeds: NDArr
         "surfaces": [*landscape.surfaces, landscape.surface],
         "starts": hashlib.sha256(np.ascontiguousarray(points).tobytes()).hexdigest(),
         "seeds": seeds.tolist(),
+        "identity": landscape.identity.as_json(),
     })  # fmt: skip

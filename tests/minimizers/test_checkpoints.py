@@ -1,6 +1,7 @@
 """Killed minimizations go on where they were, and end as if nothing had happened."""
 
 import dataclasses
+import json
 import signal
 import subprocess
 import sys
@@ -138,13 +139,17 @@ def test_a_finished_one_is_only_read(tmp_path):
 
 
 BOWL = FunctionLandscape(lambda x: (x**2).sum(1), 2)
+DEEPER = FunctionLandscape(lambda x: 2 * (x**2).sum(1), 2)
+# The same energies at the starts, and elsewhere others.
+ELSEWHERE = FunctionLandscape(lambda x: (x**2).sum(1) + torch.relu(1 - x.abs()).prod(1), 2)
 OTHERS = {
-    "settings": ({"minimizer": SGD(epochs=4)}, "minimizer"),
-    "kind": ({"minimizer": TorchOptimizer(epochs=3)}, "minimizer"),
-    "landscape": ({"landscape": FunctionLandscape(lambda x: 2 * (x**2).sum(1), 2)}, "energies at the starts"),
-    "starts": ({"starts": [[1.0, 2.0], [3.0, 4.5]]}, "starts"),
-    "number of starts": ({"starts": [[1.0, 2.0]], "seeds": [0]}, "starts, seeds"),
-    "seeds": ({"seeds": [0, 2]}, "seeds"),
+    "settings": ({"minimizer": SGD(epochs=4)}, "minimizer differ"),
+    "kind": ({"minimizer": TorchOptimizer(epochs=3)}, "minimizer differ"),
+    "landscape": ({"landscape": DEEPER}, "the energy on 'energy' at fixed point 0 is .*"),
+    "landscape elsewhere": ({"landscape": ELSEWHERE}, "the energy on 'energy' at fixed point 0 is .*"),
+    "starts": ({"starts": [[1.0, 2.0], [3.0, 4.5]]}, "starts differ"),
+    "number of starts": ({"starts": [[1.0, 2.0]], "seeds": [0]}, "starts, seeds differ"),
+    "seeds": ({"seeds": [0, 2]}, "seeds differ"),
 }
 
 
@@ -158,9 +163,29 @@ def test_the_checkpoint_of_another_minimization_is_refused(changes, what, tmp_pa
 
     run(**given_before)
     content = path.read_bytes()
-    with pytest.raises(ValueError, match=rf"another minimization \({what} differ\)"):
+    with pytest.raises(ValueError, match=rf"another minimization \({what}\)"):
         run(**given_before | changes)
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-12])
+def test_an_older_checkpoint_is_recognized_by_its_energies(factor, tmp_path):
+    """Without an identity; small energies count as much as large ones."""
+    path = tmp_path / "state.npz"
+    starts = [[1.0, 2.0], [3.0, 4.0]]
+
+    def bowl(more):
+        return FunctionLandscape(lambda x: factor * more * (x**2).sum(1), 2)
+
+    SGD(epochs=3, gradient_tolerance=0).minimize(bowl(1.0), starts, checkpoint=path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    owner = json.loads(str(arrays["belongs_to"]))
+    assert owner.pop("identity")
+    np.savez(path, **arrays | {"belongs_to": np.array(json.dumps(owner))})
+    with pytest.raises(ValueError, match=r"\(energies at the starts differ\)"):
+        SGD(epochs=3, gradient_tolerance=0).minimize(bowl(1.01), starts, checkpoint=path)
+    SGD(epochs=3, gradient_tolerance=0).minimize(bowl(1.0), starts, checkpoint=path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut"])
