@@ -11,7 +11,7 @@ What a first program needs is here, loaded when it is asked for; ``dir(elsuite)`
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from elsuite.core.versions import __version__
 
@@ -63,90 +63,7 @@ _PACKAGES = (
 )
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
-__all__ = [
-    "LBFGSGSS",
-    "SGD",
-    "AutoNEBPathFinder",
-    "BezierPathFinder",
-    "ChainPathFinder",
-    "FourierPathFinder",
-    "FunctionLandscape",
-    "LandscapeDatabase",
-    "LennardJones",
-    "LinearPathFinder",
-    "MullerBrown",
-    "NeuralLandscape",
-    "Outcome",
-    "SixHumpCamel",
-    "TorchOptimizer",
-    "__version__",
-    "add_solutions",
-    "all_pairs",
-    "basin_hopping",
-    "between_pairs",
-    "cluster_minima",
-    "compare",
-    "connect_minima",
-    "connect_spanning",
-    "describe",
-    "disconnectivity_tree",
-    "kernel_pca",
-    "load_data",
-    "load_study",
-    "map_landscape",
-    "merge_databases",
-    "minimax_barrier",
-    "minimax_route",
-    "nearest_pairs",
-    "network_landscape",
-    "open_database",
-    "plot_disconnectivity",
-    "quench",
-    "random_pairs",
-    "run_minimizer",
-    "run_study",
-    "save_figure",
-    "superbasins",
-    "transition_network",
-    "verify_store",
-    "within_pairs",
-    "write_report",
-]
-
-if TYPE_CHECKING:
-    from elsuite.analysis import cluster_minima, compare, disconnectivity_tree, kernel_pca, superbasins
-    from elsuite.core.outcomes import Outcome
-    from elsuite.database import LandscapeDatabase, describe, open_database, verify_store
-    from elsuite.datasets import load_data
-    from elsuite.exploration import (
-        add_solutions,
-        all_pairs,
-        basin_hopping,
-        between_pairs,
-        connect_minima,
-        connect_spanning,
-        map_landscape,
-        merge_databases,
-        nearest_pairs,
-        random_pairs,
-        run_minimizer,
-        within_pairs,
-    )
-    from elsuite.exploration.quench import quench
-    from elsuite.landscapes import (
-        FunctionLandscape,
-        LennardJones,
-        MullerBrown,
-        NeuralLandscape,
-        SixHumpCamel,
-        network_landscape,
-    )
-    from elsuite.minimizers import LBFGSGSS, SGD, TorchOptimizer
-    from elsuite.network import minimax_barrier, minimax_route, transition_network
-    from elsuite.paths import AutoNEBPathFinder, BezierPathFinder, ChainPathFinder, FourierPathFinder, LinearPathFinder
-    from elsuite.plotting import plot_disconnectivity, save_figure
-    from elsuite.report import write_report
-    from elsuite.studies import load_study, run_study
+__all__ = [*sorted(_PLACE_OF), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

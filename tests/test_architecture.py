@@ -154,3 +154,16 @@ def test_every_name_of_the_top_level_is_where_it_says():
 def test_what_is_not_there_is_said():
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
         _ = elsuite.no_such_name
+
+
+def test_type_checkers_see_the_names_of_the_top_level():
+    import ast
+    from pathlib import Path
+
+    stub = ast.parse(Path(elsuite.__file__).with_suffix(".pyi").read_text("utf-8"))
+    imported = {
+        alias.asname: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    assert set(imported) == set(elsuite.__all__)
+    places = {name: f"elsuite.{place}" for place, names in elsuite._PLACES.items() for name in names}
+    assert {name: place for name, place in imported.items() if name != "__version__"} == places
