@@ -90,24 +90,14 @@ def said_if_refused(what: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Column:
-    """One array of a table; its first dim is the row.
-
-    Attributes
-    ----------
-    dtype : str
-        "float64", "float32", "int64", "uint64", "str", or "parameter" (the dtype of the database's coordinates).
-    dims : tuple of str
-        Dims after the row: of "surface", "parameter" (fixed sizes), "epoch", "point", "term" (they grow).
-    optional : bool
-        The array is made when the first row has a value, and a row without one has no chunk.
-    """
+    """One array of a table; its first dim is the row."""
 
     name: str
-    dtype: str
+    dtype: str  # float64, float32, int64, uint64, str, or "parameter", the dtype of the database's coordinates
     long_name: str
-    dims: tuple[str, ...] = ()
+    dims: tuple[str, ...] = ()  # after the row, of surface, parameter (fixed sizes), epoch, point, term (they grow)
     units: str = ""
-    optional: bool = False
+    optional: bool = False  # made when the first row has a value; a row without one has no chunk
 
 
 @dataclass(frozen=True)
@@ -214,12 +204,6 @@ REFERENCES: Final[Mapping[str, Mapping[str, str]]] = {
 def extra_column(name: str, dtype: str) -> Column:
     """Return the column for a scalar that the format does not name.
 
-    Parameters
-    ----------
-    name : str
-        Letters, digits and underscores; no leading digit.
-    dtype : {"float64", "int64", "str"}
-
     Raises
     ------
     ValueError
@@ -242,17 +226,10 @@ def extra_column(name: str, dtype: str) -> Column:
 
 
 def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int, ...]:
-    """Return the shape of a column's chunks.
+    """Return the shape of a column's chunks, of `inner` sizes after the row and a dtype that is not "parameter".
 
     Coordinates have whole rows, about 1 MiB a chunk; coefficients one path a chunk; profiles 1,024 rows;
     curves 32 rows; all else `BLOCK_ROWS`.
-
-    Parameters
-    ----------
-    inner : tuple of int
-        Sizes of the dims after the row.
-    dtype : str
-        The column's dtype, "parameter" resolved.
 
     Examples
     --------

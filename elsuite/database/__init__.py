@@ -8,13 +8,12 @@
     Check a store against the format; each `Finding` is one thing that is wrong.
 
 Inside: `arrays` reads and writes zarr; `folders` and `locking` say what may be opened and by whom; `open_store` reads;
-`writer` commits, `syncing` makes it last; `rows` and `checks` turn what is given into columns; `tables` turns
-columns into xarray Datasets.
+`writer` commits and makes it last; `rows` turns what is given into checked columns.
 """
 
-from elsuite.database.describing import describe
 from elsuite.database.folders import can_create
 from elsuite.database.landscape_database import Added, LandscapeDatabase, open_database
+from elsuite.database.query import describe
 from elsuite.database.verifying import Finding, verify_store
 
 __all__ = ["Added", "Finding", "LandscapeDatabase", "can_create", "describe", "open_database", "verify_store"]

@@ -35,18 +35,9 @@ class Write:
 
 
 def run(work: Coroutine[Any, Any, T], what: str) -> T:
-    """Run a coroutine to its end, also when the caller is interrupted, and say what failed: "cannot " and `what`.
-
-    In a thread of its own: the caller may be inside an event loop (a notebook), and an interrupted caller must not
-    leave writes behind that still go on.
-
-    Raises
-    ------
-    StoreAccessError
-        When the operating system refuses.
-    DamagedStoreError
-        When zarr cannot make sense of a file.
-    """
+    """Run a coroutine to its end; raises StoreAccessError or DamagedStoreError that says what failed: cannot `what`."""
+    # In a thread of its own: the caller may be inside an event loop (a notebook), and an interrupted caller must not
+    # leave writes behind that still go on.
     with ThreadPoolExecutor(1) as thread:
         try:
             return thread.submit(asyncio.run, work).result()
@@ -58,6 +49,11 @@ def run(work: Coroutine[Any, Any, T], what: str) -> T:
             raise StoreAccessError(f"cannot {what}: {error.strerror or error}") from error
         except Exception as error:
             raise DamagedStoreError(f"cannot {what}: {_one_line(error)}") from error
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what some coroutines give, all run side by side."""
+    return list(await asyncio.gather(*work))
 
 
 def _one_line(error: Exception) -> str:
@@ -89,7 +85,7 @@ async def _open(store: Store, path: str) -> Array:
 
 async def _list(store: Store, group: str) -> list[str]:
     names = sorted([name async for name in store.list_dir(group)])
-    present = await asyncio.gather(*[store.exists(f"{group}/{name}/zarr.json") for name in names])
+    present = await _all(store.exists(f"{group}/{name}/zarr.json") for name in names)
     return [name for name, there in zip(names, present, strict=True) if there]
 
 
@@ -118,7 +114,7 @@ def open_arrays(store: Store, group: str, dim: str) -> dict[str, Array]:
 
     async def work() -> dict[str, Array]:
         names = await _list(store, group)
-        arrays = await asyncio.gather(*[_open(store, f"{group}/{name}") for name in names])
+        arrays = await _all(_open(store, f"{group}/{name}") for name in names)
         pairs = zip(names, arrays, strict=True)
         return {name: array for name, array in pairs if array.ndim and dims_of(array)[0] == dim}
 
@@ -138,24 +134,17 @@ class NewArray:
 
 def create_groups(store: Store, tables: Iterable[Table]) -> None:
     """Make empty groups; what is there already is removed."""
-
-    async def work() -> None:
-        for table in tables:
-            await zarr_async.create_group(
-                store=store, path=table.name, overwrite=True, attributes={"long_name": table.name}
-            )
-
-    run(work(), f"create groups in {store}")
+    groups = [
+        zarr_async.create_group(store=store, path=table.name, overwrite=True, attributes={"long_name": table.name})
+        for table in tables
+    ]
+    run(_all(groups), f"create groups in {store}")
 
 
 def create_arrays(store: Store, arrays: Iterable[NewArray]) -> dict[str, Array]:
     """Make empty arrays and return them by the names of their columns."""
-
-    async def work() -> dict[str, Array]:
-        made = await asyncio.gather(*[_create(store, array) for array in arrays])
-        return {array.path.rsplit("/", 1)[1]: array for array in made}
-
-    return run(work(), f"create arrays in {store}")
+    made = run(_all(_create(store, array) for array in arrays), f"create arrays in {store}")
+    return {array.path.rsplit("/", 1)[1]: array for array in made}
 
 
 async def _create(store: Store, array: NewArray) -> Array:
@@ -183,22 +172,15 @@ async def _create(store: Store, array: NewArray) -> Array:
 def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> bool:
     """Set the shapes of arrays and return whether any changed; the chunks stay as they are."""
     changed = [(array, shape) for array, shape in shapes if array.shape != shape]
-
-    async def work() -> None:
-        await asyncio.gather(*[array.resize(shape, delete_outside_chunks=False) for array, shape in changed])
-
     if changed:
-        run(work(), f"resize arrays in {store}")
+        work = (array.resize(shape, delete_outside_chunks=False) for array, shape in changed)
+        run(_all(work), f"resize arrays in {store}")
     return bool(changed)
 
 
 def write(writes: Iterable[Write], store: Store) -> None:
     """Write rows, all arrays side by side."""
-
-    async def work() -> None:
-        await asyncio.gather(*[item.array.setitem(_region(item), item.values) for item in writes])
-
-    run(work(), f"write to {store}")
+    run(_all(item.array.setitem(_region(item), item.values) for item in writes), f"write to {store}")
 
 
 def _region(item: Write) -> tuple[slice, ...]:
@@ -237,12 +219,8 @@ def read_rows(array: Array, rows: Values) -> Values:
 
 def clear_chunks(arrays: Iterable[Array], store: Store, n_rows: int) -> list[str]:
     """Remove everything past row `n_rows`, the lengths of the arrays apart; return the keys of what changed."""
-
-    async def work() -> list[str]:
-        cleared = await asyncio.gather(*[_clear(array, store, n_rows) for array in arrays])
-        return list(itertools.chain.from_iterable(cleared))
-
-    return run(work(), f"clear leftovers in {store}")
+    cleared = run(_all(_clear(array, store, n_rows) for array in arrays), f"clear leftovers in {store}")
+    return list(itertools.chain.from_iterable(cleared))
 
 
 async def _clear(array: Array, store: Store, n_rows: int) -> list[str]:
@@ -252,7 +230,7 @@ async def _clear(array: Array, store: Store, n_rows: int) -> list[str]:
         await array.setitem(slice(n_rows, stop), array.metadata.fill_value)
     keys = [key async for key in store.list_dir(prefix)]
     past = [key for key in keys if key.endswith(".partial") or _row_of(key, chunk) >= n_rows]
-    await asyncio.gather(*[store.delete(f"{prefix}/{key}") for key in past])
+    await _all(store.delete(f"{prefix}/{key}") for key in past)
     last = [key for key in keys if n_rows - chunk <= _row_of(key, chunk) < n_rows]
     return [f"{prefix}/zarr.json", *(f"{prefix}/{key}" for key in last)]
 

@@ -16,11 +16,10 @@ from zarr.storage import LocalStore, MemoryStore
 from elsuite.core.identity import Identified
 from elsuite.core.typing import Ids
 from elsuite.database import arrays as za
-from elsuite.database.checks import check_heights, check_keys, check_references
 from elsuite.database.folders import check_root, claim_folder, existing_folder, new_root
 from elsuite.database.locking import WriterLock
 from elsuite.database.open_store import OpenStore
-from elsuite.database.rows import Batch, Context, Rows, make_batch
+from elsuite.database.rows import Batch, Context, Rows, check_heights, check_keys, check_references, make_batch
 from elsuite.database.writer import Writer, create_tables
 from elsuite.schema import RESERVED, TABLES, NotFoundError, StoreError, check_attributes
 

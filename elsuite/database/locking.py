@@ -13,21 +13,8 @@ class WriterLock:
     """The lock of one writer; taken when made.
 
     A lock left by a process that died on this host is taken over.  A file whose existence is the lock, and not flock:
-    on some network file systems flock excludes nobody.
-
-    Parameters
-    ----------
-    folder : Path
-        The store.
-    timeout : float
-        Seconds to wait for another writer.
-
-    Raises
-    ------
-    LockedError
-        When another writer holds it all the time.
-    StoreAccessError
-        When no file can be made in the store.
+    on some network file systems flock excludes nobody. Raises LockedError when another writer holds it for `timeout`
+    seconds, StoreAccessError when no file can be made in the store.
     """
 
     def __init__(self, folder: Path, timeout: float) -> None:

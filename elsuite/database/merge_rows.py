@@ -35,25 +35,12 @@ class Joined:
 
 @final
 class Merger:
-    """The new database, and what has been put into it so far.
-
-    Parameters
-    ----------
-    tolerance, scale : float
-        The distance within which minima are one, and a length of the landscape.
-
-    Attributes
-    ----------
-    n_known : dict of table to int
-        Rows left out, since they were there.
-    n_lifted : int
-        Paths lifted to an end.
-    """
+    """The new database, and what has been put into it so far; minima within the `tolerance` are one."""
 
     def __init__(self, merged: LandscapeDatabase, symmetry: Symmetry, tolerance: float, scale: float) -> None:
         self.joined: list[Joined] = []
-        self.n_known = {"runs": 0, "paths": 0}
-        self.n_lifted = 0
+        self.n_known = {"runs": 0, "paths": 0}  # rows left out, since they were there
+        self.n_lifted = 0  # paths lifted to an end
         self._merged, self._scale = merged, scale
         self._minima = PointIndex(symmetry, tolerance, read=merged.coordinates)
         self._states = PointIndex(
@@ -220,16 +207,9 @@ class Merger:
 
 
 def closed_blocks(source: LandscapeDatabase, step: int) -> Iterator[tuple[Ids, Ids]]:
-    """Yield runs and minima by turns of about `step` rows, such that none names one that comes later.
-
-    Runs name minima (where they started and ended), minima the runs that found them; each commit of the source was
-    closed in this sense, so that no part is much larger than one of its commits.
-
-    Raises
-    ------
-    ValueError
-        For rows that name ones that are not there.
-    """
+    """Yield runs and minima by turns of about `step` rows, none naming a later one; raises ValueError for unknown ids."""
+    # Runs name minima (where they started and ended), minima the runs that found them; each commit of the source was
+    # closed in this sense, so that no part is much larger than one of its commits.
     run_of = source.minima["run"].values
     named = np.maximum(source.runs["start"].values, source.runs["end"].values)
     for ids, n, what in ((run_of, source.n_runs, "runs"), (named, source.n_minima, "minima")):

@@ -1,37 +1,32 @@
-"""A store that is open: its root, its arrays, and the columns that were read so far."""
+"""A store that is open: its root, its arrays, and its tables as xarray Datasets, read when they are asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
+from xarray.backends.common import BackendArray
+from xarray.core import indexing
 from zarr.abc.store import Store
 
 from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root
-from elsuite.database.tables import dataset
-from elsuite.schema import TABLES, Column, DamagedStoreError
+from elsuite.schema import TABLES, Column, DamagedStoreError, Table
 
 Arrays = dict[str, dict[str, za.Array]]
 
 
 @final
 class OpenStore:
-    """What one process knows of a store: the last root that it read, and everything sliced to its pointer.
-
-    Attributes
-    ----------
-    path : Path or None
-        Its folder; None in memory.
-    root : dict
-        Attributes of the root, with the commit pointer.
-    """
+    """What one process knows of a store: the last root that it read, and everything sliced to its pointer."""
 
     def __init__(self, store: Store, path: Path | None) -> None:
         self.store: Final = store
-        self.path: Final = path
+        self.path: Final = path  # None in memory
         self.root: dict[str, Any] = {}
         self.arrays: Arrays = {}
         self._columns: dict[str, dict[str, Array]] = {name: {} for name in TABLES}
@@ -66,10 +61,7 @@ class OpenStore:
         self.root, self.arrays = root, arrays
 
     def column(self, table: str, name: str, n_rows: int) -> Array:
-        """Return the first rows of a column with one value a row; what was read before is not read again.
-
-        Rows never change once they are committed.
-        """
+        """Return the first rows of a column with one value a row; what was read once is kept."""
         columns = self._columns[table]
         known = columns.get(name)
         start = 0 if known is None else len(known)
@@ -81,7 +73,7 @@ class OpenStore:
     def dataset(self, name: str) -> xr.Dataset:
         """Return a table, sliced to the pointer."""
         n_rows = self.counts[name]
-        return dataset(
+        return _dataset(
             TABLES[name], self.arrays[name], n_rows, self.surfaces, lambda column: self.column(name, column, n_rows)
         )
 
@@ -115,3 +107,54 @@ def _check_arrays(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, 
             raise DamagedStoreError(
                 f"{name}/{column.name} has the shape {shape}, expected is (rows{', ' * bool(widths)}{widths})"
             )
+
+
+class _Column(BackendArray):
+    """The committed rows of a column: read whole, once, by `load` (copies are handed out), else anew for each index."""
+
+    def __init__(self, array: za.Array, n_rows: int, load: Callable[[], Array] | None) -> None:
+        self._array, self._load = array, load
+        self.shape = (n_rows, *array.shape[1:])
+        self.dtype = np.dtype(object) if za.is_string(array) else array.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> Array:
+        if self._load is None:
+            bounded = tuple(_bounded(item, size) for item, size in zip(key, self.shape, strict=True))
+            what = f"read {self._array.path} (a damaged chunk?)"
+            return za.as_objects(za.run(self._array.oindex.getitem(bounded), what))
+        values = self._load()
+        for axis in reversed(range(values.ndim)):
+            values = values[(slice(None),) * axis + (key[axis],)]
+        return np.array(values)
+
+
+def _bounded(item: Any, size: int) -> Any:
+    """Return a slice that ends at the pointer, not in rows that are not committed; zarr knows no backward slices."""
+    if not isinstance(item, slice):
+        return item
+    start, stop, step = item.indices(size)
+    return slice(start, stop, step) if step > 0 else np.arange(start, stop, step)
+
+
+def _dataset(
+    table: Table, arrays: Mapping[str, za.Array], n_rows: int, surfaces: tuple[str, ...], load: Callable[[str], Array]
+) -> xr.Dataset:
+    """Return one table as a Dataset of the first `n_rows` rows; `load` gives the values of a scalar column by name."""
+    variables: dict[str, xr.Variable] = {}
+    order = [*(name for name in table.columns if name in arrays), *sorted(set(arrays) - set(table.columns))]
+    for name in order:
+        array = arrays[name]
+        dims, attributes = array.metadata.dimension_names, dict(array.attrs)
+        whole = dims[1:] in {(), ("surface",)}  # read whole and kept: one value a row, or one a row and surface
+        data: Any = indexing.LazilyIndexedArray(_Column(array, n_rows, partial(load, name) if whole else None))
+        if whole:
+            data = indexing.MemoryCachedArray(data)  # type: ignore[no-untyped-call]
+        variables[name] = xr.Variable(dims, data, attributes)
+    # Indexes of pandas: with numpy arrays xarray would load dask, half a second for every reading command.
+    coordinates: dict[str, Any] = {table.dim: pd.RangeIndex(n_rows)}
+    if table.name != "paths":
+        coordinates["surface"] = pd.Index(surfaces, dtype=object)
+    return xr.Dataset(variables, coordinates)

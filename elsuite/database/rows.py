@@ -1,6 +1,9 @@
-"""What `add` is given, turned into arrays: every column checked for dtype and shape against the format."""
+"""What `add` is given, turned into arrays: every column checked for dtype and shape against the format.
 
-from collections.abc import Mapping, Sequence
+Then what must hold between rows: ids that exist, heights not under the ends, keys that are new.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias
@@ -8,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from elsuite.core.typing import Array
-from elsuite.schema import FILL, KINDS, Column, NotFoundError, Table, extra_column
+from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, NotFoundError, Table, extra_column, height_tolerance
 
 Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -25,39 +28,50 @@ class Context:
 
 @dataclass(frozen=True)
 class Batch:
-    """The new rows of one table.
-
-    Attributes
-    ----------
-    columns : dict of str to ndarray (n_rows, ...)
-        Rectangular; short curves and profiles are padded with NaN.
-    pieces : dict of str to list of (int, ndarray)
-        The optional columns: runs of consecutive rows that have a value, each with its first row.
-    extra : dict of str to Column
-        Columns that the format does not name.
-    """
+    """The new rows of one table."""
 
     n_rows: int
-    columns: dict[str, Array]
-    pieces: dict[str, list[tuple[int, Array]]]
-    extra: dict[str, Column]
+    columns: dict[str, Array]  # rectangular (n_rows, ...): short curves and profiles are padded with NaN
+    pieces: dict[str, list[tuple[int, Array]]]  # optional columns: runs of rows with a value, each with its first row
+    extra: dict[str, Column]  # those that the format does not name
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One column of the new rows, and what it is checked against."""
+
+    table: Table
+    column: Column
+    n_rows: int
+    context: Context
+
+    @property
+    def where(self) -> str:
+        return f"{self.table.name}.{self.column.name}"
+
+    @property
+    def dtype(self) -> str:
+        return self.context.dtype if self.column.dtype == "parameter" else self.column.dtype
+
+    @property
+    def expected(self) -> tuple[int | str, ...]:
+        sizes: dict[str, int | str] = {"surface": len(self.context.surfaces), "parameter": self.context.n_parameters}
+        return (self.n_rows, *(sizes.get(dim, f"any {dim}") for dim in self.column.dims))
+
+    def wrong_shape(self, given: tuple[int, ...]) -> ValueError:
+        dims, expected = ", ".join([self.table.dim, *self.column.dims]), ", ".join(map(str, self.expected))
+        return ValueError(f"{self.where}: expected shape ({expected}) for ({dims}), got {given}")
+
+    def check_surfaces(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.context.surfaces:
+                there = ", ".join(self.context.surfaces)
+                raise NotFoundError(f"{self.where}: no surface {name!r}; the surfaces are {there}")
 
 
 def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
-    """Return the rows as checked arrays.
-
-    Parameters
-    ----------
-    rows : mapping of column to values, or sequence of mappings
-        A value of None is a missing one; a single number or string stands for every row.
-
-    Raises
-    ------
-    ValueError
-        Naming the column, what was given and what is expected.
-    NotFoundError
-        For a surface that the database does not have.
-    """
+    """Return the rows as checked arrays; raises ValueError or NotFoundError that names the column and what is wrong."""
+    # A value of None is a missing one; a single number or string stands for every row.
     given = dict(rows) if isinstance(rows, Mapping) else _columns_of(table, rows)
     if not len(rows):
         return Batch(0, {}, {}, {})
@@ -73,10 +87,11 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
         column = table.columns.get(name) or context.extra.get(name)
         if column is None:
             column = extra[name] = extra_column(name, _inferred(table, name, values))
+        field = _Field(table, column, n_rows, context)
         if column.optional:
-            pieces[name] = _pieces(table, column, values, n_rows, context)
+            pieces[name] = _pieces(field, values)
         else:
-            columns[name] = _column(table, column, values, n_rows, context)
+            columns[name] = _column(field, values)
     if table.name == "paths":
         _complete_paths(columns, n_rows, context)
     return Batch(n_rows, columns, pieces, extra)
@@ -124,77 +139,57 @@ def _inferred(table: Table, name: str, values: Any) -> str:
     raise ValueError(f"{table.name}.{name}: dtype {np.asarray(known).dtype} is not allowed; numbers or strings are")
 
 
-def _expected(column: Column, n_rows: int, context: Context) -> tuple[int | str, ...]:
-    sizes: dict[str, int | str] = {"surface": len(context.surfaces), "parameter": context.n_parameters}
-    return (n_rows, *(sizes.get(dim, f"any {dim}") for dim in column.dims))
-
-
-def _wrong_shape(table: Table, column: Column, given: tuple[int, ...], n_rows: int, context: Context) -> ValueError:
-    dims = ", ".join([table.dim, *column.dims])
-    expected = ", ".join(map(str, _expected(column, n_rows, context)))
-    return ValueError(f"{table.name}.{column.name}: expected shape ({expected}) for ({dims}), got {given}")
-
-
-def _column(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Array:
+def _column(field: _Field, values: Any) -> Array:
     """Return the rectangular array of one column."""
-    if "surface" in column.dims:
-        values = _by_surface(table, column, values, n_rows, context)
-    if column.dims and column.dims[-1] in {"epoch", "point"}:
-        values = _padded(table, column, values, len(context.surfaces))
-    dtype = context.dtype if column.dtype == "parameter" else column.dtype
-    if column.dims == ("surface",) and isinstance(values, list | tuple):
-        hole = np.full([size for size in _expected(column, n_rows, context)[1:] if isinstance(size, int)], np.nan)
+    dims, expected = field.column.dims, field.expected
+    if "surface" in dims:
+        values = _by_surface(field, values)
+    if dims and dims[-1] in {"epoch", "point"}:
+        values = _padded(field, values)
+    if dims == ("surface",) and isinstance(values, list | tuple):
+        hole = np.full(len(field.context.surfaces), np.nan)
         values = [hole if value is None else value for value in values]
-    result = _cast(table, column, values, dtype)
-    if result.ndim == 0 and not column.dims:
-        result = np.broadcast_to(result, (n_rows,))
-    expected = _expected(column, n_rows, context)
+    result = _cast(field, values)
+    if result.ndim == 0 and not dims:
+        result = np.broadcast_to(result, (field.n_rows,))
     fits = result.ndim == len(expected) and all(
         isinstance(want, str) or want == size for want, size in zip(expected, result.shape, strict=False)
     )
     if not fits:
-        raise _wrong_shape(table, column, result.shape, n_rows, context)
+        raise field.wrong_shape(result.shape)
     return result
 
 
-def _by_surface(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> Any:
+def _by_surface(field: _Field, values: Any) -> Any:
     """Turn mappings of surface to values into arrays with a dim for the surface; a missing surface is NaN."""
+    n_rows = field.n_rows
     if isinstance(values, Mapping):
-        _known_surfaces(table, column, values, context)
+        field.check_surfaces(values)
         for name, of_surface in values.items():
             if _length(of_surface) != n_rows or not isinstance(of_surface, Sequence | np.ndarray):
                 given = _summary(of_surface)
-                raise ValueError(f"{table.name}.{column.name}[{name!r}]: expected {n_rows} values, got {given}")
+                raise ValueError(f"{field.where}[{name!r}]: expected {n_rows} values, got {given}")
         values = [{name: of_surface[row] for name, of_surface in values.items()} for row in range(n_rows)]
     if not isinstance(values, list | tuple) or not any(isinstance(value, Mapping) for value in values):
         return values
-    hole: Any = np.nan if len(column.dims) == 1 else []
+    hole: Any = np.nan if len(field.column.dims) == 1 else []
     result = []
     for value in values:
         if isinstance(value, Mapping):
-            _known_surfaces(table, column, value, context)
-            value = [value.get(surface, hole) for surface in context.surfaces]
+            field.check_surfaces(value)
+            value = [value.get(surface, hole) for surface in field.context.surfaces]
         result.append(value)
     return result
 
 
-def _known_surfaces(table: Table, column: Column, values: Mapping[str, Any], context: Context) -> None:
-    for surface in values:
-        if surface not in context.surfaces:
-            raise NotFoundError(
-                f"{table.name}.{column.name}: no surface {surface!r}; the surfaces are {', '.join(context.surfaces)}"
-            )
-
-
-def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
+def _padded(field: _Field, values: Any) -> Any:
     """Pad ragged curves or profiles with NaN to one length; `values` is (rows, [surface,] points)."""
     if isinstance(values, np.ndarray) and values.dtype != object:
         return values
-    inner = len(column.dims) - 1
+    n_surfaces = len(field.context.surfaces)
     try:
-        if inner == 0:
-            rows = [_floats([] if row is None else row) for row in values]
-            return _pad(rows)
+        if len(field.column.dims) == 1:
+            return _pad(_curves(values))
         rows = [_pad([np.empty(0)] * n_surfaces if row is None else _curves(row)) for row in values]
         if any(len(row) != n_surfaces for row in rows):
             raise ValueError(f"{min(len(row) for row in rows)} curves in a row, there are {n_surfaces} surfaces")
@@ -203,7 +198,7 @@ def _padded(table: Table, column: Column, values: Any, n_surfaces: int) -> Any:
             result[i, :, : row.shape[1]] = row
         return result
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{table.name}.{column.name}: expected numbers, one list a row: {_one_line(error)}") from error
+        raise ValueError(f"{field.where}: expected numbers, one list a row: {_one_line(error)}") from error
 
 
 def _curves(row: Any) -> list[Array]:
@@ -219,18 +214,19 @@ def _pad(rows: list[Array]) -> Array:
     return result
 
 
-def _cast(table: Table, column: Column, values: Any, dtype: str) -> Array:
+def _cast(field: _Field, values: Any) -> Array:
     """Return values in the column's dtype without losing anything."""
-    where = f"{table.name}.{column.name}"
+    dtype = field.dtype
     if dtype == "str":
-        return _strings(where, values)
+        return _strings(field.where, values)
     try:
         if dtype in {"int64", "uint64"}:
             return _integers(values, dtype)
         return _floats(values, dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        shapes = "" if not column.dims else " (rows of different shapes?)"
-        raise ValueError(f"{where}: expected {dtype}, got {_summary(values)}{shapes}: {_one_line(error)}") from error
+        shapes = "" if not field.column.dims else " (rows of different shapes?)"
+        given = f"{_summary(values)}{shapes}: {_one_line(error)}"
+        raise ValueError(f"{field.where}: expected {dtype}, got {given}") from error
 
 
 def _floats(values: Any, dtype: str = "float64") -> Array:
@@ -290,19 +286,18 @@ def _one_line(text: object, length: int = 200) -> str:
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 
-def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Context) -> list[tuple[int, Array]]:
+def _pieces(field: _Field, values: Any) -> list[tuple[int, Array]]:
     """Return the runs of consecutive rows that have a value."""
-    if _length(values) != n_rows or isinstance(values, str | bytes | Mapping):
-        given = () if _length(values) is None else (len(values),)
-        raise _wrong_shape(table, column, given, n_rows, context)
-    dtype = context.dtype if column.dtype == "parameter" else column.dtype
+    dims = field.column.dims
+    if _length(values) != field.n_rows or isinstance(values, str | bytes | Mapping):
+        raise field.wrong_shape(() if _length(values) is None else (len(values),))
     pieces: list[tuple[int, list[Array]]] = []
     for row, value in enumerate(values):
         if value is None:
             continue
-        array = _cast(table, column, value, dtype)
-        if array.ndim != len(column.dims) or array.shape[-1] != context.n_parameters:
-            raise _wrong_shape(table, column, (n_rows, *array.shape), n_rows, context)
+        array = _cast(field, value)
+        if array.ndim != len(dims) or array.shape[-1] != field.context.n_parameters:
+            raise field.wrong_shape((field.n_rows, *array.shape))
         if array.dtype.kind == "f" and np.isnan(array).all():
             continue  # no value, in an array that has one for other rows
         last = pieces[-1] if pieces else None
@@ -311,14 +306,12 @@ def _pieces(table: Table, column: Column, values: Any, n_rows: int, context: Con
         else:
             pieces.append((row, [array]))
     stacked = [(row, np.stack(arrays)) for row, arrays in pieces]
-    return stacked if "term" in column.dims else _without_gaps(stacked, dtype)
+    return stacked if "term" in dims else _without_gaps(stacked, field.dtype)
 
 
 def _without_gaps(pieces: list[tuple[int, Array]], dtype: str) -> list[tuple[int, Array]]:
-    """Return pieces as one, with rows of nothing between them.
-
-    Rows of these columns share chunks: pieces of one chunk, written at the same time, would undo each other.
-    """
+    """Return pieces as one, with rows of nothing between them."""
+    # Rows of these columns share chunks: pieces of one chunk, written at the same time, would undo each other.
     if len(pieces) < 2:
         return pieces
     first, (last, tail) = pieces[0][0], pieces[-1]
@@ -343,3 +336,54 @@ def _complete_paths(columns: dict[str, Array], n_rows: int, context: Context) ->
         raise NotFoundError(f"paths.surface: no surface {name!r}; the surfaces are {', '.join(context.surfaces)}")
     for name in set(kind.tolist()) - set(KINDS):
         raise ValueError(f"paths.kind: {name!r} given, {' or '.join(KINDS)} allowed")
+
+
+def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) -> None:
+    """Raise ValueError unless every id in the new rows is of one of the `counts` rows before or is new too."""
+    for table, batch in batches.items():
+        for name, target in REFERENCES[table].items():
+            if name not in batch.columns:
+                continue
+            ids = batch.columns[name]
+            n_rows = counts[target] + (batches[target].n_rows if target in batches else 0)
+            lowest = 0 if table == "paths" else -1
+            bad = np.flatnonzero((ids < lowest) | (ids >= n_rows))
+            if bad.size:
+                raise ValueError(
+                    f"{table}.{name}: row {bad[0]} has id {ids[bad[0]]}; "
+                    f"ids from {lowest} to {n_rows - 1} are allowed ({n_rows} {TABLES[target].name})"
+                )
+
+
+def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> None:
+    """Raise ValueError if a new path's height is under the energy (n_minima, n_surfaces) of an end, beyond rounding."""
+    place = {name: index for index, name in enumerate(surfaces)}
+    surface = np.array([place[name] for name in batch.columns["surface"]])
+    ends = np.stack([energies[batch.columns[end], surface] for end in ("source", "target")])
+    for name in ("height", "refined_height"):
+        if name not in batch.columns:
+            continue
+        with np.errstate(invalid="ignore"):
+            under = batch.columns[name] < ends - height_tolerance(ends)
+        if under.any():
+            end, row = np.argwhere(under)[0]
+            raise ValueError(
+                f"paths.{name}: row {row} has {batch.columns[name][row]!r}, under the energy {ends[end, row]!r} of its "
+                f"{('source', 'target')[end]} on surface {batch.columns['surface'][row]!r}; lift it to the higher end"
+            )
+
+
+def check_keys(batches: Mapping[str, Batch], known: Callable[[str], set[int]]) -> dict[str, set[int]]:
+    """Return the new keys of each table; raises ValueError if one is there already."""
+    new: dict[str, set[int]] = {}
+    for table, batch in batches.items():
+        keys = batch.columns.get("key")
+        if keys is None or not keys.any():
+            continue
+        listed = keys[keys != 0].tolist()
+        new[table] = set(listed)
+        twice = new[table] & known(table)
+        if twice or len(new[table]) < len(listed):
+            key = min(twice) if twice else next(key for key in listed if listed.count(key) > 1)
+            raise ValueError(f"{table}.key: {key} is {'in the database already' if twice else 'given twice'}")
+    return new

@@ -1,7 +1,9 @@
 """One commit: grow the arrays, write the new rows past the pointer, then move the pointer in one rename."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final, final
 
 import numpy as np
@@ -12,26 +14,21 @@ from elsuite.database import arrays as za
 from elsuite.database.locking import WriterLock
 from elsuite.database.open_store import OpenStore
 from elsuite.database.rows import Batch
-from elsuite.database.syncing import Syncer
-from elsuite.schema import BLOCK_ROWS, FILL, TABLES, Column, LockedError, StoreError, Table
+from elsuite.schema import BLOCK_ROWS, FILL, TABLES, Column, LockedError, StoreError, Table, said_if_refused
+
+MANY_FILES = 4096
 
 
 @final
 class Writer:
-    """What only the one writer of a store may do: commit rows, clear leftovers, trim the arrays.
-
-    Attributes
-    ----------
-    lost : bool
-        Someone else has taken the store over: nothing may be written any more.
-    """
+    """What only the one writer of a store may do: commit rows, clear leftovers, trim the arrays."""
 
     def __init__(self, opened: OpenStore, lock: WriterLock | None) -> None:
-        self.lost = False
+        self.lost = False  # True: someone else has taken the store over, and nothing may be written any more
         self._process = os.getpid()
         self._opened: Final = opened
         self._lock: Final = lock
-        self._syncer: Final = Syncer(opened.path)
+        self._syncer: Final = _Syncer(opened.path)
         # A clean close leaves every array as long as the pointer says; anything else may hide leftovers.
         self._leftovers = any(
             array.shape[0] != opened.counts[table]
@@ -48,20 +45,7 @@ class Writer:
             raise LockedError(f"{self._opened.path} was taken over by another writer; open it again")
 
     def commit(self, batches: Mapping[str, Batch], root: dict[str, Any], sync: bool) -> None:
-        """Write the rows, then make `root` the root; after a failure the store is as before.
-
-        Parameters
-        ----------
-        root : dict
-            Attributes with the new pointer.
-        sync : bool
-            Return only when all is on the disk.
-
-        Raises
-        ------
-        LockedError
-            When another writer has been at the store.
-        """
+        """Write the rows, then make `root` the root; after a failure, such as LockedError, the store is as before."""
         self._clear()
         self._leftovers = True
         try:
@@ -201,3 +185,52 @@ def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
 def _new_array(table: Table, column: Column, dtype: str, shape: tuple[int, ...]) -> za.NewArray:
     own = dtype if column.dtype == "parameter" else column.dtype
     return za.NewArray(table, column, own, shape, (table.dim, *column.dims))
+
+
+@final
+class _Syncer:
+    """Keeps the names of the files that changed since the last `sync`, and syncs them and their folders."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder: Final = folder
+        self._changed: set[str] = set()
+        self._everything = True  # the first time: a writer that was killed may have committed without
+
+    def note(self, keys: Iterable[str]) -> None:
+        """Remember files, by their names in the store."""
+        if self._folder is not None and not self._everything:
+            self._changed.update(keys)
+            self._everything = len(self._changed) > MANY_FILES
+
+    def sync_now(self, keys: Iterable[str]) -> None:
+        """Return when some files are on the disk, by their names in the store; raises StoreAccessError."""
+        if self._folder is not None:
+            self._sync_files(self._folder, [self._folder / key for key in keys])
+
+    def sync(self) -> None:
+        """Return when all that was noted is on the disk; raises StoreAccessError when it refuses."""
+        if self._folder is None:
+            return
+        if not self._everything:
+            self._sync_files(self._folder, [self._folder / key for key in self._changed])
+        elif os.name == "posix":
+            os.sync()
+        else:
+            self._sync_files(self._folder, list(self._folder.rglob("*")))
+        self._changed.clear()
+        self._everything = False
+
+    def _sync_files(self, folder: Path, paths: list[Path]) -> None:
+        files = [path for path in paths if path.is_file()]  # a chunk of nothing but fill values is none
+        folders = {path.parent for path in paths} if os.name == "posix" else set()
+        with said_if_refused(f"cannot sync {folder}"), ThreadPoolExecutor(8) as threads:
+            list(threads.map(_sync_one, files))
+            list(threads.map(_sync_one, folders))
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,19 +1,28 @@
-"""Plain numpy arrays: solutions as `.npy` (solutions, parameters), whole landscapes as `.npz`."""
+"""Plain numpy arrays: solutions as `.npy` (solutions, parameters), whole landscapes as `.npz`.
 
-from collections.abc import Mapping
+They are read so that a small file cannot ask for much memory, nor run anything.
+"""
+
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from elsuite.core.typing import Array, Floats, Ids
-from elsuite.interchange.files import new_files
+from elsuite.interchange.files import check_readable, new_files
 from elsuite.interchange.foreign import ForeignLandscape, FormatError, printable
 from elsuite.interchange.formats import Format
-from elsuite.interchange.numpy_files import read_npy, read_npz
 
-Arrays = Mapping[str, Array]
+_KINDS = "fiubU"
+_UNPACKED_FREELY = 2**26
+_LARGEST_RATIO = 100
 
 
 def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray[np.floating]:
@@ -70,7 +79,7 @@ def read_arrays(path: str | Path) -> ForeignLandscape:
     ([-2.0, -1.0], [0.5])
     """
     path = Path(path)
-    arrays = read_npz(path)
+    arrays = _read_npz(path)
     missing = [name for name in ("energies", "sources", "targets", "heights") if name not in arrays]
     if missing:
         there = printable(", ".join(sorted(arrays)), 200) or "none"
@@ -131,8 +140,8 @@ def write_arrays(landscape: ForeignLandscape, path: str | Path) -> None:
 
 def _only_array(path: Path) -> Array:
     if path.suffix != ".npz":
-        return read_npy(path)
-    arrays = read_npz(path)
+        return _read_npy(path)
+    arrays = _read_npz(path)
     if len(arrays) != 1:
         raise FormatError(f"{path}: holds {len(arrays)} arrays, expected one of solutions")
     return next(iter(arrays.values()))
@@ -150,12 +159,74 @@ def _ends(values: Array) -> Ids:
     return values.astype(np.int64) if values.dtype.kind in "iu" else values
 
 
-def _columns(arrays: Arrays, prefix: str) -> dict[str, Array]:
+def _columns(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     return {
         name.removeprefix(prefix): values.astype(np.int64) if values.dtype.kind in "b" else values
         for name, values in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def _read_npy(path: Path) -> Array:
+    """Return the array of numbers or text in an `.npy` file; raises FormatError for any other file."""
+    size = check_readable(path, "an .npy file")
+    with _expecting(path, "an array of numpy"), path.open("rb") as file:
+        return _one_array(file, size)
+
+
+def _read_npz(path: Path) -> Mapping[str, Array]:
+    """Return the arrays in an `.npz` file; one that unpacks to more than 64 MiB and 100 times its size is refused."""
+    size = check_readable(path, "an .npz file")
+    with _expecting(path, "an archive of numpy arrays"), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > _UNPACKED_FREELY + _LARGEST_RATIO * size:
+            raise FormatError("unpacks to far more than its size")
+        arrays: dict[str, Array] = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name in arrays:
+                raise FormatError(f"has two arrays {name[:40]!r}")
+            with archive.open(member) as file:
+                try:
+                    arrays[name] = _one_array(file, member.file_size)
+                except FormatError as error:
+                    raise FormatError(f"array {name[:40]!r}: {error}") from None
+        return arrays
+
+
+@contextmanager
+def _expecting(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong into a FormatError: numpy raises many kinds for files that are none of its own."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from None
+    except Exception as error:
+        raise FormatError(f"{path}: not {what} ({printable(error) or type(error).__name__})") from None
+
+
+def _one_array(file: IO[bytes], size: int) -> Array:
+    """Return the array that begins here and has `size` bytes with its header."""
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        shape, is_fortran, dtype = npy.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, is_fortran, dtype = npy.read_array_header_2_0(file)
+    else:
+        raise FormatError(f"version {version[0]}.{version[1]} of the format, 1.0 and 2.0 are read")
+    if dtype.hasobject or dtype.kind not in _KINDS:
+        raise FormatError(f"{printable(dtype)} values, expected numbers")
+    wanted = math.prod(shape) * dtype.itemsize
+    header = file.tell()
+    if min(shape, default=0) < 0 or wanted != size - header:
+        raise FormatError(f"shape {printable(shape)} of {dtype} is {wanted} bytes, the file has {size - header}")
+    data = file.read(wanted)
+    if len(data) != wanted:
+        raise FormatError("truncated")
+    flat = np.frombuffer(data, dtype=dtype)
+    return flat.reshape(shape, order="F" if is_fortran else "C")
 
 
 FORMAT = Format(

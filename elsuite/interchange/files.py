@@ -10,37 +10,36 @@ from elsuite.interchange.foreign import FormatError
 LARGEST = 2**33
 
 
-def read_bytes(path: Path, what: str) -> bytes:
-    """Return the content of a regular file of at most 8 GiB; raises FormatError that says `what` was expected."""
-    if (size := check_readable(path, what)) > LARGEST:
-        raise FormatError(f"{path}: {size} bytes, at most {LARGEST} are read")
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into a FormatError."""
     try:
-        return path.read_bytes()
+        yield
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
+def read_bytes(path: Path, what: str) -> bytes:
+    """Return the content of a regular file of at most 8 GiB; raises FormatError that says `what` was expected."""
+    if (size := check_readable(path, what)) > LARGEST:
+        raise FormatError(f"{path}: {size} bytes, at most {LARGEST} are read")
+    with _reading(path):
+        return path.read_bytes()
+
+
 def check_readable(path: Path, what: str) -> int:
     """Return the size of a regular file; raises FormatError for anything else, and says `what` was expected."""
-    try:
+    with _reading(path):
         if not path.exists():
             raise FormatError(f"{path}: not there")
         if not path.is_file():
             raise FormatError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, expected {what}")
         return path.stat().st_size
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 @contextmanager
 def new_files(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """Yield places to write to, which become `paths` when all has gone well and are removed when not.
-
-    Raises
-    ------
-    FormatError
-        If there is something at one of the `paths` already.
-    """
+    """Yield places to write to, which become `paths` at the end; raises FormatError if something is there already."""
     for path in paths:
         if path.exists():
             raise FormatError(f"{path}: is there already; remove it or choose another place")
@@ -66,11 +65,8 @@ def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 def read_head(path: Path, head: bytes, what: str) -> int:
     """Return the size of a regular file; raises FormatError if it cannot be read or does not begin with `head`."""
-    check_readable(path, what)
-    try:
-        with path.open("rb") as file:
-            if file.read(len(head)) != head:
-                raise FormatError(f"{path}: not {what}")
-        return path.stat().st_size
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from None
+    size = check_readable(path, what)
+    with _reading(path), path.open("rb") as file:
+        if file.read(len(head)) != head:
+            raise FormatError(f"{path}: not {what}")
+    return size

@@ -7,8 +7,9 @@ ones, and rows together no larger than the file.
 
 import pickle
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,14 @@ def read_pele(path: str | Path) -> ForeignLandscape:
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
-            minima, states, notes = _valid_rows(connection, path, n_bytes)
+            minima, states, notes = _File(path, n_bytes, connection).valid_rows()
     except FormatError:
         raise
     except Exception as error:
         # Besides its own kinds sqlite3 raises what decoding raises, also of its own messages.
         raise FormatError(f"{path}: not a pele database ({printable(error)})") from None
-    numbers = _checked(minima, path, "minimum")
-    points = _coordinates(minima, path, "minimum")
+    numbers = _checked(minima, path)
+    points = _coordinates(minima, path)
     if points is None and any(row[2] is not None for row in minima):
         notes.append("coordinates left out: not all minima have some of the same length")
     states = _usable(states, numbers, path, notes)
@@ -112,15 +113,15 @@ def write_pele(landscape: ForeignLandscape, path: str | Path) -> None:
     """
     ends = 1 + np.sort(np.column_stack([landscape.sources, landscape.targets]).reshape(-1, 2), axis=1)
     columns, state_columns = landscape.minima_columns, landscape.state_columns
+    n, m = len(landscape.energies), len(landscape.heights)
     minima = zip(
-        range(1, len(landscape.energies) + 1),
+        range(1, n + 1),
         landscape.energies.tolist(),
-        _blobs(landscape.coordinates, len(landscape.energies)),
-        _values(columns, "log_product", len(landscape.energies)),
-        _orders(columns, len(landscape.energies)),
+        _blobs(landscape.coordinates, n),
+        _values(columns, "log_product", n),
+        _orders(columns, n),
         strict=True,
     )
-    m = len(landscape.heights)
     states = zip(
         range(1, m + 1),
         landscape.heights.tolist(),
@@ -138,66 +139,60 @@ def write_pele(landscape: ForeignLandscape, path: str | Path) -> None:
         connection.executemany(f"INSERT INTO {_STATES} VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?, 0, NULL)", states)
 
 
-def _valid_rows(connection: sqlite3.Connection, path: Path, n_bytes: int) -> tuple[Rows, Rows, list[str]]:
-    """Return the rows of both tables that are not marked invalid, and what to note of the others."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if not 0 <= version <= _SCHEMA_VERSION:
-        raise FormatError(f"{path}: pele schema {version}, this reader knows up to {_SCHEMA_VERSION}")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(n_bytes, 2**30))
-    tables = []
-    for table, extra in [(_MINIMA, ()), (_STATES, ("_minimum1_id", "_minimum2_id", "eigenval"))]:
-        _check_table(connection, path, table)
-        tables.append(
-            list(_rows(connection, path, table, ("_id", "energy", "coords", "fvib", "pgorder", *extra), n_bytes))
-        )
-    valid = [[row[:-1] for row in rows if not row[-1]] for rows in tables]
-    notes = [
-        f"{len(rows) - len(kept)} {what} marked invalid left out"
-        for what, rows, kept in zip(("minima", "transition states"), tables, valid, strict=True)
-        if len(kept) < len(rows)
-    ]
-    return valid[0], valid[1], notes
+@dataclass(frozen=True)
+class _File:
+    """A pele database that is open; of at most `n_bytes` bytes of data."""
+
+    path: Path
+    n_bytes: int
+    connection: sqlite3.Connection
+
+    def valid_rows(self) -> tuple[Rows, Rows, list[str]]:
+        """Return the rows of both tables that are not marked invalid, and what to note of the others."""
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if not 0 <= version <= _SCHEMA_VERSION:
+            raise FormatError(f"{self.path}: pele schema {version}, this reader knows up to {_SCHEMA_VERSION}")
+        self.connection.execute("PRAGMA trusted_schema = OFF")
+        self.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(self.n_bytes, 2**30))
+        tables = self._rows(_MINIMA), self._rows(_STATES, "_minimum1_id", "_minimum2_id", "eigenval")
+        minima, states = ([row[:-1] for row in rows if not row[-1]] for rows in tables)
+        left_out = {"minima": len(tables[0]) - len(minima), "transition states": len(tables[1]) - len(states)}
+        return minima, states, [f"{n} {what} marked invalid left out" for what, n in left_out.items() if n]
+
+    def _rows(self, table: str, *further: str) -> Rows:
+        """Return some columns of a table and, last, ``invalid``; columns that older schemas lack are None."""
+        found = self.connection.execute(
+            "SELECT type, rootpage FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)
+        ).fetchall()
+        if not found:
+            raise FormatError(f"{self.path}: not a pele database (no table {table})")
+        if [kind for kind, _ in found] != ["table"] or not found[0][1]:
+            raise FormatError(f"{self.path}: {table} is not a plain table")
+        if any(column[-1] for column in self.connection.execute(f"PRAGMA table_xinfo({table})")):
+            raise FormatError(f"{self.path}: {table} has columns that are computed")
+        there = {column[1] for column in self.connection.execute(f"PRAGMA table_info({table})")}
+        for name in ("_id", "energy", *further[:2]):
+            if name not in there:
+                raise FormatError(f"{self.path}: {table} has no column {name}")
+        names = ("_id", "energy", "coords", "fvib", "pgorder", *further, "invalid")
+        chosen = ", ".join(name if name in there else "NULL" for name in names)
+        rows, total = [], 0
+        for row in self.connection.execute(f"SELECT {chosen} FROM {table} ORDER BY _id"):
+            total += 8 + sum(len(value) for value in row if isinstance(value, (bytes, str)))
+            if total > self.n_bytes:
+                raise FormatError(f"{self.path}: {table} has more data than the file")
+            rows.append(row)
+        return rows
 
 
-def _check_table(connection: sqlite3.Connection, path: Path, table: str) -> None:
-    """Raise unless `table` is a plain table, with no column that is computed."""
-    found = connection.execute(
-        "SELECT type, rootpage FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,)
-    ).fetchall()
-    if not found:
-        raise FormatError(f"{path}: not a pele database (no table {table})")
-    if [kind for kind, _ in found] != ["table"] or not found[0][1]:
-        raise FormatError(f"{path}: {table} is not a plain table")
-    if any(column[-1] for column in connection.execute(f"PRAGMA table_xinfo({table})")):
-        raise FormatError(f"{path}: {table} has columns that are computed")
-
-
-def _rows(
-    connection: sqlite3.Connection, path: Path, table: str, names: Sequence[str], n_bytes: int
-) -> Iterator[tuple[Any, ...]]:
-    """Yield some columns of a table and, last, ``invalid``; columns that older schemas lack are None."""
-    there = {column[1] for column in connection.execute(f"PRAGMA table_info({table})")}
-    for name in ("_id", "energy", *names[5:7]):
-        if name not in there:
-            raise FormatError(f"{path}: {table} has no column {name}")
-    chosen = ", ".join(name if name in there else "NULL" for name in (*names, "invalid"))
-    total = 0
-    for row in connection.execute(f"SELECT {chosen} FROM {table} ORDER BY _id"):
-        total += 8 + sum(len(value) for value in row if isinstance(value, (bytes, str)))
-        if total > n_bytes:
-            raise FormatError(f"{path}: {table} has more data than the file")
-        yield row
-
-
-def _checked(minima: Rows, path: Path, what: str) -> dict[int, int]:
+def _checked(minima: Rows, path: Path) -> dict[int, int]:
     """Return the place of each id; every minimum must have one of its own and an energy."""
     numbers: dict[int, int] = {}
     for k, row in enumerate(minima):
         if not isinstance(row[0], int) or row[0] in numbers:
-            raise FormatError(f"{path}, {what} in row {k + 1}: its id is no number of its own")
+            raise FormatError(f"{path}, minimum in row {k + 1}: its id is no number of its own")
         if not _finite(row[1]):
-            raise FormatError(f"{path}, {what} {row[0]}: no energy")
+            raise FormatError(f"{path}, minimum {row[0]}: no energy")
         numbers[row[0]] = k
     return numbers
 
@@ -219,24 +214,25 @@ def _points(rows: Rows, path: Path, what: str) -> Iterator[Floats | None]:
     """Yield the coordinates of each row as a vector, None where there are none."""
     layout: ArrayLayout | None = None
     for row in rows:
-        blob, point = row[2], None
-        if blob is not None:
-            if not isinstance(blob, bytes):
-                raise FormatError(f"{path}, {what} {row[0]}: coordinates are not a pickled array")
-            try:
-                point = read_again(blob, layout)
-                if point is None:
-                    point, layout = read_array(blob)
-            except NotAnArrayError as error:
-                raise FormatError(f"{path}, {what} {row[0]}: coordinates are not a pickled array ({error})") from None
-            if not np.isfinite(point).all():
-                raise FormatError(f"{path}, {what} {row[0]}: a coordinate is not a finite number")
-            point = point.ravel()
-        yield point
+        blob, where = row[2], f"{path}, {what} {row[0]}"
+        if blob is None:
+            yield None
+            continue
+        if not isinstance(blob, bytes):
+            raise FormatError(f"{where}: coordinates are not a pickled array")
+        try:
+            point = read_again(blob, layout)
+            if point is None:
+                point, layout = read_array(blob)
+        except NotAnArrayError as error:
+            raise FormatError(f"{where}: coordinates are not a pickled array ({error})") from None
+        if not np.isfinite(point).all():
+            raise FormatError(f"{where}: a coordinate is not a finite number")
+        yield point.ravel()
 
 
-def _coordinates(rows: Rows, path: Path, what: str) -> Floats | None:
-    points = list(_points(rows, path, what))
+def _coordinates(minima: Rows, path: Path) -> Floats | None:
+    points = list(_points(minima, path, "minimum"))
     known = [point for point in points if point is not None]
     if not points or len(known) < len(points) or len({len(point) for point in known}) > 1 or not len(known[0]):
         return None

@@ -24,18 +24,10 @@ _PLAIN = b"0123456789+-.eE \t\n"
 
 @dataclass(frozen=True, eq=False)
 class NumberTable:
-    """The rows of a text file of numbers.
-
-    Attributes
-    ----------
-    values : ndarray (n_rows, n_columns)
-        NaN for what is not finite or was too wide to be written.
-    text : str
-        The file.
-    """
+    """The rows of a text file of numbers."""
 
     path: Path
-    values: Floats
+    values: Floats  # (n_rows, n_columns), NaN for what is not finite or was too wide to be written
     text: str
 
     @cached_property
@@ -59,18 +51,9 @@ class NumberTable:
 def read_table(
     path: Path, widths: tuple[int, ...] | None, meaning: str, *, may_be_missing: bool = False
 ) -> NumberTable:
-    """Return the whitespace-separated numbers of a file, every line of one of the `widths`, all lines of the same.
-
-    With None for the widths, that of the first line is the one. A table that may be missing has no rows then.
-
-    Fortran's ``D`` exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
-    too wide for its columns) and one that is not finite become NaN. Empty lines are passed over, and a byte-order mark.
-
-    Raises
-    ------
-    FormatError
-        For a file that cannot be read, a field that is no number, or a line of another width.
-    """
+    """Return the numbers of a file, all lines of the same of the `widths` (None: that of the first line)."""
+    # Fortran's D exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
+    # too wide for its columns) and one that is not finite become NaN. Empty lines and a byte-order mark are passed over.
     if may_be_missing and not path.exists():
         return NumberTable(path, np.empty((0, (widths or (0,))[0])), "")
     raw = read_bytes(path, "a text file of numbers").removeprefix(codecs.BOM_UTF8)
