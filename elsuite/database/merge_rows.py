@@ -207,7 +207,7 @@ class Merger:
 
 
 def closed_blocks(source: LandscapeDatabase, step: int) -> Iterator[tuple[Ids, Ids]]:
-    """Yield runs and minima by turns of about `step` rows, none naming a later one; raises ValueError for unknown ids."""
+    """Yield runs and minima in turns of about `step` rows, none naming a later one; raises ValueError for bad ids."""
     # Runs name minima (where they started and ended), minima the runs that found them; each commit of the source was
     # closed in this sense, so that no part is much larger than one of its commits.
     run_of = source.minima["run"].values

@@ -53,7 +53,7 @@ def read_table(
 ) -> NumberTable:
     """Return the numbers of a file, all lines of the same of the `widths` (None: that of the first line)."""
     # Fortran's D exponents, and exponents of three digits without a letter, are read; a field of asterisks (a number
-    # too wide for its columns) and one that is not finite become NaN. Empty lines and a byte-order mark are passed over.
+    # too wide for its columns) and one that is not finite become NaN. Empty lines and a byte-order mark are skipped.
     if may_be_missing and not path.exists():
         return NumberTable(path, np.empty((0, (widths or (0,))[0])), "")
     raw = read_bytes(path, "a text file of numbers").removeprefix(codecs.BOM_UTF8)
