@@ -33,17 +33,14 @@ from elsuite.analysis.dissimilarity import (
     euclidean_dissimilarity,
     map_dissimilarity,
 )
-from elsuite.analysis.distances import OriginDistances, distances_to_origin
 from elsuite.analysis.embedding import Embedding, kernel_pca
-from elsuite.analysis.levels import with_levels
 from elsuite.analysis.loss_curves import LossCurves, curve_quantiles, loss_curves
-from elsuite.analysis.meeting import meeting_energies
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
-from elsuite.analysis.node_groups import branches_between, node_groups
+from elsuite.analysis.node_groups import branches_between, meeting_energies, node_groups
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
 from elsuite.analysis.scales import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
-from elsuite.analysis.statistics import SetSummary, minima_by_set, set_table
-from elsuite.analysis.tree_layout import TreeLayout, tree_layout
+from elsuite.analysis.statistics import OriginDistances, SetSummary, distances_to_origin, minima_by_set, set_table
+from elsuite.analysis.tree_layout import TreeLayout, tree_layout, with_levels
 from elsuite.analysis.trimming import (
     Trimmed,
     component_of,

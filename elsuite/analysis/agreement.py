@@ -29,7 +29,7 @@ class ClusterPurity:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well clusters and groups agree, over the minima that are in a cluster.
+    """How well clusters and groups agree, over the `n` minima that are in a cluster.
 
     Attributes
     ----------
@@ -44,8 +44,6 @@ class Agreement:
     p_value : float
         Share of shuffles of the groups with at least this adjusted Rand index, one more counted on both
         sides.
-    n : int
-        Number of minima compared.
     n_unassigned : int
         Number of minima in no cluster, which are left out.
     """

@@ -17,7 +17,6 @@ class BarrierMap:
 
     Attributes
     ----------
-    ids : ndarray of int (n,)
     coordinates : ndarray (n, n_components)
     stress : float
         Kruskal's normalized stress: root of the summed squared errors of the distances over their summed

@@ -20,15 +20,7 @@ Reader: TypeAlias = Callable[[Ids], Floats]
 
 
 def reader(coordinates: Coordinates, ids: ArrayLike | None) -> tuple[Reader, Ids]:
-    """Return a function that reads the rows of some ids as float64, and the ids.
-
-    Ids are needed with a callable; by default they are all rows of an array.
-
-    Raises
-    ------
-    ValueError
-        If a callable comes without ids, or the array is no matrix.
-    """
+    """Return a function that reads rows as float64, and the ids, by default all; raises ValueError for no matrix."""
     if callable(coordinates):
         read = coordinates
         if ids is None:

@@ -18,15 +18,12 @@ Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
 
 @dataclass(frozen=True, eq=False)
 class Clustering:
-    """A grouping of minima.
+    """A grouping of minima, by a method with the settings that it was given or chose.
 
     Attributes
     ----------
     labels : ndarray of int (n,)
-        Cluster of each minimum, numbered from the largest (of equal ones that of the first minimum); -1:
-        none.
-    settings : dict
-        What the method was given or chose.
+        Cluster of each minimum, numbered from the largest (of equal ones that of the first minimum); -1: none.
     """
 
     labels: Ids

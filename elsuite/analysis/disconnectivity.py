@@ -16,13 +16,7 @@ from elsuite.schema import NotFoundError
 
 @dataclass(frozen=True, eq=False)
 class Merge:
-    """Parts of the network that join at exactly one height.
-
-    Attributes
-    ----------
-    node : int
-        The merge's id in the `MergeTree`.
-    """
+    """Parts of the network that join at exactly one height: a `node` of the `MergeTree`."""
 
     height: float
     node: int
@@ -32,12 +26,8 @@ class Merge:
     def members(self) -> tuple[tuple[Hashable, ...], ...]:
         """The labels of each part joined, in the network's order; the lowest part is first."""
         tree = self._tree.tree
-        parts = []
-        for child in tree.children(self.node):
-            start = tree.starts[child]
-            leaves = np.sort(tree.leaf_order[start : start + tree.sizes[child]])
-            parts.append(tuple(self._tree.leaves[leaf] for leaf in leaves.tolist()))
-        return tuple(parts)
+        parts = (np.sort(tree.leaves_under(child)).tolist() for child in tree.children(self.node))
+        return tuple(tuple(self._tree.leaves[leaf] for leaf in part) for part in parts)
 
 
 class Merges(Sequence[Merge]):
@@ -68,14 +58,7 @@ class Merges(Sequence[Merge]):
 
 @dataclass(frozen=True, eq=False)
 class DisconnectivityTree:
-    """The merge tree of a network, with the network's labels.
-
-    Attributes
-    ----------
-    leaves : tuple
-        All minima, in the network's order.
-    tree : MergeTree
-        The tree as arrays; leaf k is ``leaves[k]``.
+    """The merge tree of a network as arrays, `tree`, whose leaf k is ``leaves[k]``, in the network's order.
 
     Examples
     --------

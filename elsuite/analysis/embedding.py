@@ -145,10 +145,7 @@ def overwritten_by_centered(kernel: Floats) -> Floats:
 
 
 def top_eigenvectors(matrix: Floats, n_components: int) -> tuple[Floats, Floats]:
-    """Return the largest eigenvalues of a symmetric matrix, descending, and their vectors (n, n_components).
-
-    Negative eigenvalues, and missing ones, are 0.
-    """
+    """Return the largest eigenvalues, descending, 0 for negative and missing ones, and vectors (n, n_components)."""
     from scipy.linalg import eigh  # slow to load; reading commands start without it
     from scipy.sparse.linalg import eigsh  # slow to load; reading commands start without it
 

@@ -17,8 +17,6 @@ class LossCurves:
 
     Attributes
     ----------
-    runs : ndarray of int (n_runs,)
-        Ids of the runs.
     values : ndarray (n_runs, n_epochs)
         Energy before the first epoch and after each; NaN where a run had ended.
     stops : ndarray of int (n_minima,)

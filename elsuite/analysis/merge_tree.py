@@ -95,13 +95,13 @@ class MergeTree:
         order[self.starts[: self.n_leaves]] = np.arange(self.n_leaves)
         return order
 
+    def leaves_under(self, node: int) -> Ids:
+        """Return the leaves under a node, in the tree's order."""
+        return self.leaf_order[self.starts[node] : self.starts[node] + self.sizes[node]]
+
     @cached_property
     def gaps(self) -> Floats:
-        """Minimax barrier between neighbors in `leaf_order`, shape (n_leaves - 1,); inf between components.
-
-        The barrier of any two leaves is the largest gap between them: with `leaf_order` this is the whole
-        tree.
-        """
+        """Barriers (n_leaves - 1,) of neighbors in `leaf_order`, or inf; that of others is the largest between them."""
         gaps = np.full(max(self.n_leaves - 1, 0), np.inf)
         inner = np.flatnonzero(self.parents >= 0)
         later = inner[self.starts[inner] != self.starts[self.parents[inner]]]
@@ -233,11 +233,7 @@ def _collapse(heights: Floats, by_energy: Ids, ranks: Ids, joins: Joins) -> Merg
 
 
 def tree_of_gaps(energies: Floats, order: Ids, gaps: Floats) -> MergeTree:
-    """Return the tree in which neighbors in `order` join at `gaps`: the inverse of `MergeTree.gaps`.
-
-    Leaves far apart in the order join at the largest gap between them; gaps that are not finite separate
-    components.
-    """
+    """Return the tree in which neighbors in `order` join at `gaps` that are finite: the inverse of `MergeTree.gaps`."""
     joined = np.flatnonzero(np.isfinite(gaps))
     return assemble_tree(energies, order[joined], order[joined + 1], gaps[joined])
 
@@ -267,10 +263,7 @@ def _starts_by_energy(tree: MergeTree) -> Ids:
 
 
 def leaf_starts(tree: MergeTree, keys: NDArray[np.integer] | NDArray[np.floating]) -> Ids:
-    """Return the position (n_nodes,) of each node's first leaf when siblings, and components, are ordered by `keys`.
-
-    Of equal keys the one with the lower minimum comes first.
-    """
+    """Return the position (n_nodes,) of each node's first leaf, siblings ordered by `keys`, then by lowest minima."""
     n_children = np.bincount(tree.parents + 1, minlength=tree.n_nodes + 1)  # first the number of roots
     family = tree.parents + 1
     twins = np.flatnonzero(n_children[family] == 2)

@@ -32,10 +32,7 @@ def surface_name(surface: str) -> str:
 def energy_name(surface: str, attributes: Mapping[str, Any]) -> str:
     """Return the name of an energy axis, with the loss or the unit where the database knows it.
 
-    Parameters
-    ----------
-    attributes : mapping
-        Of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
+    The `attributes` are those of the database; ``landscape`` may hold ``loss``, ``unit`` or a known ``network``.
 
     Examples
     --------

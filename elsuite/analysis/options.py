@@ -2,14 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 MOST_LEVELS = 10_000
-DRAWN, COLORS, GRAPHS, MAPS, SIZE = (
-    "What is drawn", "Colors and names", "Disconnectivity graphs", "Maps, clusters, heights", "Size",
-)  # fmt: skip
 
 
 def parse_levels(text: str) -> int | tuple[float, ...]:
@@ -37,21 +34,21 @@ def parse_levels(text: str) -> int | tuple[float, ...]:
     return tuple(first - k * delta for k in reversed(range(n))) if ends else n
 
 
-def _option(
-    default: Any,
-    group: str,
-    words: str,
-    *,
-    value: str = "NAME",
-    allowed: tuple[str, ...] = (),
-    limits: tuple[float | None, float | None] = (None, None),
-    parse: Callable[[str], Any] | None = None,
-) -> Any:
-    """Return a field that says all that the command line, the check and the documentation need to know."""
-    metadata = {
-        "group": group, "help": words, "metavar": value, "allowed": allowed, "limits": limits, "parse": parse,
-    }  # fmt: skip
+def _option(group: str, default: Any, words: str, *, value: str = "NAME", **facts: Any) -> Any:
+    """Return a field that says all that the command line, the check and the documentation need to know.
+
+    `facts` are the words that are ``allowed``, the ``limits`` of a number, or what is called to ``parse`` a text.
+    """
+    nothing: dict[str, Any] = {"allowed": (), "limits": (None, None), "parse": None}
+    metadata = {"group": group, "help": words, "metavar": value, **nothing, **facts}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+_drawn = partial(_option, "What is drawn")
+_colors = partial(_option, "Colors and names")
+_graphs = partial(_option, "Disconnectivity graphs")
+_maps = partial(_option, "Maps, clusters, heights")
+_size = partial(_option, "Size")
 
 
 @dataclass(frozen=True)
@@ -71,81 +68,68 @@ class FigureOptions:
     {'order': 'size', 'shape': 'sloped'}
     """
 
-    surface: str | None = _option(None, DRAWN, "Whose energies and heights are drawn; default: the first surface.")
-    finder: str | None = _option(
-        None, DRAWN, "Only paths of the finder with this name; default: the lowest path of each pair."
-    )
-    sets: tuple[str, ...] = _option((), DRAWN, "Only this set; may be repeated.")
-    component: int | None = _option(None, DRAWN, "Only what is joined with a minimum.", value="ID", limits=(0, None))
-    connected: int | None = _option(None, DRAWN, "Only components of at least N minima.", value="N", limits=(1, None))
-    lowest: int | None = _option(None, DRAWN, "Only the N lowest minima.", value="N", limits=(1, None))
-    below: float | None = _option(None, DRAWN, "Only what lies below an energy.", value="E")
-    smallest: int | None = _option(
-        None, DRAWN, "Branches of fewer than N minima as one line.", value="N", limits=(1, None)
-    )
-    persistence: float | None = _option(None, DRAWN, "Only minima that last at least so long.", value="E")
-    color_by: str = _option(
+    surface: str | None = _drawn(None, "Whose energies and heights are drawn; default: the first surface.")
+    finder: str | None = _drawn(None, "Only paths of the finder with this name; default: the lowest path of each pair.")
+    sets: tuple[str, ...] = _drawn((), "Only this set; may be repeated.")
+    component: int | None = _drawn(None, "Only what is joined with a minimum.", value="ID", limits=(0, None))
+    connected: int | None = _drawn(None, "Only components of at least N minima.", value="N", limits=(1, None))
+    lowest: int | None = _drawn(None, "Only the N lowest minima.", value="N", limits=(1, None))
+    below: float | None = _drawn(None, "Only what lies below an energy.", value="E")
+    smallest: int | None = _drawn(None, "Branches of fewer than N minima as one line.", value="N", limits=(1, None))
+    persistence: float | None = _drawn(None, "Only minima that last at least so long.", value="E")
+    color_by: str = _colors(
         "set",
-        COLORS,
         "set, superbasin, cluster, none, or a column: a stored one, energy, kernel1, kernel2, distance.",
         value="WHAT",
     )
-    energy: float | None = _option(
-        None, COLORS, "Energy of the superbasins; default: where the tree is split most evenly.", value="E"
+    energy: float | None = _colors(
+        None, "Energy of the superbasins; default: where the tree is split most evenly.", value="E"
     )
-    labels: bool = _option(False, COLORS, "Ids at the leaves, as many as fit.")
-    highlight: tuple[int, ...] = _option((), COLORS, "Ring and name a minimum; may be repeated.", value="ID")
-    route: tuple[int, int] | None = _option(
-        None, COLORS, "The best route between two minima; profile: the energies along it.", value="A B"
+    labels: bool = _colors(False, "Ids at the leaves, as many as fit.")
+    highlight: tuple[int, ...] = _colors((), "Ring and name a minimum; may be repeated.", value="ID")
+    route: tuple[int, int] | None = _colors(
+        None, "The best route between two minima; profile: the energies along it.", value="A B"
     )
-    order: str = _option(
-        "centered",
-        GRAPHS,
-        "Order of leaves: centered, energy, size, or a column of numbers, as for --color-by.",
-        value="WHAT",
+    order: str = _graphs(
+        "centered", "Order of leaves: centered, energy, size, or a column of numbers, as for --color-by.", value="WHAT"
     )
-    axis: str = _option(
-        "rank", GRAPHS, "Leaves one apart, or each at its value in the column of --order.", allowed=("rank", "value")
+    axis: str = _graphs(
+        "rank", "Leaves one apart, or each at its value in the column of --order.", allowed=("rank", "value")
     )
-    scale: str = _option(
+    scale: str = _graphs(
         "auto",
-        GRAPHS,
         "Axis of energies: auto is logarithmic where positive energies span more than a factor of 30, and compressed "
         "(empty gaps shrunk, with break marks) where one gap takes 0.4 of it.",
         allowed=("auto", "linear", "log", "compressed"),
     )
-    shape: str = _option("rectangular", GRAPHS, "Lines at right angles, or sloped.", allowed=("rectangular", "sloped"))
-    levels: int | tuple[float, ...] | None = _option(
+    shape: str = _graphs("rectangular", "Lines at right angles, or sloped.", allowed=("rectangular", "sloped"))
+    levels: int | tuple[float, ...] | None = _graphs(
         None,
-        GRAPHS,
         "Merges at N levels, or FIRST:DELTA:N as in dinfo files; default: at their exact heights.",
         value="N",
         parse=parse_levels,
     )
-    kernel: str = _option(
+    kernel: str = _maps(
         "rbf",
-        MAPS,
         "Kernel of the map; linear: ordinary principal components.",
         allowed=("rbf", "linear", "polynomial", "sigmoid"),
     )
-    method: str = _option(
+    method: str = _maps(
         "auto",
-        MAPS,
         "How clusters are found: of what --distance says, or in the tree; auto: hdbscan up to 4,000 minima, then "
         "persistence.",
         allowed=("auto", "hdbscan", "agglomerative", "spectral", "superbasin", "persistence"),
     )
-    distance: str = _option(
+    distance: str = _maps(
         "map",
-        MAPS,
         "What clusters are found on: places on the map, distances, or barriers.",
         allowed=("map", "distances", "barriers"),
     )
-    form: str = _option(
-        "points", MAPS, "Heights: values, densities and quartiles, or outlines.", allowed=("points", "histogram")
+    form: str = _maps(
+        "points", "Heights: values, densities and quartiles, or outlines.", allowed=("points", "histogram")
     )
-    width: float | None = _option(None, SIZE, "3.4 is a column of print, 7 two.", value="INCHES", limits=(1.5, 100))
-    height: float | None = _option(None, SIZE, "What suits the picture by default.", value="INCHES", limits=(1.5, 100))
+    width: float | None = _size(None, "3.4 is a column of print, 7 two.", value="INCHES", limits=(1.5, 100))
+    height: float | None = _size(None, "What suits the picture by default.", value="INCHES", limits=(1.5, 100))
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

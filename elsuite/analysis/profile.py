@@ -27,8 +27,6 @@ class Profile:
         Where along the route they lie.
     legs : tuple of ndarray (n_points, 2)
         Position and energy along each path, from minimum to minimum.
-    heights : tuple of float
-        The height of each path.
     position_label : str
         What `positions` measure.
     """
@@ -47,12 +45,7 @@ class Profile:
 def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Sequence[int]) -> Profile:
     """Return the energies along a route, path by path, over the length walked in parameter space.
 
-    Parameters
-    ----------
-    network : networkx Graph
-        Of the database by `transition_network`; its edges say which paths are taken.
-    route : sequence of int
-        Ids of minima, each joined with the next.
+    The edges of `network`, the database's by `transition_network`, say which paths join each minimum with the next.
     """
     paths = database.paths
     rows = [int(network.edges[a, b]["path"]) for a, b in pairwise(route)]

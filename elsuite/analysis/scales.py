@@ -50,12 +50,7 @@ class LinearScale(EnergyScale):
 
 @dataclass(frozen=True)
 class LogScale(EnergyScale):
-    """Drawn height = log10 of the energy, for losses over many decades.
-
-    Attributes
-    ----------
-    floor : float
-        Energies under it are drawn at it (a loss can be exactly 0).
+    """Drawn height = log10 of the energy, for losses over many decades; energies under the floor are drawn at it.
 
     Examples
     --------
@@ -77,12 +72,7 @@ class LogScale(EnergyScale):
 
 @dataclass(frozen=True)
 class GapScale(EnergyScale):
-    """Piecewise linear: slope 1 except in compressed gaps, where nothing lies.
-
-    Attributes
-    ----------
-    energies, heights : tuple of float
-        The kinks, ascending; outside them the slope is 1.
+    """Piecewise linear by its kinks, ascending: slope 1 except in compressed gaps, where nothing lies.
 
     Examples
     --------
@@ -130,16 +120,11 @@ class GapScale(EnergyScale):
 
 @dataclass(frozen=True)
 class LogGapScale(EnergyScale):
-    """The logarithm, then its empty ranges compressed: losses of 1e-12 and barriers of 1e-2 in one picture.
-
-    Attributes
-    ----------
-    compressed : GapScale
-        Of logarithms.
-    """
+    """The logarithm, then its empty ranges compressed: losses of 1e-12 and barriers of 1e-2 in one picture."""
 
     log: LogScale
     compressed: GapScale
+    """Of logarithms."""
 
     @property
     def gaps(self) -> tuple[tuple[float, float], ...]:

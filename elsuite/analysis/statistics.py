@@ -1,4 +1,4 @@
-"""The sets of minima of a database (minimizer/stopping), and what each is like."""
+"""The sets of minima of a database (minimizer/stopping): what each is like, and how far apart two are."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from elsuite.analysis.blocks import blocks, reader
+from elsuite.analysis.blocks import blocks, mean_point, reader
 from elsuite.core.typing import Floats, Ids
 from elsuite.schema import NotFoundError
 
@@ -20,12 +20,10 @@ UNNAMED_SET = "(none)"
 
 @dataclass(frozen=True, eq=False)
 class SetSummary:
-    """One set of minima.
+    """One set of `n` usable minima.
 
     Attributes
     ----------
-    n : int
-        Number of usable minima.
     unusable : dict of str to int
         Number of rows that are no solutions, by outcome: of runs that diverged or failed.
     energies, energy_stds : dict of str to float
@@ -136,3 +134,58 @@ def _weights(database: "LandscapeDatabase", ids: Ids) -> tuple[float, float, flo
         count = total
         norms += float(np.linalg.norm(points, axis=1).sum())
     return mean, float(np.sqrt(squares / max(count, 1))), norms / max(len(chosen), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class OriginDistances:
+    """How far the minima of two sets are from the middle between the sets' means.
+
+    Attributes
+    ----------
+    distances_a, distances_b : ndarray (n,)
+        Of each minimum, in the order of ids.
+    mean_distance : float
+        Of either set's mean: it is the same for both.
+    """
+
+    set_a: str
+    set_b: str
+    distances_a: Floats
+    distances_b: Floats
+    mean_distance: float
+
+    __repr__ = short_repr
+
+
+def distances_to_origin(database: "LandscapeDatabase", set_a: str, set_b: str) -> OriginDistances:
+    r"""Return the distances of two sets of minima to their common origin.
+
+    With the means of the sets A and B the origin is c = (mean A + mean B) / 2, the distances are :math:`|w
+    - c|` (figure 5 of arXiv:2602.21276). Unknown sets raise NotFoundError.
+
+    Parameters
+    ----------
+    set_a, set_b : str
+        Names such as "sgd/test".
+
+    Examples
+    --------
+    The sets' means are at 1 and 9, so the origin is at 5.
+
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    >>> points = [[0.0], [2.0], [9.0]]
+    >>> _ = database.add(minima={"coordinates": points, "energy": [[0.0]] * 3, "set": ["a", "a", "b"]})
+    >>> found = distances_to_origin(database, "a", "b")
+    >>> found.distances_a.tolist(), found.distances_b.tolist(), found.mean_distance
+    ([5.0, 3.0], [4.0], 4.0)
+    """
+    ids_a, ids_b = set_ids(database, set_a), set_ids(database, set_b)
+    read, _ = reader(database.coordinates, ids_a)
+    mean_a = mean_point(read, ids_a)
+    origin = (mean_a + mean_point(read, ids_b)) / 2
+    distances_a, distances_b = (
+        np.concatenate([np.linalg.norm(points - origin, axis=1) for _, points in blocks(read, ids)])
+        for ids in (ids_a, ids_b)
+    )
+    return OriginDistances(set_a, set_b, distances_a, distances_b, float(np.linalg.norm(mean_a - origin)))

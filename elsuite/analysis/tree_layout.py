@@ -1,4 +1,7 @@
-"""Where every line of a disconnectivity graph goes: numbers only, drawing is left to `elsuite.plotting`."""
+"""Where every line of a disconnectivity graph goes: numbers only, drawing is left to `elsuite.plotting`.
+
+Energy levels, as the classical drawings have them, are a choice of drawing as well.
+"""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -9,9 +12,8 @@ from numpy.typing import ArrayLike
 
 from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.leaf_order import OrderName, means_of_leaves, ordered_starts
-from elsuite.analysis.levels import with_levels
-from elsuite.analysis.merge_tree import MergeTree
-from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale
+from elsuite.analysis.merge_tree import MergeTree, tree_of_gaps
+from elsuite.analysis.scales import EnergyScale, LinearScale, ScaleName, energy_scale
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Array, Floats, Ids
 
@@ -181,3 +183,46 @@ def _segments(*groups: tuple[Array, ...]) -> tuple[Floats, Ids]:
             part[:, column] = values
         done += len(part)
     return segments.reshape(-1, 2, 2), nodes
+
+
+def with_levels(tree: MergeTree, levels: int | ArrayLike, *, scale: EnergyScale | None = None) -> MergeTree:
+    """Return the tree with each merge raised to the first level at or above it.
+
+    Merges that come to lie at one level in one component become one. Merges above the last level stay where
+    they are, so that nothing is lost.
+
+    Parameters
+    ----------
+    levels : int or array-like
+        Energies of the levels; a number of levels spaces them equally on `scale` from the lowest minimum to
+        the highest merge, which the last one equals exactly.
+    scale : EnergyScale, optional
+        Linear by default.
+
+    Examples
+    --------
+    >>> from elsuite.analysis import merge_tree
+    >>> with_levels(merge_tree([0.0, 0.0, 0.0], [0, 1], [1, 2], [0.8, 0.9]), [1.0, 2.0]).heights.tolist()
+    [0.0, 0.0, 0.0, 1.0]
+    """
+    rows = _level_energies(tree, levels, scale or LinearScale())
+    raised = np.append(rows, np.inf)[np.searchsorted(rows, tree.gaps)]
+    raised = np.where(np.isfinite(raised), raised, tree.gaps)
+    return tree_of_gaps(tree.heights[: tree.n_leaves], tree.leaf_order, raised)
+
+
+def _level_energies(tree: MergeTree, levels: int | ArrayLike, scale: EnergyScale) -> Floats:
+    if not isinstance(levels, int):
+        rows = np.unique(np.asarray(levels, dtype=np.float64))
+        if not len(rows) or not np.isfinite(rows).all():
+            raise ValueError("levels are finite energies, at least one, or their number")
+        return rows
+    if levels < 1:
+        raise ValueError(f"at least one level is needed, not {levels}")
+    if tree.n_nodes == tree.n_leaves:
+        return np.zeros(1)  # nothing to raise
+    highest = tree.heights[-1]
+    ends = scale.forward([tree.heights[: tree.n_leaves].min(), highest])
+    rows = scale.inverse(np.linspace(ends[0], ends[1], levels + 1)[1:])
+    rows[-1] = highest
+    return np.unique(rows)

@@ -22,8 +22,6 @@ class Trimmed:
         Its leaves are those kept, in their old order.
     kept : ndarray of int
         Their positions among the leaves of the tree that was trimmed.
-    n_hidden : int
-        Number of minima that are not shown.
     rule : str
         What was kept, in words, to be printed with the picture.
     """
@@ -148,8 +146,7 @@ def components_from(tree: DisconnectivityTree, size: int) -> Trimmed:
     nodes = tree.tree
     keep = np.zeros(nodes.n_leaves, dtype=bool)
     for root in nodes.roots.tolist():
-        first, count = nodes.starts[root], nodes.sizes[root]
-        keep[nodes.leaf_order[first : first + count]] = count >= size
+        keep[nodes.leaves_under(root)] = nodes.sizes[root] >= size
     return _trimmed(tree, keep, f"components of at least {size:,} minima are shown")
 
 
@@ -170,7 +167,7 @@ def component_of(tree: DisconnectivityTree, label: Hashable) -> Trimmed:
     while nodes.parents[node] >= 0:
         node = int(nodes.parents[node])
     keep = np.zeros(nodes.n_leaves, dtype=bool)
-    keep[nodes.leaf_order[nodes.starts[node] : nodes.starts[node] + nodes.sizes[node]]] = True
+    keep[nodes.leaves_under(node)] = True
     return _trimmed(tree, keep, f"what is joined with {label!r} is shown")
 
 

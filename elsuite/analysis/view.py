@@ -290,16 +290,10 @@ class View:
 
 
 def split_energy(tree: DisconnectivityTree) -> float:
-    """Return an energy just below the merge whose second part is the largest: where the tree is split most evenly.
-
-    Returns
-    -------
-    float
-        The highest energy of a minimum where nothing merges.
-    """
+    """Return an energy just below the merge whose second part is the largest: where the tree is split most evenly."""
     nodes = tree.tree
     inner = np.flatnonzero(nodes.parents >= 0)
-    if not len(inner):
+    if not len(inner):  # nothing merges
         return float(tree.energies.max())
     # Children by parent, the larger first: the second entry of each parent is its second part.
     order = inner[np.lexsort((-nodes.sizes[inner], nodes.parents[inner]))]

@@ -25,10 +25,7 @@ class Remaining:
 
 
 def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool = False) -> Remaining:
-    """Return which of the pieces of work with these keys `table` has no row of.
-
-    With `retry_failed`, those whose last row says "failed" are to be done again.
-    """
+    """Return the work with these keys that `table` has no row of or, with `retry_failed`, a last row of "failed"."""
     outcomes = dict(zip(table["key"].values.tolist(), table["outcome"].values.tolist(), strict=True))
     attempts: dict[int, int] = {}
     n_known = n_failed = 0

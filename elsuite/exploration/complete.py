@@ -32,19 +32,14 @@ Pair = tuple[int, int]
 
 @dataclass(eq=False)
 class Connections:
-    """Some minima, by their positions from 0, and the paths between them so far; `add` is called for each new one.
-
-    Attributes
-    ----------
-    energies : ndarray (n,)
-    points : ndarray (n, n_parameters)
-    tried : list of set of int
-        For each minimum those that a path was searched to, with success or not.
-    """
+    """Some minima, by their positions from 0, and the paths between them so far; `add` is called for each new one."""
 
     energies: Floats
+    """Shape (n,)."""
     points: Array
+    """Shape (n, n_parameters)."""
     tried: list[set[int]] = field(init=False)
+    """For each minimum those that a path was searched to, with success or not."""
     _parts: DisjointSet = field(init=False)
     # The edges of a minimum spanning forest, and those added since it was made.
     _edges: list[tuple[int, int, float]] = field(default_factory=list)

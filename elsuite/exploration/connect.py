@@ -31,21 +31,14 @@ AHEAD_BYTES = 8 * 2**20
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What came of some searches.
-
-    Attributes
-    ----------
-    n_searched : int
-        Searches done now.
-    n_known : int
-        Pairs that the database held a search of already, by this finder with these settings.
-    n_failed : int
-        Searches that failed, now or before, and were not tried again with success.
-    """
+    """What came of some searches."""
 
     n_searched: int
+    """Searches done now."""
     n_known: int
+    """Pairs that the database held a search of already, by this finder with these settings."""
     n_failed: int
+    """Searches that failed, now or before, and were not tried again with success."""
 
 
 class EndPoints:
@@ -84,27 +77,19 @@ _NOT_READ = np.empty(0)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SearchTask:
-    """One search for a path between two stored minima; without its end points until it is `loaded`.
-
-    Attributes
-    ----------
-    search_key : int
-        Hash of both minima, the surface and the finder's settings: the same search is never done twice by accident.
-    attempt : int
-        How often it has failed before.
-    position : int
-        Among the pairs of `ends`.
-    identity : str
-        Which landscape it is for, as `Task` says.
-    """
+    """One search for a path between two stored minima; without its end points until it is `loaded`."""
 
     search: Search
     source: int
     target: int
     search_key: int
+    """Hash of both minima, the surface and the finder's settings: the same search is never done twice by accident."""
     attempt: int = 0
+    """How often it has failed before."""
     position: int = 0
+    """Among the pairs of `ends`."""
     identity: str = field(default="null", repr=False)
+    """Which landscape it is for, as `Task` says."""
     ends: EndPoints | None = field(default=None, repr=False)
     start: Array = field(default_factory=lambda: _NOT_READ, repr=False)
     end: Array = field(default_factory=lambda: _NOT_READ, repr=False)
@@ -187,13 +172,7 @@ def plan_searches(
     align: Align | None = None,
     retry_failed: bool = False,
 ) -> SearchPlan:
-    """Return the searches between `pairs` of ids that the database does not hold yet.
-
-    Raises
-    ------
-    NotFoundError
-        For an id that is no minimum's, or a surface that the database does not have.
-    """
+    """Return the searches between `pairs` that the database lacks; raises NotFoundError for unknown ids or surfaces."""
     for name in (surface, *measure_on):
         if name not in database.surfaces:
             raise NotFoundError(f"no surface {name!r}; the database has {', '.join(database.surfaces)}")

@@ -31,57 +31,38 @@ from elsuite.minimizers.base import Minimizer
 
 @dataclass(frozen=True)
 class MinimizationReport:
-    """What came of some starts.
-
-    Attributes
-    ----------
-    n_runs : int
-        Runs done now.
-    n_known : int
-        Starts whose run the database held already.
-    n_minima : int
-        Minima stored now: the solutions of usable runs, or of the best of them.
-    n_failed : int
-        Runs that raised an exception or lost their workers, now or before, and were not tried again with success.
-    n_unusable : int
-        Runs done now that diverged or came to no number: they give no solutions.
-    """
+    """What came of some starts."""
 
     n_runs: int
+    """Runs done now."""
     n_known: int
+    """Starts whose run the database held already."""
     n_minima: int
+    """Minima stored now: the solutions of usable runs, or of the best of them."""
     n_failed: int
+    """Runs that raised an exception or lost their workers, now or before, and were not tried again with success."""
     n_unusable: int
+    """Runs done now that diverged or came to no number: they give no solutions."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some starts that one call of the minimizer takes together, in lockstep; a task for `Workers`.
-
-    Attributes
-    ----------
-    label : str
-        Of the minimizer; the first half of the names of its sets.
-    seeds, keys : tuple of int
-        One for each start; a key is the hash of the landscape, the minimizer's settings and the seed.
-    checkpoint_every : int
-        Epochs between two checkpoints.
-    attempts : tuple of int
-        How often each start has failed before; empty: never.
-    folder : Path, optional
-        Of checkpoints: a killed call goes on where it was.
-    identity : str
-        Which landscape it is for, as `Task` says.
-    """
+    """Some starts that one call of the minimizer takes together, in lockstep; a task for `Workers`."""
 
     label: str
+    """Of the minimizer; the first half of the names of its sets."""
     minimizer: Minimizer
     seeds: tuple[int, ...]
     keys: tuple[int, ...]
+    """One for each start, as the seeds; a key is the hash of the landscape, the minimizer's settings and the seed."""
     checkpoint_every: int = 50
+    """Epochs between two checkpoints."""
     attempts: tuple[int, ...] = ()
+    """How often each start has failed before; empty: never."""
     folder: Path | None = None
+    """Of checkpoints: a killed call goes on where it was."""
     identity: str = "null"
+    """Which landscape it is for, as `Task` says."""
 
     @property
     def row_keys(self) -> tuple[int, ...]:

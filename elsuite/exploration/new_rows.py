@@ -37,10 +37,7 @@ def minimization_rows(
     surfaces: Sequence[str],
     row_keys: Sequence[int] | None = None,
 ) -> NewRows:
-    """Return the rows of some runs of the minimizer `label`, with the solutions of the usable ones as minima.
-
-    The minima's keys are made of `keys`; `row_keys`, else the same, are those of the runs' rows.
-    """
+    """Return the rows of some runs, by `row_keys`, else by `keys`, and of the solutions of the usable ones."""
     runs = {
         "key": np.array(keys if row_keys is None else row_keys, dtype=np.uint64),
         "seed": np.array([r.seed for r in results], dtype=np.int64),
@@ -70,10 +67,7 @@ def minimization_rows(
 
 
 def select_lowest(rows: NewRows, k: int, others: Sequence[float] = ()) -> NewRows:
-    """Return the rows with the minima of only the `k` usable runs of lowest energy on the first surface.
-
-    `others` are the energies of runs that were kept before: they count among the `k`.
-    """
+    """Return the rows with the minima of only the `k` lowest usable runs; `others`, kept before, count among them."""
     if not rows.minima:
         return rows
     runs, energy = rows.minima["run"], rows.minima["energy"][:, 0]
@@ -107,20 +101,14 @@ def joined(parts: Sequence[NewRows]) -> NewRows:
 
 
 def save_rows(path: Path, rows: NewRows) -> None:
-    """Write `rows` so that the file is there wholly or not at all, also after a loss of power.
-
-    Raises
-    ------
-    TypeError
-        For a column of Python objects: `load_rows` could not read it without running what it finds.
-    """
+    """Write `rows` wholly or not at all, also after a loss of power; raises TypeError for columns of Python objects."""
     flat = {
         f"{table}.{name}": np.asarray(column)
         for table in ("runs", "minima", "paths")
         for name, column in getattr(rows, table).items()
     }
     for name, column in flat.items():
-        if column.dtype.hasobject:
+        if column.dtype.hasobject:  # `load_rows` could not read it without running what it finds
             raise TypeError(f"{name} holds Python objects; numbers or strings are allowed")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced_file(path) as file:

@@ -110,19 +110,13 @@ def _joined(parts: Sequence[Ids]) -> Ids:
 
 @dataclass(frozen=True)
 class PairContext:
-    """What a chooser of pairs may look at.
-
-    Attributes
-    ----------
-    sets : mapping of str to sequence of int
-        Ids of the minima to choose among, by their sets.
-    seed : int
-        Of what is drawn at random.
-    """
+    """What a chooser of pairs may look at."""
 
     database: LandscapeDatabase
     sets: Mapping[str, Sequence[int]]
+    """Ids of the minima to choose among, by their sets."""
     seed: int
+    """Of what is drawn at random."""
 
     @property
     def ids(self) -> list[int]:
@@ -160,19 +154,14 @@ class AllPairs(PairChooser):
 @final
 @settings
 class RandomPairs(PairChooser):
-    """Random pairs: within each set and between each two, or, with neither, of all minima.
-
-    Attributes
-    ----------
-    within, between : int, optional
-        So many for each set, and for each two sets.
-    n_pairs : int, optional
-        So many of all; by default as many as minima.
-    """
+    """Random pairs: within each set and between each two, or, with neither, of all minima."""
 
     within: Whole | None = None
+    """So many for each set."""
     between: Whole | None = None
+    """So many for each two sets."""
     n_pairs: Count | None = None
+    """So many of all; by default as many as minima."""
 
     def choose(self, context: PairContext) -> Ids:
         """See `PairChooser`."""
@@ -209,15 +198,10 @@ class NearestPairs(PairChooser):
 @final
 @settings
 class SpanningPairs(PairChooser):
-    """The pairs of `connect_spanning`, which knows them only as the paths come in.
-
-    Attributes
-    ----------
-    n_pairs : int, optional
-        Paths in all; by default until all minima are joined.
-    """
+    """The pairs of `connect_spanning`, which knows them only as the paths come in."""
 
     n_pairs: Count | None = None
+    """Paths in all; by default until all minima are joined."""
 
     def choose(self, context: PairContext) -> Ids:
         """Return no pair: none is known before a search."""

@@ -34,27 +34,18 @@ TOGETHER = 24
 
 @dataclass(frozen=True)
 class Quench:
-    """What came of relaxing stored solutions.
-
-    Attributes
-    ----------
-    n_solutions : int
-        Relaxed now; those relaxed before are not counted.
-    n_minima : int
-        Minima stored now.
-    n_known : int
-        Solutions that led to a minimum which was there already.
-    n_stationary : int
-        Solutions whose minimum has a gradient norm within the tolerance.
-    n_failed : int
-        Solutions that led nowhere: their energies are not finite.
-    """
+    """What came of relaxing stored solutions."""
 
     n_solutions: int = 0
+    """Relaxed now; those relaxed before are not counted."""
     n_minima: int = 0
+    """Minima stored now."""
     n_known: int = 0
+    """Solutions that led to a minimum which was there already."""
     n_stationary: int = 0
+    """Solutions whose minimum has a gradient norm within the tolerance."""
     n_failed: int = 0
+    """Solutions that led nowhere: their energies are not finite."""
 
 
 def quench(
@@ -152,13 +143,10 @@ def quench(
 
 
 def stored_minima_of(database: LandscapeDatabase, surface: str, gradient_tolerance: float) -> list[int]:
-    """Return the ids of the minima of a surface: the set ``"quenched/SURFACE"`` and all that is known to be stationary.
-
-    Of points on another surface than the first nothing is known but by that set.
-    """
+    """Return the ids of the minima of a surface: the set ``"quenched/SURFACE"`` and what is known to be stationary."""
     minima = database.minima
     chosen = minima["set"].values == f"{LABEL}/{surface}"
-    if surface == database.surfaces[0]:
+    if surface == database.surfaces[0]:  # gradients on others are known of that set only
         chosen |= minima["gradient_norm"].values <= gradient_tolerance
     return [int(i) for i in np.flatnonzero(chosen)]
 
@@ -184,10 +172,8 @@ class _StoredMinima:
         return np.array([(points | self.pending)[number] for number in numbers.tolist()])
 
     def numbers(self, found: Sequence[Solution | None], surface: str) -> tuple[list[int], list[int]]:
-        """Return the minimum that each solution leads to, -1 for None, and the places of those that are new ones.
-
-        Of solutions that lead to one new minimum the lowest stands for it, whatever their order.
-        """
+        """Return the minimum that each solution leads to, -1 for None, and the places of those that are new ones."""
+        # Of solutions that lead to one new minimum the lowest stands for it, whatever their order.
         usable = [(k, s) for k, s in enumerate(found) if s is not None]
         usable.sort(key=lambda pair: (pair[1].energies[surface], pair[1].coordinates.tolist()))
         number_of, represented = {}, {}

@@ -67,13 +67,7 @@ class AnalyticLandscape(Landscape):
 
     @final
     def checked(self, points: ArrayLike | Tensor) -> Tensor:
-        """Return `points` as a float64 tensor.
-
-        Raises
-        ------
-        ValueError
-            Another shape than (n_points, P).
-        """
+        """Return `points` as a float64 tensor; raises ValueError for another shape than (n_points, P)."""
         points = to_tensor(points, dtype=self.dtype)
         if points.ndim != 2 or points.shape[1] != self.n_parameters:
             raise ValueError(

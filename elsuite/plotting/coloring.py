@@ -25,18 +25,13 @@ COLUMN_LABELS = {
 
 @dataclass(frozen=True)
 class Coloring:
-    """A category ("" is neutral) or a number, then named by `label`, for each minimum.
-
-    Attributes
-    ----------
-    numbers : ndarray (n,) or None
-        The numbers in the order of the view's minima, where they are numbers.
-    """
+    """A category ("" is neutral) or a number, then named by `label`, for each minimum."""
 
     values: dict[int, str | float]
     styles: Mapping[str, SetStyle] = field(default_factory=dict)
     label: str = ""
     numbers: Floats | None = None
+    """The numbers in the order of the view's minima, where they are numbers, shape (n,)."""
     is_sets: bool = False
 
 

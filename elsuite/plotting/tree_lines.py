@@ -44,10 +44,8 @@ def true_energies(layout: TreeLayout, lines: Floats) -> Floats:
 
 
 def chained(lines: Floats, length: int = 100) -> list[Floats]:
-    """Return lines (n, 2, 2) as few long ones, broken by NaN: a tenth of the time to draw, a third of the SVG.
-
-    A chain has `length` lines: a path of all of them would exceed what the renderer holds.
-    """
+    """Return lines (n, 2, 2) as few long ones, broken by NaN: a tenth of the time to draw, a third of the SVG."""
+    # A path of all lines would exceed what the renderer holds.
     broken = np.full((len(lines), 3, 2), np.nan)
     broken[:, :2] = lines
     return [chunk.reshape(-1, 2) for chunk in np.split(broken, range(length, len(lines), length)) if len(chunk)]

@@ -68,10 +68,7 @@ def classify_stationary_point(
 
 
 def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> tuple[Refinement, ...]:
-    """Return the searches for points of an index as results; above `DENSE_LIMIT` parameters their index is checked.
-
-    A Krylov space holds the lowest eigenvectors only nearly.
-    """
+    """Return the searches for points of an index as results."""
     results = []
     for k, outcome in enumerate(state.outcomes):
         model = state.model
@@ -80,6 +77,7 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
         how, n_steps = outcome or Outcome.BUDGET_SPENT, int(state.n_steps[k])
         n_zero = int(count_zero(values, INFLECTION * limits.zero_tolerance * state.curvatures[k]))
         if landscape.n_parameters > DENSE_LIMIT and how is Outcome.CONVERGED:
+            # A Krylov space holds the lowest eigenvectors only nearly.
             point = classify_stationary_point(landscape, state.points[k], zero_tolerance=limits.zero_tolerance)
             values, vector, n_zero = point.eigenvalues, point.eigenvector, point.n_zero
             if n_zero or point.index != index:

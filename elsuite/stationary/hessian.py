@@ -1,5 +1,6 @@
 """Second derivatives of any landscape: products with vectors, dense matrices, the trace."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -250,20 +251,15 @@ def _dense_graph(landscape: Landscape, points: Tensor) -> tuple[Floats, Floats, 
     if not gradients.requires_grad:
         return _numpy(energies), _numpy(gradients), np.zeros((n_points, size, size))
     directions = torch.eye(size, dtype=points.dtype, device=points.device)[:, None].expand(size, n_points, size)
-    rows = _all_backward(gradients, leaf, directions)
-    return _numpy(energies), _numpy(gradients), _numpy(rows.transpose(0, 1))
-
-
-def _all_backward(gradients: Tensor, leaf: Tensor, directions: Tensor) -> Tensor:
     options = {"retain_graph": True, "materialize_grads": True}
-    if len(directions) > FEW_DIRECTIONS and directions.numel() < BATCHED_NUMBERS:
-        try:
+    rows = None
+    if size > FEW_DIRECTIONS and directions.numel() < BATCHED_NUMBERS:
+        # Not for an operation without a batching rule.
+        with contextlib.suppress(RuntimeError, NotImplementedError):
             (rows,) = torch.autograd.grad(gradients, leaf, directions, is_grads_batched=True, **options)
-        except (RuntimeError, NotImplementedError):  # an operation without a batching rule
-            pass
-        else:
-            return rows
-    return torch.stack([torch.autograd.grad(gradients, leaf, row, **options)[0] for row in directions])
+    if rows is None:
+        rows = torch.stack([torch.autograd.grad(gradients, leaf, row, **options)[0] for row in directions])
+    return _numpy(energies), _numpy(gradients), _numpy(rows.transpose(0, 1))
 
 
 def _numpy(tensor: Tensor) -> Floats:

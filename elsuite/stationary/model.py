@@ -43,11 +43,7 @@ class LocalModel:
 
 
 def local_model(landscape: Landscape, points: Floats, guides: Floats) -> LocalModel:
-    """Return the models at `points`, shape (n, P).
-
-    Dense up to `DENSE_LIMIT` parameters; above, in the block Krylov space of the gradient and of `guides`, shape
-    (n, P), directions that the space shall hold.
-    """
+    """Return models at points (n, P); above `DENSE_LIMIT` in the Krylov spaces of gradients and `guides`, (n, P)."""
     if landscape.n_parameters <= DENSE_LIMIT:
         return _dense(landscape, points)
     models = [_krylov(landscape, point, guide) for point, guide in zip(points, guides, strict=True)]

@@ -49,10 +49,8 @@ class EigenvectorFollowing(Rule):
         return parts, model.vectors[rows, :, mode] * sense[:, None]
 
     def misfit(self, old: LocalModel, new: LocalModel, parts: Floats) -> Floats:
-        """Return the gradient not foretold, relative to its change, or to a tenth of the gradient if that is more.
-
-        A mode that is about to turn over has no curvature, and foretells no change.
-        """
+        """Return the gradient not foretold, relative to its change, or to a tenth of the gradient if that is more."""
+        # A mode that is about to turn over has no curvature, and foretells no change.
         change = np.linalg.norm(np.einsum("npm,nm->np", old.images, parts), axis=1)
         gradient = np.linalg.norm(old.gradients, axis=1)
         size = np.maximum(np.maximum(change, 0.1 * gradient), np.finfo(float).tiny)

@@ -60,10 +60,7 @@ class Rows:
 
 
 def new_rows(landscape: Landscape, found: Discovery, known: Sequence[PointIndex], *, key: int, label: str) -> Rows:
-    """Return rows for the minima and transition states that were not known; they are known afterwards.
-
-    `known` has both in the order of their rows; `key` is that of the work, `label` what the columns say found them.
-    """
+    """Return rows for the minima and transition states that were not `known`, by the order of rows; then they are."""
     minima, states = known
     new_minima: list[Refinement] = []
     new_states: list[tuple[VerifiedState, int, int]] = []

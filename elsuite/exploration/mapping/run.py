@@ -128,27 +128,19 @@ class Task:
 
 @dataclass
 class Stage:
-    """Pieces of work of one kind, and how many of them are done.
-
-    Attributes
-    ----------
-    settings : list
-        What of all settings makes the keys of the pieces.
-    total : callable
-        How many pieces there are at present.
-    after : Stage, optional
-        A round, which must have found something before this one begins.
-    n_found : int
-        Rows that the done pieces gave.
-    """
+    """Pieces of work of one kind, and how many of them are done."""
 
     name: str
     settings: list[Any]
+    """What of all settings makes the keys of the pieces."""
     total: Callable[[], int]
+    """How many pieces there are at present."""
     round: int = 0
     after: "Stage | None" = None
+    """A round, which must have found something before this one begins."""
     n_done: int = 0
     n_found: int = 0
+    """Rows that the done pieces gave."""
 
 
 @final
@@ -172,10 +164,7 @@ class _Mapping:
         self.stages = self.table()
 
     def table(self) -> list[Stage]:
-        """Return all stages, in the order in which their work is done.
-
-        What is found gives rise to new pieces of earlier stages, which then come first.
-        """
+        """Return all stages, in the order of their work: new pieces of earlier ones, by what is found, come first."""
         plan, minima = self.plan, self.known[0]
         stages = [
             Stage("starts", [], lambda: _n_batches(plan.n_starts)),

@@ -34,26 +34,19 @@ TOPS = 6
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """Where a landscape is mapped.
-
-    Attributes
-    ----------
-    bounds : ndarray (2, P) or None
-        Where starts are drawn; points outside, of a surface, are not taken.
-    symmetry : Symmetry
-        By which points are one.
-    limits : Limits
-        Their box is wider than the bounds, so that a search may turn back.
-    scale, tolerance : float
-        A typical length, and the distance within which points are one, both in the landscape's units.
-    """
+    """Where a landscape is mapped."""
 
     landscape: Landscape
     bounds: Floats | None
+    """Where starts are drawn; points outside, of a surface, are not taken. Shape (2, P)."""
     symmetry: Symmetry
+    """By which points are one."""
     limits: Limits
+    """Their box is wider than the bounds, so that a search may turn back."""
     scale: float
+    """A typical length in the landscape's units."""
     tolerance: float
+    """The distance within which points are one, in the landscape's units."""
 
     def holds(self, point: Floats) -> bool:
         """Return whether a point found may be kept."""

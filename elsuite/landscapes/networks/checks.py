@@ -13,13 +13,7 @@ _N_PROBED = 8
 
 
 def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLoss | None:
-    """Refuse what is no function or no mean over samples; return the accurate form of the loss, if there is one.
-
-    Raises
-    ------
-    ValueError
-        One line that says what to do.
-    """
+    """Refuse what is no function or no mean over samples; return the accurate form of the loss, if there is one."""
     if not network.names:
         raise ValueError("the module has no parameter that requires a gradient; there is nothing to explore")
     _check_layers(network.module)

@@ -27,15 +27,12 @@ _SMALLEST_BATCH: Final = 256
 
 @dataclass(frozen=True)
 class _Activation:
-    """A function of each unit; with `_`, in place.
-
-    `backward_` turns the gradient with respect to the output into that with respect to the input, from the input if
-    `needs_input`, else from the output.
-    """
+    """A function of each unit; with `_`, in place."""
 
     forward: Callable[[Tensor], Tensor]
     forward_: Callable[[Tensor], Tensor]
     backward_: Callable[[Tensor, Tensor], object]
+    """Turns the gradient of the output into that of the input, by the input if it needs that, else the output."""
     needs_input: bool = False
 
 
@@ -93,10 +90,7 @@ class _Layer:
 
 
 def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
-    """Return the layers of a module that is a stack of dense layers, or None for any other.
-
-    `flat` says whether inputs have the shape (n_samples, n_inputs): where not, the module has to flatten them first.
-    """
+    """Return the layers of a stack of dense ones that flattens inputs unless they are `flat`, or None for any other."""
     parts = list(_parts(module))
     if any(part is None for part in parts) or len({id(part) for part in parts}) != len(parts):
         return None
@@ -179,9 +173,13 @@ class DenseEvaluator(Evaluator):
         gradients = torch.empty_like(points)
         with torch.no_grad():
             for chunk, size in self._chunks(points, samples):
-                own = samples.of_points(chunk)
-                sums, parts = self._chunk(points[chunk], own, size)
-                energies[chunk] = sums
+                tensors, own = self._tensors(points[chunk], samples), samples.of_points(chunk)
+                parts: list[Tensor] = []
+                for batch in own.batches(size):
+                    sums, signal, more = self._pass_(tensors, _first(*tensors[0], batch), batch, 1 / own.n_samples)
+                    more = [_first_gradient(signal, batch), *more]
+                    energies[chunk] += sums
+                    parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
                 torch.cat(parts, 1, out=gradients[chunk])
         return energies / samples.n_samples, gradients
 
@@ -216,18 +214,6 @@ class DenseEvaluator(Evaluator):
                 needed = values.requires_grad
                 values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
         return values
-
-    def _chunk(self, points: Tensor, samples: Samples, size: int) -> tuple[Tensor, list[Tensor]]:
-        """Return the sums of the losses and the gradient's parts, in the order of the parameters."""
-        tensors = self._tensors(points, samples)
-        sums = torch.zeros(len(points), dtype=torch.float64, device=points.device)
-        parts: list[Tensor] = []
-        for batch in samples.batches(size):
-            part, signal, more = self._pass_(tensors, _first(*tensors[0], batch), batch, 1 / samples.n_samples)
-            more = [_first_gradient(signal, batch), *more]
-            sums += part
-            parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
-        return sums, parts
 
     def combined_gradients(
         self, weights: Tensor, spanning: Tensor, combination: Tensor, samples: Samples
@@ -267,10 +253,7 @@ class DenseEvaluator(Evaluator):
     def _pass_(
         self, tensors: list[_Tensors], values: Tensor, batch: Samples, weight: float
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Go forward from the first layer's `values` before its activation, and backward.
-
-        Return the sums of the losses, the gradient of those values, and its parts but for that layer's weights.
-        """
+        """Return the losses' sums, the gradient of the first `values`, and its parts but for that layer's weights."""
         kept, outputs = [], []  # what each activation's gradient is computed from, and what each layer gives
         for i, layer in enumerate(self.layers):
             if i:

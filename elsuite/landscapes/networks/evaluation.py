@@ -52,10 +52,7 @@ class Samples:
 
 @final
 class Network:
-    """A module as a function of one parameter vector, and its loss; the caller's module stays as it is.
-
-    Parameters that do not require gradients and all buffers are frozen at the caller's values.
-    """
+    """A module as a function of one vector of its trained parameters, and its loss; the caller's stays as it is."""
 
     def __init__(self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device) -> None:
         # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
@@ -91,13 +88,7 @@ class Network:
         return outputs
 
     def copy_at_start(self, seed: int) -> Tensor:
-        """Return the parameters of a copy initialized by its own layers' ``reset_parameters``, on the CPU.
-
-        Raises
-        ------
-        ValueError
-            A tensor belongs to a layer without ``reset_parameters``.
-        """
+        """Return the start that layers' ``reset_parameters`` make, on the CPU; raises ValueError if one lacks it."""
         module = copy.deepcopy(self._template)
         # Layers draw from the global generator; it is put back as it was.
         with torch.random.fork_rng(devices=[]):

@@ -13,10 +13,7 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 class KnownLoss(abc.ABC):
-    """A mean over samples whose gradient with respect to the outputs is written down.
-
-    Outputs have shape (..., n_outputs, batch), so samples lie along the last axis.
-    """
+    """A mean over samples with its gradient written down, by outputs of shape (..., n_outputs, batch)."""
 
     @abc.abstractmethod
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -30,10 +27,7 @@ class KnownLoss(abc.ABC):
     def sums_and_gradient(
         self, outputs: Tensor, targets: Tensor, *, weight: float, keep: bool
     ) -> tuple[Tensor, Tensor]:
-        """Return the sums, and `weight` times their gradient with respect to `outputs`.
-
-        Unless told to `keep` them, the memory of `outputs` is used.
-        """
+        """Return the sums, and `weight` times their gradient, in the memory of `outputs` unless told to `keep` them."""
 
     @abc.abstractmethod
     def targets_last(self, targets: Tensor) -> Tensor:
@@ -115,11 +109,8 @@ class MeanSquaredError(KnownLoss):
 
 
 def _exp_(exponents: Tensor) -> Tensor:
-    """Return the exponentials, in place, with zero for those under about 4e-29 in float32.
-
-    Products of smaller ones would be subnormal numbers, with which processors calculate many times more slowly; and
-    an exponent of minus infinity takes three times as long as any other.
-    """
+    """Return the exponentials, in place, with zero for those under about 4e-29 in float32."""
+    # Products of smaller ones would be subnormal, many times slower; an exponent of minus infinity takes three times.
     least = 0.75 * math.log(torch.finfo(exponents.dtype).tiny)
     return torch.threshold_(exponents.clamp_(min=least).exp_(), 1.01 * math.exp(least), 0.0)
 
