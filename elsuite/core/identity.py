@@ -23,40 +23,18 @@ class OtherLandscapeError(ValueError):
 
 @dataclass(frozen=True)
 class Identity:
-    """What a landscape says it is, in JSON's types.
+    """What a landscape says it is, in JSON's types."""
 
-    Attributes
-    ----------
-    kind : str
-        Name of its class, or what stands for it.
-    settings : dict
-        What it was made with, as far as energies depend on it.
-    n_parameters : int
-    surfaces : tuple of str
-    data : dict of str to str
-        Surface to the checksum of the content of its data; empty where there are none.
-    points : list of 3 lists of float, or None
-        The fixed points, where they are short; None: the landscape makes them again.
-    energies : list of 3 lists
-        On every surface at the fixed points; None for one that is not finite.
-    precision : float
-        Relative: energies that agree to this are equal.
-    symmetry : dict
-        `Symmetry.description`: merging asks for it.
-    length_scale : float or None
-        A typical length in the landscape's own units.
-    """
-
-    kind: str
-    settings: dict[str, Any]
+    kind: str  # name of its class, or what stands for it
+    settings: dict[str, Any]  # what it was made with, as far as energies depend on it
     n_parameters: int
     surfaces: tuple[str, ...]
-    data: dict[str, str]
-    points: list[list[float]] | None
-    energies: list[list[float | None]]
-    precision: float
-    symmetry: dict[str, Any]
-    length_scale: float | None = None
+    data: dict[str, str]  # surface to the checksum of the content of its data; empty where there are none
+    points: list[list[float]] | None  # the three fixed ones, where they are short; else the landscape makes them again
+    energies: list[list[float | None]]  # on every surface at the fixed points; None for one that is not finite
+    precision: float  # relative: energies that agree to this are equal
+    symmetry: dict[str, Any]  # `Symmetry.description`: merging asks for it
+    length_scale: float | None = None  # a typical length in the landscape's own units
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the attribute ``identity`` of a database."""
@@ -65,13 +43,7 @@ class Identity:
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
-        """Return the identity that `as_json` gave.
-
-        Raises
-        ------
-        ValueError
-            For anything else.
-        """
+        """Return the identity that `as_json` gave; raises ValueError for anything else."""
         try:
             known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
             found = cls(**{**known, "surfaces": tuple(known["surfaces"])})
@@ -191,13 +163,7 @@ def plain_settings(value: Any) -> Any:
 
 
 def canonical_json(value: Any) -> str:
-    """Return `value` as JSON text that does not depend on the order of keys.
-
-    Raises
-    ------
-    TypeError
-        For a value that JSON has no form for.
-    """
+    """Return `value` as JSON text that does not depend on the order of keys; raises TypeError for what JSON lacks."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 

@@ -70,25 +70,13 @@ class PluginTable(Mapping[str, T]):
         return f"<{self.what}s: {', '.join(self)}>"
 
     def register(self, name: str, thing: T) -> None:
-        """Add a row for this process.
-
-        Raises
-        ------
-        ValueError
-            For a name that is taken by something else.
-        """
+        """Add a row for this process; raises ValueError for a name that is taken by something else."""
         if name in self and self[name] is not thing:
             raise ValueError(f"{self.what} {name!r}: there is one with this name; choose another")
         self._rows[name] = thing
 
     def choose(self, name: str) -> T:
-        """Return the thing with that name.
-
-        Raises
-        ------
-        ValueError
-            If there is none: says which there are.
-        """
+        """Return the thing with that name; raises ValueError that says which there are."""
         if name not in self:
             raise ValueError(f"no {self.what} {name!r}; there are: {', '.join(sorted(self))}")
         return self[name]

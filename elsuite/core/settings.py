@@ -23,15 +23,10 @@ _CONFIG = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allow
 
 
 class SettingsError(ValueError):
-    """Settings that are not allowed; the message has one line for each mistake.
-
-    Attributes
-    ----------
-    mistakes : tuple of (str, str)
-        Name of the setting, empty where several do not fit together, and what is wrong with it.
-    """
+    """Settings that are not allowed; the message has one line for each mistake."""
 
     def __init__(self, owner: str, mistakes: list[tuple[str, str]]) -> None:
+        # Of each: the name of the setting, empty where several do not fit together, and what is wrong with it.
         self.owner, self.mistakes = owner, tuple(mistakes)
         super().__init__("\n".join(self.lines(owner)))
 

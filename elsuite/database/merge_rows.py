@@ -20,17 +20,13 @@ _ORIGIN = ("origin", "origin_id")
 
 @dataclass(frozen=True)
 class Joined:
-    """A minimum that was there already: `id` of `store` became `into`.
-
-    `distance` is that of the points, after the symmetry if one made them the same; `energy_difference` the largest over
-    the surfaces, None where no surface has both.
-    """
+    """A minimum that was there already: `id` of `store` became `into`."""
 
     store: str
     id: int
     into: int
-    distance: float
-    energy_difference: float | None
+    distance: float  # of the points, after the symmetry if one made them the same
+    energy_difference: float | None  # the largest over the surfaces, None where no surface has both
 
 
 @final
@@ -128,17 +124,16 @@ class Merger:
         self, source: LandscapeDatabase, name: str, new: dict[str, Mask], ids: dict[str, Ids]
     ) -> None:
         known_keys = set(self._merged.minima["key"].values.tolist())
-        curves = source.runs["curves"]
-        step = min(rows_at_once(source.n_parameters), rows_at_once(int(np.prod(curves.shape[1:]))))
+        run_table, minimum_table = source.runs, source.minima
+        step = min(rows_at_once(n) for n in (source.n_parameters, int(np.prod(run_table["curves"].shape[1:]))))
         reached = _reached(source, new["minima"])
         for runs, minima in closed_blocks(source, step):
             rows = runs[new["runs"][runs]]
-            run_rows = _columns(source.runs, rows, ())
+            run_rows = _columns(run_table, rows, ())
             run_rows["start"] = _pointed(run_rows["start"], ids["minima"])
-            own_end = np.where(run_rows["end"] >= 0, run_rows["end"], reached[rows])
-            run_rows["end"] = _pointed(own_end, ids["minima"])
+            run_rows["end"] = _pointed(np.where(run_rows["end"] >= 0, run_rows["end"], reached[rows]), ids["minima"])
             rows = minima[new["minima"][minima]]
-            minimum_rows = _columns(source.minima, rows, ("coordinates", *_ORIGIN))
+            minimum_rows = _columns(minimum_table, rows, ("coordinates", *_ORIGIN))
             minimum_rows["coordinates"] = source.coordinates(rows)
             minimum_rows["run"] = _pointed(minimum_rows["run"], ids["runs"])
             # The same work, but another point (another machine's sums).

@@ -5,11 +5,11 @@ are never joined for close energies: minima of networks are nearly degenerate. W
 apart.
 """
 
+from collections import ChainMap
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -157,10 +157,7 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     attributes = {k: v for k, v in first.attributes.items() if k in {"landscape", "settings"}}
     if (identity := _identity(sources)) is not None:
         attributes["identity"] = identity.as_json()
-    finders: dict[str, Any] = {}
-    for source in sources:
-        finders = {**(source.attributes.get("finders") or {}), **finders}
-    if finders:
+    if finders := dict(ChainMap(*(source.attributes.get("finders") or {} for source in sources))):
         attributes["finders"] = finders
     return LandscapeDatabase.create(
         path,
@@ -207,11 +204,9 @@ def _is_lennard_jones(source: LandscapeDatabase) -> bool:
 
 
 def _scale(sources: Sequence[LandscapeDatabase], symmetry: Symmetry) -> tuple[float, float]:
-    """Return the length scale of the landscape, and how far apart numbers at the stored coordinates are.
-
-    Where no store says the scale, the radius of clusters, else the spread of all minima together: the same for every
-    order of the stores.
-    """
+    """Return the length scale of the landscape, and how far apart numbers at the stored coordinates are."""
+    # Where no store says the scale, the radius of clusters, else the spread of all minima together: the same for every
+    # order of the stores.
     identity = _identity(sources)
     declared = 1.0 if identity is None and _is_lennard_jones(sources[0]) else None
     declared = declared if identity is None else identity.length_scale

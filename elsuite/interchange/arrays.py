@@ -43,7 +43,10 @@ def read_solutions(path: str | Path, n_parameters: int | None = None) -> NDArray
            [4., 5., 6.]])
     """
     path = Path(path)
-    values = _only_array(path)
+    arrays = {"": _read_npy(path)} if path.suffix != ".npz" else _read_npz(path)
+    if len(arrays) != 1:
+        raise FormatError(f"{path}: holds {len(arrays)} arrays, expected one of solutions")
+    (values,) = arrays.values()
     if values.dtype.kind not in "fiu" or values.ndim not in {1, 2}:
         raise FormatError(
             f"{path}: {values.dtype} of shape {values.shape}, expected numbers of shape (solutions, parameters)"
@@ -136,15 +139,6 @@ def write_arrays(landscape: ForeignLandscape, path: str | Path) -> None:
     arrays |= {f"states.{name}": column for name, column in states.items()}
     with new_files(Path(path)) as (place,), place.open("wb") as file:
         np.savez(file, **{name: values for name, values in arrays.items() if values is not None})
-
-
-def _only_array(path: Path) -> Array:
-    if path.suffix != ".npz":
-        return _read_npy(path)
-    arrays = _read_npz(path)
-    if len(arrays) != 1:
-        raise FormatError(f"{path}: holds {len(arrays)} arrays, expected one of solutions")
-    return next(iter(arrays.values()))
 
 
 def _floats(values: Array, path: Path, name: str, ndim: int) -> Floats:

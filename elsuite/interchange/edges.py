@@ -94,7 +94,9 @@ def read_edges(edges: str | Path, nodes: str | Path | None = None) -> ForeignLan
         energies = minima.numbers(minima.heading("energy"))
         columns = _further(minima, "minima", {"id", "energy", _NAME}, notes)
     columns[_NAME] = np.array(names, dtype=np.str_)
-    _check_kinds(table)
+    for kind, line in zip(table.columns.get("kind", ()), table.lines, strict=False):
+        if kind not in KINDS:
+            raise FormatError(f"{table.path}, line {line}: kind {kind[:40]!r}, {' or '.join(KINDS)} expected")
     state_columns = _further(table, "paths", {"source", "target", height}, notes)
     try:
         return ForeignLandscape(
@@ -198,12 +200,6 @@ def _places(table: _Table, column: list[str], position: Mapping[str, int]) -> Id
         row = places.index(-1)
         raise FormatError(f"{table.path}, line {table.lines[row]}: no node {column[row][:40]!r}")
     return np.array(places, dtype=np.int64)
-
-
-def _check_kinds(table: _Table) -> None:
-    for kind, line in zip(table.columns.get("kind", ()), table.lines, strict=False):
-        if kind not in KINDS:
-            raise FormatError(f"{table.path}, line {line}: kind {kind[:40]!r}, {' or '.join(KINDS)} expected")
 
 
 def _further(table: _Table, kind: str, used: set[str], notes: list[str]) -> dict[str, Array]:

@@ -102,11 +102,17 @@ def write_pathsample(landscape: ForeignLandscape, folder: str | Path) -> None:
     ['5.0000000000000000E-01', '1.0000000000000000E+00', '1', '1', '2']
     """
     folder = Path(folder)
-    contents = {"min.data": _minima_text(landscape), "ts.data": _states_text(landscape)}
+    columns, state_columns = landscape.minima_columns, landscape.state_columns
+    minima = [landscape.energies, *_known(columns, len(landscape.energies))]
+    minima += _given(columns, _LOWEST)
+    product, order, *inertia = _known(state_columns, len(landscape.heights))
+    states = [landscape.heights, product, order, landscape.sources + 1, landscape.targets + 1, *inertia]
+    states += _given(state_columns, ("negative_eigenvalue",))
+    contents = {"min.data": _lines(minima, whole={2}), "ts.data": _lines(states, whole={2, 3, 4})}
     for name, points in [("points.min", landscape.coordinates), ("points.ts", landscape.all_states)]:
         if points is not None:
             contents[name] = np.ascontiguousarray(points, dtype="<f8").tobytes()
-    regions = landscape.minima_columns.get("region")
+    regions = columns.get("region")
     for region in _REGIONS if regions is not None else ():
         ids = 1 + np.flatnonzero(regions == region)
         contents[f"min.{region}"] = "".join(f"{k}\n" for k in (len(ids), *ids.tolist())).encode()
@@ -138,24 +144,10 @@ def _read_regions(folder: Path, n_minima: int) -> dict[str, Array]:
     return {"region": regions} if found else {}
 
 
-def _minima_text(landscape: ForeignLandscape) -> bytes:
-    columns = landscape.minima_columns
-    known = _known(columns, len(landscape.energies))
-    lowest = [np.asarray(columns[name], dtype=np.float64) for name in _LOWEST if name in columns]
-    table = [landscape.energies, *known]
-    if len(lowest) == len(_LOWEST) and np.isfinite(lowest).all():
-        table += lowest
-    return _lines(table, whole={2})
-
-
-def _states_text(landscape: ForeignLandscape) -> bytes:
-    columns = landscape.state_columns
-    product, order, *inertia = _known(columns, len(landscape.heights))
-    table = [landscape.heights, product, order, landscape.sources + 1, landscape.targets + 1, *inertia]
-    negative = columns.get("negative_eigenvalue")
-    if negative is not None and np.isfinite(negative).all():
-        table.append(negative)
-    return _lines(table, whole={2, 3, 4})
+def _given(columns: Columns, names: tuple[str, ...]) -> list[Floats]:
+    """Return the columns with these names; none, where one is missing or not known for all rows."""
+    found = [np.asarray(columns[name], dtype=np.float64) for name in names if name in columns]
+    return found if len(found) == len(names) and all(np.isfinite(values).all() for values in found) else []
 
 
 def _known(columns: Columns, n: int) -> list[Floats]:

@@ -123,19 +123,11 @@ def _paths_cost(
 
 @dataclass(frozen=True)
 class PlannedPairs:
-    """What one table of the study file asks for.
-
-    Attributes
-    ----------
-    pairs : tuple of (int, int), or None
-        Ids of the pairs that have not been tried; None: they are chosen as the paths come in.
-    n_done : int
-        Pairs tried before, with the same settings.
-    """
+    """What one table of the study file asks for."""
 
     stage: str
-    pairs: tuple[tuple[int, int], ...] | None
-    n_done: int
+    pairs: tuple[tuple[int, int], ...] | None  # not tried yet; None: they are chosen as the paths come in
+    n_done: int  # tried before, with the same settings
 
 
 def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPairs]:

@@ -135,13 +135,7 @@ def with_seed(text: str, seed: int | None, source: str = "study") -> str:
 
 
 def check_network(network: NetworkSection) -> NetworkSection:
-    """Return the section if its architecture takes its options.
-
-    Raises
-    ------
-    StudyError
-        Saying what was given and what is allowed.
-    """
+    """Return the section if its architecture takes its options; else raises StudyError."""
     lines = _check_network(network)
     if lines:
         raise StudyError("\n".join(lines))

@@ -17,6 +17,10 @@ from elsuite.studies.build import landscape_of_database
 from elsuite.symmetry.permutations import permute
 
 
+TOLERANCE = 1e-4
+"""Relative to the larger of the value and 1e-3: losses are sums of float32 numbers."""
+
+
 @dataclass(frozen=True)
 class Recomputed:
     """What came of computing a sample again: a finding for each value that differs, and which were computed."""
@@ -27,13 +31,8 @@ class Recomputed:
     note: str
 
 
-def recompute_sample(
-    store: str | FilePath, *, n: int = 5, data_dir: str | FilePath | None = None, tolerance: float = 1e-4, seed: int = 0
-) -> Recomputed:
-    """Compute the energies of `n` random minima and the heights of `n` random stored curves again.
-
-    `tolerance` is relative to the larger of the value and 1e-3: losses are sums of float32 numbers.
-    """
+def recompute_sample(store: str | FilePath, *, n: int, data_dir: str | FilePath | None = None) -> Recomputed:
+    """Compute the energies of `n` random minima and the heights of `n` random stored curves again."""
     with open_database(store) as database:
         try:
             landscape = landscape_of_database(database, data_dir=data_dir)
@@ -43,12 +42,12 @@ def recompute_sample(
             check_landscape(database, landscape)
         except OtherLandscapeError as error:
             return Recomputed((Finding("landscape", str(error)),), 0, 0, "not possible: the data at hand are others")
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(0)
         chosen = _some(rng, np.arange(database.n_minima), n)
-        findings = _check_minima(database, landscape, chosen, tolerance)
+        findings = _check_minima(database, landscape, chosen)
         bases = database.paths["basis"].values.tolist() if "basis" in database.paths else []
         curves = _some(rng, np.array([i for i, basis in enumerate(bases) if basis]), n)
-        findings += _check_paths(database, landscape, curves, tolerance)
+        findings += _check_paths(database, landscape, curves)
     return Recomputed(tuple(findings), len(chosen), len(curves), "drawn at random")
 
 
@@ -71,7 +70,7 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
     return Path(torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype)))
 
 
-def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any, tolerance: float) -> list[Finding]:
+def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any) -> list[Finding]:
     if not len(ids):
         return []
     points = torch.as_tensor(database.coordinates(ids.tolist())).to(landscape.device)
@@ -80,14 +79,14 @@ def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any, t
     for column, name in enumerate(database.surfaces):
         again = landscape.on(name).energy(points).cpu().numpy()
         for i, old, new in zip(ids.tolist(), stored[:, column].tolist(), again.tolist(), strict=True):
-            if not _agree(old, new, tolerance):
+            if not _agree(old, new):
                 findings.append(
                     Finding(f"minimum {i}", f"energy on {name} is stored as {old:.8g}, comes out as {new:.8g}")
                 )
     return findings
 
 
-def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any, tolerance: float) -> list[Finding]:
+def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any) -> list[Finding]:
     table = database.paths
     findings = []
     for row in rows.tolist():
@@ -100,15 +99,15 @@ def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any, t
             continue
         again = measure(path, landscape.on(str(table["surface"].values[row])), n_points=n_points)
         worst = int(np.argmax(np.abs(again.profile - profile[:n_points])))
-        if not _agree(float(profile[worst]), float(again.profile[worst]), tolerance):
+        if not _agree(float(profile[worst]), float(again.profile[worst])):
             old, new = profile[worst], again.profile[worst]
             problem = f"energy at point {worst} is stored as {old:.8g}, comes out as {new:.8g}"
             findings.append(Finding(f"path {row}", problem))
     return findings
 
 
-def _agree(old: float, new: float, tolerance: float) -> bool:
-    return abs(old - new) <= tolerance * max(abs(old), 1e-3)
+def _agree(old: float, new: float) -> bool:
+    return abs(old - new) <= TOLERANCE * max(abs(old), 1e-3)
 
 
 def _some(rng: np.random.Generator, ids: Any, n: int) -> Any:

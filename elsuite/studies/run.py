@@ -31,15 +31,7 @@ _SHARED_WORK = 10**8
 
 @dataclass(frozen=True)
 class StudyRun:
-    """Where a study runs.
-
-    Attributes
-    ----------
-    text : str
-        The study file as it was written.
-    folder : Path
-        Holds the store and, while it runs, unfinished work.
-    """
+    """Where a study runs: its file as it was written, and the folder of the store and of unfinished work."""
 
     study: Study
     text: str
@@ -58,24 +50,13 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What came of a study.
-
-    Attributes
-    ----------
-    store : Path
-        The path of the database.
-    n_work, n_done, n_failed : int
-        Starts and searches that the study asks for; how many of them were done now; how many failed, now or before,
-        and were not tried again with success.
-    without_minima : tuple of str
-        Sets that have no minima, because their runs diverged or failed.
-    """
+    """What came of a study."""
 
     store: Path
-    n_work: int
-    n_done: int
-    n_failed: int
-    without_minima: tuple[str, ...] = ()
+    n_work: int  # starts and searches that the study asks for
+    n_done: int  # now
+    n_failed: int  # now or before, and not tried again with success
+    without_minima: tuple[str, ...] = ()  # sets whose runs all diverged or failed
 
 
 def run_study(
@@ -127,15 +108,9 @@ def run_study(
             recipe = FactoryRecipe(landscape_of, (run.study.data, run.study.network, data_dir), each)
             inbox = run.work / "inbox"
             workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
-        options: dict[str, Any] = {"workers": workers, "retry_failed": retry_failed}
-        runs = [
-            _minimize(database, landscape, run, position, progress=progress, **options)
-            for position in range(len(run.study.minimizers))
-        ]
-        searches = [
-            _search(database, landscape, run.study, position, progress=progress, **options)
-            for position in range(len(run.study.paths))
-        ]
+        options: dict[str, Any] = {"workers": workers, "retry_failed": retry_failed, "progress": progress}
+        runs = [_minimize(database, landscape, run, k, **options) for k in range(len(run.study.minimizers))]
+        searches = [_search(database, landscape, run.study, k, **options) for k in range(len(run.study.paths))]
         filled = set(database.minima["set"].values.tolist())
     for folder in (run.work / "inbox", run.work):
         if folder.is_dir() and not any(folder.iterdir()):
@@ -168,10 +143,8 @@ def _minimize(
 
 
 def _threads(landscape: NeuralLandscape) -> int:
-    """Return how many threads torch should use: one where an evaluation is too small to be shared.
-
-    A fixed rule, not a timing: sums depend on the number of threads, and equal studies shall give equal databases.
-    """
+    """Return how many threads torch should use: one where an evaluation is too small to be shared."""
+    # A fixed rule, not a timing: sums depend on the number of threads, and equal studies shall give equal databases.
     if landscape.n_parameters * landscape.n_samples < _SHARED_WORK:
         return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -203,8 +176,7 @@ def _search(
         "retry_failed": retry_failed,
         "progress": report,
     }
-    finder = build_finder(section)
-    chooser = build_chooser(section)
+    finder, chooser = build_finder(section), build_chooser(section)
     if isinstance(chooser, SpanningPairs):
         sets = _ids_by_set(database, section, study)
         ids = sorted(i for members in sets.values() for i in members)
@@ -214,13 +186,7 @@ def _search(
 
 
 def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
-    """Return the pairs of ids that a round asks for, all but those of `spanning`, which depend on what is found.
-
-    Raises
-    ------
-    StudyError
-        Where the chooser raises anything.
-    """
+    """Return the pairs of ids that a round, but `spanning`, asks for; raises StudyError if the chooser raises."""
     section = study.paths[position]
     # Each round draws its pairs from a seed of its own, unless the study says another.
     seed = study.seed + 7919 * position if section.pairs_seed is None else section.pairs_seed
