@@ -16,7 +16,6 @@ from elsuite.paths.bases import basis_from_text
 from elsuite.studies.build import landscape_of_database
 from elsuite.symmetry.permutations import permute
 
-
 TOLERANCE = 1e-4
 """Relative to the larger of the value and 1e-3: losses are sums of float32 numbers."""
 
