@@ -11,15 +11,7 @@ from elsuite.core.typing import Floats, Ids
 
 @dataclass(frozen=True)
 class ClusterPurity:
-    """The group that most minima of one cluster belong to.
-
-    Attributes
-    ----------
-    group : hashable
-        The most frequent group; of equally frequent ones the first to be met.
-    purity : float
-        Its share of the cluster.
-    """
+    """The group that most minima of one cluster belong to, of equally frequent ones the first met, and their share."""
 
     cluster: int
     size: int

@@ -56,17 +56,7 @@ def superbasin_numbers(tree: MergeTree, energy: float) -> Ids:
 
 @dataclass(frozen=True, eq=False)
 class SuperbasinCurves:
-    """How superbasins appear and join as the energy rises; values hold from one energy up to the next.
-
-    Attributes
-    ----------
-    energies : ndarray (n,)
-        Every energy at which something happens, ascending.
-    numbers : ndarray of int (n,)
-        Number of superbasins.
-    largest : ndarray of int (n,)
-        Number of minima in the largest one.
-    """
+    """Numbers of superbasins and of minima in the largest, from each energy (n,) at which one changes to the next."""
 
     energies: Floats
     numbers: Ids

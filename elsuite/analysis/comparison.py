@@ -74,10 +74,6 @@ def compare(
     ----------
     a, b : array-like (n,) or PathHeights
         Independent values, or pairs (from `pair_heights`) on both sides.
-    confidence : float
-        Of the intervals.
-    seed : int
-        The same seed gives the same interval.
 
     Raises
     ------

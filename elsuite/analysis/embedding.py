@@ -21,8 +21,6 @@ class Embedding:
 
     Attributes
     ----------
-    ids : ndarray of int (n,)
-        Which minima, as given.
     coordinates : ndarray (n, n_components)
         Components in the order of what they explain.
     explained : ndarray (n_components,)
@@ -66,8 +64,6 @@ def kernel_pca(
         in memory, and of matrices of all pairs one (8 n^2 bytes).
     ids : array-like of int, optional
         Which points; needed with a callable, all rows of an array by default.
-    gamma : float, optional
-        Above 0.
     degree : int
         d of "polynomial", at least 1.
     coef0 : float

@@ -24,11 +24,9 @@ class Profile:
     minima : tuple of int
         The minima visited, in order; one more than legs.
     positions : tuple of float
-        Where along the route they lie.
+        Where along the route they lie, by what `position_label` says.
     legs : tuple of ndarray (n_points, 2)
         Position and energy along each path, from minimum to minimum.
-    position_label : str
-        What `positions` measure.
     """
 
     minima: tuple[int, ...]

@@ -138,15 +138,7 @@ def _weights(database: "LandscapeDatabase", ids: Ids) -> tuple[float, float, flo
 
 @dataclass(frozen=True, eq=False)
 class OriginDistances:
-    """How far the minima of two sets are from the middle between the sets' means.
-
-    Attributes
-    ----------
-    distances_a, distances_b : ndarray (n,)
-        Of each minimum, in the order of ids.
-    mean_distance : float
-        Of either set's mean: it is the same for both.
-    """
+    """How far the minima of two sets, in the order of ids, and both means are from the middle between the means."""
 
     set_a: str
     set_b: str

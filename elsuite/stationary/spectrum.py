@@ -38,8 +38,6 @@ def hessian_spectrum(
         number leaves out those eigenvalues that are smallest in absolute value.
     tolerance : float
         Of the residuals, relative to the largest absolute eigenvalue.
-    seed : int
-        Of the Lanczos start.
 
     Raises
     ------
@@ -69,22 +67,33 @@ def hessian_spectrum(
         low, rows = _without_smallest(everything[0], columns[0].T, extra)
         n_low, n_high = (min(number, len(low)) for number in (n_lowest, n_highest))
         chosen = np.append(np.arange(n_low), np.arange(len(low) - n_high, len(low)))
-        residuals = np.linalg.norm(rows[chosen] @ matrix - low[chosen, None] * rows[chosen], axis=1)
-        return _spectrum(low[chosen], rows[chosen], residuals, n_low=n_low, tolerance=tolerance, n_products=size)
-    counter = [0]
-    operator = hessian_operator(landscape, position)
-    start = np.random.default_rng(seed).standard_normal(size)
-    start -= modes @ (modes.T @ start)
-    above = _size(_deflated(operator, modes, 0.0, counter), start) if modes.size else 0.0
-    high, high_vectors = _lanczos(_deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance)
-    lower = _deflated(operator, modes, above, counter)
-    low, low_vectors = _lanczos(lower, "SA", n_lowest + extra, start, tolerance)
-    low, low_vectors = _without_smallest(low, low_vectors, extra)
-    values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
-    residuals = np.array(
-        [np.linalg.norm(lower.matvec(v) - value * v) for value, v in zip(values, vectors, strict=True)]
+        values, vectors = low[chosen], rows[chosen]
+        residuals = np.linalg.norm(vectors @ matrix - values[:, None] * vectors, axis=1)
+        n_products = size
+    else:
+        counter = [0]
+        operator = hessian_operator(landscape, position)
+        start = np.random.default_rng(seed).standard_normal(size)
+        start -= modes @ (modes.T @ start)
+        above = _size(_deflated(operator, modes, 0.0, counter), start) if modes.size else 0.0
+        high, high_vectors = _lanczos(_deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance)
+        lower = _deflated(operator, modes, above, counter)
+        low, low_vectors = _lanczos(lower, "SA", n_lowest + extra, start, tolerance)
+        low, low_vectors = _without_smallest(low, low_vectors, extra)
+        values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
+        left = [lower.matvec(v) - value * v for value, v in zip(values, vectors, strict=True)]
+        residuals = np.array([np.linalg.norm(rest) for rest in left])
+        n_low, n_products = len(low), counter[0]
+    scale = float(np.abs(values).max(initial=0.0))
+    return Spectrum(
+        lowest=values[:n_low],
+        highest=values[n_low:],
+        lowest_vectors=vectors[:n_low],
+        highest_vectors=vectors[n_low:],
+        residuals=residuals,
+        converged=bool((residuals <= 10 * tolerance * max(scale, np.finfo(float).tiny)).all()),
+        n_products=n_products,
     )
-    return _spectrum(values, vectors, residuals, n_low=len(low), tolerance=tolerance, n_products=counter[0])
 
 
 def without_zero_modes(matrices: Floats, modes: Floats) -> tuple[Floats, Floats]:
@@ -153,18 +162,3 @@ def _lanczos(
 def _without_smallest(values: Floats, vectors: Floats, number: int) -> tuple[Floats, Floats]:
     kept = np.sort(np.argsort(np.abs(values), kind="stable")[number:])
     return values[kept], vectors[kept]
-
-
-def _spectrum(
-    values: Floats, vectors: Floats, residuals: Floats, *, n_low: int, tolerance: float, n_products: int
-) -> Spectrum:
-    scale = float(np.abs(values).max(initial=0.0))
-    return Spectrum(
-        lowest=values[:n_low],
-        highest=values[n_low:],
-        lowest_vectors=vectors[:n_low],
-        highest_vectors=vectors[n_low:],
-        residuals=residuals,
-        converged=bool((residuals <= 10 * tolerance * max(scale, np.finfo(float).tiny)).all()),
-        n_products=n_products,
-    )

@@ -69,8 +69,6 @@ def basin_hopping(
 
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
     starts : array (n_walkers, P)
     step : float or array (P,), optional
         Every coordinate is displaced by up to so much, either way. By default a tenth of the bounds' widths where there

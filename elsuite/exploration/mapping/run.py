@@ -51,7 +51,7 @@ def map_landscape(
     seconds: float | None = None,
     progress: Progress | None = None,
 ) -> LandscapeDatabase:
-    """Return a database of the minima and verified transition states of a landscape.
+    """Return a database of the minima and verified transition states of a landscape, on the surface that it shows.
 
     1. Minima are sampled from random starts, and by basin hopping from the lowest.
     2. Transition states are sought uphill from random points, from every minimum along its soft modes both ways, then
@@ -67,8 +67,6 @@ def map_landscape(
 
     Parameters
     ----------
-    landscape : Landscape
-        On the surface that it shows.
     n_starts, seed : int
         Short for a `MappingPlan` with these, and twice as many random points.
     bounds : array (2, P), optional

@@ -140,10 +140,9 @@ def _verified(region: Region, found: Sequence[Refinement]) -> Discovery:
     states, failures = _kept(region, found)
     known = PointIndex(region.symmetry, region.tolerance)
     states.sort(key=lambda state: (state.energy, state.point.tolist()))
-    distinct = []
+    distinct: list[Refinement] = []
     for state in states:
-        if known.find(state.point) is None:
-            known.add(state.point)
+        if known.number(state.point) == len(distinct):
             distinct.append(state)
     sides = follow_down(
         region.landscape,

@@ -274,8 +274,6 @@ def network_landscape(
 
     Parameters
     ----------
-    architecture : str
-        A name in `ARCHITECTURES`.
     **options
         Of the network's class, such as ``hidden`` and ``activation``.
 
