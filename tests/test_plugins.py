@@ -100,6 +100,13 @@ class Shifted(SixHumpCamel):
 
 def grid(n=1):
     return SixHumpCamel()
+
+
+def number():
+    return 3
+
+
+broken_number = 3
 '''
 
 ENTRY_POINTS = """
@@ -115,6 +122,8 @@ nothing = plugmodule:NotThere
 ends = plugmodule:Ends
 [elsuite.landscapes]
 grid = plugmodule:grid
+number = plugmodule:number
+wrong = plugmodule:broken_number
 """
 
 STUDY = """
@@ -243,6 +252,13 @@ def test_a_landscape_of_anothers_is_mapped_by_its_name(elsuite, tmp_path):
     code, _, err = elsuite("map", "grid3x", "--out", "none.elsuite")
     assert code == 2
     assert "grid" in err
+    for name, reason in [
+        ("number", "Landscape expected, int made"),
+        ("wrong", "class or function expected, int given"),
+    ]:
+        code, _, err = elsuite("map", name, "--out", "none.elsuite")
+        assert (code, err.count("\n")) == (2, 1)
+        assert reason in err
 
 
 def test_a_program_adds_its_own_for_itself(monkeypatch):

@@ -32,7 +32,7 @@ _ROWS = {
     "verify": ("elsuite.cli.verify:verify", "Check a database against its specification."),
 }
 COMMANDS: PluginTable[click.Command] = PluginTable(
-    "commands", {name: where for name, (where, _) in _ROWS.items()}, "command"
+    "commands", {name: where for name, (where, _) in _ROWS.items()}, "command", of="click:Command"
 )
 """The commands by name, each imported on first use; another package adds one by an entry point ``elsuite.commands``."""
 

@@ -30,7 +30,7 @@ def demo(out: str, seed: int | None) -> None:
     made = build(parse_study(text, "demo"), text, Path(out))
     pictures, page = Path(out) / "figures", Path(out) / "report.html"
     with open_database(made.store) as database:
-        for kind, picture in FIGURES.items():
+        for kind, picture in FIGURES.loadable():
             if picture.in_demo:
                 figure = picture(database, FigureOptions())
                 save_figure(figure, pictures / f"{kind}.png")

@@ -12,7 +12,7 @@ from elsuite.interchange import FORMATS, from_database
 from elsuite.network import transition_network
 from elsuite.schema import KINDS
 
-_WRITTEN = {name: FORMATS[name] for name in FORMATS if FORMATS[name].write or FORMATS[name].write_network}
+_WRITTEN = {name: row for name, row in FORMATS.loadable() if row.write or row.write_network}
 
 
 def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,11 +18,11 @@ class _Formats(click.Group):
     """A group with one command for each format that can be read, besides those of its own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *(name for name in FORMATS if FORMATS[name].read)]
+        return [*super().list_commands(ctx), *(name for name, row in FORMATS.loadable() if row.read)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         own = super().get_command(ctx, cmd_name)
-        if own is not None or cmd_name not in self.list_commands(ctx):
+        if own is not None or cmd_name not in FORMATS or not FORMATS[cmd_name].read:
             return own
         return _reading(cmd_name, FORMATS[cmd_name])
 

@@ -1,5 +1,6 @@
 """The command that maps a physical landscape: map."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
 
     SURFACE is muller-brown, six-hump-camel, four-gaussians, separable-wells, or ljN: the Lennard-Jones cluster of N
     atoms, or one that another package has registered. Killed or interrupted, the same command goes on from what is
-    committed.
+    committed. Exit code 1 when searches failed, by an error of the surface's own.
     """
     import torch
 
@@ -45,14 +46,18 @@ def map_(surface: str, out: str, starts: int, seed: int, seconds: float | None, 
             "n_transition_states": database.n_paths,
             "n_components": len(tree.leaves) - sum(len(m.members) - 1 for m in tree.merges),
             "lowest_energy": min(tree.energies, default=None),
+            "n_failed": int(database.runs["n_failed"].values.clip(0).sum()) if "n_failed" in database.runs else 0,
         }
     merges = [(merge.height, [len(part) for part in merge.members]) for merge in tree.merges]
+    if facts["n_failed"]:
+        click.echo(f"{facts['n_failed']} searches failed; `elsuite info` names them", err=True)
     if json_:
         print_json({**facts, "merges": [{"height": height, "joins": joins} for height, joins in merges]})
-        return
+        sys.exit(bool(facts["n_failed"]))
     print_table(["", surface], [[name, _in_full(value)] for name, value in facts.items()])
     click.echo()
     print_table(["merge at", "joins"], [[_in_full(height), " + ".join(map(str, joins))] for height, joins in merges])
+    sys.exit(bool(facts["n_failed"]))
 
 
 def _in_full(value: Any) -> Any:

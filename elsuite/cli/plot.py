@@ -93,7 +93,7 @@ def plot(kind: str, store: str, out: str, **options: Any) -> None:
     given = {key: value for key, value in options.items() if value not in (None, ())}
     chosen, picture = FigureOptions(**given), FIGURES[kind]
     for name in picture.unused(chosen):
-        kinds = [other for other in FIGURES if name in FIGURES[other].uses]
+        kinds = [other for other, row in FIGURES.loadable() if name in row.uses]
         raise click.UsageError(f"{_flag(name)}: given with {kind}, allowed with {', '.join(kinds)}")
     with open_database(store) as database:
         chosen = dataclasses.replace(chosen, surface=choose_surface(database, chosen.surface))

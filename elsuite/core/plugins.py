@@ -1,5 +1,6 @@
 """Tables of named things that other packages can add rows to: `PluginTable`."""
 
+import contextlib
 import importlib
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -24,6 +25,9 @@ class PluginTable(Mapping[str, T]):
         Those of this package; a text is imported on first use.
     what : str
         What messages call one of them, such as ``"path finder"``.
+    of : str, optional
+        ``"module:Class"`` that those of other packages must be instances of; if left out they are called, such as
+        classes.
 
     Examples
     --------
@@ -33,8 +37,8 @@ class PluginTable(Mapping[str, T]):
     (['square', 'triangle'], 3)
     """
 
-    def __init__(self, kind: str, rows: Mapping[str, T | str], what: str) -> None:
-        self.kind, self.what = kind, what
+    def __init__(self, kind: str, rows: Mapping[str, T | str], what: str, *, of: str = "") -> None:
+        self.kind, self.what, self._of = kind, what, of
         self._rows: dict[str, Any] = dict(rows)
 
     @cached_property
@@ -47,12 +51,15 @@ class PluginTable(Mapping[str, T]):
         if name in self._rows:
             thing = self._rows[name]
             if isinstance(thing, str):
-                module, _, attribute = thing.partition(":")
-                thing = self._rows[name] = getattr(importlib.import_module(module), attribute)
+                thing = self._rows[name] = _imported(thing)
             return thing  # type: ignore[no-any-return]
         entry = self._others[name]
         try:
-            self._rows[name] = entry.load()
+            thing = entry.load()
+            if not (isinstance(thing, _imported(self._of)) if self._of else callable(thing)):
+                expected = self._of.rpartition(":")[2] or "class or function"
+                raise TypeError(f"{expected} expected, {type(thing).__name__} given")
+            self._rows[name] = thing
         except Exception as error:  # code of another package may raise anything
             raise ValueError(f"{self.what} {name!r} ({entry.value}) cannot be loaded: {error}") from error
         return self._rows[name]  # type: ignore[no-any-return]
@@ -75,8 +82,19 @@ class PluginTable(Mapping[str, T]):
             raise ValueError(f"{self.what} {name!r}: there is one with this name; choose another")
         self._rows[name] = thing
 
+    def loadable(self) -> Iterator[tuple[str, T]]:
+        """Yield name and thing of all that can be loaded: another package's that is broken is no reason to stop."""
+        for name in self:
+            with contextlib.suppress(ValueError):
+                yield name, self[name]
+
     def choose(self, name: str) -> T:
         """Return the thing with that name; raises ValueError that says which there are."""
         if name not in self:
             raise ValueError(f"no {self.what} {name!r}; there are: {', '.join(sorted(self))}")
         return self[name]
+
+
+def _imported(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -44,7 +44,7 @@ def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool
     return Remaining(attempts, n_known, n_failed)
 
 
-def stops_all(error: Exception, folder: Path | None = None) -> bool:
+def stops_all(error: BaseException, folder: Path | None = None) -> bool:
     """Whether an error says that the machine cannot go on, a full disk or a `folder` that takes no files."""
     if not isinstance(error, OSError):
         return False
@@ -60,5 +60,6 @@ def reason_of(error: BaseException) -> str:
     >>> reason_of(RuntimeError("SCF did not converge\nafter 100 cycles"))
     'RuntimeError: SCF did not converge'
     """
-    lines = str(error).strip().splitlines()
+    # Names of files can hold what no text in a store may.
+    lines = str(error).encode("utf-8", "replace").decode().strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 
 from elsuite.core.identity import Identity, OtherLandscapeError
+from elsuite.core.typing import Array
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
+from elsuite.schema import KINDS
 
 RECOMPUTED = 3
 """So many stored energies are computed again where a database does not say which landscape it is of."""
@@ -21,10 +23,10 @@ _checked: "weakref.WeakKeyDictionary[LandscapeDatabase, list[weakref.ref[Landsca
 def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     """Refuse a landscape that is not the one of the database; a database that did not say, says so afterwards.
 
-    What the landscape declares is compared with the attribute ``identity``, then its energies at the fixed points. A
-    database without that attribute (of an older version, imported, or made without a landscape) is recognized by some
-    of its stored energies, which are computed again. Every function that writes asks this first; a landscape that was
-    checked against an open database is not checked again.
+    What the landscape declares is compared with the attribute ``identity``, then its energies at the fixed points, then
+    some of the stored energies, of minima and transition states, which are computed again: these alone where there is
+    no attribute (in a database of an older version, imported, or made without a landscape). Every function that writes
+    asks this first; a landscape that was checked against an open database is not checked again.
 
     Raises
     ------
@@ -54,7 +56,8 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     elif stored is not None:
         words = compared(Identity.from_json(stored), landscape)
     else:
-        words = _recomputed(database, landscape)
+        words = []
+    words = words or ([] if given != own else _recomputed(database, landscape))
     if words:
         where = database.path or "the database in memory"
         raise OtherLandscapeError(f"{where} is of another landscape: {'; '.join(words)}")
@@ -73,20 +76,34 @@ def compared(stored: Identity, landscape: Landscape) -> list[str]:
 
 
 def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
-    """Return in words which stored energy does not come out again."""
-    stored = database.minima["energy"].values
-    usable = np.flatnonzero(np.isfinite(stored).any(axis=1))
-    chosen = np.unique(usable[np.linspace(0, len(usable) - 1, RECOMPUTED).astype(int)]) if len(usable) else usable
-    if not len(chosen):
+    """Return in words which stored energy of a minimum or a transition state does not come out again."""
+    minima, paths = database.minima["energy"].values, database.paths
+    chosen = _some(np.isfinite(minima).any(axis=1)) if database.n_parameters else _some(np.empty(0))
+    places = [(f"minimum {i}", database.coordinates([i])[0], minima[i]) for i in chosen]
+    if "coordinates" in paths:
+        states = paths["kind"].values == KINDS[1]
+        for i in _some(states & np.isfinite(paths["height"].values)):
+            column = np.array(database.surfaces) == str(paths["surface"].values[i])
+            point, height = paths["coordinates"][i].values, float(paths["height"].values[i])
+            if np.isfinite(point).all():
+                places.append((f"transition state {i}", point, np.where(column, height, np.nan)))
+    if not places:
         return []
-    points = torch.as_tensor(database.coordinates(chosen)).to(landscape.device, landscape.dtype)
+    points = torch.as_tensor(np.array([point for _, point, _ in places])).to(landscape.device, landscape.dtype)
     again = np.array(landscape.energies_on_all_surfaces(points), dtype=np.float64)
-    old = stored[chosen]
-    size = np.nanmax(np.abs(old))
+    old = np.array([energies for *_, energies in places])
+    known = [abs(value) for row in landscape.identity.energies for value in row if value is not None]
+    size = max(np.nanmax(np.abs(old)), min(known, default=0.0))
     allowed = landscape.precision * (DESCENT_TO_HERE * np.abs(old) + size / 100)
     wrong = np.isfinite(old) & ~(np.abs(again - old) <= allowed)
     for row, column in np.argwhere(wrong)[:1].tolist():
         here = f"{again[row, column]:.8g}" if np.isfinite(again[row, column]) else "not finite"
         there = f"{old[row, column]:.8g} on {database.surfaces[column]!r} there"
-        return [f"minimum {chosen[row]} has the energy {there} and {here} here"]
+        return [f"{places[row][0]} has the energy {there} and {here} here"]
     return []
+
+
+def _some(usable: Array) -> list[int]:
+    """Return a few of the rows that are usable, far apart."""
+    rows = np.flatnonzero(usable)
+    return sorted({int(k) for k in rows[np.linspace(0, len(rows) - 1, RECOMPUTED).astype(int)]}) if len(rows) else []

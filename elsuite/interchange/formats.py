@@ -76,5 +76,6 @@ FORMATS: PluginTable[Format] = PluginTable(
         "graphml": "elsuite.interchange.graphml:FORMAT",
     },
     "format",
+    of="elsuite.interchange.formats:Format",
 )
 """The formats by name; another package adds one by an entry point of the group ``elsuite.formats``."""

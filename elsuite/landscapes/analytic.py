@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from elsuite.core.identity import plain_settings
 from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
@@ -359,8 +360,9 @@ class FunctionLandscape(BoxLandscape):
         object.__setattr__(self, "symmetry", symmetry)
 
     def declared(self) -> dict[str, Any]:
-        """Return that it is a function: its energies say which; bounds are where starts are drawn."""
-        return {"kind": "function"}
+        """Return that it is a function, which its energies say, and its bounds: starts are drawn there."""
+        bounds = np.asarray(self.bounds)
+        return {"kind": "function", "bounds": bounds.tolist() if bounds.size <= 16 else plain_settings(bounds)}
 
     def formula(self, points: Tensor) -> Tensor:
         """Return what the function gives."""

@@ -42,6 +42,9 @@ def named_landscape(name: str) -> Landscape:
         names = ", ".join(other for other in LANDSCAPES if other != "lj")
         raise ValueError(f"no surface {name!r}; there are: {names}, and ljN for N atoms, such as lj7")
     try:
-        return LANDSCAPES[stem](*([int(number)] if number else []))
+        landscape = LANDSCAPES[stem](*([int(number)] if number else []))
     except TypeError as error:
         raise ValueError(f"surface {name!r} cannot be made: {error}") from None
+    if not isinstance(landscape, Landscape):
+        raise ValueError(f"surface {name!r} cannot be made: Landscape expected, {type(landscape).__name__} made")
+    return landscape

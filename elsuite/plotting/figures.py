@@ -23,5 +23,6 @@ FIGURES: "PluginTable[Picture]" = PluginTable(
         "clustering": "elsuite.plotting.clustering:PICTURE",
     },
     "picture",
+    of="elsuite.plotting.picture:Picture",
 )
 """The pictures: ``FIGURES[kind](database, options)`` returns a matplotlib Figure."""

@@ -9,6 +9,7 @@ from matplotlib.collections import LineCollection
 
 from elsuite.analysis.view import View
 from elsuite.plotting.figures import FIGURES
+from elsuite.plotting.picture import Picture
 from elsuite.plotting.saving import figure_bytes
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ class PagePicture:
 
 def pictures(view: View) -> list[PagePicture]:
     """Return the pictures of a view that the page shows."""
-    return [_picture(view, kind) for kind in FIGURES if FIGURES[kind].on_page]
+    return [_picture(view, kind, picture) for kind, picture in FIGURES.loadable() if picture.on_page]
 
 
-def _picture(view: View, kind: str) -> PagePicture:
-    caption = FIGURES[kind].caption
+def _picture(view: View, kind: str, picture: Picture) -> PagePicture:
+    caption = picture.caption
     try:
-        figure = FIGURES[kind].draw(view)
+        figure = picture.draw(view)
     except ValueError as error:
         return PagePicture(kind, caption, str(error))
     mime, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")

@@ -44,10 +44,13 @@ ENTRIES = """
 [elsuite.commands]
 shout = added:shout
 broken = added:nothing
+wrong = added:read
 [elsuite.pictures]
 count = added:PICTURE
+wrong = added:draw
 [elsuite.formats]
 list = added:FORMAT
+wrong = added:write
 """
 
 
@@ -97,3 +100,18 @@ def test_a_foreign_format(elsuite, tmp_path):
     assert json.loads(found.out)["n_minima"] == 2
     assert elsuite("export", "list", tmp_path / "s.elsuite", tmp_path / "again").code == 0
     assert (tmp_path / "again").read_text() == "-3.0 -1.0"
+
+
+@pytest.mark.parametrize("kind", ["command", "picture", "format"])
+def test_what_is_no_such_thing(elsuite, tmp_path, kind):
+    """Only what needs it is refused, in one line."""
+    store, out = small_store(tmp_path / "small.elsuite"), tmp_path / "out"
+    calls = {
+        "command": ["wrong"],
+        "picture": ["plot", "wrong", store, "--out", "x.svg"],
+        "format": ["import", "wrong", store, out],
+    }
+    failed = elsuite(*calls[kind])
+    assert (failed.code, failed.err.count("\n")) == (2, 1)
+    assert f"cannot be loaded: {kind.capitalize()} expected, function given" in failed.err
+    assert elsuite("report", store, "--out", tmp_path / "page.html").code == 0

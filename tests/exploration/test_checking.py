@@ -136,14 +136,56 @@ def test_a_database_made_for_no_landscape_takes_the_first_one():
             run_minimizer(database, FourGaussians(), LBFGSGSS(), seeds=range(2))
 
 
-def test_other_bounds_are_no_other_function():
-    """Bounds say where starts are drawn; the function is the same."""
+def test_other_bounds_are_another_landscape():
+    """Starts are drawn there: the same seeds would mean other starts."""
     narrow = FunctionLandscape(lambda x: (x**2).sum(1), 2, [[-1, -1], [1, 1]])
     wide = FunctionLandscape(lambda x: (x**2).sum(1), 2, [[-3, -3], [3, 3]])
-    with LandscapeDatabase.create(None, narrow) as database:
+    with (
+        LandscapeDatabase.create(None, narrow) as database,
+        pytest.raises(OtherLandscapeError, match=r"settings.bounds\[0\]\[0\] is -1.0 there and -3.0 here"),
+    ):
         check_landscape(database, wide)
-        with pytest.raises(OtherLandscapeError):
-            check_landscape(database, FunctionLandscape(lambda x: 2 * (x**2).sum(1), 2, [[-3, -3], [3, 3]]))
+
+
+def test_a_difference_at_a_stored_minimum_is_seen():
+    """Equal at the fixed points and all that is declared, but for a hole where a minimum is."""
+    hole = FunctionLandscape(
+        lambda x: ((x**2 - 1) ** 2).sum(1) - 5 * torch.exp(-400 * (x - 1).square().sum(1)), 2, [[-2, -2], [2, 2]]
+    )
+    with filled(None, wells()) as database:
+        database.add(minima={"coordinates": [[1.0, 1.0]], "energy": [[0.0]]})
+        with pytest.raises(OtherLandscapeError, match=r"minimum \d has the energy .* on 'energy' there and -"):
+            check_landscape(database, hole)
+
+
+def test_minima_at_zero_alone_do_not_tell_and_transition_states_do(tmp_path):
+    store = tmp_path / "wells.elsuite"
+    map_landscape(wells(), n_starts=4, store=store).close()
+    without_identity(store)
+    with open_database(store, "a") as database:
+        with pytest.raises(
+            OtherLandscapeError, match=r"transition state \d has the energy 1 on 'energy' there and 5 here"
+        ):
+            check_landscape(database, wells(factor=5.0))
+        check_landscape(database, wells())
+
+
+def test_what_is_frozen_is_part_of_a_network():
+    def frozen(scale):
+        generator = torch.Generator().manual_seed(0)
+        module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+        with torch.no_grad():
+            for tensor in module.parameters():
+                tensor.uniform_(-1, 1, generator=generator)
+            module[0].weight.mul_(scale)
+        module[0].requires_grad_(False)
+        inputs = torch.rand(40, 3, generator=generator)
+        return NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, torch.arange(40) % 2)
+
+    with LandscapeDatabase.create(None, frozen(1.0)) as database:
+        check_landscape(database, frozen(1.0))
+        with pytest.raises(OtherLandscapeError, match=r"settings\.frozen is sha256"):
+            check_landscape(database, frozen(1.0001))
 
 
 def test_a_mapped_store_takes_no_other_surface(tmp_path):

@@ -191,3 +191,16 @@ def test_bad_input_is_one_line(tmp_path, call, line):
     with pytest.raises(ValueError, match=line):
         call(store)
     open_database(store, "a").close()  # no lock is left
+
+
+def test_of_a_batch_only_the_searches_that_raise_are_lost():
+    def energy(x):
+        if bool((x > 1.3).any()):
+            raise RuntimeError("SCF did not converge")
+        return ((x**2 - 1) ** 2).sum(1)
+
+    database = map_landscape(FunctionLandscape(energy, 2, [[-2, -2], [2, 2]]), n_starts=16)
+    assert sorted(map(tuple, database.coordinates(range(4)).round(4).tolist())) == [(-1, -1), (-1, 1), (1, -1), (1, 1)]
+    starts = database.runs["minimizer"].values == "starts"
+    assert 0 < database.runs["n_failed"].values[starts].sum() < 16
+    assert "RuntimeError: SCF did not converge" in str(database.runs["message"].values[starts][0])

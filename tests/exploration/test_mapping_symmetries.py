@@ -154,7 +154,7 @@ def test_a_finished_store_is_only_read(tmp_path):
     first.close()
     assert n_calls > 100
     again = map_landscape(landscape, plan=PLAN, store=tmp_path / "camel")
-    assert (again.n_runs, len(calls)) == (n_runs, n_calls)
+    assert (again.n_runs, len(calls)) == (n_runs, n_calls + 1)  # the one call recognizes the landscape
     again.close()
 
 

@@ -40,7 +40,7 @@ class Discovery:
     @property
     def outcome(self) -> Outcome:
         """Converged if something was found or no search failed, else what most of the searches came to."""
-        if self.error:
+        if self.error and not (self.minima or self.states):
             return Outcome.FAILED
         counts: Counter[Outcome] = Counter()
         for words, n in self.failures.items():
@@ -79,11 +79,11 @@ def new_rows(landscape: Landscape, found: Discovery, known: Sequence[PointIndex]
         if states.number(verified.state.point) == n_before:
             source, target = (number(end) for end in verified.ends)
             new_states.append((verified, source, target))
-    message = found.error or (
-        f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
-    )
+    message = f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
     if found.failures:
         message += "; " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))
+    if found.error:
+        message = found.error if found.outcome is Outcome.FAILED else f"{message} ({found.error})"
     return Rows(
         _minima_rows(landscape, new_minima, key, label), _state_rows(landscape, new_states, key, label), message
     )

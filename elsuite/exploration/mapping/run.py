@@ -13,9 +13,11 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from elsuite.core.identity import content_key, work_seed
+from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings, key_settings
 from elsuite.core.typing import Floats, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
+from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
@@ -24,7 +26,8 @@ from elsuite.exploration.mapping.work import (
     along_directions,
     along_modes,
     between,
-    from_random_points,
+    each_alone,
+    from_points,
     hops,
     minima_below,
     random_points,
@@ -181,14 +184,14 @@ class _Mapping:
         plan, region, points = self.plan, self.region, self.known[0].points
         match task.stage:
             case "starts":
-                return minima_below(region, self.batch(task, plan.n_starts, plan.seed))
+                return each_alone(minima_below, region, self.batch(task, plan.n_starts, plan.seed))
             case "hops":
                 column = self.database.surfaces.index(self.landscape.surface)
                 order = np.argsort(self.database.minima["energy"].values[:, column], kind="stable")
                 lowest = points[order[:WALKERS]]
                 return hops(region, lowest, n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
             case "random points":
-                return from_random_points(region, self.batch(task, plan.n_points, plan.seed + 1))
+                return each_alone(from_points, region, self.batch(task, plan.n_points, plan.seed + 1))
             case "modes":
                 return along_modes(region, points[task.number], n_modes=plan.n_modes)
             case "directions":
@@ -213,7 +216,7 @@ class _Mapping:
             try:
                 found = self.perform(task, work_seed(self.key(stage, task)))
             except Exception as error:  # what a user's landscape raises ends one piece of work only
-                found = Discovery(error=f"{type(error).__name__}: {error}")
+                found = Discovery(error=reason_of(error))
             self.store(stage, task, found, time.monotonic() - began)
             if progress is not None:
                 n_done = self.n_tried if stage.name == "paths" else stage.n_done + 1
@@ -280,6 +283,7 @@ class _Mapping:
             "seconds": seconds,
             "start": task.number if task.stage in {"modes", "directions", "paths"} else -1,
             "n_found": n_found,
+            "n_failed": max(found.failures.get(str(Outcome.FAILED), 0), bool(found.error)),
         }
         self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None)
         self.done[key] = n_found

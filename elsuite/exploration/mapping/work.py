@@ -1,7 +1,7 @@
 """The pieces of work that mapping a landscape is made of, each a function of the landscape and its own seed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 
 from elsuite.core.identity import start_seeds
 from elsuite.core.typing import Floats
+from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.mapping.basin_hopping import basin_hopping
 from elsuite.exploration.mapping.rows import FOLLOWED_DOWN, Discovery, VerifiedState
 from elsuite.landscapes.base import Landscape
@@ -64,6 +65,26 @@ def random_points(region: Region, numbers: Sequence[int], *, seed: int) -> Float
     return np.asarray(region.bounds[0] + fractions * (region.bounds[1] - region.bounds[0]))
 
 
+def each_alone(search: Callable[..., Discovery], region: Region, *rows: Floats) -> Discovery:
+    """Return what a search finds from some rows together; where one raises an exception, from each of them alone."""
+    try:
+        return search(region, *rows)
+    except Exception as error:  # what a user's landscape raises ends one search only
+        if len(rows[0]) == 1:
+            return Discovery((), (), {str(Outcome.FAILED): 1}, 1, error=reason_of(error))
+    parts = [each_alone(search, region, *(row[k : k + 1] for row in rows)) for k in range(len(rows[0]))]
+    failures: Counter[str] = sum((Counter(part.failures) for part in parts), Counter())
+    return Discovery(
+        [minimum for part in parts for minimum in part.minima],
+        [state for part in parts for state in part.states],
+        failures,
+        sum(part.n_searches for part in parts),
+        sum(part.n_steps for part in parts),
+        sum(part.n_gradients for part in parts),
+        next(part.error for part in parts if part.error),
+    )
+
+
 def minima_below(region: Region, points: Floats) -> Discovery:
     """Return the minima below some points."""
     ends = descend(region.landscape, points, limits=region.limits)
@@ -103,14 +124,13 @@ def along_directions(region: Region, minimum: Floats, *, n_directions: int, fart
         reach = 0.5 * region.scale
     else:
         reach = 0.05 * float((region.bounds[1] - region.bounds[0]).min())
-    starts = minimum + farther * reach * ways
-    found = refine_transition_states(region.landscape, starts, directions=ways, limits=region.limits)
+    return each_alone(from_points, region, minimum + farther * reach * ways, ways)
+
+
+def from_points(region: Region, points: Floats, ways: Floats | None = None) -> Discovery:
+    """Return the transition states found uphill from some points, by some ways or wherever they lie."""
+    found = refine_transition_states(region.landscape, points, directions=ways, limits=region.limits)
     return _verified(region, found)
-
-
-def from_random_points(region: Region, points: Floats) -> Discovery:
-    """Return the transition states found uphill from some points, wherever they lie."""
-    return _verified(region, refine_transition_states(region.landscape, points, limits=region.limits))
 
 
 def between(region: Region, a: Floats, b: Floats, *, finder: PathFinder, seed: int) -> Discovery:

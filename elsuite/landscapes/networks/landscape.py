@@ -141,13 +141,17 @@ class NeuralLandscape(DataLandscape):
         return math.sqrt(total) or 1.0
 
     def declared(self) -> dict[str, Any]:
-        """Return the layers, the tensors and the loss by their names, and checksums of the data."""
+        """Return layers, tensors and loss by their names, and checksums of the data and of what is frozen."""
         module, loss = self._network.module, self._network.loss
+        trained = set(self._network.names)
+        tensors = [*module.named_parameters(), *module.named_buffers()]
+        frozen = [tensor.cpu().numpy() for name, tensor in tensors if name not in trained]
         return {
             "kind": "network",
             "layers": [type(layer).__name__ for layer in module.modules()],
             "tensors": {n: list(s) for n, s in zip(self._network.names, self._network.shapes, strict=True)},
             "loss": type(self._loss).__name__ if self._loss is not None else plain_settings(loss),
+            "frozen": checksum(*frozen) if frozen else None,
             "dtype": str(self.dtype).removeprefix("torch."),
             "data": {
                 name: checksum(samples.inputs.cpu().numpy(), samples.targets.cpu().numpy())
