@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from elsuite.core.identity import superseded
 from elsuite.core.outcomes import UNUSABLE, Outcome
@@ -149,6 +150,13 @@ def unusable_by_set(database: LandscapeDatabase) -> dict[str, dict[str, int]]:
     return found
 
 
+def _is_last(table: xr.Dataset) -> Array:
+    """Return which rows of runs or paths are last attempts: of work that was tried again, these count."""
+    keys = table["key"].values
+    earlier = superseded(keys[table["outcome"].values == Outcome.FAILED].tolist(), set(keys.tolist()))
+    return ~np.isin(keys, np.array(list(earlier), dtype=np.uint64))
+
+
 def failures(database: LandscapeDatabase) -> list[str]:
     """Return in words what led to nothing: runs by minimizer, minima of no run by set, paths by finder.
 
@@ -168,10 +176,8 @@ def failures(database: LandscapeDatabase) -> list[str]:
     ]
     lines = []
     for what, names, outcomes in tables:
-        if what != "minima":  # of work that was tried again, the last attempt counts
-            keys = getattr(database, what)["key"].values
-            earlier = superseded(keys[outcomes == Outcome.FAILED].tolist(), set(keys.tolist()))
-            last = ~np.isin(keys, np.array(list(earlier), dtype=np.uint64))
+        if what != "minima":
+            last = _is_last(getattr(database, what))
             names, outcomes = names[last], outcomes[last]
         pairs = Counter(zip(map(str, names.tolist()), map(str, outcomes.tolist()), strict=True))
         totals = Counter(map(str, names.tolist()))
@@ -265,9 +271,9 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     dict
         `format_version`, `n_parameters`, `n_runs`, `n_minima`, `n_paths`, `surfaces`; `sets`: number of solutions by
         "minimizer/stopping"; `unusable`: sentences on what led to none; `outcomes`: for `runs`, `minima` and `paths`,
-        number of rows by outcome; `failed`: for `runs` and `paths`, number of failed rows by message; `finders`: number
-        of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and `unknown`, the number of
-        minima whose gradient norm is not known; `created`; `versions` of the packages.
+        number of rows by outcome; `failed`: for `runs` and `paths`, number of failed last attempts by message;
+        `finders`: number of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and
+        `unknown`, the number of minima whose gradient norm is not known; `created`; `versions` of the packages.
 
     Examples
     --------
@@ -293,8 +299,9 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "outcomes": {name: _numbers(table["outcome"].values) for name, table in tables.items()},
         "finders": _numbers(tables["paths"]["finder"].values),
         "failed": {
-            name: _numbers(tables[name]["message"].values[tables[name]["outcome"].values == Outcome.FAILED])
-            for name in ("runs", "paths")
+            name: _numbers(table["message"].values[(table["outcome"].values == Outcome.FAILED) & _is_last(table)])
+            for name, table in tables.items()
+            if name != "minima"
         },
         "n_stationary": {"count": count, "tolerance": tolerance, "unknown": unknown},
         "created": attributes.get("created", ""),

@@ -173,5 +173,7 @@ def test_of_work_that_was_tried_again_the_last_attempt_counts():
     keys = [5, retry_key(5, 1), retry_key(5, 2), 6, retry_key(6, 1), 7]
     outcomes = ["failed", "failed", "converged", "failed", "failed", "converged"]
     with LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"]) as database:
-        database.add(runs={"minimizer": ["sgd"] * 6, "key": np.array(keys, dtype=np.uint64), "outcome": outcomes})
+        runs = {"minimizer": ["sgd"] * 6, "key": np.array(keys, dtype=np.uint64), "outcome": outcomes}
+        database.add(runs=runs | {"message": ["no", "still no", "", "no", "never", ""]})
         assert failures(database) == ["1 of 3 runs of sgd failed"]
+        assert describe(database)["failed"] == {"runs": {"never": 1}, "paths": {}}
