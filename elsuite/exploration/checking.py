@@ -90,17 +90,28 @@ def _recomputed(database: LandscapeDatabase, landscape: Landscape) -> list[str]:
     if not places:
         return []
     points = torch.as_tensor(np.array([point for _, point, _ in places])).to(landscape.device, landscape.dtype)
-    again = np.array(landscape.energies_on_all_surfaces(points), dtype=np.float64)
+    again, given = _energies(landscape, points)
     old = np.array([energies for *_, energies in places])
     known = [abs(value) for row in landscape.identity.energies for value in row if value is not None]
     size = max(np.nanmax(np.abs(old)), min(known, default=0.0))
     allowed = landscape.precision * (DESCENT_TO_HERE * np.abs(old) + size / 100)
-    wrong = np.isfinite(old) & ~(np.abs(again - old) <= allowed)
+    wrong = given[:, None] & np.isfinite(old) & ~(np.abs(again - old) <= allowed)
     for row, column in np.argwhere(wrong)[:1].tolist():
         here = f"{again[row, column]:.8g}" if np.isfinite(again[row, column]) else "not finite"
         there = f"{old[row, column]:.8g} on {database.surfaces[column]!r} there"
         return [f"{places[row][0]} has the energy {there} and {here} here"]
     return []
+
+
+def _energies(landscape: Landscape, points: torch.Tensor) -> tuple[Array, Array]:
+    """Return energies on all surfaces, and which are given: where a user's energy raises, nothing can be compared."""
+    try:
+        return np.array(landscape.energies_on_all_surfaces(points), dtype=np.float64), np.ones(len(points), dtype=bool)
+    except Exception:
+        if len(points) == 1:
+            return np.full((1, len(landscape.surfaces)), np.nan), np.zeros(1, dtype=bool)
+    alone = [_energies(landscape, point[None]) for point in points]
+    return np.concatenate([energies for energies, _ in alone]), np.concatenate([given for _, given in alone])
 
 
 def _some(usable: Array) -> list[int]:

@@ -143,7 +143,7 @@ def block_rows(landscape: Landscape, block: Block, progress: "_StartsDone | None
 
     When the block raises one, each start is done alone, so that the others get their solutions; with a folder, a
     killed call goes on at the start where it was.
-    """  # noqa: DOC501
+    """
     seeds = list(block.seeds)
     try:
         if block.folder is not None:
@@ -159,7 +159,7 @@ def block_rows(landscape: Landscape, block: Block, progress: "_StartsDone | None
         return minimization_rows(
             results, keys=block.keys, label=block.label, surfaces=landscape.surfaces, row_keys=block.row_keys
         )
-    except (Exception, SystemExit) as error:  # of a user's own landscape, anything
+    except Exception as error:  # of a user's own landscape, anything
         if (progress is not None and progress.raised) or stops_all(error, block.folder):
             raise
         if len(block.seeds) == 1:

@@ -211,7 +211,7 @@ def _minimized(landscape: Landscape, minimizer: Minimizer, starts: Tensor) -> li
     """Minimize from all starts together; where that raises an exception, from each alone, and say which one failed."""
     try:
         return list(minimizer.minimize(landscape, starts, seeds=[0] * len(starts)))
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         if len(starts) > 1:
             return [_minimized(landscape, minimizer, start[None])[0] for start in starts]
         curves = {name: np.array([np.nan]) for name in landscape.surfaces}

@@ -75,7 +75,7 @@ def performed(task: Task, landscape: Landscape) -> NewRows:
     """Return the rows of a task; of one that raises an exception, rows that say so."""
     try:
         return task.perform(landscape)
-    except (Exception, SystemExit) as error:  # any error of one task is data; the others go on
+    except Exception as error:  # any error of one task is data; the others go on
         if stops_all(error):
             raise
         return task.failed(reason_of(error))

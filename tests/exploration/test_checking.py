@@ -310,3 +310,16 @@ def test_workers_of_another_landscape_are_refused(writer):
         with pytest.raises(WorkersError, match=r"heights\[1\] is 2.0 there and 2.5 here"):
             write[writer]()
         assert (database.n_runs, database.n_paths) == before
+
+
+def test_where_the_energy_raises_nothing_is_compared():
+    def energy(x, height=1.0):
+        if (x > 2).any():
+            raise RuntimeError("no convergence")
+        return height * ((x - 1) ** 2).sum(1)
+
+    with LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"]) as database:
+        database.add(minima={"coordinates": [[0.5], [3.0], [1.5]], "energy": [[0.25], [4.0], [0.25]]})
+        with pytest.raises(OtherLandscapeError, match=r"minimum 0 has the energy 0.25 .* and 0.5 here"):
+            check_landscape(database, FunctionLandscape(lambda x: energy(x, 2.0), 1))
+        check_landscape(database, FunctionLandscape(energy, 1))
