@@ -59,7 +59,10 @@ class Identity:
             for name, old, new in nested_differences(self._declared(), other._declared())
         ]
         if words:
-            return [*words[:NAMES_SHOWN], *([f"and {len(words) - 3} more"] if len(words) > NAMES_SHOWN else [])]
+            return [
+                *words[:NAMES_SHOWN],
+                *([f"and {len(words) - NAMES_SHOWN} more"] if len(words) > NAMES_SHOWN else []),
+            ]
         if self.points != other.points:  # nothing can be compared: the caller computes energies at these points
             return []
         return self.other_energies(other.energies)
@@ -184,6 +187,14 @@ def retry_key(key: int, attempt: int) -> int:
     return content_key("retry", key, attempt) if attempt else key
 
 
+def last_attempt(key: int, known: Container[int]) -> int:
+    """Return the number of the last attempt at the work with `key` whose row is among the `known` keys."""
+    attempt = 0
+    while key and retry_key(key, attempt + 1) in known:
+        attempt += 1
+    return attempt
+
+
 def superseded(failed: Iterable[int], known: Container[int]) -> set[int]:
     """Return which of the keys of `failed` attempts are not the last: among the `known` ones is that of a later one.
 
@@ -192,13 +203,7 @@ def superseded(failed: Iterable[int], known: Container[int]) -> set[int]:
     >>> superseded([7, 8], {7, 8, retry_key(7, 1)})
     {7}
     """
-    earlier = set()
-    for key in failed:
-        attempt = 0
-        while key and retry_key(key, attempt + 1) in known:
-            earlier.add(retry_key(key, attempt))
-            attempt += 1
-    return earlier
+    return {retry_key(key, attempt) for key in failed for attempt in range(last_attempt(key, known))}
 
 
 def work_seed(key: int) -> int:

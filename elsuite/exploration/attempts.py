@@ -11,7 +11,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from elsuite.core.identity import retry_key
+from elsuite.core.identity import last_attempt, retry_key
 from elsuite.core.outcomes import Outcome
 
 
@@ -31,8 +31,8 @@ def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool
     n_known = n_failed = 0
     for key in dict.fromkeys(keys):
         attempt, last = 0, outcomes.get(key)
-        while last == Outcome.FAILED and retry_key(key, attempt + 1) in outcomes:
-            attempt += 1
+        if last == Outcome.FAILED:
+            attempt = last_attempt(key, outcomes)
             last = outcomes[retry_key(key, attempt)]
         if last is None:
             attempts[key] = 0
@@ -44,7 +44,7 @@ def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool
     return Remaining(attempts, n_known, n_failed)
 
 
-def stops_all(error: BaseException, folder: Path | None = None) -> bool:
+def stops_all(error: Exception, folder: Path | None = None) -> bool:
     """Whether an error says that the machine cannot go on, a full disk or a `folder` that takes no files."""
     if not isinstance(error, OSError):
         return False

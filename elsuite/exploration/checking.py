@@ -12,7 +12,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.schema import KINDS
 
 RECOMPUTED = 3
-"""So many stored energies are computed again where a database does not say which landscape it is of."""
+"""So many stored minima, and so many transition states, have their energies computed again."""
 
 DESCENT_TO_HERE = 200
 """Energies at minima, which are small differences, agree to so many times the landscape's precision."""
@@ -57,8 +57,7 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
         words = compared(Identity.from_json(stored), landscape)
     else:
         words = []
-    words = words or ([] if given != own else _recomputed(database, landscape))
-    if words:
+    if words := words or _recomputed(database, landscape):
         where = database.path or "the database in memory"
         raise OtherLandscapeError(f"{where} is of another landscape: {'; '.join(words)}")
     if stored is None and database.writable:

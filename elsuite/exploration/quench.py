@@ -18,6 +18,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings
 from elsuite.core.typing import Array, Ids, Progress
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.solutions import evaluate
@@ -169,7 +170,8 @@ class _StoredMinima:
         """Return the points of some numbers of the index."""
         stored = [number for number in numbers.tolist() if number not in self.pending]
         points = dict(zip(stored, self.database.coordinates([self.ids[k] for k in stored]), strict=True))
-        return np.array([(points | self.pending)[number] for number in numbers.tolist()])
+        points |= self.pending
+        return np.array([points[number] for number in numbers.tolist()])
 
     def numbers(self, found: Sequence[Solution | None], surface: str) -> tuple[list[int], list[int]]:
         """Return the minimum that each solution leads to, -1 for None, and the places of those that are new ones."""
@@ -215,8 +217,7 @@ def _minimized(landscape: Landscape, minimizer: Minimizer, starts: Tensor) -> li
         if len(starts) > 1:
             return [_minimized(landscape, minimizer, start[None])[0] for start in starts]
         curves = {name: np.array([np.nan]) for name in landscape.surfaces}
-        words = f"{type(error).__name__}: {error}"
-        return [Minimization(0, (), curves, Outcome.FAILED, words, 0, 0.0, 0.0)]
+        return [Minimization(0, (), curves, Outcome.FAILED, reason_of(error), 0, 0.0, 0.0)]
 
 
 def _minima(landscape: Landscape, surface: str, found: Sequence[Solution]) -> dict[str, Any]:
