@@ -13,7 +13,9 @@ settings.load_profile("no deadline")
 
 # Few distinct numbers, so that ties, equal minima, zero and negative heights are common.
 ENERGIES = st.integers(-3, 6).map(lambda k: k / 2)
-HEIGHTS = st.one_of(st.integers(-4, 12).map(lambda k: k / 2), st.sampled_from([float("nan"), float("inf")]))
+HEIGHTS = st.one_of(
+    st.integers(-4, 12).map(lambda k: k / 2), st.sampled_from([float("nan"), float("inf"), -float("inf")])
+)
 
 
 @st.composite

@@ -84,7 +84,7 @@ class View:
         if missing:
             raise NotFoundError(f"no set '{missing[0]}'; this database has {', '.join(known) or 'no minima'}")
         wanted = set(self.options.sets or known)
-        there = np.isfinite(self.every_energy) & self.usable
+        there = usable_minima(self.database, self.surface)
         chosen = [row for row in np.flatnonzero(there).tolist() if self.all_sets[row] in wanted]
         if not chosen:
             n = int((~self.usable).sum())

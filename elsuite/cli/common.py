@@ -9,7 +9,7 @@ import click
 
 from elsuite.core.representing import as_json
 from elsuite.database import LandscapeDatabase, open_database
-from elsuite.database.query import choose_surface, usable_minima
+from elsuite.database.query import choose_surface, left_out_in_words, usable_minima
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
@@ -39,15 +39,17 @@ def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) ->
     return value
 
 
-def check_ids(database: LandscapeDatabase, ids: tuple[int, ...]) -> None:
-    """Refuse ids of minima that the database does not have, or that are no solutions, by a NotFoundError."""
-    usable = usable_minima(database)
+def check_ids(database: LandscapeDatabase, ids: tuple[int, ...], surface: str | None = None) -> None:
+    """Refuse ids of minima that are not there, no solutions, or without an energy on `surface`, by a NotFoundError."""
+    usable, known = usable_minima(database), usable_minima(database, surface)
     for i in ids:
         if not 0 <= i < database.n_minima:
             there = f"there are ids 0 to {database.n_minima - 1}" if database.n_minima else "there are none"
             raise NotFoundError(f"no minimum {i}; {there}")
         if not usable[i]:
             raise NotFoundError(f"minimum {i} is no solution: {database.minima['outcome'].values[i]}")
+        if not known[i]:
+            raise NotFoundError(f"minimum {i} has no finite energy on the surface {surface!r}")
 
 
 def check_sets(there: Iterable[str], wanted: Iterable[str]) -> None:
@@ -61,13 +63,18 @@ def check_sets(there: Iterable[str], wanted: Iterable[str]) -> None:
 def network_of_store(
     store: str, surface: str | None, finder: str | None, *, ids: tuple[int, ...] = ()
 ) -> tuple["AnyGraph", str]:
-    """Return the transition network of a store, in which the minima `ids` must be, and its surface."""
+    """Return the transition network of a store, in which the minima `ids` must be, and its surface.
+
+    What it leaves out is said on stderr.
+    """
     from elsuite.network import transition_network
 
     with open_database(store) as database:
         surface = choose_surface(database, surface)
-        check_ids(database, ids)
-        return transition_network(database, surface=surface, finder=finder), surface
+        check_ids(database, ids, surface)
+        network = transition_network(database, surface=surface, finder=finder)
+    print_left_out(network)
+    return network, surface
 
 
 def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":
@@ -81,6 +88,13 @@ def print_notes(notes: Iterable[str]) -> None:
     """Print what was left out or changed, on stderr."""
     for note in notes:
         click.echo(f"note: {note}", err=True)
+
+
+def print_left_out(network: "AnyGraph") -> None:
+    """Print which minima of a database are not in its network, on stderr."""
+    of = network.graph
+    lines = left_out_in_words(of["n_unusable"], of["n_without_energy"], of["surface"])
+    print_notes(f"{line} left out" for line in lines)
 
 
 def print_json(value: Any) -> None:

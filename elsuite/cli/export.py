@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import print_notes, store_argument, surface_option
+from elsuite.cli.common import print_left_out, print_notes, store_argument, surface_option
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 from elsuite.interchange import FORMATS, from_database
@@ -42,7 +42,9 @@ def export(format_: str, store: str, out: str, surface: str | None, **options: s
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         if chosen.write_network is not None:
-            chosen.write_network(transition_network(database, surface=surface, parallel=True), out, **given)
+            network = transition_network(database, surface=surface, parallel=True)
+            chosen.write_network(network, out, **given)
+            print_left_out(network)
         elif chosen.write is not None:
             foreign = from_database(database, surface=surface)
             chosen.write(foreign, out, **given)

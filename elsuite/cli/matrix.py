@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from elsuite.cli.common import network_options, store_argument
+from elsuite.cli.common import network_options, print_left_out, store_argument
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
@@ -16,7 +16,7 @@ from elsuite.database.query import choose_surface
 @click.option("--out", type=click.Path(dir_okay=False), required=True, help="A .npy or .csv file.")
 @network_options
 def matrix(store: str, out: str, surface: str | None, finder: str | None) -> None:
-    """Write the minimax barriers of all pairs; inf: no route is known, NaN: no solution; energies on the diagonal."""
+    """Write the minimax barriers of all pairs; inf: no route is known, NaN: left out; energies on the diagonal."""
     from elsuite.network import minimax_matrix, transition_network
 
     path = Path(out)
@@ -25,6 +25,7 @@ def matrix(store: str, out: str, surface: str | None, finder: str | None) -> Non
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         network = transition_network(database, surface=surface, finder=finder)
+        print_left_out(network)
         values = np.full((database.n_minima, database.n_minima), np.nan)
     ids = list(network)
     values[np.ix_(ids, ids)] = minimax_matrix(network)

@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any, get_args, get_origin, get_type_hints
 
 import click
-import numpy as np
 
 from elsuite.analysis.options import FigureOptions
 from elsuite.cli.common import finite, store_argument
 from elsuite.database import open_database
-from elsuite.database.query import choose_surface, usable_minima
+from elsuite.database.query import choose_surface, left_out_in_words, n_left_out
 from elsuite.plotting.figures import FIGURES
 
 _FIELDS = dataclasses.fields(FigureOptions)
@@ -98,11 +97,7 @@ def plot(kind: str, store: str, out: str, **options: Any) -> None:
     with open_database(store) as database:
         chosen = dataclasses.replace(chosen, surface=choose_surface(database, chosen.surface))
         save_figure(picture(database, chosen), out)
-        usable = usable_minima(database)
-        energies = database.minima["energy"].sel(surface=chosen.surface).values
-    unknown, unusable = int(np.isnan(energies[usable]).sum()), int((~usable).sum())
-    if unknown:
-        click.echo(f"not drawn: {unknown} of the minima, without an energy on the surface {chosen.surface!r}", err=True)
-    if unusable:
-        click.echo(f"not drawn: {unusable} of the minima, of runs that diverged or failed", err=True)
+        counts = n_left_out(database, str(chosen.surface))
+    for line in left_out_in_words(*counts, str(chosen.surface)):
+        click.echo(f"not drawn: {line}", err=True)
     click.echo(out)

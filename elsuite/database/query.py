@@ -16,7 +16,7 @@ import xarray as xr
 
 from elsuite.core.identity import superseded
 from elsuite.core.outcomes import UNUSABLE, Outcome
-from elsuite.core.typing import Array, Ids, Mask
+from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import NotFoundError
 
@@ -113,21 +113,60 @@ def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:
     return surface
 
 
-def usable_minima(database: LandscapeDatabase) -> Mask:
+def usable_minima(database: LandscapeDatabase, surface: str | None = None) -> Mask:
     """Return which minima (n_minima,) are solutions: not those that runs which diverged or failed left behind.
 
     Such rows (their outcome is one of `elsuite.core.outcomes.UNUSABLE`) hold a random start, or what a descent had
     before it broke off. They keep their ids, and are left out of networks, trees, sets, pictures and the page.
 
+    Parameters
+    ----------
+    surface : str, optional
+        Only those whose energy on it is finite: the minima of its network, tree, pictures and exported files.
+
     Examples
     --------
     >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
-    >>> _ = database.add(minima={"energy": [[0.1], [2.3]], "outcome": ["converged", "diverged"]})
-    >>> usable_minima(database).tolist()
-    [True, False]
+    >>> _ = database.add(minima={"energy": [[0.1], [2.3], [None]], "outcome": ["converged", "diverged", "converged"]})
+    >>> usable_minima(database).tolist(), usable_minima(database, "train").tolist()
+    ([True, False, True], [True, False, False])
     """
     outcomes = database.minima["outcome"].values.tolist()
-    return np.fromiter((outcome not in UNUSABLE for outcome in outcomes), dtype=bool, count=len(outcomes))
+    usable = np.fromiter((outcome not in UNUSABLE for outcome in outcomes), dtype=bool, count=len(outcomes))
+    if surface is None:
+        return usable
+    column = database.surfaces.index(choose_surface(database, surface))
+    energies: Floats = database.minima["energy"].values[:, column]
+    return usable & np.isfinite(energies)
+
+
+def n_left_out(database: LandscapeDatabase, surface: str) -> tuple[int, int]:
+    """Return how many minima are no solutions, and how many solutions have no finite energy on a surface.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    >>> _ = database.add(minima={"energy": [[0.1], [2.3], [None]], "outcome": ["converged", "diverged", "converged"]})
+    >>> n_left_out(database, "train")
+    (1, 1)
+    """
+    n_solutions = int(usable_minima(database).sum())
+    return database.n_minima - n_solutions, n_solutions - int(usable_minima(database, surface).sum())
+
+
+def left_out_in_words(n_unusable: int, n_without_energy: int, surface: str) -> list[str]:
+    """Return what `n_left_out` counted, in words, a line each.
+
+    Examples
+    --------
+    >>> left_out_in_words(2, 1, "train")
+    ['2 minima of runs that diverged or failed', "1 minimum without a finite energy on the surface 'train'"]
+    """
+    counts = [
+        (n_unusable, "of runs that diverged or failed"),
+        (n_without_energy, f"without a finite energy on the surface {surface!r}"),
+    ]
+    return [f"{n} {'minimum' if n == 1 else 'minima'} {why}" for n, why in counts if n]
 
 
 def unusable_by_set(database: LandscapeDatabase) -> dict[str, dict[str, int]]:
@@ -202,7 +241,7 @@ def lowest(database: LandscapeDatabase, k: int, *, surface: str | None = None) -
     column = database.surfaces.index(choose_surface(database, surface))
     energy = database.minima["energy"].values[:, column]
     order = np.argsort(energy, kind="stable")
-    found: Ids = order[(np.isfinite(energy) & usable_minima(database))[order]][:k]
+    found: Ids = order[usable_minima(database, surface or database.surfaces[0])[order]][:k]
     return found
 
 

@@ -228,7 +228,7 @@ def connect_spanning(
     name = choose_surface(database, surface or landscape.surfaces[0])
     options = {"surface": name, "label": label, **options}
     energies = database.minima["energy"].values[:, database.surfaces.index(name)]
-    there = np.isfinite(energies) & usable_minima(database)
+    there = usable_minima(database, name)
     ids = [int(i) for i in dict.fromkeys(ids) if there[i]]
     failed = _failed_before(database, finder, ids, options)
     report = SearchReport(0, 0, len(failed))

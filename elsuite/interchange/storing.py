@@ -9,8 +9,8 @@ from elsuite.core.files import new_folder
 from elsuite.core.typing import Array, Floats, Ids
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.folders import free_folder
-from elsuite.database.query import choose_surface, usable_minima
-from elsuite.interchange.foreign import ForeignLandscape, FormatError
+from elsuite.database.query import choose_surface, left_out_in_words, n_left_out, usable_minima
+from elsuite.interchange.foreign import ForeignLandscape
 from elsuite.network import path_heights
 from elsuite.schema import KINDS, TABLES, said_if_refused
 
@@ -123,8 +123,6 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     ------
     NotFoundError
         For a surface that the database does not have.
-    FormatError
-        For a minimum without an energy on that surface.
 
     Examples
     --------
@@ -137,16 +135,11 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     ([0.5], ('1 paths without a height left out',))
     """
     surface = choose_surface(database, surface)
-    found, usable = path_heights(database, surface), usable_minima(database)
+    found, usable = path_heights(database, surface), usable_minima(database, surface)
     minima, paths = database.minima, database.paths
     ids, place = np.flatnonzero(usable), np.cumsum(usable) - 1
     energies = minima["energy"].values[ids, database.surfaces.index(surface)]
-    unknown = np.flatnonzero(~np.isfinite(energies))
-    if len(unknown):
-        raise FormatError(f"minimum {ids[unknown[0]]} has no energy on surface {surface}")
-    notes = []
-    if len(ids) < database.n_minima:
-        notes.append(f"{database.n_minima - len(ids)} minima of runs that diverged or failed left out")
+    notes = [f"{line} left out" for line in left_out_in_words(*n_left_out(database, surface), surface)]
     joins = usable[paths["source"].values] & usable[paths["target"].values]
     n_rows = int(((paths["surface"].values == surface) & joins).sum())
     if n_rows > len(found.paths):

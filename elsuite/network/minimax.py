@@ -21,7 +21,8 @@ def minimax_barrier(network: AnyGraph, a: Hashable, b: Hashable, *, energy: str 
     .. math:: B(a, b) = \min_{routes} \max_{edges} E
 
     The barrier of a minimum to itself is its energy; it is None if no route joins the two. An edge under one of its
-    ends counts as the higher end. For many pairs take `minimax_matrix` or a disconnectivity tree.
+    ends counts as the higher end; one whose height is not finite (a failed search) does not count, whatever its sign,
+    here and in trees. For many pairs take `minimax_matrix` or a disconnectivity tree.
 
     Examples
     --------
@@ -71,7 +72,7 @@ def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str =
     Raises
     ------
     NotFoundError
-        For two nodes in a row that no edge joins.
+        For two nodes in a row that no edge of finite height joins.
 
     Examples
     --------
@@ -83,12 +84,12 @@ def route_heights(network: AnyGraph, route: Sequence[Hashable], *, energy: str =
     """
     heights = []
     for a, b in pairwise(route):
-        if not network.has_edge(a, b):
-            raise NotFoundError(f"no edge joins {a!r} and {b!r}")
-        data = network.get_edge_data(a, b)
-        edges = data.values() if network.is_multigraph() else [data]
-        floor = max(float(network.nodes[a][energy]), float(network.nodes[b][energy]))
-        heights.append(max(floor, min(float(edge[energy]) for edge in edges)))
+        data = network.get_edge_data(a, b) or {}
+        edges = data.values() if network.is_multigraph() or not data else [data]
+        known = [height for edge in edges if np.isfinite(height := float(edge[energy]))]
+        if not known:
+            raise NotFoundError(f"no edge joins {a!r} and {b!r}" + (" at a finite height" if data else ""))
+        heights.append(max(float(network.nodes[a][energy]), float(network.nodes[b][energy]), min(known)))
     return heights
 
 
@@ -173,7 +174,7 @@ def _barriers_from(arrays: NetworkArrays, source: int) -> Floats:
 def _walk(arrays: NetworkArrays, source: int | None = None) -> tuple[Ids, Ids, Floats]:
     n = len(arrays.labels)
     lifted = np.maximum(arrays.heights, np.fmax(arrays.energies[arrays.sources], arrays.energies[arrays.targets]))
-    usable = np.flatnonzero(np.isfinite(lifted))
+    usable = np.flatnonzero(np.isfinite(arrays.heights) & np.isfinite(lifted))
     forest = usable[spanning_forest(n, arrays.sources[usable], arrays.targets[usable], lifted[usable])]
     ends, others = arrays.sources[forest], arrays.targets[forest]
     if source is None:  # one more node, n, is tied to one node of each component, so that a single walk reaches all

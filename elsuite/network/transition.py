@@ -27,8 +27,9 @@ def transition_network(
 
     Nodes are the ids of the minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
     have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
-    (its id), `kind` and `finder`. Left out are minima that are no solutions (`usable_minima` in
-    `elsuite.database.query`: of runs that diverged or failed), and paths that end at one or have no finite height.
+    (its id), `kind` and `finder`. Left out are minima that are no solutions or have no finite energy on the surface
+    (`usable_minima` in `elsuite.database.query`), counted in the graph's attributes `n_unusable` and
+    `n_without_energy`, and paths that end at one or have no finite height.
 
     Parameters
     ----------
@@ -56,14 +57,15 @@ def transition_network(
     >>> transition_network(database).edges[0, 1]["energy"]
     0.25
     """
-    from elsuite.database.query import choose_surface, usable_minima
+    from elsuite.database.query import choose_surface, n_left_out, usable_minima
 
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
     network: AnyGraph = nx.MultiGraph(surface=name) if parallel else nx.Graph(surface=name)
+    network.graph["n_unusable"], network.graph["n_without_energy"] = n_left_out(database, name)
     minima, paths = database.minima, database.paths
     columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
-    usable = np.flatnonzero(usable_minima(database))
+    usable = np.flatnonzero(usable_minima(database, name))
     nodes = zip(*(array[usable].tolist() for array in columns), strict=True)
     for node, values in zip(usable.tolist(), nodes, strict=True):
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
@@ -156,10 +158,10 @@ def path_heights(
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
     if finder is not None:
         wanted &= of_finder(database, finder)
-    usable, sources, targets = usable_minima(database), paths["source"].values, paths["target"].values
+    usable, sources, targets = usable_minima(database, name), paths["source"].values, paths["target"].values
     rows = np.flatnonzero(wanted & usable[sources] & usable[targets])
     sources, targets = sources[rows], targets[rows]
-    lifted = np.fmax(heights[rows], np.fmax(energies[sources], energies[targets]))
+    lifted = np.maximum(heights[rows], np.maximum(energies[sources], energies[targets]))
     return PathHeights(rows, sources, targets, lifted)
 
 

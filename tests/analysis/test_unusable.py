@@ -60,6 +60,7 @@ def test_they_are_no_nodes_and_paths_to_them_no_edges(database):
         assert list(network) == USABLE
         assert [edge[2] for edge in network.edges(data="path")] == [0]
     assert path_heights(database).paths.tolist() == [0]
+    assert (network.graph["n_unusable"], network.graph["n_without_energy"]) == (5, 0)
     tree = disconnectivity_tree(transition_network(database))
     assert [(merge.height, merge.members) for merge in tree.merges] == [(0.9, ((2,), (0,)))]
 
@@ -164,7 +165,42 @@ def test_commands_say_it_and_refuse_their_ids(store, tmp_path, monkeypatch, caps
         assert arrays["energies"].tolist() == [0.3, 0.2]
         assert (arrays["sources"].tolist(), arrays["targets"].tolist()) == ([0], [1])
     code, _, err = run("plot", "disconnectivity", store, "--out", tmp_path / "tree.svg")
-    assert (code, err) == (0, "not drawn: 5 of the minima, of runs that diverged or failed\n")
+    assert (code, err) == (0, "not drawn: 5 minima of runs that diverged or failed\n")
+
+
+def test_commands_count_minima_without_an_energy_in_one_line(tmp_path, monkeypatch, capsys):
+    store = tmp_path / "nan.elsuite"
+    with LandscapeDatabase.create(store, n_parameters=0, surfaces=["train", "test"]) as database:
+        database.add(
+            minima={"energy": [[0.0, 0.0], [1.0, np.nan], [0.5, 0.5]]},
+            paths={"source": [0, 1, 0], "target": [1, 2, 2], "height": [2.0, 2.0, 3.0], "surface": ["test"] * 3},
+        )
+    out = "1 minimum without a finite energy on the surface 'test' left out"
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code, *capsys.readouterr()
+
+    code, said, err = run("tree", store, "--surface", "test", "--json")
+    assert (code, err) == (0, f"note: {out}\n")
+    assert [(merge["height"], merge["members"]) for merge in json.loads(said)["merges"]] == [(3.0, [[0], [2]])]
+    assert run("superbasins", store, "--surface", "test", "--energy", 3, "--json")[1:] == (
+        "[\n  [\n    0,\n    2\n  ]\n]\n",
+        f"note: {out}\n",
+    )
+    assert run("barrier", store, 0, 2, "--surface", "test")[::2] == (0, f"note: {out}\n")
+    assert run("barrier", store, 0, 1, "--surface", "test") == (
+        2,
+        "",
+        "elsuite: minimum 1 has no finite energy on the surface 'test'\n",
+    )
+    assert run("matrix", store, "--surface", "test", "--out", tmp_path / "m.npy")[::2] == (0, f"note: {out}\n")
+    for format_, name in [("graphml", "n.graphml"), ("npz", "n.npz")]:
+        code, _, err = run("export", format_, store, tmp_path / name, "--surface", "test")
+        assert (code, err.splitlines()[0]) == (0, f"note: {out}")
+    assert run("tree", store)[::2] == (0, "")
 
 
 def test_of_work_that_was_tried_again_the_last_attempt_counts():

@@ -209,7 +209,7 @@ def test_minima_without_an_energy_are_left_out_and_counted(tmp_path, monkeypatch
         database.add(minima={"coordinates": np.eye(4, 2), "energy": energies})
     for surface, note in [
         ("train", ""),
-        ("test", "not drawn: 1 of the minima, without an energy on the surface 'test'\n"),
+        ("test", "not drawn: 1 minimum without a finite energy on the surface 'test'\n"),
     ]:
         out = str(tmp_path / "map.svg")
         monkeypatch.setattr(sys, "argv", ["elsuite", "plot", "pca", str(store), "--surface", surface, "--out", out])

@@ -9,6 +9,7 @@ from small_database import fill as fill_small
 from strategies_network import as_network, barrier_graphs, minimax_by_floyd, random_network
 
 from elsuite import LandscapeDatabase
+from elsuite.analysis import disconnectivity_tree
 from elsuite.network import (
     lowest_of_pairs,
     minimax_barrier,
@@ -105,6 +106,44 @@ def test_an_empty_database():
     network = transition_network(database)
     assert network.number_of_nodes() == 0
     assert minimax_matrix(network).shape == (0, 0)
+
+
+@pytest.mark.parametrize("energy", [np.nan, np.inf, -np.inf])
+def test_minima_without_a_finite_energy_are_left_out_and_counted(energy):
+    database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train", "test"])
+    minima = {"energy": [[0.0, 0.0], [1.0, energy], [0.5, 0.5]], "outcome": ["converged"] * 3}
+    ends = {"source": [0, 1, 0] * 2, "target": [1, 2, 2] * 2, "surface": ["train"] * 3 + ["test"] * 3}
+    database.add(minima=minima, paths=ends | {"height": [2.0, 2.0, 3.0] * 2})
+    for surface, left, n_edges in [("train", 0, 3), ("test", 1, 1)]:
+        network = transition_network(database, surface=surface)
+        assert (network.graph["n_without_energy"], network.graph["n_unusable"]) == (left, 0)
+        assert (len(network), network.number_of_edges()) == (3 - left, n_edges)
+        assert len(disconnectivity_tree(network).leaves) == 3 - left
+        assert path_heights(database, surface).sources.shape == (n_edges,)
+    with pytest.raises(ValueError, match="node 1 has the energy"):  # a graph of one's own is not changed in silence
+        disconnectivity_tree(_with_energies([0.0, energy]))
+
+
+def _with_energies(energies):
+    network = nx.Graph()
+    network.add_nodes_from((k, {"energy": energy}) for k, energy in enumerate(energies))
+    return network
+
+
+@pytest.mark.parametrize("height", [np.nan, np.inf, -np.inf])
+def test_an_edge_without_a_finite_height_joins_nothing_anywhere(height):
+    network = nx.MultiGraph()
+    network.add_nodes_from([(0, {"energy": 0.0}), (1, {"energy": 1.0})])
+    network.add_edge(0, 1, energy=height)
+    assert minimax_barrier(network, 0, 1) is None is disconnectivity_tree(network).minimax_barrier(0, 1)
+    assert minimax_route(network, 0, 1) == neighbors_by_barrier(network, 0) == []
+    assert minimax_matrix(network)[0, 1] == np.inf
+    with pytest.raises(NotFoundError, match="no edge joins 0 and 1 at a finite height"):
+        route_heights(network, [0, 1])
+    network.add_edge(0, 1, energy=3.0)
+    assert minimax_barrier(network, 0, 1) == disconnectivity_tree(network).minimax_barrier(0, 1) == 3.0
+    assert route_heights(network, minimax_route(network, 0, 1)) == [3.0]
+    assert minimax_matrix(network)[0, 1] == 3.0
 
 
 @given(barrier_graphs())
