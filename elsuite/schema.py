@@ -97,7 +97,7 @@ class Column:
     long_name: str
     dims: tuple[str, ...] = ()  # after the row, of surface, parameter (fixed sizes), epoch, point, term (they grow)
     units: str = ""
-    optional: bool = False  # made when the first row has a value; a row without one has no chunk
+    optional: bool = False  # made when the first row has a value; with dims, a row without one has no chunk
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,7 @@ TABLES: Final[Mapping[str, Table]] = {
         Column("height", "float64", "highest energy over the points that the protocol looks at"),
         Column("refined_height", "float64", "highest energy over continuous t"),
         Column("refined_t", "float64", "where the refined height is, from 0 to 1"),
+        Column("resolution", "float64", "how far over the refined height an energy could hide", optional=True),
         Column("profile", "float64", "energies at equally spaced t from 0 to 1", ("point",)),
         Column("length", "float64", "Euclidean length of the curve"),
         Column("chord", "float64", "Euclidean distance between the ends"),
@@ -190,9 +191,12 @@ TABLES: Final[Mapping[str, Table]] = {
             ("parameter",),
             optional=True,
         ),
+        Column("joins", "str", "points, or isomers: whether the path's end is the target itself", optional=True),
     ),
 }
 KINDS: Final = ("path", "transition_state")
+JOINS: Final = ("points", "isomers")
+"""What a path joins: the stored points, or the source and an image of the target by the landscape's symmetry."""
 REFERENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "runs": {"start": "minima", "end": "minima"},
     "minima": {"run": "runs"},

@@ -9,7 +9,8 @@ import numpy as np
 
 from elsuite.core.typing import Array, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
-from elsuite.schema import KINDS
+from elsuite.database.query import joins_isomers
+from elsuite.schema import JOINS, KINDS
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import Matches, PointIndex, rows_at_once
 
@@ -60,7 +61,7 @@ class Merger:
         self._take_runs_and_minima(source, name, new, {"runs": runs, "minima": minima})
         # A curve leads to the points that it was made for; with renamed units, or far off, it leads elsewhere.
         far = np.nan_to_num(found.distances) > _SAME_CURVE * self._scale
-        self._take_paths(source, name, minima, (joined, found.moved | far))
+        self._take_paths(source, name, minima, (joined, found.moved, found.moved | far))
         self._note(source, name, found)
 
     def _find(self, source: LandscapeDatabase) -> Matches:
@@ -142,8 +143,8 @@ class Merger:
             minimum_rows |= {"origin": [name] * len(rows), "origin_id": rows}
             self._merged.add(runs=run_rows, minima=minimum_rows)
 
-    def _take_paths(self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask]) -> None:
-        joined, elsewhere = ends_of
+    def _take_paths(self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask, Mask]) -> None:
+        joined, moved, elsewhere = ends_of
         table = source.paths
         known = set(self._merged.paths["key"].values.tolist()) - {0}
         keys = table["key"].values.tolist()
@@ -151,12 +152,15 @@ class Merger:
         self.n_known["paths"] += len(keys) - len(fresh)
         wide = [v.shape[1:] for v in table.data_vars.values() if v.ndim > 1]
         step = rows_at_once(max([1, *(int(np.prod(shape)) for shape in wide)]))
-        states = self._known_states(source, minima)
+        states, isomers = self._known_states(source, minima), joins_isomers(source)
         for begin in range(0, len(fresh), step):
             rows = fresh[begin : begin + step]
             columns = _columns(table, rows, _ORIGIN)
             ends = [columns["source"], columns["target"]]
             columns["source"], columns["target"] = minima[ends[0]], minima[ends[1]]
+            # Where a permutation cannot be kept, this is all that says that the path leads to an image.
+            images = isomers[rows] | moved[ends[0]] | moved[ends[1]]
+            columns["joins"] = np.array(JOINS, dtype=object)[images.astype(int)]
             usable = ~(elsewhere[ends[0]] | elsewhere[ends[1]])
             for column in _CURVE:
                 if column in columns:

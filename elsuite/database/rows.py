@@ -11,7 +11,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from elsuite.core.typing import Array
-from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, NotFoundError, Table, extra_column, height_tolerance
+from elsuite.schema import (
+    FILL,
+    JOINS,
+    KINDS,
+    REFERENCES,
+    TABLES,
+    Column,
+    NotFoundError,
+    Table,
+    extra_column,
+    height_tolerance,
+)
 
 Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -88,7 +99,7 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
         if column is None:
             column = extra[name] = extra_column(name, _inferred(table, name, values))
         field = _Field(table, column, n_rows, context)
-        if column.optional:
+        if column.optional and column.dims:
             pieces[name] = _pieces(field, values)
         else:
             columns[name] = _column(field, values)
@@ -336,6 +347,8 @@ def _complete_paths(columns: dict[str, Array], n_rows: int, context: Context) ->
         raise NotFoundError(f"paths.surface: no surface {name!r}; the surfaces are {', '.join(context.surfaces)}")
     for name in set(kind.tolist()) - set(KINDS):
         raise ValueError(f"paths.kind: {name!r} given, {' or '.join(KINDS)} allowed")
+    for name in set(columns.get("joins", nothing).tolist()) - {"", *JOINS}:
+        raise ValueError(f"paths.joins: {name!r} given, {' or '.join(JOINS)} allowed")
 
 
 def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) -> None:

@@ -21,12 +21,15 @@ from elsuite.landscapes.networks import NeuralLandscape
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
 from elsuite.paths.bases import basis_text
-from elsuite.schema import NotFoundError
+from elsuite.schema import JOINS, NotFoundError
 
 Align = Literal["weights", "activations"]
 
 AHEAD_BYTES = 8 * 2**20
 """End points are read so far ahead: one read takes a millisecond, however little it reads."""
+
+ITSELF = 1e-6
+"""An image that lies no farther from the stored point than this share of the way to the other end is that point."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,17 @@ class SearchTask:
         if search.align is not None:
             aligned = align_to(shown, self.start, end, method=search.align, seed=seed)
             end, permutation = aligned.coordinates, aligned.permutation
+            if np.linalg.norm(end - self.end) <= ITSELF * np.linalg.norm(self.end - self.start):
+                end = self.end
         found = search.finder.find(shown, self.start, end, seed=seed)
+        here = np.array_equal(end, self.end) or not landscape.symmetry.has_images
         rows = [_row(self, found, search.surface)]
         rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
         # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
         columns = {
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]
         }
+        columns["joins"] = np.array([JOINS[not here]] * len(rows), dtype=object)
         # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
         rebuilt = permutation is not None or np.array_equal(end, self.end)
         if search.keep_curve and rebuilt and len(found.path.coefficients):

@@ -1,7 +1,7 @@
 """When two points are one: `Symmetry`, declared by a landscape, and `NoSymmetry`, where distance alone decides."""
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -50,12 +50,15 @@ class Symmetry(abc.ABC):
         Fingerprints of points at a distance d from each other are at most this times d apart.
     drifts : bool
         Whether a point moves freely in space, so that bounds of single coordinates say nothing about it.
+    has_images : bool
+        Whether another point can be a copy: not where only whole periods of coordinates count as none.
     """
 
     n_parameters: int
     n_zero_modes: int = 0
     stretch: float = 1.0
     drifts: bool = False
+    has_images: bool = True
 
     @abc.abstractmethod
     def fingerprint(self, points: ArrayLike) -> Floats:
@@ -113,6 +116,7 @@ class NoSymmetry(Symmetry):
     """
 
     n_parameters: int
+    has_images: bool = field(default=False, init=False, repr=False, compare=False)
 
     def fingerprint(self, points: ArrayLike) -> Floats:
         """Return the points."""

@@ -32,6 +32,7 @@ class PeriodicSymmetry(Symmetry):
 
     periods: tuple[float | None, ...]
     n_parameters: int = field(init=False, repr=False, compare=False)
+    has_images: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not all(period is None or 0 < period < np.inf for period in self.periods):

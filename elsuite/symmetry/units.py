@@ -60,6 +60,7 @@ class UnitSymmetry(Symmetry):
 
     blocks: tuple[Block, ...]
     n_parameters: int = field(init=False, repr=False, compare=False)
+    has_images: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -70,6 +71,7 @@ class UnitSymmetry(Symmetry):
                 if axis is not None and sizes.setdefault(axis.group, size) != size:
                     raise ValueError(f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}")
         object.__setattr__(self, "n_parameters", sum(block.n_parameters for block in self.blocks))
+        object.__setattr__(self, "has_images", bool(sizes))
 
     @cached_property
     def groups(self) -> tuple[UnitGroup, ...]:

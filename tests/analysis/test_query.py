@@ -1,6 +1,7 @@
 """Conditions on minima: against plain Python, and nothing but conditions."""
 
 import contextlib
+import math
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_database import MINIMA, SURFACES, fill
 
+from elsuite.core.identity import Identity
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import QueryError, lowest, nearest, select, select_minima, to_dataframe
+from elsuite.database.query import QueryError, joins_isomers, lowest, nearest, select, select_minima, to_dataframe
+from elsuite.symmetry import AtomSymmetry, NoSymmetry, PeriodicSymmetry
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +117,48 @@ def test_tables_as_dataframes(database):
     assert len(to_dataframe(database, "runs")) == 4
     with pytest.raises(QueryError, match="minima, paths, runs"):
         to_dataframe(database, "edges")
+
+
+def _two_minima(identity=None, **paths):
+    attributes = {} if identity is None else {"identity": identity.as_json()}
+    database = LandscapeDatabase.create(
+        None, n_parameters=6, surfaces=["energy"], dtype="float64", attributes=attributes
+    )
+    n = len(paths["height"])
+    minima = {"coordinates": [[0.0, 0, 0, 1, 0, 0], [0.0, 0, 0, 0, 1, 0]], "energy": [[0.0], [0.0]]}
+    database.add(minima=minima, paths={"source": [0] * n, "target": [1] * n, **paths})
+    return database
+
+
+@pytest.mark.parametrize(
+    ("declared", "paths", "isomers"),
+    [
+        # What a path says of itself holds, whatever else there is.
+        (None, {"joins": ["points", "isomers"]}, [False, True]),
+        (AtomSymmetry((0, 0)), {"joins": ["points"], "kind": ["transition_state"]}, [False]),
+        # Stores of earlier versions: by the permutation, the kind and the declared symmetry, the distance of the ends.
+        (None, {"permutation": [None, [1, 2, 3, 4, 5, 6], [4, 5, 6, 1, 2, 3]]}, [False, False, True]),
+        (None, {"kind": ["path", "transition_state"]}, [False, False]),
+        (NoSymmetry(6), {"kind": ["path", "transition_state"]}, [False, False]),
+        (PeriodicSymmetry((1.0,) * 6), {"kind": ["transition_state"], "chord": [0.1]}, [False]),
+        (AtomSymmetry((0, 0)), {"kind": ["path", "transition_state"]}, [False, True]),
+        (AtomSymmetry((0, 0)), {"chord": [math.sqrt(2), math.sqrt(2) * (1 - 1e-6), math.nan]}, [False, True, False]),
+        (NoSymmetry(6), {"chord": [0.1]}, [False]),
+    ],
+)
+def test_whether_a_path_joins_the_stored_points_or_isomers(declared, paths, isomers):
+    identity = declared and Identity(
+        kind="x", settings={}, n_parameters=6, surfaces=("energy",), data={}, points=None, energies=[], precision=1.0,
+        symmetry=declared.description(),
+    )  # fmt: skip
+    database = _two_minima(identity, height=[1.0] * len(isomers), **paths)
+    assert joins_isomers(database).tolist() == isomers
+
+
+def test_rows_before_and_after_the_column_are_told_apart():
+    database = _two_minima(height=[1.0])
+    assert "joins" not in database.paths
+    database.add(paths={"source": [0, 1], "target": [1, 0], "height": [1.0, 1.0], "joins": [None, "isomers"]})
+    assert joins_isomers(database).tolist() == [False, False, True]
+    with pytest.raises(ValueError, match=r"paths.joins: 'both' given, points or isomers allowed"):
+        database.add(paths={"source": [0], "target": [1], "height": [1.0], "joins": ["both"]})

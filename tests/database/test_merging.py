@@ -381,4 +381,5 @@ def test_networks_with_renamed_units_are_joined_on_demand_and_curves_to_them_are
     with open_database(tmp_path / "c.elsuite") as merged:
         assert merged.paths["source"].values.tolist() == [0, 3]
         assert merged.paths["basis"].values.tolist()[0] == ""
+        assert merged.paths["joins"].values.tolist() == ["isomers", "points"]
         assert np.isnan(merged.paths["coefficients"].values).all(axis=(1, 2)).tolist() == [True, False]

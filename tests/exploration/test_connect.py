@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from elsuite.core.identity import work_seed
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration import all_pairs, connect_minima
+from elsuite.database.query import joins_isomers
+from elsuite.exploration import all_pairs, connect_minima, map_landscape
 from elsuite.exploration import connect as connect_module
 from elsuite.exploration.connect import EndPoints, SearchReport, plan_searches
 from elsuite.exploration.workers import performed
-from elsuite.landscapes import FunctionLandscape, SixHumpCamel
+from elsuite.landscapes import FunctionLandscape, LennardJones, MullerBrown, SixHumpCamel
 from elsuite.paths import LinearPathFinder
 from elsuite.schema import NotFoundError
 
@@ -182,3 +184,22 @@ def test_memory_does_not_grow_with_the_number_of_searches(with_workers):
         tracemalloc.stop()
     assert report.n_searched == 435
     assert peak < 40 * 2**20
+
+
+def test_a_path_says_whether_it_joins_the_stored_points_or_isomers():
+    cluster = LennardJones(3)
+    start, turned = cluster.minima[0], cluster.minima[0].reshape(3, 3)[:, [1, 2, 0]].ravel()
+    with LandscapeDatabase.create(None, cluster) as database:
+        points = [start, turned, 1.01 * start]
+        energies = cluster.energy(torch.tensor(np.array(points))).numpy()
+        database.add(minima={"coordinates": points, "energy": energies[:, None]})
+        for pair in ([(0, 1)], [(0, 2)]):
+            connect_minima(database, cluster, LinearPathFinder(), pair, align="weights")
+        # A copy of 2 nearest to 0 is 2 itself.
+        assert database.paths["joins"].values.tolist() == ["isomers", "points"]
+        assert joins_isomers(database).tolist() == [True, False]
+    with map_landscape(LennardJones(6), n_starts=4) as mapped:
+        assert mapped.n_paths > 0
+        assert joins_isomers(mapped).all()
+    with map_landscape(MullerBrown(), n_starts=8) as mapped:
+        assert set(mapped.paths["joins"].values) == {"points"}

@@ -11,6 +11,7 @@ import torch
 from elsuite.core.identity import content_key
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
+from elsuite.schema import JOINS
 from elsuite.stationary import Refinement
 from elsuite.symmetry.points import PointIndex
 
@@ -130,6 +131,8 @@ def _state_rows(
         "height": heights,
         "refined_height": heights,
         "chord": np.array([np.linalg.norm(v.ends[0].point - v.ends[1].point) for v, _, _ in states]),
+        # Minima are found again by the symmetry: the ends of a state are images of the stored ones.
+        "joins": JOINS[landscape.symmetry.has_images],
         "outcome": [str(top.outcome) for top in tops],
         "n_point_gradients": np.array(costs, dtype=np.float64),
         "key": np.array([content_key("state", key, k) for k in range(len(states))], dtype=np.uint64),
