@@ -71,20 +71,20 @@ def barrier_map(
     distances = branch_lengths(barriers)
     n = len(distances)
     names = np.arange(n) if ids is None else np.asarray(ids, dtype=np.int64)
+    longest = float(distances.max(initial=0.0)) or 1.0
+    distances /= longest  # their squares neither overflow nor vanish, whatever the unit of energy
     values, vectors = top_eigenvectors(overwritten_by_centered(-0.5 * distances**2), n_components)
     points = vectors * np.sqrt(values)
-    longest = float(distances.max(initial=0.0))
-    points += 1e-3 * longest * np.random.default_rng(0).normal(size=points.shape)
+    if distances.any():
+        points += 1e-3 * np.random.default_rng(0).normal(size=points.shape)
     scale = float((distances**2).sum()) or 1.0
     stress, done = np.inf, 0
-    while done < max_iterations:
-        done += 1
+    while True:
         found = cdist(points, points)
         error = float(((distances - found) ** 2).sum())
-        if stress - error <= tolerance * error:
-            stress = min(stress, error)
+        if stress - error <= tolerance * error or done == max_iterations:
             break
-        stress = error
-        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 1e-9 * longest)
+        stress, done = error, done + 1
+        ratio = np.divide(distances, found, out=np.zeros_like(found), where=found > 1e-9)
         points = (ratio.sum(axis=1)[:, None] * points - ratio @ points) / n
-    return BarrierMap(names, oriented(points), float(np.sqrt(stress / scale)), done)
+    return BarrierMap(names, longest * oriented(points), float(np.sqrt(error / scale)), done)

@@ -7,13 +7,20 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.embedding import top_eigenvectors
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 
 Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
+MOST_CLUSTERS = 10
+"""As many are tried where the number is not given."""
+LEAST_SILHOUETTE = 0.05
+"""Minima that are all as far from each other have silhouettes of 0, give or take the scatter of their distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +116,7 @@ def cluster_minima(
     min_cluster_size: int = 5,
     linkage: Literal["average", "complete", "single"] = "average",
 ) -> Clustering:
-    """Return a clustering of minima by scikit-learn from how unlike they are.
+    """Return a clustering of minima by scikit-learn from how unlike they are; identical minima are never parted.
 
     Parameters
     ----------
@@ -117,10 +124,11 @@ def cluster_minima(
         Symmetric, with a zero diagonal: `barrier_dissimilarity`, `euclidean_dissimilarity`,
         `map_dissimilarity`, or your own.
     method : {"hdbscan", "agglomerative", "spectral"}
-        HDBSCAN finds the number of clusters and leaves outliers out. Spectral clustering takes affinities
-        exp(-d^2 / 2 s^2), s the median dissimilarity.
+        HDBSCAN finds the number of clusters and leaves outliers out; minima that it finds no clusters in are one, less
+        the outliers. Spectral clustering takes affinities exp(-d^2 / 2 s^2), s the median dissimilarity above 0.
     n_clusters : int, optional
-        For the other two; by default the number from 2 to 10 with the largest mean silhouette.
+        For the other two; by default the number from 2 to 10 with the largest mean silhouette (in the settings), or
+        1 where that is not above `LEAST_SILHOUETTE`.
     min_cluster_size : int
         Of HDBSCAN.
     linkage : {"average", "complete", "single"}
@@ -141,22 +149,32 @@ def cluster_minima(
     [0, 0, 1, 1]
     """
     matrix = _checked(dissimilarities)
-    n = len(matrix)
+    n_places, place = connected_components(csr_array(matrix == 0), directed=False)  # of identical minima
+    first = np.unique(place, return_index=True)[1][place]
     if method == "hdbscan":
         if min_cluster_size < 2:
             raise ValueError(f"min_cluster_size is at least 2, not {min_cluster_size}")
-        return Clustering(_hdbscan(matrix, min_cluster_size), method, {"min_cluster_size": min_cluster_size})
+        labels = _by_size(_hdbscan(matrix, min_cluster_size)[first])
+        return Clustering(labels, method, {"min_cluster_size": min_cluster_size})
     if method not in {"agglomerative", "spectral"}:
         raise ValueError(f"no method {method!r}: there are 'hdbscan', 'agglomerative' and 'spectral'")
-    if n_clusters is not None and not 1 <= n_clusters <= max(n, 1):
-        raise ValueError(f"n_clusters is from 1 to {n}, the number of minima, not {n_clusters}")
+    if n_clusters is not None and not 1 <= n_clusters <= max(n_places, 1):
+        raise ValueError(f"n_clusters is from 1 to {n_places}, the number of different minima, not {n_clusters}")
+
+    most = n_clusters or min(MOST_CLUSTERS, n_places)
+    vectors = _spectral_vectors(matrix, most) if method == "spectral" else None
 
     def grouped(k: int) -> Ids:
-        return _agglomerative(matrix, k, linkage) if method == "agglomerative" else _spectral(matrix, k)
+        labels: Ids = (_agglomerative(matrix, k, linkage) if vectors is None else _directions(vectors[:, :k]))[first]
+        return labels
 
-    labels = _best_silhouette(matrix, grouped) if n_clusters is None else grouped(n_clusters)
-    settings = {"n_clusters": len(np.unique(labels))}
-    return Clustering(_by_size(labels), method, settings | ({"linkage": linkage} if method == "agglomerative" else {}))
+    settings: dict[str, Any] = {"linkage": linkage} if method == "agglomerative" else {}
+    if n_clusters is None:
+        labels, silhouette = _best_silhouette(matrix, grouped, most)
+        settings["silhouette"] = silhouette
+    else:
+        labels = grouped(n_clusters)
+    return Clustering(_by_size(labels), method, {"n_clusters": len(np.unique(labels)), **settings})
 
 
 def cluster_names(labels: ArrayLike) -> list[str]:
@@ -192,8 +210,11 @@ def _checked(dissimilarities: ArrayLike) -> Floats:
     matrix = np.asarray(dissimilarities, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(f"dissimilarities are a square matrix, not an array {matrix.shape}")
-    if not np.isfinite(matrix).all() or (matrix < 0).any() or not np.allclose(matrix, matrix.T):
+    uneven = 1e-9 * np.abs(matrix).max(initial=0.0)
+    if not np.isfinite(matrix).all() or (matrix < 0).any() or (np.abs(matrix - matrix.T) > uneven).any():
         raise ValueError("dissimilarities are finite, at least 0 and symmetric")
+    if np.diag(matrix).any():
+        raise ValueError("dissimilarities are 0 on the diagonal: of a minimum to itself")
     return matrix
 
 
@@ -215,7 +236,25 @@ def _hdbscan(matrix: Floats, min_cluster_size: int) -> Ids:
     if len(matrix) < min_cluster_size:
         return np.full(len(matrix), -1, dtype=np.int64)
     model = HDBSCAN(metric="precomputed", min_cluster_size=min_cluster_size, copy=True)
-    return _by_size(model.fit_predict(matrix))
+    labels = np.asarray(model.fit_predict(matrix), dtype=np.int64)
+    return labels if (labels >= 0).any() else _one_cluster(matrix, min_cluster_size)
+
+
+# What HDBSCAN leaves without any cluster: it compares clusters with the parts that they split into, and what never
+# splits is none. It is one cluster, less those minima that join it farther away than the others do: beyond Tukey's
+# outer fence of the distances (mutual reachability) at which minima join.
+def _one_cluster(matrix: Floats, min_cluster_size: int) -> Ids:
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    core = np.partition(matrix, min_cluster_size - 1, axis=1)[:, min_cluster_size - 1]
+    reach = np.maximum(matrix, np.maximum(core[:, None], core[None, :]))
+    joins = linkage(squareform(reach, checks=False), "single")
+    low, high = np.quantile(joins[:, 2], [0.25, 0.75])
+    groups = fcluster(joins, high + 3 * (high - low), "distance")
+    inside = groups == np.argmax(np.bincount(groups))
+    enough = inside.sum() >= max(min_cluster_size, len(matrix) / 2)
+    return np.where(inside & enough, 0, -1)
 
 
 def _agglomerative(matrix: Floats, n_clusters: int, linkage: str) -> Ids:
@@ -227,26 +266,40 @@ def _agglomerative(matrix: Floats, n_clusters: int, linkage: str) -> Ids:
     return np.asarray(model.fit_predict(matrix), dtype=np.int64)
 
 
-def _spectral(matrix: Floats, n_clusters: int) -> Ids:
-    from sklearn.cluster import SpectralClustering
-
-    if len(matrix) <= n_clusters:
-        return np.arange(len(matrix))
-    scale = float(np.median(matrix[np.triu_indices(len(matrix), 1)])) or float(matrix.max()) or 1.0
+# Coordinates in which clusters are directions: the top eigenvectors of the affinities, scaled by their sums, n_vectors
+# of them. scikit-learn's search for the lowest ones of the Laplacian fails where outliers are nearly apart.
+def _spectral_vectors(matrix: Floats, n_vectors: int) -> Floats:
+    apart = matrix[matrix > 0]
+    scale = float(np.median(apart)) if len(apart) else 1.0
     affinity = np.maximum(np.exp(-((matrix / scale) ** 2) / 2), 1e-12)  # never quite 0: one connected graph
-    model = SpectralClustering(n_clusters, affinity="precomputed", assign_labels="cluster_qr", random_state=0)
-    return np.asarray(model.fit_predict(affinity), dtype=np.int64)
+    roots = np.sqrt(affinity.sum(axis=1))
+    affinity /= roots[:, None]
+    affinity /= roots[None, :]
+    vectors: Floats = top_eigenvectors(affinity, n_vectors)[1] / roots[:, None]
+    return vectors
 
 
-def _best_silhouette(matrix: Floats, grouped: Callable[[int], Ids]) -> Ids:
+# Which of k orthogonal directions, those of the most independent rows, each row lies nearest to: cluster QR of Damle,
+# Minden and Ying (2019).
+def _directions(vectors: Floats) -> Ids:
+    from scipy.linalg import qr, svd
+
+    *_, pivots = qr(vectors.T, mode="economic", pivoting=True)
+    left, _, right = svd(vectors[pivots[: vectors.shape[1]]].T)
+    labels: Ids = np.abs(vectors @ (left @ right)).argmax(axis=1)
+    return labels
+
+
+# The grouping with the largest mean silhouette, and that; one cluster where none is better than no grouping.
+def _best_silhouette(matrix: Floats, grouped: Callable[[int], Ids], most: int) -> tuple[Ids, float | None]:
     from sklearn.metrics import silhouette_score
 
-    best, labels = -np.inf, np.zeros(len(matrix), dtype=np.int64)
-    for k in range(2, min(10, len(matrix) - 1) + 1):
+    best, labels = LEAST_SILHOUETTE, np.zeros(len(matrix), dtype=np.int64)
+    for k in range(2, min(most, len(matrix) - 1) + 1):
         found = grouped(k)
         if not 2 <= len(np.unique(found)) < len(matrix):
             continue
         score = float(silhouette_score(matrix, found, metric="precomputed"))
         if score > best:
             best, labels = score, found
-    return labels
+    return labels, best if labels.any() else None

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elsuite.analysis.blocks import Coordinates, gram_matrix, overwritten_by_squared_distances
+from elsuite.analysis.blocks import ROUNDING, Coordinates, squared_distances
 from elsuite.analysis.embedding import Embedding
 from elsuite.core.typing import Floats
 
+_ROUNDING = ROUNDING * float(np.finfo(np.float64).eps)
 MARGIN = 0.1
 """Pairs that are not joined lie above the highest barrier by this share of the range of energies."""
 
@@ -27,7 +28,9 @@ def barrier_dissimilarity(barriers: ArrayLike) -> Floats:
     [[0.0, 3.0], [3.0, 0.0]]
     """
     joined, energies = _joined(barriers)
-    joined -= energies.min() if len(energies) else 0.0
+    lowest = float(energies.min(initial=np.inf))
+    joined -= lowest
+    joined[joined <= _ROUNDING * abs(lowest)] = 0.0
     np.fill_diagonal(joined, 0.0)
     return joined
 
@@ -39,6 +42,11 @@ def branch_lengths(barriers: ArrayLike) -> Floats:
 
     `barriers` are those of `barrier_dissimilarity`.
 
+    Raises
+    ------
+    ValueError
+        If a way exceeds the largest number.
+
     Examples
     --------
     From the energy -1 up to the barrier at 2 and down to 0: 3 + 2.
@@ -47,8 +55,13 @@ def branch_lengths(barriers: ArrayLike) -> Floats:
     [[0.0, 5.0], [5.0, 0.0]]
     """
     joined, energies = _joined(barriers)
-    lengths: Floats = 2 * joined - (energies[:, None] + energies[None, :])
+    with np.errstate(over="ignore"):
+        lengths: Floats = (joined - energies[:, None]) + (joined - energies[None, :])
+    size = np.abs(energies)
+    lengths[lengths <= _ROUNDING * (size[:, None] + size[None, :])] = 0.0
     np.fill_diagonal(lengths, 0.0)
+    if not np.isfinite(lengths).all():
+        raise ValueError("the ways along the tree exceed the largest float64")
     return lengths
 
 
@@ -68,7 +81,7 @@ def _joined(barriers: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def euclidean_dissimilarity(coordinates: Coordinates, ids: ArrayLike | None = None) -> Floats:
-    """Return the Euclidean distances (n, n) of minima, read in blocks.
+    """Return the Euclidean distances (n, n) of minima, read in blocks and right to rounding, also of near minima.
 
     With a callable, `database.coordinates` or one that reads and aligns rows, `ids` are needed.
 
@@ -77,11 +90,12 @@ def euclidean_dissimilarity(coordinates: Coordinates, ids: ArrayLike | None = No
     >>> euclidean_dissimilarity([[0.0, 0.0], [3.0, 4.0]]).tolist()
     [[0.0, 5.0], [5.0, 0.0]]
     """
-    return np.sqrt(overwritten_by_squared_distances(gram_matrix(coordinates, ids)))
+    matrix = squared_distances(coordinates, ids)
+    return np.sqrt(matrix, out=matrix)
 
 
 def map_dissimilarity(embedding: Embedding) -> Floats:
-    """Return the distances (n, n) of minima on a map.
+    """Return the distances (n, n) of minima on a map; of those at one place 0.
 
     Examples
     --------
@@ -92,4 +106,6 @@ def map_dissimilarity(embedding: Embedding) -> Floats:
     """
     from scipy.spatial.distance import cdist  # slow to load; reading commands start without it
 
-    return cdist(embedding.coordinates, embedding.coordinates)
+    distances: Floats = cdist(embedding.coordinates, embedding.coordinates)
+    distances[distances <= 1e-10 * distances.max(initial=0.0)] = 0.0  # the rounding of eigenvectors
+    return distances

@@ -6,7 +6,16 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elsuite.analysis.blocks import Coordinates, gram_matrix, overwritten_by_squared_distances, reader, row_blocks
+from elsuite.analysis.blocks import (
+    Coordinates,
+    blocks,
+    centered,
+    gram_matrix,
+    reader,
+    rounding_of,
+    row_blocks,
+    squared_distances,
+)
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 
@@ -72,7 +81,7 @@ def kernel_pca(
     Raises
     ------
     ValueError
-        If there is no point, or an option is out of range.
+        If there is no point, a coordinate is not finite, an option is out of range, or the kernel overflows.
 
     Examples
     --------
@@ -95,13 +104,13 @@ def kernel_pca(
         raise ValueError(f"coef0 is a finite number, not {coef0}")
     if not read(chosen[:1]).shape[1]:
         raise ValueError("a map needs coordinates, and these minima have none")
-    gram = gram_matrix(read, chosen)
-    if not np.isfinite(gram).all():
-        raise ValueError("the coordinates of some minima are not finite")
     width = gamma if gamma is not None else 1.0 / read(chosen[:1]).shape[1]
-    centered = overwritten_by_centered(_overwritten_by_kernel(gram, kernel, width, degree, coef0))
-    values, vectors = top_eigenvectors(centered, n_components)
-    total = float(np.abs(eigvalsh(centered)).sum() if kernel == "sigmoid" else np.trace(centered))
+    with np.errstate(over="ignore", invalid="ignore"):
+        matrix = overwritten_by_centered(_kernel_matrix(coordinates, chosen, kernel, width, degree, coef0))
+    if not np.isfinite(matrix).all():
+        raise ValueError(f"the kernel {kernel!r} exceeds the largest float64, with gamma {width:.3g}")
+    values, vectors = top_eigenvectors(matrix, n_components)
+    total = float(np.abs(eigvalsh(matrix)).sum() if kernel == "sigmoid" else np.trace(matrix))
     return Embedding(
         ids=chosen,
         coordinates=oriented(vectors * np.sqrt(values)),
@@ -111,22 +120,40 @@ def kernel_pca(
     )
 
 
-# The kernel's values in the place of the inner products: such a matrix may take most of the memory.
-def _overwritten_by_kernel(gram: Floats, kernel: Kernel, gamma: float, degree: int, coef0: float) -> Floats:
+# The kernel's values (n, n) less its value at the points' mean, a constant that centering removes: where it is large,
+# the difference of the values would have few digits. Each is computed in the place of what it is a function of.
+def _kernel_matrix(points: Coordinates, ids: Ids, kernel: Kernel, gamma: float, degree: int, coef0: float) -> Floats:
     if kernel not in get_args(Kernel):
         raise ValueError(f"no kernel {kernel!r}: there are 'rbf', 'linear', 'polynomial' and 'sigmoid'")
     if kernel == "rbf":
-        overwritten_by_squared_distances(gram)
-    for rows in row_blocks(gram):
-        part = gram[rows]
-        if kernel == "rbf":
-            part *= -gamma
-            np.exp(part, out=part)
-        elif kernel != "linear":
-            part *= gamma
-            part += coef0
-            np.power(part, degree, out=part) if kernel == "polynomial" else np.tanh(part, out=part)
-    return gram
+        matrix = squared_distances(points, ids)
+        for rows in row_blocks(matrix):
+            matrix[rows] *= -gamma
+            np.expm1(matrix[rows], out=matrix[rows])
+        return matrix
+    read, center = centered(reader(points, ids)[0], ids, rounding_of(points, ids))
+    matrix = gram_matrix(read, ids)
+    if kernel == "linear":
+        return matrix
+    along = np.concatenate([block @ center for _, block in blocks(read, ids)])
+    middle = gamma * float(center @ center) + coef0  # what the kernel is a function of, at the mean
+    for rows in row_blocks(matrix):
+        step = gamma * (matrix[rows] + along[rows, None] + along[None, :])  # and how far from there it is
+        if kernel == "sigmoid":
+            matrix[rows] = np.tanh(step) * (1 - np.tanh(middle) * np.tanh(middle + step))
+        else:
+            matrix[rows] = step * _power_sums(middle + step, middle, degree)
+    return matrix
+
+
+# The sum of x^k a^(d-1-k) for k from 0 to d - 1: (x^d - a^d) / (x - a).
+def _power_sums(x: Floats, a: float, d: int) -> Floats:
+    sums, power = np.ones_like(x), 1.0
+    for _ in range(d - 1):
+        power *= a
+        sums *= x
+        sums += power
+    return sums
 
 
 def overwritten_by_centered(kernel: Floats) -> Floats:

@@ -129,6 +129,89 @@ def test_few_minima(method, n):
     assert labels.shape == (n,)
 
 
+METHODS = ["hdbscan", "agglomerative", "spectral"]
+
+
+def barriers_between(energies, top):
+    """Minimax barriers of minima that all join at one height."""
+    matrix = np.full((len(energies), len(energies)), float(top))
+    np.fill_diagonal(matrix, energies)
+    return matrix
+
+
+EQUAL = {
+    "one point": lambda noise: euclidean_dissimilarity(np.full((12, 3), 0.3)),
+    "one point up to rounding": lambda noise: euclidean_dissimilarity(0.7 + 1e-16 * noise),
+    "one point far away up to rounding": lambda noise: euclidean_dissimilarity(1e6 * (0.7 + 1e-16 * noise)),
+    "one point in float32": lambda noise: euclidean_dissimilarity((0.7 + 1e-7 * noise).astype(np.float32)),
+    "zeros": lambda noise: np.zeros((12, 12)),
+    "one place of a map": lambda noise: map_dissimilarity(kernel_pca(0.7 + 1e-16 * noise)),
+    "one place of a linear map": lambda noise: map_dissimilarity(kernel_pca(0.7 + 1e-16 * noise, kernel="linear")),
+    "one energy and barrier": lambda noise: barrier_dissimilarity(barriers_between(np.full(12, -3.1), -3.1)),
+    "one energy up to rounding": lambda noise: barrier_dissimilarity(
+        barriers_between(-3.1 + 4e-16 * noise[:, 0], -3.1 + 1e-15)
+    ),
+    "branches up to rounding": lambda noise: branch_lengths(barriers_between(-3.1 + 4e-16 * noise[:, 0], -3.1 + 1e-15)),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", EQUAL)
+def test_minima_that_are_equal_up_to_rounding_are_one_cluster(name, method):
+    matrix = EQUAL[name](np.random.default_rng(0).uniform(-1, 1, size=(12, 3)))
+    assert matrix.shape == (12, 12)
+    assert cluster_minima(matrix, method=method).labels.tolist() == [0] * 12
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_minima_all_as_far_from_each_other_are_one_cluster(method):
+    found = cluster_minima(1.0 - np.eye(12), method=method)
+    assert found.labels.tolist() == [0] * 12
+    assert cluster_minima(barrier_dissimilarity(barriers_between(np.arange(12.0), 20.0)), method=method).n_clusters == 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("noise", [0.0, 1e-16])
+@pytest.mark.parametrize("size", [6, 15])
+def test_groups_of_equal_minima_are_the_clusters(method, noise, size):
+    random = np.random.default_rng(1)
+    points = np.repeat(random.normal(size=(3, 4)), size, axis=0)
+    matrix = euclidean_dissimilarity(points + noise * random.normal(size=points.shape))
+    found = cluster_minima(matrix, method=method)
+    assert found.labels.tolist() == np.repeat([0, 1, 2], size).tolist()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("spread", [0.0, 1e-12, 1e-3])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_a_tight_group_with_few_outliers(method, spread, scale):
+    random = np.random.default_rng(2)
+    points = np.concatenate([1.0 + spread * random.normal(size=(20, 3)), random.normal(size=(2, 3))])
+    labels = cluster_minima(euclidean_dissimilarity(scale * points), method=method).labels
+    assert labels[:20].tolist() == [0] * 20
+    assert set(labels[20:].tolist()) <= ({-1} if method == "hdbscan" else {1, 2})
+
+
+@given(st.data())
+def test_identical_minima_are_never_parted(data):
+    places = data.draw(st.lists(st.integers(0, 4), min_size=1, max_size=24))
+    at = np.array(data.draw(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), min_size=5, max_size=5)))
+    points = at[places].astype(float)
+    method = data.draw(st.sampled_from(METHODS))
+    n_places = len(np.unique(points, axis=0))
+    n_clusters = None if method == "hdbscan" else data.draw(st.one_of(st.none(), st.integers(1, n_places)))
+    found = cluster_minima(euclidean_dissimilarity(points), method=method, n_clusters=n_clusters, min_cluster_size=2)
+    for a, b in zip(*np.nonzero((points[:, None] == points[None]).all(axis=2)), strict=True):
+        assert found.labels[a] == found.labels[b]
+
+
+def test_a_clustering_says_how_clear_it_is():
+    points, _ = three_groups()
+    found = cluster_minima(euclidean_dissimilarity(points), method="agglomerative")
+    assert found.settings["silhouette"] > 0.8
+    assert "silhouette" not in cluster_minima(euclidean_dissimilarity(points), method="spectral", n_clusters=2).settings
+
+
 @pytest.mark.parametrize(
     ("matrix", "options", "message"),
     [
@@ -136,7 +219,10 @@ def test_few_minima(method, n):
         (np.full((2, 2), np.inf), {}, "finite"),
         (np.array([[0.0, 1.0], [2.0, 0.0]]), {}, "symmetric"),
         (np.zeros((3, 3)), {"method": "k-means"}, "no method 'k-means'"),
-        (np.zeros((3, 3)), {"method": "spectral", "n_clusters": 9}, "from 1 to 3"),
+        (np.zeros((3, 3)), {"method": "spectral", "n_clusters": 9}, "from 1 to 1, the number of different"),
+        (1.0 - np.eye(3), {"method": "agglomerative", "n_clusters": 9}, "from 1 to 3, the number of different"),
+        (np.eye(3), {}, "0 on the diagonal"),
+        (1e-9 * np.array([[0.0, 1.0], [2.0, 0.0]]), {}, "symmetric"),
         (np.zeros((3, 3)), {"min_cluster_size": 1}, "at least 2"),
     ],
 )
