@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 
 import click
 
@@ -70,10 +71,16 @@ def commands() -> None:
     """Databases of minima, graphs of barriers, disconnectivity graphs."""
 
 
+def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"elsuite: {' '.join(str(message).split())}", err=True)
+
+
 def main() -> None:
     """Run the command line; every expected error is one line on stderr and exit code 2."""
     try:
-        status = commands.main(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            status = commands.main(standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)

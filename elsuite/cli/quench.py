@@ -38,7 +38,8 @@ def quench(
 
     from elsuite.exploration.quench import quench as relax
     from elsuite.minimizers import LBFGSGSS
-    from elsuite.studies.build import landscape_of_database
+    from elsuite.studies.build import landscape_of_database, threads_of
+    from elsuite.studies.run import study_threads
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
@@ -47,7 +48,7 @@ def quench(
         ids = [i for i, name in enumerate(names) if (name in sets if sets else not name.startswith("quenched/"))]
         landscape = landscape_of_database(database, data_dir=data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
-        with progress_bars() as bars:
+        with progress_bars() as bars, study_threads(threads_of(database)):
             found = relax(
                 database, landscape, ids, surface=surface, minimizer=minimizer, gradient_tolerance=tolerance,
                 distance_tolerance=distance, permuted=permuted, progress=bars,

@@ -15,6 +15,7 @@ import numpy as np
 
 from elsuite.core.files import new_folder
 from elsuite.core.identity import Identity, nested_differences
+from elsuite.core.machine import COMPUTED, computed_by, distinct
 from elsuite.database.folders import free_folder
 from elsuite.database.landscape_database import LandscapeDatabase, open_database
 from elsuite.database.merge_rows import Joined, Merger
@@ -157,6 +158,8 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
     attributes = {k: v for k, v in first.attributes.items() if k in {"landscape", "settings"}}
     if (identity := _identity(sources)) is not None:
         attributes["identity"] = identity.as_json()
+    if computed := distinct(record for source in sources for record in computed_by(source.attributes)):
+        attributes[COMPUTED] = computed
     if finders := dict(ChainMap(*(source.attributes.get("finders") or {} for source in sources))):
         attributes["finders"] = finders
     return LandscapeDatabase.create(

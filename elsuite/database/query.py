@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from elsuite.core.identity import Identity, superseded
+from elsuite.core.machine import computed_by
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
@@ -387,7 +388,8 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "minimizer/stopping"; `unusable`: sentences on what led to none; `outcomes`: for `runs`, `minima` and `paths`,
         number of rows by outcome; `failed`: for `runs` and `paths`, number of failed last attempts by message;
         `finders`: number of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and
-        `unknown`, the number of minima whose gradient norm is not known; `created`; `versions` of the packages.
+        `unknown`, the number of minima whose gradient norm is not known; `created`; `versions` of the packages;
+        `computed`: processor, instructions, threads and packages of each kind of machine that computed numbers.
 
     Examples
     --------
@@ -420,6 +422,7 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "n_stationary": {"count": count, "tolerance": tolerance, "unknown": unknown},
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
+        "computed": computed_by(attributes),
     }
 
 

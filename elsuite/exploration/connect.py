@@ -1,5 +1,6 @@
 """Paths between minima of a database, searched and stored: `connect_minima`."""
 
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -284,22 +285,24 @@ def connect_minima(
 
 def _commit(database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRows]], workers: Workers | None) -> None:
     """Commit the paths of some searches together."""
-    # Coefficients differ in shape between finders, and optional columns between rows: one commit for each kind.
-    groups: dict[tuple[Any, ...], list[NewRows]] = {}
-    for _, rows in found:
-        shape = rows.paths.get("coefficients", np.empty(0)).shape[1:]
-        groups.setdefault((tuple(rows.paths), shape), []).append(rows)
+    # Coefficients differ in shape between paths, and optional columns between rows: one commit for what follows each
+    # other and is of one kind, so that ids do not depend on how long searches take.
     energy = database.minima["energy"].values
-    for group in groups.values():
-        paths = joined(group).paths
+    for _, group in itertools.groupby((rows for _, rows in found), _kind):
+        together = joined(list(group))
+        paths = together.paths
         # No lower than the stored energies of the ends: both were computed by different sums of float32 numbers.
         column = np.array([database.surfaces.index(name) for name in paths["surface"].tolist()])
         floor = np.maximum(energy[paths["source"], column], energy[paths["target"], column])
         for name in ("height", "refined_height"):
             paths[name] = np.where(np.isfinite(paths[name]), np.maximum(paths[name], floor), paths[name])
-        add_rows(database, NewRows(paths=paths), sync=workers is not None)
+        add_rows(database, together, sync=workers is not None)
     if workers is not None:
         workers.forget([task for task, _ in found])
+
+
+def _kind(rows: NewRows) -> tuple[Any, ...]:
+    return tuple(rows.paths), rows.paths.get("coefficients", np.empty(0)).shape[1:]
 
 
 def _row_key(key: int, surface: str) -> int:

@@ -3,21 +3,27 @@
 New rows refer to rows that come with them by their place among these; `add_rows` turns places into ids.
 """
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from elsuite.core.files import replaced_file
-from elsuite.core.identity import content_key
+from elsuite.core.identity import canonical_json, content_key
+from elsuite.core.machine import distinct
 from elsuite.core.outcomes import UNUSABLE
 from elsuite.core.typing import Array, Floats
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.computing import computed_with, contributed
 from elsuite.minimizers.results import Minimization
 from elsuite.schema import FILL
 
 Columns = dict[str, Array]
+
+_COMPUTED = "computed"
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,8 @@ class NewRows:
     runs: Columns = field(default_factory=dict)
     minima: Columns = field(default_factory=dict)
     paths: Columns = field(default_factory=dict)
+    computed: tuple[dict[str, Any], ...] = ()
+    """What computed them, as `computed_with` says; empty: this process."""
 
 
 def minimization_rows(
@@ -77,7 +85,7 @@ def select_lowest(rows: NewRows, k: int, others: Sequence[float] = ()) -> NewRow
             lowest[run] = min(value, lowest.get(run, np.inf))
     ranked = sorted([*((value, -1) for value in others), *((value, run) for run, value in lowest.items())])
     kept = np.isin(runs, [run for _, run in ranked[:k] if run >= 0])
-    return NewRows(rows.runs, {name: column[kept] for name, column in rows.minima.items()}, rows.paths)
+    return replace(rows, minima={name: column[kept] for name, column in rows.minima.items()})
 
 
 def add_rows(database: LandscapeDatabase, rows: NewRows, *, sync: bool = False) -> None:
@@ -85,7 +93,13 @@ def add_rows(database: LandscapeDatabase, rows: NewRows, *, sync: bool = False) 
     minima = dict(rows.minima)
     if "run" in minima:
         minima["run"] = minima["run"] + database.n_runs
-    database.add(runs=rows.runs or None, minima=minima or None, paths=rows.paths or None, sync=sync)
+    database.add(
+        runs=rows.runs or None,
+        minima=minima or None,
+        paths=rows.paths or None,
+        attributes=contributed(database, rows.computed),
+        sync=sync,
+    )
 
 
 def joined(parts: Sequence[NewRows]) -> NewRows:
@@ -97,7 +111,10 @@ def joined(parts: Sequence[NewRows]) -> NewRows:
             rows["run"] = rows["run"] + shift
         minima.append(rows)
         shift += len(part.runs.get("key", ()))
-    return NewRows(_stacked([p.runs for p in parts]), _stacked(minima), _stacked([p.paths for p in parts]))
+    computed = distinct(record for part in parts for record in part.computed)
+    return NewRows(
+        _stacked([p.runs for p in parts]), _stacked(minima), _stacked([p.paths for p in parts]), tuple(computed)
+    )
 
 
 def save_rows(path: Path, rows: NewRows) -> None:
@@ -110,6 +127,7 @@ def save_rows(path: Path, rows: NewRows) -> None:
     for name, column in flat.items():
         if column.dtype.hasobject:  # `load_rows` could not read it without running what it finds
             raise TypeError(f"{name} holds Python objects; numbers or strings are allowed")
+    flat[_COMPUTED] = np.array(canonical_json(list(rows.computed or [computed_with()])))
     path.parent.mkdir(parents=True, exist_ok=True)
     with replaced_file(path) as file:
         np.savez(file, **flat)  # type: ignore[arg-type]
@@ -119,10 +137,13 @@ def load_rows(path: Path) -> NewRows:
     """Return the rows that `save_rows` wrote at `path`."""
     tables: dict[str, Columns] = {"runs": {}, "minima": {}, "paths": {}}
     with np.load(path, allow_pickle=False) as file:
+        # A file of an earlier version does not say what computed it.
+        computed = json.loads(str(file[_COMPUTED])) if _COMPUTED in file.files else []
         for key in file.files:
-            table, name = key.split(".", 1)
-            tables[table][name] = file[key]
-    return NewRows(**tables)
+            if key != _COMPUTED:
+                table, name = key.split(".", 1)
+                tables[table][name] = file[key]
+    return NewRows(**tables, computed=tuple(computed))
 
 
 def _stacked(parts: Sequence[Columns]) -> Columns:

@@ -20,6 +20,7 @@ from elsuite.core.typing import Array, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.computing import contributed
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
@@ -132,7 +133,7 @@ def quench(
             "key": np.array([content_key("minimum", keys[part[place]], surface) for place in new], dtype=np.uint64),
         }
         minima = columns | _minima(landscape, surface, [s for k in new if (s := lowest[k])]) if new else None
-        database.add(runs=runs, minima=minima, sync=True)
+        database.add(runs=runs, minima=minima, attributes=contributed(database), sync=True)
         known.pending.clear()
         n_failed = ends.count(-1)
         stationary = [s for s in lowest if s is not None and s.gradient_norm <= gradient_tolerance]

@@ -10,6 +10,7 @@ from elsuite.core.identity import content_key
 from elsuite.core.typing import Array, Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.computing import contributed
 from elsuite.landscapes.base import Landscape
 
 SOLUTIONS_AT_ONCE = 16
@@ -103,7 +104,8 @@ def add_solutions(
                 "outcome": "imported",
                 "key": np.array([keys[k] for k in part], dtype=np.uint64),
                 "origin": origin,
-            }
+            },
+            attributes=contributed(database),
         )
         ids += added.minima.tolist()
         if progress is not None:

@@ -8,17 +8,22 @@ committed. What lies in the inbox at the next start counts as done.
 
 import json
 import tempfile
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import torch
+
 from elsuite.core.identity import Identity
+from elsuite.core.machine import available_cores
 from elsuite.exploration.attempts import reason_of, stops_all
 from elsuite.exploration.checking import compared
+from elsuite.exploration.computing import computed_with
 from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
 
@@ -55,6 +60,8 @@ class Task(Protocol):
 class FactoryRecipe:
     """How a worker makes the landscape, by ``factory(*arguments)``, and how many threads torch has there.
 
+    By default as many as in the process that asks for the work: sums depend on it.
+
     Examples
     --------
     >>> from elsuite.landscapes import LennardJones
@@ -64,7 +71,7 @@ class FactoryRecipe:
 
     factory: Callable[..., Landscape]
     arguments: tuple[Any, ...] = ()
-    threads: int = 1
+    threads: int | None = None
 
     def landscape(self) -> Landscape:
         """Return the landscape."""
@@ -89,7 +96,7 @@ class Workers:
     inbox : Path, optional
         Folder of results that wait to be committed, for a later call to find; by default a temporary one.
     n_workers : int, optional
-        Processes on this machine.
+        Processes on this machine; by default as many as the cores that it may use have room for.
     scheduler : str, optional
         Address of a running cluster instead, such as ``"tcp://node1:8786"``.
 
@@ -117,7 +124,17 @@ class Workers:
         for leftover in [*self._inbox.glob(".*.tmp"), *self._inbox.glob(".*.partial")]:
             leftover.unlink()
         self._dumps: Callable[[object], bytes] = engine.protocol.pickle.dumps
-        self._recipe = self._dumps(recipe)
+        threads = recipe.threads or torch.get_num_threads()
+        self._recipe = self._dumps(replace(recipe, threads=threads))
+        cores = available_cores()
+        if scheduler is None and n_workers is None:
+            n_workers = max(1, cores // threads)
+        if threads > 1 and scheduler is None and n_workers is not None and n_workers * threads > cores:
+            warnings.warn(
+                f"{n_workers} workers of {threads} threads each on {cores} cores wait for each other: call "
+                "torch.set_num_threads(1) first",
+                stacklevel=2,
+            )
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})
         self._cluster: Any = None
         if scheduler is None:
@@ -220,8 +237,6 @@ class Workers:
 
 def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
     """Do a task in a worker; return None if its result lies in the inbox, else the result."""
-    import torch
-
     threads, landscape = _landscape(recipe)
     torch.set_num_threads(threads)
     task: Task = _unpickled(sent)
@@ -231,7 +246,7 @@ def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
     path = folder / f"{task.key:016x}.npz"
     if path.exists():
         return None
-    rows = performed(task, landscape)
+    rows = replace(performed(task, landscape), computed=(computed_with(),))
     if not folder.is_dir():
         return rows
     save_rows(path, rows)
@@ -243,7 +258,7 @@ def _landscape(recipe: bytes) -> tuple[int, Landscape]:
     """Return threads and landscape of a pickled recipe: bytes can be looked up, whatever the recipe holds."""
     try:
         made: FactoryRecipe = _unpickled(recipe)
-        return made.threads, made.landscape()
+        return made.threads or 1, made.landscape()
     except Exception as error:
         raise WorkersError(f"a worker cannot make the landscape: {reason_of(error)}") from error
 

@@ -69,6 +69,13 @@ def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path |
     return landscape_of(data, network, data_dir=data_dir)
 
 
+def threads_of(database: LandscapeDatabase) -> int:
+    """Return how many threads the study computes with that a database says it is of; 1 where it says none."""
+    settings = database.attributes.get("settings")
+    threads = settings.get("threads") if isinstance(settings, dict) else None
+    return threads if isinstance(threads, int) and threads > 0 else 1
+
+
 def _known_surface(identity: dict[str, Any]) -> Landscape:
     """Return the surface of that class and settings, from a file that may say anything."""
     known: dict[str, type[Landscape]] = {}

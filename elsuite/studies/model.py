@@ -92,6 +92,7 @@ class Study(pydantic.BaseModel):
     model_config = _STRICT
     name: str = "study"
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    threads: Count = 1
     data: DataSection
     network: NetworkSection
     minimizers: Annotated[list[MinimizerSection], Field(min_length=1)]

@@ -22,7 +22,7 @@ from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.paths.series import SeriesPathFinder
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_of
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
-from elsuite.studies.run import study_pairs
+from elsuite.studies.run import study_pairs, study_threads
 
 _PROBE_IMAGES = 256
 _TIMED_IMAGES = 2048
@@ -43,6 +43,11 @@ class StageCost:
 
 def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[str, Any]:
     """Return the cost of each stage (`stages`, a list) and the sums `gradients`, `bytes` and `hours`."""
+    with study_threads(study.threads):
+        return _cost(study, data_dir)
+
+
+def _cost(study: Study, data_dir: str | Path | None) -> dict[str, Any]:
     landscape = landscape_of(study.data, study.network, data_dir)
     n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
     smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}

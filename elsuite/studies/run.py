@@ -1,13 +1,13 @@
 """`run_study`: everything that a study file asks for, into one database; what is there already is not done again."""
 
-import os
-from contextlib import ExitStack
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from elsuite.core.identity import nested_differences
 from elsuite.core.settings import added_settings, all_settings
@@ -17,16 +17,16 @@ from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import connect_spanning
+from elsuite.exploration.computing import torch_threads
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
 from elsuite.exploration.pairs import PairContext, SpanningPairs
 from elsuite.exploration.workers import FactoryRecipe, Workers
-from elsuite.landscapes import Landscape, NeuralLandscape
+from elsuite.landscapes import Landscape
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_identity, landscape_of
 from elsuite.studies.model import PathsSection, Study, StudyError
 
 STORE_NAME = "landscape.elsuite"
-_SHARED_WORK = 10**8
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def run_study(
 
     Starts and searches that raise an exception are rows that say why, and the rest goes on; with `retry_failed`, those
     that failed before are tried again. With `n_workers`, that many processes of this machine work for it; with
-    `scheduler`, the address of a running Dask cluster, that cluster. The database is the same as without them, up to
-    rounding.
+    `scheduler`, the address of a running Dask cluster, that cluster. The database is the same as without them, bit by
+    bit on one kind of processor.
 
     Raises
     ------
@@ -97,15 +97,13 @@ def run_study(
     >>> report.n_work, report.n_done, report.n_failed
     (3, 3, 0)
     """
-    landscape = landscape_of(run.study.data, run.study.network, data_dir)
-    threads = _threads(landscape)
-    torch.set_num_threads(threads)
     with ExitStack() as stack:
+        threads = stack.enter_context(study_threads(run.study.threads))
+        landscape = landscape_of(run.study.data, run.study.network, data_dir)
         database = stack.enter_context(_opened(run, landscape))
         workers = None
         if n_workers is not None or scheduler is not None:
-            each = max(1, threads // (n_workers or 1))
-            recipe = FactoryRecipe(landscape_of, (run.study.data, run.study.network, data_dir), each)
+            recipe = FactoryRecipe(landscape_of, (run.study.data, run.study.network, data_dir), threads)
             inbox = run.work / "inbox"
             workers = stack.enter_context(Workers(recipe, inbox, n_workers=n_workers, scheduler=scheduler))
         options: dict[str, Any] = {"workers": workers, "retry_failed": retry_failed, "progress": progress}
@@ -142,12 +140,18 @@ def _minimize(
     return sample_into(database, landscape, blocks, keep=section.keep, folder=run.work, **options)
 
 
-def _threads(landscape: NeuralLandscape) -> int:
-    """Return how many threads torch should use: one where an evaluation is too small to be shared."""
-    # A fixed rule, not a timing: sums depend on the number of threads, and equal studies shall give equal databases.
-    if landscape.n_parameters * landscape.n_samples < _SHARED_WORK:
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@contextmanager
+def study_threads(number: int) -> Iterator[int]:
+    """Let torch use the threads that a study says, and warn where $OMP_NUM_THREADS allows fewer; yield how many."""
+    # Of the study and not of the machine: sums depend on it, and equal studies shall give equal databases.
+    with torch_threads(number) as threads:
+        if threads < number:
+            warnings.warn(
+                f"threads = {number} in the study, but OMP_NUM_THREADS allows {threads}: computed with {threads}, so "
+                f"that the numbers are not bit by bit those of {number} threads",
+                stacklevel=3,
+            )
+        yield threads
 
 
 def _search(
@@ -219,7 +223,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     attributes = {
         "study": run.text,
         # What may not change while a store grows.
-        "settings": {"seed": study.seed, "minimizers": minimizers, "finders": finders},
+        "settings": {"seed": study.seed, "threads": study.threads, "minimizers": minimizers, "finders": finders},
         "landscape": landscape_identity(study.data, study.network),
         "finders": finders,
         "versions": versions(),
@@ -242,7 +246,8 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
 def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str, Any]) -> None:
     there, here = database.attributes.get("landscape"), attributes["landscape"]
     stored = {"landscape": _by_content(there), **(database.attributes.get("settings") or {})}
-    # Stores of earlier versions do not name what was the only way then.
+    # Stores of earlier versions do not name what was the only way then, and took what threads the machine had.
+    stored.setdefault("threads", run.study.threads)
     before = {p.label: added_settings(build_finder(p)) for p in run.study.paths}
     stored["finders"] = {
         label: before.get(label, {}) | settings for label, settings in (stored.get("finders") or {}).items()

@@ -85,8 +85,8 @@ def assert_same(store, other):
     for name in ("runs", "minima", "paths"):
         np.testing.assert_array_equal(one[name], two[name])
         assert len(set(one[name].tolist())) == len(one[name])
-    np.testing.assert_allclose(one["energy"], two["energy"], rtol=1e-5)
-    np.testing.assert_allclose(one["heights"], two["heights"], rtol=1e-4)
+    np.testing.assert_array_equal(one["energy"], two["energy"])
+    np.testing.assert_array_equal(one["heights"], two["heights"])
 
 
 @pytest.fixture(scope="module")

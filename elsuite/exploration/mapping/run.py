@@ -19,6 +19,7 @@ from elsuite.core.typing import Floats, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
 from elsuite.exploration.mapping.work import (
@@ -285,7 +286,8 @@ class _Mapping:
             "n_found": n_found,
             "n_failed": max(found.failures.get(str(Outcome.FAILED), 0), bool(found.error)),
         }
-        self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None)
+        attributes = contributed(self.database)
+        self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None, attributes=attributes)
         self.done[key] = n_found
         self.n_tried += task.stage == "paths"
 
