@@ -25,6 +25,7 @@ _PLACES = {
         "all_pairs",
         "basin_hopping",
         "between_pairs",
+        "complete_tree",
         "connect_minima",
         "connect_spanning",
         "map_landscape",

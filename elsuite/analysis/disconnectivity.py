@@ -4,14 +4,17 @@ import operator
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
+from elsuite.analysis.tree_evidence import Edges, TreeEvidence, tree_evidence
+from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Floats
-from elsuite.network import AnyGraph, network_arrays
-from elsuite.schema import NotFoundError
+from elsuite.network import AnyGraph, NetworkArrays, network_arrays
+from elsuite.network.evidence import TRIES, Evidence, Searches
+from elsuite.schema import KINDS, NotFoundError
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +31,11 @@ class Merge:
         tree = self._tree.tree
         parts = (np.sort(tree.leaves_under(child)).tolist() for child in tree.children(self.node))
         return tuple(tuple(self._tree.leaves[leaf] for leaf in part) for part in parts)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was tried to join the parts lower; of more than two parts, that of the weakest join."""
+        return self._tree.evidence.of_merge(self._tree.tree, self.node)
 
 
 class Merges(Sequence[Merge]):
@@ -72,6 +80,8 @@ class DisconnectivityTree:
 
     leaves: tuple[Hashable, ...]
     tree: MergeTree
+    known: TreeEvidence | None = field(default=None, repr=False)
+    """What is known of each merge; None for nothing."""
 
     def __repr__(self) -> str:
         spans = f", energies {self.energies.min():.6g} to {self.tree.heights.max():.6g}" if self.leaves else ""
@@ -84,8 +94,13 @@ class DisconnectivityTree:
 
     @property
     def merges(self) -> Merges:
-        """The merges, ascending in height; each has `height` and `members`, which is built when asked for."""
+        """The merges, ascending in height; each has `height`, `evidence`, and `members`, built when asked for."""
         return Merges(self)
+
+    @cached_property
+    def evidence(self) -> TreeEvidence:
+        """What was tried across each merge, by the minima that die there."""
+        return self.known if self.known is not None else tree_evidence(self.tree, None, Edges.none())
 
     @cached_property
     def _positions(self) -> dict[Hashable, int]:
@@ -119,7 +134,7 @@ def nodes_of(tree: DisconnectivityTree | MergeTree) -> MergeTree:
     return tree.tree if isinstance(tree, DisconnectivityTree) else tree
 
 
-def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> DisconnectivityTree:
+def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy", tries: int = TRIES) -> DisconnectivityTree:
     """Return the disconnectivity tree of any networkx graph whose nodes and edges have an energy.
 
     Parallel and self edges, isolated nodes and separate components are all legal, and directions are ignored;
@@ -131,6 +146,10 @@ def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> Discon
         Its nodes are minima, its edges paths or transition states.
     energy : str
         Name of the attribute: the energy of a node, the highest energy along an edge (absolute, same unit).
+    tries : int
+        So many converged searches that found nothing lower make a merge tested. What was searched is known of networks
+        of a database (`elsuite.network.transition_network`); of others merges are verified where their edge has
+        the `kind` "transition_state", else unknown.
 
     Raises
     ------
@@ -155,6 +174,35 @@ def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy") -> Discon
     if len(bad):
         node, value = arrays.labels[bad[0]], arrays.energies[bad[0]]
         raise ValueError(f"node {node!r} has the {energy} {value}: minima need finite energies")
-    return DisconnectivityTree(
-        arrays.labels, merge_tree(arrays.energies, arrays.sources, arrays.targets, arrays.heights)
+    tree = merge_tree(arrays.energies, arrays.sources, arrays.targets, arrays.heights)
+    lower_bound = network.graph.get("lower_bound")
+    evidence = tree_evidence(
+        tree, _searches(network, arrays), _edges(network, arrays), tries=tries, lower_bound=lower_bound
     )
+    return DisconnectivityTree(arrays.labels, tree, evidence)
+
+
+def _edges(network: AnyGraph, arrays: NetworkArrays) -> Edges:
+    """Return the edges that a tree can be made of, lifted to their ends."""
+    edges: list[Any] = [data for _, _, data in network.edges(data=True)]
+    kinds, outcomes = ([data.get(name) for data in edges] for name in ("kind", "outcome"))
+    verified = np.array([kind == KINDS[1] for kind in kinds], dtype=bool)
+    searched = np.array([outcome not in (None, "", Outcome.IMPORTED) for outcome in outcomes], dtype=bool)
+    kept = np.flatnonzero(np.isfinite(arrays.heights))
+    sources, targets = arrays.sources[kept], arrays.targets[kept]
+    lifted = np.maximum(arrays.heights[kept], np.maximum(arrays.energies[sources], arrays.energies[targets]))
+    return Edges(sources, targets, lifted, verified[kept], searched[kept] & ~verified[kept])
+
+
+def _searches(network: AnyGraph, arrays: NetworkArrays) -> Searches | None:
+    """Return the searches between nodes of a network, by their positions; None where nobody knows them."""
+    searches = network.graph.get("searches")
+    if not isinstance(searches, Searches):
+        return None
+    position = {label: k for k, label in enumerate(arrays.labels)}
+    ends = [
+        np.array([position.get(node, -1) for node in nodes.tolist()], dtype=np.int64)
+        for nodes in (searches.sources, searches.targets, searches.surrounded)
+    ]
+    there = (ends[0] >= 0) & (ends[1] >= 0)
+    return Searches(ends[0][there], ends[1][there], searches.outcomes[there], ends[2][ends[2] >= 0])

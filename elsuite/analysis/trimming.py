@@ -55,9 +55,9 @@ def restricted_tree(tree: MergeTree, kept: Ids, *, top: float = np.inf) -> Merge
 
 def _trimmed(tree: DisconnectivityTree, keep: Mask, rule: str, *, top: float = np.inf) -> Trimmed:
     kept = np.flatnonzero(keep)
-    smaller = DisconnectivityTree(
-        tuple(tree.leaves[k] for k in kept.tolist()), restricted_tree(tree.tree, kept, top=top)
-    )
+    nodes = restricted_tree(tree.tree, kept, top=top)
+    evidence = tree.evidence.restricted(tree.tree, kept, nodes)
+    smaller = DisconnectivityTree(tuple(tree.leaves[k] for k in kept.tolist()), nodes, evidence)
     return Trimmed(smaller, kept, len(tree.leaves) - len(kept), rule)
 
 

@@ -253,7 +253,7 @@ def joins_isomers(database: LandscapeDatabase) -> Mask:
     found: Mask = said == JOINS[1]
     unsaid = np.flatnonzero(said == "")
     if unsaid.size:
-        symmetry = _declared_symmetry(database)
+        symmetry = declared_symmetry(database)
         states = table["kind"].values[unsaid] == KINDS[1]
         found[unsaid] |= states & (symmetry is not None and symmetry.has_images)
         found[unsaid] |= _permuted(database, unsaid)
@@ -262,7 +262,7 @@ def joins_isomers(database: LandscapeDatabase) -> Mask:
     return found
 
 
-def _declared_symmetry(database: LandscapeDatabase) -> Symmetry | None:
+def declared_symmetry(database: LandscapeDatabase) -> Symmetry | None:
     """Return the symmetry that a store says its landscape has; None where it says nothing that can be read."""
     stored, landscape = database.attributes.get("identity"), database.attributes.get("landscape")
     try:

@@ -5,11 +5,12 @@ Minima and paths into a database
 Databases as a whole
     `merge_databases`
 Choosing pairs
-    `all_pairs`, `random_pairs`, `within_pairs`, `between_pairs`, `nearest_pairs`, `connect_spanning`
+    `all_pairs`, `random_pairs`, `within_pairs`, `between_pairs`, `nearest_pairs`; as paths come in,
+    `connect_spanning` and `complete_tree`
 """
 
 from elsuite.database.merging import MergeReport, merge_databases
-from elsuite.exploration.complete import connect_spanning
+from elsuite.exploration.complete import CompletionReport, complete_tree, connect_spanning
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.mapping.basin_hopping import HoppingResult, basin_hopping
 from elsuite.exploration.mapping.plan import MappingPlan
@@ -20,6 +21,7 @@ from elsuite.exploration.quench import quench
 from elsuite.exploration.solutions import add_solutions
 
 __all__ = [
+    "CompletionReport",
     "HoppingResult",
     "MappingPlan",
     "MergeReport",
@@ -27,6 +29,7 @@ __all__ = [
     "all_pairs",
     "basin_hopping",
     "between_pairs",
+    "complete_tree",
     "connect_minima",
     "connect_spanning",
     "map_landscape",

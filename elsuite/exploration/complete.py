@@ -1,195 +1,168 @@
-"""Pairs chosen as the paths come in: first join all components, then lower what still can be lowered.
+"""Trees made true: searches where nothing was tried, until every merge has its evidence (`complete_tree`).
 
-A path between i and j matters only if its height can fall under their minimax barrier through other minima. No path
-is lower than its higher end, so a pair whose minimax barrier stands at that floor already is never tried: the search
-stops when no pair is left or `n_pairs` are spent (the cycle property of minimum spanning trees).
-
-Every pair that a merge of the disconnectivity tree joins has the merge's height as its minimax barrier. So a choice
-looks at the n - 1 merges, not at the n (n - 1) / 2 pairs.
+A tree from few paths draws what was not searched as a high barrier. So, in rounds, one search for each merge that is
+neither closed nor tested: between the pair across it that could join the two parts lowest. No path is lower than its
+higher end, hence a merge at its floor needs none (the cycle property of minimum spanning trees). All searches of a
+round are known before the first, so that many workers can share them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.cluster.hierarchy import DisjointSet
-from scipy.spatial.distance import cdist
 
+from elsuite.analysis.merge_tree import MergeTree, merge_tree
+from elsuite.analysis.tree_evidence import Edges, TreeEvidence, tree_evidence
 from elsuite.core.outcomes import Outcome
-from elsuite.core.typing import Array, Floats, Ids, Progress
+from elsuite.core.representing import short_repr
+from elsuite.core.typing import Floats, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import choose_surface, usable_minima
+from elsuite.database.query import choose_surface, declared_symmetry, joins_isomers, usable_minima
+from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, joining_pairs, nearby_pairs, promising
 from elsuite.exploration.checking import check_landscape
-from elsuite.exploration.connect import SearchReport, connect_minima, plan_searches
+from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches
 from elsuite.landscapes.base import Landscape
-from elsuite.network.kruskal import kruskal
-from elsuite.network.transition import path_heights
+from elsuite.network.evidence import STATES, TRIES, Searches, in_words, negligibly_above, searches_of
+from elsuite.network.transition import Joins, chosen_joins, path_heights
 from elsuite.paths import PathFinder
+from elsuite.schema import KINDS
 
-Pair = tuple[int, int]
+ROUND = "round"
+"""The root attribute that holds the pairs of a round until all of them are searched."""
+
+NO_END = 2**31
+"""Searches without end."""
 
 
-@dataclass(eq=False)
-class Connections:
-    """Some minima, by their positions from 0, and the paths between them so far; `add` is called for each new one."""
+@dataclass(frozen=True)
+class CompletionReport:
+    """What came of the completion of a tree."""
 
-    energies: Floats
-    """Shape (n,)."""
-    points: Array
-    """Shape (n, n_parameters)."""
-    tried: list[set[int]] = field(init=False)
-    """For each minimum those that a path was searched to, with success or not."""
-    _parts: DisjointSet = field(init=False)
-    # The edges of a minimum spanning forest, and those added since it was made.
-    _edges: list[tuple[int, int, float]] = field(default_factory=list)
-    # Pairs that span all minima at the smallest distances, ascending, and how many of them are joined.
-    _nearest: list[Pair] | None = None
-    _n_passed: int = 0
-    # What was found across a merge, by the sums of the marks of its two sides.
-    _across: dict[Pair, Pair | None] = field(default_factory=dict)
-    _marks: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        n = len(self.energies)
-        self.tried, self._parts = [set() for _ in range(n)], DisjointSet(range(n))
-        self._marks = np.random.default_rng(0).integers(2**62, size=n).tolist()
-
-    def add(self, a: int, b: int, height: float) -> None:
-        """Take note of a search between `a` and `b`, and of the path's height; NaN: there is none."""
-        self.tried[a].add(b)
-        self.tried[b].add(a)
-        if np.isfinite(height):
-            floor = max(self.energies[a], self.energies[b])
-            self._edges.append((a, b, max(float(height), float(floor))))
-            self._parts.merge(a, b)
-        elif not self.joined(a, b):
-            self._nearest = None  # the way round it is not among the pairs
-
-    def joined(self, a: int, b: int) -> bool:
-        """Return whether a route joins two minima."""
-        return bool(self._parts.connected(a, b))
+    n_searched: int
+    """Searches done now."""
+    n_known: int
+    """Pairs that were tried before."""
+    n_failed: int
+    """Searches that failed, now or before, and were not tried again with success."""
+    n_rounds: int
+    merges: Mapping[str, int]
+    """Number of merges of the tree by the state of their evidence."""
+    n_parts: int
+    """Parts that no path joins."""
 
     @property
-    def n_tried(self) -> int:
-        """Number of pairs that were tried."""
-        return sum(map(len, self.tried)) // 2
+    def n_left(self) -> int:
+        """Merges that are neither closed nor tested, and joins of parts that none was found for."""
+        return sum(n for state, n in self.merges.items() if state not in ("closed", "tested")) + self.n_parts - 1
 
-    def nearest(self) -> list[Pair]:
-        """Return untried pairs that span the minima at the smallest distances, the nearest first (Prim)."""
-        if self._nearest is not None:
-            return self._nearest
-        n = len(self.energies)
-        apart, reached_from, left = np.full(n, np.inf), np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
-        node = 0
-        found: list[tuple[float, int, int]] = []
-        for _ in range(n - 1):
-            left[node] = False
-            from_node = cdist(self.points[node : node + 1], self.points)[0]
-            from_node[list(self.tried[node])] = np.inf
-            closer = left & (from_node < apart)
-            apart[closer], reached_from[closer] = from_node[closer], node
-            node = int(np.argmin(np.where(left, apart, np.inf))) if left.any() else node
-            if not left[node]:  # no untried pair leads on: begin anew elsewhere
-                node = int(np.argmax(left))
-            elif np.isfinite(apart[node]):
-                a, b = sorted((int(reached_from[node]), node))
-                found.append((float(apart[node]), a, b))
-        self._nearest, self._n_passed = [(a, b) for _, a, b in sorted(found)], 0
-        return self._nearest
+    def __str__(self) -> str:
+        states = [state for state, n in self.merges.items() for _ in range(n)]
+        parts = f"; {self.n_parts} parts are not joined" if self.n_parts > 1 else ""
+        return f"{in_words(states)}{parts}"
 
 
-def nearest_unjoined_pair(known: Connections) -> Pair | None:
-    """Return the nearest untried pair of minima that no route joins; None when there is none.
+@dataclass(frozen=True, eq=False)
+class Minima:
+    """The minima of a tree that is completed, and how what joins them counts."""
 
-    Of all pairs between two components the nearest is in every spanning tree of smallest distances, which is made
-    once, and anew only when a search has failed to join.
+    ids: Ids
+    energies: Floats
+    surface: str
+    joins: Joins
+    label: str
+    """Of the finder: what it has searched it does not search again."""
+    nearby: Nearby
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True, eq=False)
+class Progressing:
+    """Where a completion stands."""
+
+    tree: MergeTree
+    evidence: TreeEvidence
+    tried: Tried
+    limits: Floats
+    """The highest energy that cannot be told from that of each minimum."""
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is searched."""
+
+    tries: int
+    """Converged searches that make a merge tested."""
+    most_tries: int
+    """A merge across which so many searches have not made it tested is left as it is."""
+    n_pairs: int
+    """Pairs tried in all."""
+
+
+def complete_tree(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    finder: PathFinder,
+    ids: Sequence[int] | None = None,
+    *,
+    surface: str | None = None,
+    tries: int = TRIES,
+    most_tries: int | None = None,
+    n_pairs: int | None = None,
+    label: str | None = None,
+    align: Align | None = None,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> CompletionReport:
+    """Search paths until every merge of the disconnectivity tree is closed or tested, or the effort is spent.
+
+    First all minima are joined, each part to what is nearest; then, in rounds, each merge that is neither closed nor
+    tested (`elsuite.network.evidence.Evidence`) gets one search, between the untried pair across it with the lowest
+    floor, of equals the nearest, after alignment where the paths join isomers. The same database gives the same
+    searches, whatever the number of workers; an interrupted call, made again, goes on to the same end.
+
+    Parameters
+    ----------
+    ids : sequence of int, optional
+        The minima of the tree; by default all that are solutions and have an energy on the surface.
+    tries : int
+        So many converged searches that found nothing lower make a merge tested.
+    most_tries : int, optional
+        Searches across a merge, of any outcome, after which it is left as it is; by default four times `tries`.
+    n_pairs : int, optional
+        Pairs tried in all, those before included.
+    align : {"weights", "activations"}, optional
+        As in `connect_minima`; the tree is then that of isomers.
+    options
+        Others of `connect_minima`, such as `workers`.
+
+    Raises
+    ------
+    ValueError
+        If `tries` is less than 1.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> from elsuite.paths import FourierPathFinder
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     minima = {"coordinates": camel.minima[:4], "energy": camel.minimum_energies[:4, None]}
+    ...     _ = database.add(minima=minima)
+    ...     report = complete_tree(database, camel, FourierPathFinder(n_steps=50))
+    >>> report.n_left, report.n_failed
+    (0, 0)
     """
-    pairs = known.nearest()
-    while known._n_passed < len(pairs):
-        a, b = pairs[known._n_passed]
-        if not known.joined(a, b):
-            return a, b
-        known._n_passed += 1
-    return None
-
-
-def lowering_pair(known: Connections, *, tolerance: float = 1e-6) -> Pair | None:
-    """Return the untried pair whose minimax barrier stands highest above its higher end; of equals the nearest.
-
-    None when no path could lower a minimax barrier any more, by more than `tolerance` times the range of barriers.
-    """
-    n, energies = len(known.energies), known.energies.tolist()
-    if not known._edges:
-        return None
-    sources, targets, heights = (np.array(column) for column in zip(*known._edges, strict=True))
-    joins = kruskal(n, sources, targets, heights)
-    known._edges = [known._edges[edge] for edge in joins.edges.tolist()]
-    # What each component, by the name that `joins` gives it, consists of: a merge, or a minimum.
-    top, low, marks = list(range(n)), list(energies), list(known._marks)
-    sides: list[Pair] = []
-    merges = []
-    for edge, a, b in zip(known._edges, joins.winners.tolist(), joins.losers.tolist(), strict=True):
-        height = edge[2]
-        merges.append((height - max(low[a], low[b]), len(sides), height, (marks[a], marks[b])))
-        sides.append((top[a], top[b]))
-        top[a], low[a], marks[a] = n + len(sides) - 1, min(low[a], low[b]), marks[a] ^ marks[b]
-    least = tolerance * max(merges[-1][2] - min(energies), np.finfo(float).tiny)
-    found: list[tuple[float, Pair]] = []
-    highest = least
-    for most, merge, height, label in sorted(merges, reverse=True):
-        if most <= least or most < highest * (1 - 1e-9):
-            break
-        pair = known._across.get(label)
-        if label not in known._across or (pair is not None and pair[1] in known.tried[pair[0]]):
-            left, right = (_minima_under(node, n, sides) for node in sides[merge])
-            pair = known._across[label] = _lowest_untried(known, left, right)
-        if pair is not None:
-            gain = height - max(energies[pair[0]], energies[pair[1]])
-            found.append((gain, pair))
-            highest = max(highest, gain)
-    equals = [pair for gain, pair in found if gain > least and gain >= highest * (1 - 1e-9)]
-    return _nearest_of(known, equals)
-
-
-def _minima_under(node: int, n: int, sides: Sequence[Pair]) -> list[int]:
-    """Return the minima that a merge, counted from `n`, has joined, or the minimum itself."""
-    minima, waiting = [], [node]
-    while waiting:
-        node = waiting.pop()
-        if node < n:
-            minima.append(node)
-        else:
-            waiting += sides[node - n]
-    return minima
-
-
-def _lowest_untried(known: Connections, left: Sequence[int], right: Sequence[int]) -> Pair | None:
-    """Return the untried pair between two sides whose higher end is lowest, of equals the nearest."""
-    energies = known.energies.tolist()
-    ascending = sorted((energies[i], i, side) for side, part in enumerate((left, right)) for i in part)
-    below: tuple[list[int], list[int]] = ([], [])
-    begin = 0
-    for k, (energy, node, side) in enumerate(ascending, start=1):
-        below[side].append(node)
-        if k < len(ascending) and ascending[k][0] == energy:
-            continue
-        pairs = [
-            (i, other) for _, i, own in ascending[begin:k] for other in below[1 - own] if other not in known.tried[i]
-        ]
-        if pairs:
-            return _nearest_of(known, pairs)
-        begin = k
-    return None
-
-
-def _nearest_of(known: Connections, pairs: Sequence[Pair]) -> Pair | None:
-    if not pairs:
-        return None
-    a, b = np.array(sorted({(min(pair), max(pair)) for pair in pairs})).T
-    apart = np.linalg.norm(known.points[a] - known.points[b], axis=1)
-    nearest = int(np.argmin(apart))
-    return int(a[nearest]), int(b[nearest])
+    if tries < 1:
+        raise ValueError(f"tries: given {tries}, allowed: whole numbers from 1")
+    effort = Effort(tries, most_tries or 4 * tries, NO_END if n_pairs is None else n_pairs)
+    options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
+    return _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
 
 
 def connect_spanning(
@@ -201,15 +174,15 @@ def connect_spanning(
     surface: str | None = None,
     n_pairs: int | None = None,
     label: str | None = None,
+    align: Align | None = None,
     retry_failed: bool = False,
     progress: Progress | None = None,
     **options: Any,
 ) -> SearchReport:
-    """Search paths among the minima `ids`, one after the other, where they can matter.
+    """Search paths among the minima `ids` until all are joined or, with `n_pairs`, go on where it can matter.
 
-    `n_pairs` counts all pairs of these minima that were tried on this surface, those before included, so that an
-    interrupted call goes on to the same end. None: only until all minima are joined. `options` are those of
-    `connect_minima`.
+    It is what `complete_tree` begins with; `n_pairs` counts all pairs of these minima that were tried on this surface,
+    those before included. `options` are those of `connect_minima`.
 
     Examples
     --------
@@ -224,55 +197,182 @@ def connect_spanning(
     ...     connect_spanning(database, surface, LinearPathFinder(), ids.tolist())
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
+    effort = Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, n_pairs)
+    options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
+    made = _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
+    wanted = len(set(ids)) - 1 if n_pairs is None else n_pairs
+    return SearchReport(made.n_searched, max(0, min(made.n_known, wanted)), made.n_failed)
+
+
+def _completed(
+    database: LandscapeDatabase,
+    landscape: Landscape,
+    finder: PathFinder,
+    ids: Sequence[int] | None,
+    effort: Effort,
+    options: dict[str, Any],
+    *,
+    retry_failed: bool,
+    progress: Progress | None,
+) -> CompletionReport:
     check_landscape(database, landscape)
-    name = choose_surface(database, surface or landscape.surfaces[0])
-    options = {"surface": name, "label": label, **options}
-    energies = database.minima["energy"].values[:, database.surfaces.index(name)]
-    there = usable_minima(database, name)
-    ids = [int(i) for i in dict.fromkeys(ids) if there[i]]
-    failed = _failed_before(database, finder, ids, options)
-    report = SearchReport(0, 0, len(failed))
+    minima = minima_of(
+        database, finder, ids, surface=options["surface"], label=options["label"], align=options["align"]
+    )
+    failed = _failed_before(database, finder, minima, options)
+    n_searched, n_failed, n_rounds = 0, len(failed), 0
     if retry_failed and failed:
-        report = connect_minima(database, landscape, finder, failed, retry_failed=True, **options)
-    n_searched, n_failed = report.n_searched, report.n_failed
-    known = Connections(energies[ids], database.coordinates(ids).astype(np.float64))
-    seen = _add_new(known, database, ids, name, 0)
-    n_known = known.n_tried
-    wanted = len(ids) - 1 if n_pairs is None else n_pairs
-    while n_pairs is None or known.n_tried < n_pairs:
-        pair = nearest_unjoined_pair(known)
-        if pair is None and n_pairs is not None:
-            pair = lowering_pair(known)
-        if pair is None:
-            break
-        report = connect_minima(database, landscape, finder, [(ids[pair[0]], ids[pair[1]])], **options)
-        seen = _add_new(known, database, ids, name, seen)
-        n_searched += report.n_searched
-        n_failed += report.n_failed
-        if progress is not None:
-            progress(f"paths: {label or finder.name}", min(known.n_tried, wanted), wanted)
-    return SearchReport(n_searched, min(n_known, wanted), n_failed)
+        again = connect_minima(database, landscape, finder, failed, retry_failed=True, **options)
+        n_searched, n_failed = again.n_searched, again.n_failed
+    state = state_of(database, minima, effort)
+    n_known = len(state.tried.codes)
+    pairs = _unfinished(database, minima)
+    while len(pairs := pairs if len(pairs) else next_pairs(state, minima, effort)):
+        database.add(attributes={ROUND: _as_attribute(minima, pairs)})
+        done = len(state.tried.codes)
+
+        def tell(name: str, n: int, of: int, before: int = done) -> None:
+            if progress is not None:
+                progress(name, before + n, before + of)
+
+        made = connect_minima(database, landscape, finder, pairs.tolist(), progress=tell, **options)
+        n_searched, n_failed, n_rounds = n_searched + made.n_searched, n_failed + made.n_failed, n_rounds + 1
+        state, pairs = state_of(database, minima, effort), np.empty((0, 2), dtype=np.int64)
+    if database.attributes.get(ROUND) is not None:
+        database.add(attributes={ROUND: None})
+    merges: Mapping[str, int] = Counter(map(str, state.evidence.states(state.tree)))
+    return CompletionReport(n_searched, n_known, n_failed, n_rounds, dict(merges), len(state.tree.roots))
 
 
-def _add_new(known: Connections, database: LandscapeDatabase, ids: Ids | list[int], surface: str, n: int) -> int:
-    """Add what was searched between the minima in the rows from `n` on; return the number of rows now."""
-    position = {i: k for k, i in enumerate(ids)}
-    table = database.paths
-    heights = np.full(database.n_paths, np.nan)
-    found = path_heights(database, surface)
-    heights[found.paths] = found.heights
-    rows = [table[name].values[n:].tolist() for name in ("source", "target", "surface")]
-    for source, target, own, height in zip(*rows, heights[n:].tolist(), strict=True):
-        if own == surface and source in position and target in position and source != target:
-            known.add(position[source], position[target], height)
-    return database.n_paths
+def minima_of(
+    database: LandscapeDatabase,
+    finder: PathFinder,
+    ids: Sequence[int] | None,
+    *,
+    surface: str | None = None,
+    label: str | None = None,
+    align: Align | None = None,
+) -> Minima:
+    """Return the minima of a tree, each once, that are solutions and have an energy, and which lie near each other."""
+    name = choose_surface(database, surface)
+    there = usable_minima(database, name)
+    chosen = np.flatnonzero(there) if ids is None else np.array(list(dict.fromkeys(map(int, ids))), dtype=np.int64)
+    chosen = chosen[there[chosen]]
+    energies = database.minima["energy"].values[chosen, database.surfaces.index(name)]
+    joins: Joins = "isomers" if align is not None else chosen_joins(database, None)
+    symmetry = declared_symmetry(database) if joins == "isomers" else None
+    step = max(1, 2**23 // max(database.n_parameters, 1))
+    parts = [database.coordinates(chosen[k : k + step]).astype(np.float64) for k in range(0, len(chosen), step)]
+    if symmetry is None:
+        places, aligned = [folded(part) for part in parts], None
+    else:
+        places = [symmetry.fingerprint(part) for part in parts]
+
+        def aligned(a: int, b: int) -> float:
+            first, second = database.coordinates(chosen[[a, b]]).astype(np.float64)
+            return symmetry.nearest(first, second).distance
+
+    shape = (0, database.n_parameters)
+    nearby = nearby_pairs(np.concatenate(places) if places else np.empty(shape), energies, aligned=aligned)
+    return Minima(chosen, energies, name, joins, label or finder.name, nearby)
+
+
+def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Progressing:
+    """Return the tree of some minima by all paths between them, its evidence, and the pairs that were tried."""
+    position = np.full(database.n_minima, -1)
+    position[minima.ids] = np.arange(len(minima.ids))
+    paths, energies = database.paths, minima.energies
+    own = np.ones(database.n_paths, dtype=bool) if minima.joins == "isomers" else ~joins_isomers(database)
+    found = path_heights(database, minima.surface, joins=minima.joins)
+    found = found.select((position[found.sources] >= 0) & (position[found.targets] >= 0))
+    outcomes = paths["outcome"].values[found.paths].astype(str)
+    verified = paths["kind"].values[found.paths] == KINDS[1]
+    edges = Edges(
+        position[found.sources],
+        position[found.targets],
+        found.heights,
+        verified,
+        ~verified & ~np.isin(outcomes, ["", str(Outcome.IMPORTED)]),
+    )
+    made = searches_of(database, minima.surface, own)
+    ends = position[made.sources], position[made.targets]
+    there = (ends[0] >= 0) & (ends[1] >= 0) & (ends[0] != ends[1])
+    around = position[made.surrounded]
+    searches = Searches(ends[0][there], ends[1][there], made.outcomes[there], around[around >= 0])
+    tree = merge_tree(energies, edges.sources, edges.targets, edges.heights)
+    bound = (database.attributes.get("lower_bounds") or {}).get(minima.surface)
+    evidence = tree_evidence(tree, searches, edges, tries=effort.tries, lower_bound=bound)
+    span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
+    tried = _tried(database, minima, position, searches, edges, own)
+    return Progressing(tree, evidence, tried, negligibly_above(energies, span=span, lower_bound=bound))
+
+
+def _tried(
+    database: LandscapeDatabase, minima: Minima, position: Ids, searches: Searches, edges: Edges, own: Mask
+) -> Tried:
+    """Return the pairs that this finder has tried, with success or not, or any search that converged."""
+    paths = database.paths
+    rows = own & (paths["surface"].values == minima.surface) & (paths["finder"].values == minima.label)
+    ends = [position[paths[name].values[rows]] for name in ("source", "target")]
+    there = (ends[0] >= 0) & (ends[1] >= 0) & (ends[0] != ends[1])
+    converged = searches.converged
+    sources = np.concatenate([ends[0][there], searches.sources[converged]])
+    targets = np.concatenate([ends[1][there], searches.targets[converged]])
+    known = Tried.of(sources, targets, np.full(len(sources), np.nan), minima.energies)
+    found = edges.sources != edges.targets
+    found[found] = known.among(edges.sources[found], edges.targets[found])
+    return Tried.of(
+        np.concatenate([sources, edges.sources[found]]),
+        np.concatenate([targets, edges.targets[found]]),
+        np.concatenate([np.full(len(sources), np.nan), edges.heights[found]]),
+        minima.energies,
+    )
+
+
+def next_pairs(state: Progressing, minima: Minima, effort: Effort) -> Ids:
+    """Return the pairs (n_pairs, 2) of ids of the next round; none where the tree is complete or the effort spent."""
+    tree, tried, nearby = state.tree, state.tried, minima.nearby
+    left = max(0, effort.n_pairs - len(tried.codes))
+    pairs = joining_pairs(tree, nearby, tried, _may_be_joined(tree, tried, effort))
+    if not len(pairs) and effort.tries:
+        closed, tested = (state.evidence.codes == STATES.index(name) for name in ("closed", "tested"))
+        open_ = (state.evidence.codes >= 0) & ~closed
+        hopeful = promising(tree, state.limits, nearby, tried)
+        wanted = open_ & (hopeful | (~tested & (state.evidence.tries < effort.most_tries)))
+        pairs = crossing_pairs(tree, state.limits, nearby, tried, wanted)
+    return minima.ids[pairs[:left]]
+
+
+def _may_be_joined(tree: MergeTree, tried: Tried, effort: Effort) -> Mask:
+    """Return which minima are in a part that not too many searches have failed to join to others."""
+    n = tree.n_leaves
+    if len(tree.roots) < 2:
+        return np.zeros(n, dtype=bool)
+    part = np.searchsorted(np.sort(tree.starts[tree.roots]), tree.starts[:n], side="right") - 1
+    a, b = part[tried.codes // n], part[tried.codes % n]
+    n_failed = np.bincount(np.concatenate([a[a != b], b[a != b]]), minlength=len(tree.roots))
+    return np.asarray(n_failed[part] < effort.most_tries)
+
+
+def _as_attribute(minima: Minima, pairs: Ids) -> dict[str, Any]:
+    return {"finder": minima.label, "surface": minima.surface, "joins": minima.joins, "pairs": pairs.tolist()}
+
+
+def _unfinished(database: LandscapeDatabase, minima: Minima) -> Ids:
+    """Return the pairs of the round that an interrupted call has left, if it was of the same tree."""
+    stored = database.attributes.get(ROUND)
+    none = np.empty((0, 2), dtype=np.int64)
+    if not isinstance(stored, dict) or stored != _as_attribute(minima, none) | {"pairs": stored.get("pairs")}:
+        return none
+    pairs = np.array(stored["pairs"], dtype=np.int64).reshape(-1, 2)
+    return pairs if np.isin(pairs, minima.ids).all() else none
 
 
 def _failed_before(
-    database: LandscapeDatabase, finder: PathFinder, ids: Sequence[int], options: dict[str, Any]
-) -> list[Pair]:
+    database: LandscapeDatabase, finder: PathFinder, minima: Minima, options: dict[str, Any]
+) -> list[tuple[int, int]]:
     """Return the pairs of which the last search by this finder, with these settings, failed."""
-    table, among = database.paths, set(ids)
+    table, among = database.paths, set(minima.ids.tolist())
     rows = [table[name].values.tolist() for name in ("source", "target", "outcome")]
     pairs = {(a, b) for a, b, outcome in zip(*rows, strict=True) if outcome == Outcome.FAILED and {a, b} <= among}
     settings = {key: options[key] for key in ("surface", "label", "align") if key in options}

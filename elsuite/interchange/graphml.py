@@ -27,6 +27,8 @@ def write_graphml(network: AnyGraph, path: str | Path) -> None:
     0.5
     """
     written = network.copy()
+    # What was searched is no attribute of a file, and what is unknown is none either.
+    written.graph = {key: value for key, value in written.graph.items() if isinstance(value, (int, float, str))}
     everything = [attributes for _, attributes in written.nodes(data=True)]
     everything += [attributes for *_, attributes in written.edges(data=True)]
     for attributes in everything:

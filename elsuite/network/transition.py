@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import networkx as nx
 import numpy as np
 
+from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.network.arrays import AnyGraph
+from elsuite.network.evidence import searches_of
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
     from elsuite.database import LandscapeDatabase
-from elsuite.core.representing import short_repr
+
+Joins: TypeAlias = Literal["points", "isomers"]
+
+ISOMER_SYMMETRIES: Final = ("atoms", "periodic")
+"""Kinds of symmetry by whose copies minima are counted once, unless a caller wants points."""
 
 
 def transition_network(
@@ -22,14 +28,16 @@ def transition_network(
     surface: str | None = None,
     parallel: bool = False,
     finder: str | Sequence[str] | None = None,
+    joins: Joins | None = None,
 ) -> AnyGraph:
     """Return the minima of a database and the paths between them, as a networkx graph of one surface.
 
     Nodes are the ids of the minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
     have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
-    (its id), `kind` and `finder`. Left out are minima that are no solutions or have no finite energy on the surface
-    (`usable_minima` in `elsuite.database.query`), counted in the graph's attributes `n_unusable` and
-    `n_without_energy`, and paths that end at one or have no finite height.
+    (its id), `kind`, `finder` and `outcome`. The graph has `surface`, `joins`, `searches` (`Searches`, whatever came of
+    them) and the `lower_bound` of energies, None where the landscape declares none. Left out are minima that are no
+    solutions or have no finite energy on the surface (`usable_minima` in `elsuite.database.query`), counted in the
+    graph's attributes `n_unusable` and `n_without_energy`, and paths that end at one or have no finite height.
 
     Parameters
     ----------
@@ -40,6 +48,10 @@ def transition_network(
         paths' ids. By default the lowest path of a pair stands for it (of equally low ones the first).
     finder : str or sequence of str, optional
         Only paths of the finder with this label, or of finders with one of these.
+    joins : {"points", "isomers"}, optional
+        What the edges join. A path to a copy of a minimum, such as a network with its units permuted or a cluster that
+        is turned, joins isomers, not the stored points: it counts among isomers only. By default isomers where the
+        landscape's symmetry is one of atoms or periodic coordinates, else points.
 
     Raises
     ------
@@ -61,20 +73,24 @@ def transition_network(
 
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
-    network: AnyGraph = nx.MultiGraph(surface=name) if parallel else nx.Graph(surface=name)
+    joins = chosen_joins(database, joins)
+    network: AnyGraph = nx.MultiGraph() if parallel else nx.Graph()
+    bounds = database.attributes.get("lower_bounds") or {}
+    network.graph |= {"surface": name, "joins": joins, "lower_bound": bounds.get(name)}
     network.graph["n_unusable"], network.graph["n_without_energy"] = n_left_out(database, name)
+    network.graph["searches"] = searches_of(database, name, _rows(database, finder, joins))
     minima, paths = database.minima, database.paths
     columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
     usable = np.flatnonzero(usable_minima(database, name))
     nodes = zip(*(array[usable].tolist() for array in columns), strict=True)
     for node, values in zip(usable.tolist(), nodes, strict=True):
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
-    found = path_heights(database, name, finder=finder)
+    found = path_heights(database, name, finder=finder, joins=joins)
     found = found if parallel else lowest_of_pairs(found)
-    columns = [found.heights, found.paths, paths["kind"].values[found.paths], paths["finder"].values[found.paths]]
+    columns = [found.heights, found.paths, *(paths[key].values[found.paths] for key in ("kind", "finder", "outcome"))]
     rows = zip(*(array.tolist() for array in columns), strict=True)
     for source, target, row in zip(found.sources.tolist(), found.targets.tolist(), rows, strict=True):
-        edge = dict(zip(("energy", "path", "kind", "finder"), row, strict=True))
+        edge = dict(zip(("energy", "path", "kind", "finder", "outcome"), row, strict=True))
         network.add_edge(source, target, **({"key": edge["path"]} if parallel else {}), **edge)
     return network
 
@@ -119,10 +135,11 @@ def path_heights(
     *,
     refined: bool = True,
     finder: str | Sequence[str] | None = None,
+    joins: Joins | None = None,
 ) -> PathHeights:
     """Return the heights of all paths on a surface that have a finite one and join usable minima.
 
-    Surface and finder are chosen as in `transition_network`.
+    Surface, finder and what the paths join are chosen as in `transition_network`.
 
     Parameters
     ----------
@@ -156,13 +173,43 @@ def path_heights(
     if refined:
         heights = np.where(np.isfinite(better), better, heights)
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
-    if finder is not None:
-        wanted &= of_finder(database, finder)
+    wanted &= _rows(database, finder, chosen_joins(database, joins))
     usable, sources, targets = usable_minima(database, name), paths["source"].values, paths["target"].values
     rows = np.flatnonzero(wanted & usable[sources] & usable[targets])
     sources, targets = sources[rows], targets[rows]
     lifted = np.maximum(heights[rows], np.maximum(energies[sources], energies[targets]))
     return PathHeights(rows, sources, targets, lifted)
+
+
+def _rows(database: "LandscapeDatabase", finder: str | Sequence[str] | None, joins: Joins) -> Mask:
+    """Return which paths (n_paths,) are of the finder, and join what is asked for."""
+    from elsuite.database.query import joins_isomers
+
+    wanted = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
+    return wanted if joins == "isomers" else wanted & ~joins_isomers(database)
+
+
+def chosen_joins(database: "LandscapeDatabase", joins: Joins | None) -> Joins:
+    """Return what the edges of a network are to join: what is given, or by the symmetry of the landscape.
+
+    Raises
+    ------
+    ValueError
+        For anything but "points", "isomers" and None.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.landscapes import LennardJones, MullerBrown
+    >>> [chosen_joins(LandscapeDatabase.create(None, one), None) for one in (MullerBrown(), LennardJones(3))]
+    ['points', 'isomers']
+    """
+    if joins is None:
+        kind = ((database.attributes.get("identity") or {}).get("symmetry") or {}).get("kind")
+        return "isomers" if kind in ISOMER_SYMMETRIES else "points"
+    if joins not in ("points", "isomers"):
+        raise ValueError(f"joins: given {joins!r}, allowed: 'points', 'isomers' or None")
+    return joins
 
 
 def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> Mask:

@@ -1,91 +1,133 @@
-"""Pairs chosen as the paths come in, against the rule applied to all pairs; time near-linear in the minima."""
+"""Trees completed: exact where heights are true, with few searches; interrupted, without success, and out of budget."""
 
-import time
-
-import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
 
+from elsuite.analysis import disconnectivity_tree
+from elsuite.core.outcomes import Outcome
+from elsuite.core.settings import settings as finder_settings
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration import connect_minima, connect_spanning
-from elsuite.exploration.complete import Connections, lowering_pair, nearest_unjoined_pair
+from elsuite.exploration import complete_tree, connect_minima, connect_spanning
 from elsuite.landscapes import FunctionLandscape, SixHumpCamel
 from elsuite.network import minimax_matrix, transition_network
-from elsuite.paths import LinearPathFinder
+from elsuite.paths import FourierPathFinder, LinearPathFinder
+from elsuite.paths.base import Path, PathFinder, PathSearch
+from elsuite.paths.bases import SineBasis
 
 pytestmark = pytest.mark.making
 
 
-def by_all_pairs(minimax, energies, distances, tried, tolerance=1e-6):
-    """The pair to try next, found by looking at every pair."""
-    rows, columns = np.triu_indices(len(energies), 1)
-    untried = ~tried[rows, columns]
-    rows, columns = rows[untried], columns[untried]
-    gain = minimax[rows, columns] - np.maximum(energies[rows], energies[columns])
-    apart = distances[rows, columns]
-    unjoined = np.isinf(gain)
-    if unjoined.any():
-        best = np.flatnonzero(unjoined)[np.argmin(apart[unjoined])]
-        return int(rows[best]), int(columns[best])
-    finite = minimax[np.isfinite(minimax)]
-    if not len(gain) or gain.max() <= tolerance * max(np.ptp(finite), np.finfo(float).tiny):
-        return None
-    ties = np.flatnonzero(gain >= gain.max() * (1 - 1e-9))
-    best = ties[np.argmin(apart[ties])]
-    return int(rows[best]), int(columns[best])
+@finder_settings
+class Wells(PathFinder):
+    """Returns the true minimax heights between separable wells, of the heights h_i = 1 + i."""
+
+    outcome: str = "converged"
+
+    name = "wells"
+
+    def find(self, landscape, start, end, seed=0):
+        a, b = np.asarray(start), np.asarray(end)
+        height = float(1 + np.flatnonzero(np.sign(a) != np.sign(b)).max())
+        path = Path(torch.as_tensor(a), torch.as_tensor(b), SineBasis(1), torch.zeros(1, len(a), dtype=torch.float64))
+        profile = np.array([0.0, height, 0.0])
+        return PathSearch(
+            path=path, height=height, refined_height=height, refined_t=0.5, profile=profile, length=1.0, chord=1.0,
+            outcome=Outcome(self.outcome), message="", n_point_gradients=1.0, n_evaluations=3.0, seconds=0.0,
+        )  # fmt: skip
 
 
-@given(st.integers(2, 9), st.integers(0, 9999), st.sampled_from([0.0, 0.3]))
-def test_each_choice_is_that_of_the_rule_applied_to_all_pairs(n, seed, share_failed):
-    """And with the true height of every pair that was tried, the barriers end equal to those of all pairs."""
-    rng = np.random.default_rng(seed)
-    energies = rng.uniform(0, 1, n) if seed % 2 else rng.choice([0.0, 0.5, 1.0], n)
-    heights = np.maximum.outer(energies, energies) + np.triu(
-        rng.choice([0.0, 0.3, 0.9, 1.7], size=(n, n)) * rng.choice([1.0, rng.uniform()], size=(n, n)), 1
-    )
-    heights[rng.uniform(size=(n, n)) < share_failed] = np.nan
-    points = rng.uniform(size=(n, 3))
-    network = nx.Graph()
-    network.add_nodes_from((i, {"energy": energies[i]}) for i in range(n))
-    tried = np.zeros((n, n), dtype=bool)
-    known, order = Connections(energies, points), []
-    while True:
-        pair = nearest_unjoined_pair(known) or lowering_pair(known)
-        assert pair == by_all_pairs(minimax_matrix(network), energies, cdist(points, points), tried)
-        if pair is None:
-            break
-        a, b = pair
-        order.append(pair)
-        tried[a, b] = tried[b, a] = True
-        known.add(a, b, heights[a, b])
-        if np.isfinite(heights[a, b]):
-            network.add_edge(a, b, energy=heights[a, b])
-    full = nx.Graph(network)
-    pairs = [(i, j) for i in range(n) for j in range(i + 1, n) if np.isfinite(heights[i, j])]
-    full.add_edges_from((i, j, {"energy": heights[i, j]}) for i, j in pairs)
-    np.testing.assert_allclose(minimax_matrix(network), minimax_matrix(full))
-    assert len(order) == len(set(order)) == known.n_tried
-    if not share_failed:  # the first n - 1 join components: a spanning tree
-        assert nx.is_connected(nx.Graph(order[: n - 1]))
+def wells(order, widths=None):
+    """A database of the minima of separable wells, whose coordinate k has the height 1 + order[k]."""
+    d = len(order)
+    places = np.argsort(order)  # the finder counts coordinates by their heights
+    spread = torch.as_tensor(np.ones(d) if widths is None else np.asarray(widths))
+    heights = 1.0 + torch.arange(d)
+    landscape = FunctionLandscape(lambda p: (heights * ((p / spread) ** 2 - 1) ** 2).sum(1), d)
+    database = LandscapeDatabase.create(None, landscape)
+    bits = (np.arange(2**d)[:, None] >> places) & 1
+    points = (2.0 * bits - 1) * spread.numpy()
+    database.add(minima={"coordinates": points, "energy": np.zeros((2**d, 1))})
+    return database, landscape
 
 
-def seconds_of_choices(n, n_choices=200):
-    rng = np.random.default_rng(0)
-    known = Connections(rng.uniform(size=n), rng.normal(size=(n, 3)))
-    while (pair := nearest_unjoined_pair(known)) is not None:
-        known.add(*pair, rng.uniform(1, 2))
-    began = time.process_time()
-    for _ in range(n_choices):
-        known.add(*lowering_pair(known), rng.uniform(1, 2))
-    return time.process_time() - began
+def tree_of(database):
+    return disconnectivity_tree(transition_network(database))
 
 
-def test_a_choice_takes_a_time_near_linear_in_the_minima():
-    few, many = seconds_of_choices(150), seconds_of_choices(1500)
-    assert many < 30 * few  # a choice among all pairs: 100 times
+@settings(max_examples=8)
+@given(st.permutations(range(6)), st.lists(st.floats(1.0, 1.4), min_size=6, max_size=6) | st.none())
+def test_the_tree_of_separable_wells_is_exact_after_a_few_searches_a_minimum(order, widths):
+    """The merges at height k are 2^(6 - k), whatever the order of the coordinates, and their widths."""
+    database, landscape = wells(order, widths)
+    report = complete_tree(database, landscape, Wells())
+    tree = tree_of(database)
+    assert [merge.height for merge in tree.merges] == sorted(1.0 + k for k in range(6) for _ in range(2 ** (5 - k)))
+    assert report.n_searched <= 4 * 64
+    assert (report.n_left, report.n_parts) == (0, 1)
+    assert {merge.evidence.state for merge in tree.merges} == {"tested"}
+
+
+def test_an_interrupted_completion_goes_on_to_the_same_end():
+    whole, landscape = wells(range(5))
+    report = complete_tree(whole, landscape, Wells())
+    broken, _ = wells(range(5))
+
+    def interrupt_at(stop):
+        def progress(_, done, __):
+            if done == stop:
+                raise KeyboardInterrupt
+
+        return progress
+
+    for stop in (3, 20, 38, 39, 50):
+        with pytest.raises(KeyboardInterrupt):
+            complete_tree(broken, landscape, Wells(), progress=interrupt_at(stop))
+    again = complete_tree(broken, landscape, Wells())
+    assert ends(broken) == ends(whole)
+    assert again.n_known + again.n_searched == report.n_searched
+    assert complete_tree(broken, landscape, Wells()).n_searched == 0
+    assert broken.attributes.get("round") is None
+
+
+def test_what_does_not_converge_is_given_up_and_counted():
+    database, landscape = wells(range(3))
+    report = complete_tree(database, landscape, Wells(outcome="budget spent"), tries=1)
+    assert report.merges == {"untested": 7}
+    assert report.n_left == 7
+    assert str(report) == "7 merges: 7 untested"
+    assert complete_tree(database, landscape, Wells(outcome="budget spent"), tries=1).n_searched == 0
+    # Another finder, under another name, searches where this one did not succeed.
+    assert complete_tree(database, landscape, Wells(), label="better").n_left == 0
+
+
+def test_a_budget_is_kept_and_what_is_left_is_said():
+    database, landscape = wells(range(4))
+    report = complete_tree(database, landscape, Wells(), n_pairs=10)
+    assert (report.n_searched, report.n_parts) == (10, 6)
+    assert report.n_left >= 5
+    assert "6 parts are not joined" in str(report)
+    assert complete_tree(database, landscape, Wells(), n_pairs=12).n_searched == 2
+
+
+@pytest.mark.parametrize("tries", [0, -1])
+def test_no_tries_are_refused(tries):
+    database, landscape = wells(range(2))
+    with pytest.raises(ValueError, match=f"tries: given {tries}, allowed"):
+        complete_tree(database, landscape, Wells(), tries=tries)
+
+
+def test_real_paths_on_the_camel_close_or_test_every_merge():
+    """The minimax barriers are the known ones: through the transition states at 0, 0.5437 and 2.2293571975."""
+    camel = SixHumpCamel()
+    with LandscapeDatabase.create(None, camel) as database:
+        database.add(minima={"coordinates": camel.minima, "energy": camel.minimum_energies[:, None]})
+        report = complete_tree(database, camel, FourierPathFinder())
+        heights = [merge.height for merge in tree_of(database).merges]
+    assert report.n_left == 0
+    assert heights == pytest.approx([0.0, 0.5437186, 0.5437186, 2.2293572, 2.2293572], abs=0.01)
 
 
 class Ridge(LinearPathFinder):
@@ -133,8 +175,7 @@ def test_an_interrupted_call_goes_on_to_the_same_end(camel):
 def test_a_failed_join_is_gone_round_and_tried_again_on_demand(camel):
     first = connect_spanning(camel, CAMEL, LinearPathFinder(), range(6), n_pairs=1)
     assert first.n_searched == 1
-    points = camel.coordinates(range(6))
-    nearest = nearest_unjoined_pair(Connections(CAMEL.minimum_energies, points))
+    (nearest,), points = ends(camel), camel.coordinates(range(6))
     with LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"], dtype="float64") as other:
         other.add(minima={"coordinates": CAMEL.minima, "energy": CAMEL.minimum_energies[:, None]})
         finder = Ridge()

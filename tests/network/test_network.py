@@ -46,7 +46,7 @@ def test_the_lowest_path_of_a_pair_stands_for_it(database):
     assert network.number_of_edges() == 5
     assert network.edges[0, 2]["energy"] == 0.7
     assert network.edges[0, 2]["path"] == 2
-    assert set(network.edges[0, 1]) == {"energy", "path", "kind", "finder"}
+    assert set(network.edges[0, 1]) == {"energy", "path", "kind", "finder", "outcome"}
     assert list(transition_network(database, surface="test").edges) == [(0, 1)]
 
 
@@ -60,7 +60,7 @@ def test_all_paths_on_request():
     assert network.edges[0, 1, 1]["energy"] == 4.5
     assert network.edges[0, 1, 0]["energy"] == 5.0  # no refined height: the protocol's
     single = transition_network(database)
-    assert dict(single.edges) == {(0, 1): {"energy": 4.25, "path": 2, "kind": "path", "finder": ""}}
+    assert dict(single.edges) == {(0, 1): {"energy": 4.25, "path": 2, "kind": "path", "finder": "", "outcome": ""}}
 
 
 def test_paths_of_one_finder():
