@@ -14,7 +14,11 @@ from elsuite.database.query import choose_surface
 @click.option("--set", "sets", multiple=True, metavar="NAME", help="Only this set; may be given several times.")
 @click.option("--epochs", type=click.IntRange(min=1), default=2000, show_default=True, help="Iterations at most.")
 @click.option(
-    "--tolerance", type=click.FloatRange(min=0), default=1e-6, show_default=True, help="Of the gradient norm."
+    "--tolerance",
+    type=click.FloatRange(min=0),
+    default=1e-6,
+    show_default=True,
+    help="Of the gradient norm, in units of the landscape's own.",
 )
 @click.option(
     "--distance",

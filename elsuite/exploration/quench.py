@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from elsuite.core.identity import content_key
-from elsuite.core.outcomes import Outcome
+from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.settings import all_settings
-from elsuite.core.typing import Array, Ids, Progress
+from elsuite.core.typing import Array, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
@@ -24,7 +24,9 @@ from elsuite.exploration.computing import contributed
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import to_tensor
 from elsuite.minimizers import LBFGSGSS, Minimization, Minimizer, Solution
+from elsuite.minimizers.scales import are_stationary, typical_slope
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import PointIndex, rows_at_once
 from elsuite.symmetry.units import without_units
@@ -45,9 +47,9 @@ class Quench:
     n_known: int = 0
     """Solutions that led to a minimum which was there already."""
     n_stationary: int = 0
-    """Solutions whose minimum has a gradient norm within the tolerance."""
+    """Solutions whose minimum has a gradient norm within the tolerance, or one that rounding hides."""
     n_failed: int = 0
-    """Solutions that led nowhere: their energies are not finite."""
+    """Solutions that led nowhere: their energies are not finite, or fall without end."""
 
 
 def quench(
@@ -76,7 +78,8 @@ def quench(
     minimizer : Minimizer, optional
         L-BFGS-GSS with 2,000 iterations by default.
     gradient_tolerance : float
-        Of a stationary point.
+        Of a stationary point: its gradient norm, relative to the landscape's own as `elsuite.minimizers.Minimizer`
+        says.
     distance_tolerance : float
         Two minima are one when their distance is at most this, in units of the landscape's length scale; clusters are
         compared turned, mirrored and with like atoms exchanged, as the landscape's symmetry says.
@@ -116,14 +119,17 @@ def quench(
     known = _StoredMinima(
         database,
         landscape.symmetry if permuted else without_units(landscape.symmetry),
-        stored_minima_of(database, surface, gradient_tolerance),
+        _known_minima(database, landscape, surface, gradient_tolerance),
         tolerance=distance_tolerance * landscape.length_scale,
     )
     total = Quench()
     for begin in range(0, len(todo), TOGETHER):
         part = todo[begin : begin + TOGETHER]
         results = _relaxed(descended, minimizer, database.coordinates(part), part)
-        lowest = [next((s for s in r.solutions if s.stopping == surface), None) for r in results]
+        lowest = [
+            None if r.outcome in UNUSABLE else next((s for s in r.solutions if s.stopping == surface), None)
+            for r in results
+        ]
         ends, new = known.numbers(lowest, surface)
         batch = minimization_rows(results, keys=[keys[i] for i in part], label=LABEL, surfaces=landscape.surfaces)
         runs = {**batch.runs, "start": np.array(part, dtype=np.int64), "end": np.array(ends, dtype=np.int64)}
@@ -136,8 +142,9 @@ def quench(
         database.add(runs=runs, minima=minima, attributes=contributed(database), sync=True)
         known.pending.clear()
         n_failed = ends.count(-1)
-        stationary = [s for s in lowest if s is not None and s.gradient_norm <= gradient_tolerance]
-        found = Quench(len(part), len(new), len(part) - len(new) - n_failed, len(stationary), n_failed)
+        reached = np.array([s.coordinates for s in lowest if s is not None])
+        n_stationary = int(_stationary(descended, reached, gradient_tolerance).sum()) if len(reached) else 0
+        found = Quench(len(part), len(new), len(part) - len(new) - n_failed, n_stationary, n_failed)
         total = Quench(*(a + b for a, b in zip(astuple(total), astuple(found), strict=True)))
         if progress is not None:
             progress(f"quench on {surface}", begin + len(part), len(todo))
@@ -145,12 +152,31 @@ def quench(
 
 
 def stored_minima_of(database: LandscapeDatabase, surface: str, gradient_tolerance: float) -> list[int]:
-    """Return the ids of the minima of a surface: the set ``"quenched/SURFACE"`` and what is known to be stationary."""
+    """Return the ids of the set ``"quenched/SURFACE"`` and of what has a norm within the tolerance, an absolute one."""
     minima = database.minima
     chosen = minima["set"].values == f"{LABEL}/{surface}"
     if surface == database.surfaces[0]:  # gradients on others are known of that set only
         chosen |= minima["gradient_norm"].values <= gradient_tolerance
     return [int(i) for i in np.flatnonzero(chosen)]
+
+
+def _known_minima(database: LandscapeDatabase, landscape: Landscape, surface: str, tolerance: float) -> list[int]:
+    """Return the ids of the minima of a surface, those of other sets looked at again where they may be stationary."""
+    slope = typical_slope(landscape.on(database.surfaces[0]))
+    ids = stored_minima_of(database, surface, tolerance * slope if np.isfinite(slope) else np.inf)
+    sets = database.minima["set"].values
+    doubted = [i for i in ids if sets[i] != f"{LABEL}/{surface}"]
+    stationary: set[int] = set()
+    step = rows_at_once(database.n_parameters)
+    for begin in range(0, len(doubted), step):
+        part = doubted[begin : begin + step]
+        good = _stationary(landscape.on(database.surfaces[0]), database.coordinates(part), tolerance)
+        stationary.update(np.array(part)[good].tolist())
+    return [i for i in ids if i in stationary or sets[i] == f"{LABEL}/{surface}"]
+
+
+def _stationary(landscape: Landscape, points: Array, tolerance: float) -> Mask:
+    return are_stationary(landscape, to_tensor(points, dtype=landscape.dtype, device=landscape.device), tolerance)
 
 
 @final

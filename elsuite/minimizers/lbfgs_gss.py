@@ -13,8 +13,13 @@ from elsuite.core.settings import Count, Positive, Share, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.golden_section import golden_section_search
+from elsuite.minimizers.scales import norms
 
 _SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
+_SHORTEST = 1e-6  # length scales: the first step is not shorter
+_SMALL = 1e-2  # of smaller length scales it is no longer than they, else no longer than 1
+_BLIND = 4.0  # units in the last place of energies or coordinates: shorter steps tell nothing
+_SEEN = 100.0  # as long as this, in steps that tell just nothing, a search begins that must tell something
 
 
 class _Pair(NamedTuple):
@@ -35,9 +40,12 @@ class LBFGSGSS(Minimizer):
     s.y / y.y of the newest. The search begins at u = 1 and takes `search_values` energies; no step raises the
     energy. All pairs of a start are dropped, and it goes on along the plain gradient, when a pair's cosine
     s.y / (\|s\| \|y\|) is under `least_cosine` or not finite, when p does not point uphill, or when no lower point
-    is found along p. The plain gradient is scaled by the last good s.y / y.y, at first by min(1, 1 / \|g\|). A
-    start has converged when two searches along the plain gradient in a row, the second over shorter steps, find
-    nothing lower.
+    is found along p. The plain gradient is scaled by the last good s.y / y.y; at first so that the step is as long as
+    the gradient, but not longer than 1, nor, where it is under 0.01, the landscape's length scale L, nor shorter than
+    1e-6 L. After a search
+    along the plain gradient that finds nothing the next one is over shorter steps, and so on, until steps are so short
+    that rounding hides what they change; one more, over steps that are just long enough, then decides. A start that
+    finds nothing lower twice in a row, nor at any length, is stuck: `minimize` says whether it has converged.
 
     Attributes
     ----------
@@ -62,21 +70,30 @@ class LBFGSGSS(Minimizer):
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""
         energy, gradient = landscape.energy_and_gradient(state["points"])
-        norm = gradient.norm(dim=1)
+        norm, scale = norms(gradient), landscape.length_scale
+        length = norm.clamp(max=scale if scale < _SMALL else 1.0).clamp(min=_SHORTEST * scale)
+        # Of gradients whose squares would leave the number type's range, directions and pairs are made in a unit.
+        edge = torch.finfo(gradient.dtype).tiny ** (1 / 3)
+        exact = torch.exp2(torch.floor(torch.log2(norm)))
+        unit = torch.where(((norm > 0) & (norm < edge)) | (norm > 1 / edge), exact, torch.ones_like(norm))
+        ordinary = (unit == 1) & (length == norm.clamp(max=1))
+        first = torch.where(ordinary, (1 / norm.to(gradient.dtype)).clamp(max=1).double(), length / (norm / unit))
         return state | {
             "energy": energy,
             "gradient": gradient,
             "gradient_norm": norm,
-            "scale": (1 / norm).clamp(max=1),
-            "failures": torch.zeros_like(norm, dtype=torch.int64),
-            "converged": torch.zeros_like(norm, dtype=torch.bool),
+            "unit": unit,
+            "scale": first.to(gradient.dtype),
+            "last": torch.zeros(len(norm), dtype=torch.bool, device=norm.device),
+            "stuck": torch.zeros(len(norm), dtype=torch.bool, device=norm.device),
             "n_evaluations": state["n_evaluations"] + 1,
         }
 
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
         """See `Minimizer`."""
-        points, gradient = state["points"], state["gradient"]
-        direction, plain = _direction(state, self._pairs(state, epoch))
+        points, unit = state["points"], state.get("unit", torch.ones_like(state["energy"]))
+        gradient = _in_units(state["gradient"], unit)
+        direction, plain = _direction(gradient, state["scale"], self._pairs(state, epoch))
         longest = None if self.largest_step is None else self.largest_step / direction.norm(dim=1).double()
         step, energy = golden_section_search(
             lambda step: landscape.energy(_moved(points, direction, step)),
@@ -88,10 +105,10 @@ class LBFGSGSS(Minimizer):
         moved = step > 0
         new_points = _moved(points, direction, step)
         new_gradient = landscape.energy_and_gradient(new_points)[1]
-        pair, scale, valid = self._pair(new_points - points, new_gradient - gradient)
+        pair, scale, valid = self._pair(new_points - points, _in_units(new_gradient, unit) - gradient)
         failed = plain & ~moved
-        failures = torch.where(failed, state["failures"] + 1, 0)
-        searched = torch.where(moved, step.to(scale.dtype), _SHRUNK**self.search_values)
+        blind, seen = _blind(landscape, state, norms(direction))
+        searched = torch.where(moved, step, torch.where(blind, seen, _SHRUNK**self.search_values)).to(scale.dtype)
         kept, slot = valid & ~plain, epoch % self.history  # elsewhere older pairs are dropped
         rhos = {name: torch.where(kept, rho, 0) for name, rho in state.items() if name.startswith("rho.")}
         return (
@@ -102,10 +119,10 @@ class LBFGSGSS(Minimizer):
                 "points": new_points,
                 "energy": energy,
                 "gradient": new_gradient,
-                "gradient_norm": new_gradient.norm(dim=1),
+                "gradient_norm": norms(new_gradient),
                 "scale": torch.where(valid, scale, torch.where(plain, searched, 1) * state["scale"]),
-                "failures": failures,
-                "converged": failures >= 2,
+                "last": failed & blind,
+                "stuck": failed & state.get("last", torch.zeros_like(failed)),
                 "n_steps": state["n_steps"] + moved.cpu(),
                 "n_evaluations": state["n_evaluations"] + self.search_values + 1,
             }
@@ -125,9 +142,23 @@ class LBFGSGSS(Minimizer):
         return [_Pair(state[f"s.{k}"], state[f"y.{k}"], state[f"rho.{k}"]) for k in slots]
 
 
-def _direction(state: State, pairs: Sequence[_Pair]) -> tuple[Tensor, Tensor]:
+def _in_units(gradient: Tensor, unit: Tensor) -> Tensor:
+    """Return gradients (n, P) in units of their own, (n,), exact powers of two."""
+    return gradient if bool((unit == 1).all()) else (gradient.double() / unit[:, None]).to(gradient.dtype)
+
+
+def _blind(landscape: Landscape, state: State, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which steps, by their lengths (n,), change nothing beyond rounding, and how many times longer ones do."""
+    eps, slope = torch.finfo(state["points"].dtype).eps, state["gradient_norm"].double()
+    places = _BLIND * eps * norms(state["points"])
+    shortest = torch.maximum(_BLIND * eps * state["energy"].abs() / slope, places)
+    # Without any slope there is no shortest one.
+    seen = (_SEEN * shortest).nan_to_num(nan=torch.inf).clamp(max=landscape.length_scale) / lengths
+    return ~(lengths > shortest), torch.where((seen > 0) & torch.isfinite(seen), seen, torch.ones_like(seen))
+
+
+def _direction(gradient: Tensor, scale: Tensor, pairs: Sequence[_Pair]) -> tuple[Tensor, Tensor]:
     """Return the directions (n, P) and which of them are the plain, scaled gradient."""
-    gradient, scale = state["gradient"], state["scale"]
     direction = _two_loop(gradient, scale, pairs)
     slope = _dot(direction, gradient)
     paired = torch.zeros_like(scale, dtype=torch.bool) if not pairs else pairs[0].rho > 0

@@ -1,5 +1,6 @@
 """L-BFGS with a line search by the strong Wolfe conditions, as PyTorch has it: the ordinary control."""
 
+import math
 from typing import ClassVar
 
 import torch
@@ -11,6 +12,8 @@ from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated
 from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
 
+_LEAST = 1e-6  # of ordinary gradients
+
 
 @settings
 class LBFGSWolfe(Minimizer):
@@ -18,7 +21,9 @@ class LBFGSWolfe(Minimizer):
 
     It keeps `history` pairs, and takes at most `search_values` gradients in one line search. Starts are taken one after
     the other. An iteration that finds nothing lower drops the pairs of its start; when the next one, along the plain
-    gradient, finds nothing either, the start has converged.
+    gradient, finds nothing either, the start is stuck: `minimize` says whether it has converged. Torch's constants (a
+    first step of 1, pairs of 1e-10) are for numbers about 1; where the landscape's length scale is outside 0.01 to 100,
+    or a first gradient is under 1e-6, or so large that squares overflow, torch is given numbers in units of that size.
 
     Examples
     --------
@@ -36,17 +41,24 @@ class LBFGSWolfe(Minimizer):
     def begin(self, landscape: Landscape, state: State) -> State:
         """See `Minimizer`."""
         n = len(state["points"])
-        counts = {"n_evaluations": state["n_evaluations"] + 1, "converged": torch.zeros(n, dtype=torch.bool)}
-        return state | evaluated(landscape, state["points"]) | counts
+        known = evaluated(landscape, state["points"])
+        own = {
+            "n_evaluations": state["n_evaluations"] + 1,
+            "stuck": torch.zeros(n, dtype=torch.bool),
+            "unit": _slope_units(known["gradient_norm"].cpu() / _length_unit(landscape), landscape.dtype),
+        }
+        return state | known | own
 
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
         """See `Minimizer`."""
-        new = advance_one_by_one(landscape, state, epoch=epoch, make=self._make, batch_size=None)
+        new = advance_one_by_one(
+            landscape, state, epoch=epoch, make=self._make, batch_size=None, length=_length_unit(landscape)
+        )
         lower = new["energy"] < state["energy"]
         kept = {
             name: _where(lower, new[name], state[name]) for name in ("points", "energy", "gradient", "gradient_norm")
         }
-        steps = {"n_steps": state["n_steps"] + lower.cpu(), "converged": ~lower & is_fresh(state).to(lower.device)}
+        steps = {"n_steps": state["n_steps"] + lower.cpu(), "stuck": ~lower & is_fresh(state).to(lower.device)}
         return forget(new, ~lower) | kept | steps
 
     def _make(self, parameter: Tensor) -> torch.optim.Optimizer:
@@ -59,6 +71,20 @@ class LBFGSWolfe(Minimizer):
             tolerance_change=0,
             line_search_fn="strong_wolfe",
         )
+
+
+def _length_unit(landscape: Landscape) -> float:
+    """Return the power of two about the landscape's length scale, 1 if that is ordinary."""
+    scale = landscape.length_scale
+    return 1.0 if 1e-2 <= scale <= 1e2 else 2.0 ** round(math.log2(scale))
+
+
+def _slope_units(slopes: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the powers of two in which gradients of some norms are about 1, 1 for ordinary ones."""
+    # Large ones only hurt where their squares leave the range of the numbers.
+    ordinary = (slopes >= _LEAST) & (slopes <= torch.finfo(dtype).max ** (1 / 3)) | ~(slopes > 0)
+    ordinary |= ~torch.isfinite(slopes)
+    return torch.where(ordinary, torch.ones_like(slopes), torch.exp2(torch.round(torch.log2(slopes))))
 
 
 def _where(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:

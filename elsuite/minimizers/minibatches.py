@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.minimizers.scales import norms
 
 
 def has_minibatches(landscape: Landscape, batch_size: int | None) -> TypeGuard[DataLandscape]:
@@ -36,4 +37,4 @@ def minibatches(
 def evaluated(landscape: Landscape, points: Tensor) -> dict[str, Tensor]:
     """Return the entries of a state for `points` whose energy and gradient on the whole are known."""
     energy, gradient = landscape.energy_and_gradient(points)
-    return {"points": points, "energy": energy, "gradient": gradient, "gradient_norm": gradient.norm(dim=1)}
+    return {"points": points, "energy": energy, "gradient": gradient, "gradient_norm": norms(gradient)}

@@ -11,6 +11,7 @@ from torch import Tensor
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.base import State
 from elsuite.minimizers.minibatches import has_minibatches, minibatches
+from elsuite.minimizers.scales import norms
 
 _BYTES, _LENGTH = "optimizer.bytes", "optimizer.length"
 _KINDS = {"list": list, "tuple": tuple}
@@ -24,6 +25,13 @@ class _Seen(NamedTuple):
     gradient: Tensor
 
 
+class _Units(NamedTuple):
+    """What the optimizer takes for 1: of lengths, and of gradients."""
+
+    length: float
+    slope: float
+
+
 def advance_one_by_one(
     landscape: Landscape,
     state: State,
@@ -31,13 +39,16 @@ def advance_one_by_one(
     epoch: int,
     make: Callable[[Tensor], torch.optim.Optimizer],
     batch_size: int | None,
+    length: float = 1.0,
 ) -> State:
     """Return the state after one epoch of the optimizers that `make` gives for a parameter of shape (P,).
 
-    On the whole data, energies and gradients that the optimizer has had already are not computed again.
+    On the whole data, energies and gradients that the optimizer has had already are not computed again. The
+    optimizer sees lengths in units of `length`, and gradients in units of the state's ``unit``, where it has one:
+    powers of two, so that nothing is rounded.
     """
     rows = [{name: values[k : k + 1] for name, values in state.items()} for k in range(len(state["points"]))]
-    advanced = [_advance(landscape, row, epoch, make, batch_size) for row in rows]
+    advanced = [_advance(landscape, row, epoch, make, batch_size, length) for row in rows]
     longest = max(row[_BYTES].shape[1] for row in advanced)
     for row in advanced:
         row[_BYTES] = torch.nn.functional.pad(row[_BYTES], (0, longest - row[_BYTES].shape[1]))
@@ -60,8 +71,10 @@ def _advance(
     epoch: int,
     make: Callable[[Tensor], torch.optim.Optimizer],
     batch_size: int | None,
+    length: float,
 ) -> State:
-    parameter = row["points"][0].clone().requires_grad_()
+    units = _Units(length, float(row["unit"][0]) if "unit" in row else 1.0)
+    parameter = (row["points"][0] / length).clone().requires_grad_()
     optimizer = make(parameter)
     if not is_fresh(row):
         memory, options = unpack(row[_BYTES][0], parameter.device)
@@ -73,9 +86,9 @@ def _advance(
     for part, fraction in minibatches(landscape, row["seed"], epoch=epoch, batch_size=batch_size):
         seen = seen if whole else []
         known = len(seen)
-        optimizer.step(partial(_closure, part, parameter, seen))  # type: ignore[arg-type]
+        optimizer.step(partial(_closure, part, parameter, seen, units))  # type: ignore[arg-type]
         n_steps, spent = n_steps + 1, spent + fraction * (len(seen) - known)
-    points = parameter.detach()[None]
+    points = units.length * parameter.detach()[None]
     (group,) = optimizer.param_groups
     options = {name: value for name, value in group.items() if name != "params"}
     content = pack([dict(optimizer.state[parameter]), options])
@@ -89,15 +102,19 @@ def _advance(
         known = len(seen)
         last = _evaluated(landscape, points, seen)
         spent += len(seen) - known
-        norm = last.gradient.norm(dim=1)
-        result |= {"energy": last.energy, "gradient": last.gradient, "gradient_norm": norm}
+        result |= {"energy": last.energy, "gradient": last.gradient, "gradient_norm": norms(last.gradient)}
     return result | {"n_evaluations": row["n_evaluations"] + spent}
 
 
-def _closure(part: Landscape, parameter: Tensor, seen: list[_Seen]) -> Tensor:
-    found = _evaluated(part, parameter.detach()[None], seen)
-    parameter.grad = found.gradient[0].clone()
-    return found.energy[0]
+def _closure(part: Landscape, parameter: Tensor, seen: list[_Seen], units: _Units) -> Tensor:
+    found = _evaluated(part, units.length * parameter.detach()[None], seen)
+    first = seen[0]
+    if not bool(torch.isfinite(found.energy)) or not bool(torch.isfinite(found.gradient).all()):
+        # A line search of torch's fails on what is no number: to it, the surface rises there.
+        way = norms(found.point - first.point) * norms(first.gradient)
+        found = _Seen(found.point, first.energy + way.to(first.energy), torch.zeros_like(first.gradient))
+    parameter.grad = (found.gradient[0].double() / units.slope).to(parameter.dtype)
+    return found.energy[0] / (units.slope * units.length)
 
 
 def _evaluated(part: Landscape, point: Tensor, seen: list[_Seen]) -> _Seen:

@@ -15,6 +15,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Floats, Ids
 from elsuite.landscapes.base import Landscape
 from elsuite.minimizers.results import Minimization, Solution
+from elsuite.minimizers.scales import norms
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def first_record(state: dict[str, Tensor], energies: Floats, seeds: Ids) -> Reco
         best_energies=np.full((n, n_surfaces, n_surfaces), np.inf),
         best_epochs=np.full((n, n_surfaces), -1, dtype=np.int64),
         outcomes=np.full(n, "", dtype="U16"),
-        messages=np.full(n, "", dtype="U96"),
+        messages=np.full(n, "", dtype="U128"),
         n_epochs=np.zeros(n, dtype=np.int64),
         n_steps=np.zeros(n, dtype=np.int64),
         n_evaluations=np.zeros(n),
@@ -118,12 +119,12 @@ def minimizations(record: Record, landscape: Landscape) -> tuple[Minimization, .
         if not found.size:
             continue
         points = record.best_points[i][found]
-        norms = landscape.energy_and_gradient(points)[1].double().norm(dim=1).tolist()
+        slopes = norms(landscape.energy_and_gradient(points)[1]).tolist()
         coordinates = points.cpu().numpy()
         for row, k in enumerate(found):
             energies = dict(zip(landscape.surfaces, record.best_energies[k, i].tolist(), strict=True))
             epoch = int(record.best_epochs[k, i])
-            solutions[k].append(Solution(stopping, coordinates[row].copy(), energies, norms[row], epoch))
+            solutions[k].append(Solution(stopping, coordinates[row].copy(), energies, slopes[row], epoch))
     return tuple(
         Minimization(
             seed=int(record.seeds[k]),

@@ -56,7 +56,8 @@ class SGD(Minimizer):
         velocity = {"velocity": torch.zeros_like(state["points"])} if self.momentum else {}
         if has_minibatches(landscape, self.batch_size):
             return state | velocity
-        return state | velocity | evaluated(landscape, state["points"])
+        first = {"n_evaluations": state["n_evaluations"] + 1}
+        return state | velocity | evaluated(landscape, state["points"]) | first
 
     def advance(self, landscape: Landscape, state: State, epoch: int) -> State:
         """See `Minimizer`."""

@@ -57,7 +57,7 @@ def links(database):
 
 def test_every_solution_leads_to_its_minimum(solutions, monkeypatch):
     monkeypatch.setattr(quench_module, "TOGETHER", 5)
-    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4)
+    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-6)
     assert found == Quench(n_solutions=12, n_minima=3, n_known=9, n_stationary=12)
     minima = solutions.minima
     new = np.flatnonzero(minima["set"].values == "quenched/energy")
@@ -74,11 +74,11 @@ def test_every_solution_leads_to_its_minimum(solutions, monkeypatch):
 
 
 def test_what_was_relaxed_is_passed_over(solutions):
-    undisturbed = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4)
-    assert quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4) == Quench()
+    undisturbed = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-6)
+    assert quench(solutions, SURFACE, range(12), gradient_tolerance=1e-6) == Quench()
     assert undisturbed.n_solutions == 12
-    other = LBFGSGSS(epochs=500, gradient_tolerance=1e-4)
-    again = quench(solutions, SURFACE, [0, 1, 2], minimizer=other, gradient_tolerance=1e-4)
+    other = LBFGSGSS(epochs=500, gradient_tolerance=1e-6)
+    again = quench(solutions, SURFACE, [0, 1, 2], minimizer=other, gradient_tolerance=1e-6)
     assert again == Quench(n_solutions=3, n_known=3, n_stationary=3)
 
 
@@ -91,9 +91,9 @@ def test_an_interrupted_quench_goes_on(solutions, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4, progress=interrupt)
+        quench(solutions, SURFACE, range(12), gradient_tolerance=1e-6, progress=interrupt)
     assert solutions.n_runs == 8
-    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-4)
+    found = quench(solutions, SURFACE, range(12), gradient_tolerance=1e-6)
     assert found == Quench(n_solutions=4, n_known=4, n_stationary=4)
     assert solutions.n_minima == 15
     assert sorted(links(solutions)) == list(range(12))
@@ -118,7 +118,7 @@ def test_a_stored_minimum_is_its_own(tmp_path):
     landscape = landscape_of_database(database)
     assert landscape == SURFACE
     before = database.n_runs
-    found = quench(database, landscape, [0, 1, 2, *ids], gradient_tolerance=1e-4)
+    found = quench(database, landscape, [0, 1, 2, *ids], gradient_tolerance=1e-6)
     assert found == Quench(n_solutions=6, n_known=6, n_stationary=6)
     ends = database.runs["end"].values[before:]
     points = database.coordinates(ends)
@@ -149,7 +149,7 @@ def test_turned_and_relabeled_clusters_are_one():
             copies.append((atoms + rng.normal(scale=1e-3, size=atoms.shape)).ravel())
     with empty(landscape) as database:
         add_solutions(database, landscape, np.array(copies), set_name="turned/energy")
-        found = quench(database, landscape, range(4), gradient_tolerance=1e-4)
+        found = quench(database, landscape, range(4), gradient_tolerance=1e-6)
         assert found == Quench(n_solutions=4, n_minima=2, n_known=2, n_stationary=4)
         assert [links(database)[k] for k in range(4)] == [4, 4, 5, 5]
 

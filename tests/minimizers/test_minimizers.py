@@ -131,7 +131,7 @@ START = [[1.0, 2.0]]
     [
         ({"epochs": 0}, Outcome.BUDGET_SPENT, "0 epochs spent", 0),
         ({"epochs": 5}, Outcome.BUDGET_SPENT, "5 epochs spent", 5),
-        ({"gradient_tolerance": 1.0}, Outcome.CONVERGED, "gradient norm 0.83 within the tolerance", 8),
+        ({"gradient_tolerance": 0.5}, Outcome.CONVERGED, "gradient norm 0.83 within the tolerance", 8),
         ({"target_energy": 4.0}, Outcome.CONVERGED, "energy 3.2805 reaches the target", 1),
         ({"target_energy": 6.0}, Outcome.CONVERGED, "energy 5 reaches the target", 0),
     ],
