@@ -16,8 +16,8 @@ from elsuite.exploration import add_solutions as add_solutions
 from elsuite.exploration import all_pairs as all_pairs
 from elsuite.exploration import basin_hopping as basin_hopping
 from elsuite.exploration import between_pairs as between_pairs
-from elsuite.exploration import connect_minima as connect_minima
 from elsuite.exploration import complete_tree as complete_tree
+from elsuite.exploration import connect_minima as connect_minima
 from elsuite.exploration import connect_spanning as connect_spanning
 from elsuite.exploration import map_landscape as map_landscape
 from elsuite.exploration import merge_databases as merge_databases

@@ -222,7 +222,7 @@ MISTAKES = [
     ("n_points = 7", "n_point = 7", "paths[0]: Line.__init__() got an unexpected keyword argument 'n_point'"),
     ("n_last = 2", "n_last = 0", "paths[0].n_last: given 0, allowed: at least 1"),
     ('"line"', '"nothing"', "paths[0].finder: path finder 'nothing' (plugmodule:NotThere) cannot be loaded: "),
-    ('"ends"', '"end"', "paths[0].pairs: given 'end', allowed: all, ends, nearest, random, spanning"),
+    ('"ends"', '"end"', "paths[0].pairs: given 'end', allowed: all, ends, nearest, random, spanning, tree"),
 ]
 ASK = """
 import json, sys

@@ -80,6 +80,8 @@ def say_failures(report: "StudyReport") -> None:
             f"no minima in {', '.join(report.without_minima)}: the runs diverged or failed, and no paths lead there",
             err=True,
         )
+    for line in report.incomplete:
+        click.echo(f"{line}; what is not tested is no barrier", err=True)
     if report.n_failed:
         click.echo(
             f"{report.n_failed} of {report.n_work} pieces of work failed; `elsuite info {report.store}` names them, "
@@ -117,10 +119,9 @@ def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
 
 
 def _pairs_in_words(plan: dict[str, Any]) -> str:
-    pairs, done = plan["pairs"], f"{plan['n_done']} done"
-    if pairs is None:
-        return "chosen as the paths come in"
+    pairs, done = plan["pairs"], plan["tree"] or f"{plan['n_done']} done"
     if not pairs:
         return f"{done}, none left"
     more = f" and {len(pairs) - _PAIRS_SHOWN} more (--json lists all)" if len(pairs) > _PAIRS_SHOWN else ""
-    return f"{done}, {len(pairs)} left: " + " ".join(f"{a}-{b}" for a, b in pairs[:_PAIRS_SHOWN]) + more
+    left = f"{len(pairs)} in the next round" if plan["tree"] else f"{len(pairs)} left"
+    return f"{done}, {left}: " + " ".join(f"{a}-{b}" for a, b in pairs[:_PAIRS_SHOWN]) + more

@@ -103,6 +103,18 @@ class Effort:
     """Pairs tried in all."""
 
 
+def tree_effort(tries: int = TRIES, most_tries: int | None = None, n_pairs: int | None = None) -> Effort:
+    """Return how much `complete_tree` searches; raises ValueError for less than one try."""
+    if tries < 1:
+        raise ValueError(f"tries: given {tries}, allowed: whole numbers from 1")
+    return Effort(tries, most_tries or 4 * tries, NO_END if n_pairs is None else n_pairs)
+
+
+def spanning_effort(n_pairs: int | None = None) -> Effort:
+    """Return how much `connect_spanning` searches: until all is joined, or so many pairs."""
+    return Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, n_pairs)
+
+
 def complete_tree(
     database: LandscapeDatabase,
     landscape: Landscape,
@@ -158,9 +170,7 @@ def complete_tree(
     >>> report.n_left, report.n_failed
     (0, 0)
     """
-    if tries < 1:
-        raise ValueError(f"tries: given {tries}, allowed: whole numbers from 1")
-    effort = Effort(tries, most_tries or 4 * tries, NO_END if n_pairs is None else n_pairs)
+    effort = tree_effort(tries, most_tries, n_pairs)
     options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
     return _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
 
@@ -197,7 +207,7 @@ def connect_spanning(
     ...     connect_spanning(database, surface, LinearPathFinder(), ids.tolist())
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
-    effort = Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, n_pairs)
+    effort = spanning_effort(n_pairs)
     options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
     made = _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
     wanted = len(set(ids)) - 1 if n_pairs is None else n_pairs
@@ -341,6 +351,25 @@ def next_pairs(state: Progressing, minima: Minima, effort: Effort) -> Ids:
         wanted = open_ & (hopeful | (~tested & (state.evidence.tries < effort.most_tries)))
         pairs = crossing_pairs(tree, state.limits, nearby, tried, wanted)
     return minima.ids[pairs[:left]]
+
+
+def next_round(
+    database: LandscapeDatabase,
+    finder: PathFinder,
+    ids: Sequence[int] | None,
+    effort: Effort,
+    *,
+    surface: str | None = None,
+    label: str | None = None,
+    align: Align | None = None,
+) -> tuple[Ids, str]:
+    """Return the pairs that a completion would search next, and in words how far the tree is; nothing is searched."""
+    minima = minima_of(database, finder, ids, surface=surface, label=label, align=align)
+    state = state_of(database, minima, effort)
+    pairs = _unfinished(database, minima)
+    states = state.evidence.states(state.tree)
+    report = CompletionReport(0, len(state.tried.codes), 0, 0, dict(Counter(states)), len(state.tree.roots))
+    return pairs if len(pairs) else next_pairs(state, minima, effort), str(report)
 
 
 def _may_be_joined(tree: MergeTree, tried: Tried, effort: Effort) -> Mask:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -19,6 +19,18 @@ from elsuite.core.plugins import PluginTable
 from elsuite.core.settings import Count, Whole, settings
 from elsuite.core.typing import Floats, Ids
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.complete import (
+    CompletionReport,
+    complete_tree,
+    connect_spanning,
+    next_round,
+    spanning_effort,
+    tree_effort,
+)
+from elsuite.exploration.connect import SearchReport
+from elsuite.landscapes.base import Landscape
+from elsuite.network.evidence import TRIES
+from elsuite.paths import PathFinder
 
 NONE: Final = np.empty((0, 2), dtype=np.int64)
 
@@ -195,25 +207,87 @@ class NearestPairs(PairChooser):
         return min(sum(sizes) * self.n_neighbors, math.comb(sum(sizes), 2))
 
 
-@final
-@settings
-class SpanningPairs(PairChooser):
-    """The pairs of `connect_spanning`, which knows them only as the paths come in."""
+class AdaptiveChooser(PairChooser):
+    """Chooses pairs as the paths come in, and so searches itself."""
 
-    n_pairs: Count | None = None
-    """Paths in all; by default until all minima are joined."""
+    @abc.abstractmethod
+    def search(
+        self, database: LandscapeDatabase, landscape: Landscape, finder: PathFinder, ids: Sequence[int], **options: Any
+    ) -> SearchReport | CompletionReport:
+        """Search paths between minima; `options` are those of `elsuite.exploration.connect_minima`."""
+
+    @abc.abstractmethod
+    def next_round(
+        self, database: LandscapeDatabase, finder: PathFinder, ids: Sequence[int], **named: Any
+    ) -> tuple[Ids, str]:
+        """Return the pairs that would be searched next, and in words how far the tree is; nothing is searched.
+
+        `named` are `surface`, `label` and `align` of the searches.
+        """
 
     def choose(self, context: PairContext) -> Ids:
         """Return no pair: none is known before a search."""
         return NONE
+
+
+@final
+@settings
+class SpanningPairs(AdaptiveChooser):
+    """The pairs of `connect_spanning`."""
+
+    n_pairs: Count | None = None
+    """Paths in all; by default until all minima are joined."""
+
+    def search(
+        self, database: LandscapeDatabase, landscape: Landscape, finder: PathFinder, ids: Sequence[int], **options: Any
+    ) -> SearchReport:
+        """See `AdaptiveChooser`."""
+        return connect_spanning(database, landscape, finder, ids, n_pairs=self.n_pairs, **options)
+
+    def next_round(
+        self, database: LandscapeDatabase, finder: PathFinder, ids: Sequence[int], **named: Any
+    ) -> tuple[Ids, str]:
+        """See `AdaptiveChooser`."""
+        return next_round(database, finder, ids, spanning_effort(self.n_pairs), **named)
 
     def count(self, sizes: Sequence[int]) -> int:
         """See `PairChooser`."""
         return self.n_pairs or max(sum(sizes) - 1, 0)
 
 
+@final
+@settings
+class TreePairs(AdaptiveChooser):
+    """The pairs of `complete_tree`: until every merge of the tree is closed or tested."""
+
+    tries: Count = TRIES
+    """So many converged searches that found nothing lower make a merge tested."""
+    most_tries: Count | None = None
+    """Searches across a merge after which it is left as it is; by default four times as many."""
+    n_pairs: Count | None = None
+    """Pairs tried in all, at most."""
+
+    def search(
+        self, database: LandscapeDatabase, landscape: Landscape, finder: PathFinder, ids: Sequence[int], **options: Any
+    ) -> CompletionReport:
+        """See `AdaptiveChooser`."""
+        options |= {"tries": self.tries, "most_tries": self.most_tries, "n_pairs": self.n_pairs}
+        return complete_tree(database, landscape, finder, ids, **options)
+
+    def next_round(
+        self, database: LandscapeDatabase, finder: PathFinder, ids: Sequence[int], **named: Any
+    ) -> tuple[Ids, str]:
+        """See `AdaptiveChooser`."""
+        return next_round(database, finder, ids, tree_effort(self.tries, self.most_tries, self.n_pairs), **named)
+
+    def count(self, sizes: Sequence[int]) -> int:
+        """Return how many pairs there may be: one to join each minimum, and the tries of half of the merges."""
+        n = sum(sizes)
+        return self.n_pairs or min(max(n - 1, 0) * (2 + self.tries) // 2, math.comb(n, 2))
+
+
 PAIRS: PluginTable[type[PairChooser]] = PluginTable(
     "pairs",
-    {"all": AllPairs, "nearest": NearestPairs, "random": RandomPairs, "spanning": SpanningPairs},
+    {"all": AllPairs, "nearest": NearestPairs, "random": RandomPairs, "spanning": SpanningPairs, "tree": TreePairs},
     "chooser of pairs",
 )

@@ -9,7 +9,7 @@ import torch
 
 from elsuite.core.settings import frozen, setting_names
 from elsuite.database import LandscapeDatabase
-from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs
+from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs, TreePairs
 from elsuite.landscapes import LANDSCAPES, Landscape, NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
@@ -102,7 +102,7 @@ def build_minimizer(section: MinimizerSection) -> Minimizer:
 def build_finder(section: PathsSection) -> PathFinder:
     """Return the finder that a section names, with its settings."""
     # A study may keep what the choosers of this package take when it changes to another one.
-    choosers = (PAIRS.choose(section.pairs), AllPairs, NearestPairs, RandomPairs, SpanningPairs)
+    choosers = (PAIRS.choose(section.pairs), AllPairs, NearestPairs, RandomPairs, SpanningPairs, TreePairs)
     others = {name for chooser in choosers for name in setting_names(chooser)}
     given = frozen({name: value for name, value in section.settings.items() if name not in others})
     if section.finder == "fourier" and section.setting == "published":

@@ -17,12 +17,12 @@ import torch
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.connect import plan_searches
 from elsuite.exploration.minima import starts_of
-from elsuite.exploration.pairs import SpanningPairs
+from elsuite.exploration.pairs import AdaptiveChooser
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.paths.series import SeriesPathFinder
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_of
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
-from elsuite.studies.run import study_pairs, study_threads
+from elsuite.studies.run import ids_of_round, study_pairs, study_threads
 
 _PROBE_IMAGES = 256
 _TIMED_IMAGES = 2048
@@ -131,8 +131,9 @@ class PlannedPairs:
     """What one table of the study file asks for."""
 
     stage: str
-    pairs: tuple[tuple[int, int], ...] | None  # not tried yet; None: they are chosen as the paths come in
+    pairs: tuple[tuple[int, int], ...]  # not tried yet; where they are chosen as the paths come in, those of a round
     n_done: int  # tried before, with the same settings
+    tree: str = ""  # where pairs are chosen as the paths come in, how far the tree is
 
 
 def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPairs]:
@@ -140,12 +141,16 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
     plans = []
     for position, section in enumerate(study.paths):
         stage = f"paths: {section.label}, {section.pairs}"
-        if isinstance(build_chooser(section), SpanningPairs):
-            plans.append(PlannedPairs(stage, None, 0))
+        chooser, finder = build_chooser(section), build_finder(section)
+        surface = section.surface or database.surfaces[0]
+        if isinstance(chooser, AdaptiveChooser):
+            ids = ids_of_round(database, study, position)
+            named = {"surface": surface, "label": section.label, "align": section.align}
+            pairs, words = chooser.next_round(database, finder, ids, **named)
+            plans.append(PlannedPairs(stage, tuple((a, b) for a, b in pairs.tolist()), 0, words))
             continue
         wanted = study_pairs(database, study, position)
-        surface = section.surface or database.surfaces[0]
-        plan = plan_searches(database, build_finder(section), wanted, surface=surface, align=section.align)
+        plan = plan_searches(database, finder, wanted, surface=surface, align=section.align)
         left = tuple((task.source, task.target) for task in plan.tasks)
         plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
     return plans

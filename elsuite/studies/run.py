@@ -16,11 +16,11 @@ from elsuite.core.versions import versions
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
-from elsuite.exploration.complete import connect_spanning
+from elsuite.exploration.complete import CompletionReport
 from elsuite.exploration.computing import torch_threads
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
-from elsuite.exploration.pairs import PairContext, SpanningPairs
+from elsuite.exploration.pairs import AdaptiveChooser, PairContext
 from elsuite.exploration.workers import FactoryRecipe, Workers
 from elsuite.landscapes import Landscape
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_identity, landscape_of
@@ -57,6 +57,7 @@ class StudyReport:
     n_done: int  # now
     n_failed: int  # now or before, and not tried again with success
     without_minima: tuple[str, ...] = ()  # sets whose runs all diverged or failed
+    incomplete: tuple[str, ...] = ()  # of the trees to be completed, in words what is left
 
 
 def run_study(
@@ -114,14 +115,24 @@ def run_study(
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     n_done = sum(r.n_runs for r in runs) + sum(s.n_searched for s in searches)
-    parts: list[MinimizationReport | SearchReport] = [*runs, *searches]
+    parts: list[MinimizationReport | SearchReport | CompletionReport] = [*runs, *searches]
     return StudyReport(
         run.store,
         n_work=n_done + sum(part.n_known for part in parts),
         n_done=n_done,
         n_failed=sum(part.n_failed for part in parts),
         without_minima=tuple(name for name in run.study.sets if name not in filled),
+        incomplete=tuple(_left(run.study, k, made) for k, made in enumerate(searches) if _is_incomplete(made)),
     )
+
+
+def _is_incomplete(made: SearchReport | CompletionReport) -> bool:
+    return isinstance(made, CompletionReport) and made.n_left > 0
+
+
+def _left(study: Study, position: int, made: SearchReport | CompletionReport) -> str:
+    section = study.paths[position]
+    return f"tree on {section.surface or 'the first surface'} by {section.label}: {made}"
 
 
 def _minimize(
@@ -163,7 +174,7 @@ def _search(
     progress: Progress | None,
     workers: Workers | None,
     retry_failed: bool,
-) -> SearchReport:
+) -> SearchReport | CompletionReport:
     section = study.paths[position]
     surface = section.surface or landscape.surfaces[0]
 
@@ -181,16 +192,20 @@ def _search(
         "progress": report,
     }
     finder, chooser = build_finder(section), build_chooser(section)
-    if isinstance(chooser, SpanningPairs):
-        sets = _ids_by_set(database, section, study)
-        ids = sorted(i for members in sets.values() for i in members)
-        return connect_spanning(database, landscape, finder, ids, n_pairs=chooser.n_pairs, **options)
+    if isinstance(chooser, AdaptiveChooser):
+        ids = ids_of_round(database, study, position)
+        return chooser.search(database, landscape, finder, ids, workers=workers, **options)
     pairs = study_pairs(database, study, position)
     return connect_minima(database, landscape, finder, pairs, workers=workers, **options)
 
 
+def ids_of_round(database: LandscapeDatabase, study: Study, position: int) -> list[int]:
+    """Return the ids of the minima that a round is about, ascending."""
+    return sorted(i for members in _ids_by_set(database, study.paths[position], study).values() for i in members)
+
+
 def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
-    """Return the pairs of ids that a round, but `spanning`, asks for; raises StudyError if the chooser raises."""
+    """Return the pairs of ids that a round asks for whose chooser is not adaptive; raises StudyError if that raises."""
     section = study.paths[position]
     # Each round draws its pairs from a seed of its own, unless the study says another.
     seed = study.seed + 7919 * position if section.pairs_seed is None else section.pairs_seed

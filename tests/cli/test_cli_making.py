@@ -170,8 +170,13 @@ def test_a_dry_run_shows_the_pairs_that_are_left(elsuite, tmp_path):
     before = _n_paths(out)
     elsuite("run", study, "--out", out)
     assert len(plan["pairs"]) == 6 == _n_paths(out) - before
-    study.write_text(SMALL)
-    assert "chosen as the paths come in" in elsuite("run", study, "--out", out, "--dry-run")[1]
+    study.write_text(SMALL.split("[[paths]]")[0] + '[[paths]]\nfinder = "fourier"\npairs = "tree"\n')
+    said = elsuite("run", study, "--out", out, "--dry-run")[1]
+    assert "untested" in said
+    assert "in the next round: " in said
+    (plan,) = json.loads(elsuite("run", study, "--out", out, "--dry-run", "--json")[1])["pairs"]
+    assert plan["pairs"]
+    assert plan["tree"] in said
 
 
 def _n_paths(out):
