@@ -132,7 +132,7 @@ class SearchTask:
         columns = {
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]
         }
-        columns["joins"] = np.array([JOINS[not here]] * len(rows), dtype=object)
+        columns["joins"] = np.array([JOINS[not here]] * len(rows))
         # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
         rebuilt = permutation is not None or np.array_equal(end, self.end)
         if search.keep_curve and rebuilt and len(found.path.coefficients):
