@@ -1,10 +1,10 @@
 """Tables or a network in, a value out; nothing is written back and nothing is drawn.
 
 The tree
-    `merge_tree` (arrays), `disconnectivity_tree` (any networkx graph)
+    `merge_tree` (arrays), `disconnectivity_tree` (any networkx graph), `stored_tree` (very many minima)
 Superbasins
-    `superbasins` at an energy, `superbasin_curves` at all energies, `persistence` of each minimum,
-    `meeting_energies` of groups
+    `superbasins` at an energy and their `superbasin_evidence`, `superbasin_curves` at all energies,
+    `persistence` of each minimum, `meeting_energies` of groups
 A tree made smaller, and what that hides
     `lowest_minima`, `minima_below`, `merged_branches`, `persistent_minima`, `components_from`, `component_of`
 Its drawing, as numbers
@@ -22,7 +22,7 @@ Clusters
 
 from elsuite.analysis.agreement import Agreement, ClusterPurity, cluster_agreement
 from elsuite.analysis.barrier_map import BarrierMap, barrier_map
-from elsuite.analysis.basins import SuperbasinCurves, persistence, superbasin_curves, superbasins
+from elsuite.analysis.basins import SuperbasinCurves, persistence, superbasin_curves, superbasin_evidence, superbasins
 from elsuite.analysis.blocks import gram_matrix
 from elsuite.analysis.clustering import Clustering, cluster_minima, persistence_clusters, superbasin_clusters
 from elsuite.analysis.comparison import Comparison, compare
@@ -40,6 +40,7 @@ from elsuite.analysis.node_groups import branches_between, meeting_energies, nod
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
 from elsuite.analysis.scales import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
 from elsuite.analysis.statistics import OriginDistances, SetSummary, distances_to_origin, minima_by_set, set_table
+from elsuite.analysis.stored_tree import stored_tree
 from elsuite.analysis.tree_layout import TreeLayout, tree_layout, with_levels
 from elsuite.analysis.trimming import (
     Trimmed,
@@ -102,8 +103,10 @@ __all__ = [
     "persistence_clusters",
     "persistent_minima",
     "set_table",
+    "stored_tree",
     "superbasin_clusters",
     "superbasin_curves",
+    "superbasin_evidence",
     "superbasins",
     "tree_layout",
     "with_levels",

@@ -9,6 +9,7 @@ from elsuite.analysis.disconnectivity import DisconnectivityTree, nodes_of
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
+from elsuite.network.evidence import Evidence
 
 
 def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]]:
@@ -37,6 +38,42 @@ def superbasins(tree: DisconnectivityTree, energy: float) -> list[list[Hashable]
         if numbers[leaf] >= 0:
             basins[numbers[leaf]].append(tree.leaves[leaf])
     return basins
+
+
+def superbasin_evidence(tree: DisconnectivityTree, energy: float) -> list[Evidence | None]:
+    """Return for each superbasin at an energy the evidence for the merge at which it next joins another one.
+
+    In the order of `superbasins`. None where a superbasin joins no other at any energy. An untested merge means that
+    the superbasin may end lower than it seems.
+
+    Parameters
+    ----------
+    energy : float
+        As in `superbasins`.
+
+    Examples
+    --------
+    Nobody knows what was searched in a graph of one's own.
+
+    >>> import networkx as nx
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 3.0})])
+    >>> nx.set_node_attributes(network, {0: 0.5, 1: 0.0, 2: 0.2}, "energy")
+    >>> tree = disconnectivity_tree(network)
+    >>> [evidence and evidence.state for evidence in superbasin_evidence(tree, 2.0)]
+    ['unknown', 'unknown']
+    >>> superbasin_evidence(tree, 3.0)
+    [None]
+    """
+    nodes = tree.tree
+    numbers = superbasin_numbers(nodes, energy)
+    inside = nodes.heights <= energy
+    above = np.where(nodes.parents >= 0, nodes.parents, nodes.n_nodes)
+    tops = np.flatnonzero(inside & ~np.append(inside, False)[above])
+    next_merge = np.full(int(numbers.max(initial=-1)) + 1, -1)
+    next_merge[numbers[nodes.lowest[tops]]] = nodes.parents[tops]
+    of_merges = {node: tree.evidence.of_merge(nodes, node) for node in np.unique(next_merge).tolist() if node >= 0}
+    return [of_merges.get(node) for node in next_merge.tolist()]
 
 
 def superbasin_numbers(tree: MergeTree, energy: float) -> Ids:

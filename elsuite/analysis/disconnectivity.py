@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
-from elsuite.analysis.tree_evidence import Edges, TreeEvidence, tree_evidence
+from elsuite.analysis.tree_evidence import Edges, TreeEvidence, joins_between, tree_evidence
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Floats
 from elsuite.network import AnyGraph, NetworkArrays, network_arrays
@@ -127,6 +127,12 @@ class DisconnectivityTree:
             if low < 0:
                 return None
         return float(self.tree.heights[low])
+
+    def barrier_evidence(self, a: Hashable, b: Hashable) -> Evidence | None:
+        """Return the evidence for the barrier of two minima; None where nothing joins them, or they are one."""
+        ends = [np.array([self.position(label)]) for label in (a, b)]
+        dying = int(joins_between(self.tree, *ends)[0])
+        return None if dying < 0 else self.evidence.of_minimum(dying)
 
 
 def nodes_of(tree: DisconnectivityTree | MergeTree) -> MergeTree:

@@ -1,5 +1,6 @@
 """What several commands share: the store argument, surfaces, JSON and tables."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,8 @@ from elsuite.schema import NotFoundError
 if TYPE_CHECKING:
     from elsuite.analysis import DisconnectivityTree
     from elsuite.network import AnyGraph
+    from elsuite.network.evidence import Evidence
+    from elsuite.network.transition import Joins
 
 LONGEST_RULE = 40
 """Characters of the line under a column's name, so that one long text does not fill the screen with dashes."""
@@ -23,13 +26,18 @@ store_argument = click.argument("store", type=click.Path())
 json_option = click.option("--json", "json_", is_flag=True, help="Print JSON.")
 surface_option = click.option("--surface", metavar="NAME", help="Which energies; default: the first surface.")
 finder_option = click.option("--finder", metavar="NAME", help="Only paths of the finder with this name; default: all.")
+joins_option = click.option(
+    "--joins",
+    type=click.Choice(["points", "isomers"]),
+    help="Only paths between the stored points, or also those to copies of them; default: by the symmetry.",
+)
 seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), metavar="N", help="Instead of the file's seed.")
 data_option = click.option("--data-dir", metavar="DIR", help="Folder of data sets; else $ELSUITE_DATA_DIR.")
 
 
 def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that choose a network of a store: --surface and --finder."""
-    return surface_option(finder_option(command))
+    """Add the options that choose a network of a store: --surface, --finder and --joins."""
+    return surface_option(finder_option(joins_option(command)))
 
 
 def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
@@ -61,7 +69,7 @@ def check_sets(there: Iterable[str], wanted: Iterable[str]) -> None:
 
 
 def network_of_store(
-    store: str, surface: str | None, finder: str | None, *, ids: tuple[int, ...] = ()
+    store: str, surface: str | None, finder: str | None, joins: "Joins | None", *, ids: tuple[int, ...] = ()
 ) -> tuple["AnyGraph", str]:
     """Return the transition network of a store, in which the minima `ids` must be, and its surface.
 
@@ -72,16 +80,33 @@ def network_of_store(
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         check_ids(database, ids, surface)
-        network = transition_network(database, surface=surface, finder=finder)
+        network = transition_network(database, surface=surface, finder=finder, joins=joins)
     print_left_out(network)
     return network, surface
 
 
-def tree_of_store(store: str, surface: str | None, finder: str | None) -> "DisconnectivityTree":
-    """Return the disconnectivity tree of a store on a surface."""
+def tree_of_store(
+    store: str, surface: str | None, finder: str | None, joins: "Joins | None"
+) -> tuple["DisconnectivityTree", "Joins"]:
+    """Return the disconnectivity tree of a store on a surface, and what its network joins."""
     from elsuite.analysis import disconnectivity_tree
 
-    return disconnectivity_tree(network_of_store(store, surface, finder)[0])
+    network, _ = network_of_store(store, surface, finder, joins)
+    return disconnectivity_tree(network), network.graph["joins"]
+
+
+def evidence_json(evidence: "Evidence | None") -> dict[str, Any] | None:
+    """Return the evidence for a merge as JSON; None where there is no merge."""
+    return None if evidence is None else dataclasses.asdict(evidence)
+
+
+def evidence_in_words(evidence: "Evidence") -> str:
+    """Return the evidence for a merge in a few words, such as "tested (2 searches across: 2 converged)"."""
+    if not evidence.tries and evidence.state in {"verified", "unknown"}:
+        return evidence.state
+    ended = ", ".join(f"{n} {outcome}" for outcome, n in evidence.outcomes.items())
+    searches = f"{evidence.tries} search{'es' * (evidence.tries != 1)} across"
+    return f"{evidence.state} ({searches}{': ' * bool(ended)}{ended})"
 
 
 def print_notes(notes: Iterable[str]) -> None:
@@ -91,9 +116,12 @@ def print_notes(notes: Iterable[str]) -> None:
 
 
 def print_left_out(network: "AnyGraph") -> None:
-    """Print which minima of a database are not in its network, on stderr."""
+    """Print which minima and paths of a database are not in its network, on stderr."""
     of = network.graph
     lines = left_out_in_words(of["n_unusable"], of["n_without_energy"], of["surface"])
+    if of["joins"] == "points" and of["n_joining_isomers"]:
+        n = of["n_joining_isomers"]
+        lines.append(f"{n:,} path{'s' * (n != 1)} to copies of minima (--joins isomers counts them)")
     print_notes(f"{line} left out" for line in lines)
 
 

@@ -4,7 +4,8 @@ A found height is an upper bound. That nothing lower was found says something on
 a tree whose two parts no search ever tried to join lower is not a barrier but a gap in the search.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -25,6 +26,12 @@ STATES: Final[tuple[State, ...]] = ("closed", "tested", "verified", "unknown", "
 
 TRIES: Final = 2
 """So many converged searches that found nothing lower make a merge tested, unless a caller says another number."""
+
+_MEANINGS: Final[Mapping[str, str]] = {
+    "verified": "verified: transition states, without a record of what else was searched",
+    "unknown": "unknown: paths from elsewhere, without a record of what else was searched",
+    "untested": "where not tested, hardly any other path was searched: the height is no barrier",
+}
 
 SHARE_OF_EXCESS: Final = 0.1
 """Where energies have a lower bound that is known, heights within this share of an energy's excess over it are equal.
@@ -162,6 +169,18 @@ def negligibly_above(
     return np.asarray(given + np.maximum(SHARE_OF_RANGE * width, rounding))
 
 
+def counted(states: Sequence[str]) -> dict[str, int]:
+    """Return how many merges are in each state that occurs, from the strongest to the weakest.
+
+    Examples
+    --------
+    >>> counted(["tested", "closed", "closed"])
+    {'closed': 2, 'tested': 1}
+    """
+    found = Counter(states)
+    return {state: found[state] for state in STATES if found[state]}
+
+
 def in_words(states: Sequence[str]) -> str:
     """Return how many merges are in each state, in one line.
 
@@ -170,6 +189,20 @@ def in_words(states: Sequence[str]) -> str:
     >>> in_words(["closed", "tested", "closed"])
     '3 merges: 2 closed, 1 tested'
     """
-    counts = ", ".join(f"{states.count(state)} {state}" for state in STATES if state in states)
+    counts = ", ".join(f"{n:,} {state}" for state, n in counted(states).items())
     total = f"{len(states):,} merge{'' if len(states) == 1 else 's'}"
-    return f"{total}: {counts}" if states else total
+    return f"{total}: {counts}" if counts else total
+
+
+def what_it_means(states: Iterable[str]) -> str:
+    """Return in a sentence what the weak ones among some states mean for heights; nothing where all are strong.
+
+    Examples
+    --------
+    >>> what_it_means(["closed", "untested"])
+    'where not tested, hardly any other path was searched: the height is no barrier'
+    >>> what_it_means(["verified"])
+    'verified: transition states, without a record of what else was searched'
+    """
+    there = set(states)
+    return "; ".join(words for state, words in _MEANINGS.items() if state in there)

@@ -35,9 +35,10 @@ def transition_network(
     Nodes are the ids of the minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
     have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
     (its id), `kind`, `finder` and `outcome`. The graph has `surface`, `joins`, `searches` (`Searches`, whatever came of
-    them) and the `lower_bound` of energies, None where the landscape declares none. Left out are minima that are no
-    solutions or have no finite energy on the surface (`usable_minima` in `elsuite.database.query`), counted in the
-    graph's attributes `n_unusable` and `n_without_energy`, and paths that end at one or have no finite height.
+    them) and the `lower_bound` of energies, None where the landscape declares none; `n_joining_points` and
+    `n_joining_isomers` count the paths by what they join, also those that `joins` leaves out. Left out are minima that
+    are no solutions or have no finite energy on the surface (`usable_minima` in `elsuite.database.query`), counted in
+    the graph's attributes `n_unusable` and `n_without_energy`, and paths that end at one or have no finite height.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def transition_network(
     >>> transition_network(database).edges[0, 1]["energy"]
     0.25
     """
-    from elsuite.database.query import choose_surface, n_left_out, usable_minima
+    from elsuite.database.query import choose_surface, joins_isomers, n_left_out, usable_minima
 
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
@@ -78,14 +79,19 @@ def transition_network(
     bounds = database.attributes.get("lower_bounds") or {}
     network.graph |= {"surface": name, "joins": joins, "lower_bound": bounds.get(name)}
     network.graph["n_unusable"], network.graph["n_without_energy"] = n_left_out(database, name)
-    network.graph["searches"] = searches_of(database, name, _rows(database, finder, joins))
+    copies = joins_isomers(database)
+    of_it = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
+    network.graph["searches"] = searches_of(database, name, of_it if joins == "isomers" else of_it & ~copies)
     minima, paths = database.minima, database.paths
     columns = [minima["energy"].values[:, column], *(minima[key].values for key in ("set", "run", "outcome"))]
     usable = np.flatnonzero(usable_minima(database, name))
     nodes = zip(*(array[usable].tolist() for array in columns), strict=True)
     for node, values in zip(usable.tolist(), nodes, strict=True):
         network.add_node(node, **dict(zip(("energy", "set", "run", "outcome"), values, strict=True)))
-    found = path_heights(database, name, finder=finder, joins=joins)
+    found = path_heights(database, name, finder=finder, joins="isomers")
+    to_copies = copies[found.paths]
+    network.graph |= {"n_joining_points": int((~to_copies).sum()), "n_joining_isomers": int(to_copies.sum())}
+    found = found if joins == "isomers" else found.select(~to_copies)
     found = found if parallel else lowest_of_pairs(found)
     columns = [found.heights, found.paths, *(paths[key].values[found.paths] for key in ("kind", "finder", "outcome"))]
     rows = zip(*(array.tolist() for array in columns), strict=True)

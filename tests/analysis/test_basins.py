@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies_network import as_network, barrier_graphs, minimax_by_floyd
 
-from elsuite.analysis import disconnectivity_tree, persistence, superbasin_curves, superbasins
+from elsuite.analysis import disconnectivity_tree, persistence, superbasin_curves, superbasin_evidence, superbasins
 from elsuite.analysis.basins import elders
 
 LEVELS = st.one_of(st.floats(-4, 8), st.integers(-8, 16).map(lambda k: k / 2))
@@ -71,3 +71,15 @@ def test_nothing_at_all():
     tree = disconnectivity_tree(nx.Graph())
     assert superbasins(tree, 1.0) == []
     assert len(superbasin_curves(tree).energies) == len(persistence(tree)) == 0
+
+
+@given(barrier_graphs())
+def test_the_evidence_of_a_superbasin_is_that_of_the_merge_above_it(graph):
+    tree = disconnectivity_tree(as_network(graph))
+    for energy in {*tree.tree.heights.tolist(), -1.0}:
+        basins = superbasins(tree, energy)
+        found = superbasin_evidence(tree, energy)
+        assert len(found) == len(basins)
+        for basin, evidence in zip(basins, found, strict=True):
+            above = [m for m in tree.merges if m.height > energy and any(basin[0] in part for part in m.members)]
+            assert evidence == (above[0].evidence if above else None)

@@ -302,3 +302,69 @@ def test_help_loads_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_every_merge_says_its_evidence(elsuite, store):
+    tree = read(elsuite, "tree", store, "--surface", "train")
+    assert (tree["joins"], tree["states"]) == ("points", {"tested": 3, "untested": 1})
+    assert [merge["evidence"]["floor"] for merge in tree["merges"]] == [0.02, 0.2, 0.15, 0.1]
+    assert tree["merges"][2]["evidence"] == {"state": "tested", "floor": 0.15, "tries": 3, "outcomes": {"converged": 3}}
+    found = read(elsuite, "barrier", store, 0, 2, "--surface", "train")
+    assert (found["joins"], found["evidence"]) == ("points", tree["merges"][2]["evidence"])
+    assert read(elsuite, "barrier", store, 0, 4, "--surface", "train")["evidence"] is None
+    text = elsuite("barrier", store, 0, 2, "--surface", "train")[1]
+    assert "evidence: tested (3 searches across: 3 converged), of a network of points" in text
+    assert "no barrier" not in text
+    assert "the height is no barrier" in elsuite("barrier", store, 0, 3, "--surface", "train")[1]
+    assert read(elsuite, "info", store)["merges"]["train"] == {
+        "joins": "points",
+        "states": {"tested": 3, "untested": 1},
+    }
+    assert "tree of points on test: 1 merge: 1 tested" in elsuite("info", store)[1]
+    assert read(elsuite, "info", store, "--no-evidence")["merges"] is None
+    assert "--evidence counts them" in elsuite("info", store, "--no-evidence")[1]
+
+
+def test_superbasins_say_the_evidence_where_they_next_join(elsuite, store):
+    asked = ("superbasins", store, "--surface", "train", "--energy", 0.25)
+    found = read(elsuite, *asked, "--evidence")
+    assert found["superbasins"] == read(elsuite, *asked)
+    assert (found["joins"], len(found["evidence"])) == ("points", len(found["superbasins"]))
+    by_lowest = dict(zip((group[0] for group in found["superbasins"]), found["evidence"], strict=True))
+    assert {lowest: row["floor"] for lowest, row in by_lowest.items()} == {0: 0.15, 3: 0.1, 2: 0.15}
+    alone = read(elsuite, "superbasins", store, "--surface", "train", "--energy", 0.9, "--evidence")
+    assert alone["evidence"] == [None, None]
+    assert "next join: tested (3 searches across: 3 converged)" in elsuite(*asked)[1]
+    assert "tested" in elsuite("neighbors", store, 0, "--by", "barrier", "--surface", "train")[1]
+
+
+def test_an_imported_database_says_once_that_nothing_is_recorded(elsuite, tmp_path):
+    place = tmp_path / "imported.elsuite"
+    with LandscapeDatabase.create(place, n_parameters=0, surfaces=["a", "b"]) as database:
+        rows = {"source": [0, 0], "target": [1, 1], "height": [3.0, 4.0], "surface": ["a", "b"]}
+        database.add(
+            minima={"energy": [[0.0, 0.0], [1.0, 1.0]]},
+            paths={**rows, "kind": ["transition_state", "transition_state"], "outcome": ["imported"] * 2},
+        )
+    text = elsuite("info", place)[1]
+    assert "tree of points on a: 1 merge: 1 verified\ntree of points on b: 1 merge: 1 verified\n" in text
+    assert text.count("without a record of what else was searched") == 1
+
+
+def test_points_or_isomers(elsuite, tmp_path):
+    place = tmp_path / "both.elsuite"
+    with LandscapeDatabase.create(place, n_parameters=2, surfaces=["energy"]) as database:
+        database.add(
+            minima={"coordinates": [[0.0, 1.0], [2.0, 0.0]], "energy": [[0.0], [0.0]]},
+            paths={"source": [0, 0], "target": [1, 1], "height": [0.5, 0.2], "permutation": [None, [2, 1]]},
+        )
+    code, out, err = elsuite("barrier", place, 0, 1, "--json")
+    assert code == 0
+    assert (json.loads(out)["joins"], json.loads(out)["minimax_barrier"]) == ("points", 0.5)
+    assert err == "note: 1 path to copies of minima (--joins isomers counts them) left out\n"
+    found = read(elsuite, "barrier", place, 0, 1, "--joins", "isomers")
+    assert (found["joins"], found["minimax_barrier"]) == ("isomers", 0.2)
+    assert read(elsuite, "tree", place, "--joins", "isomers")["merges"][0]["height"] == 0.2
+    assert read(elsuite, "superbasins", place, "--joins", "isomers", "--energy", 0.3) == [[0, 1]]
+    code, _, err = elsuite("neighbors", place, 0, "--joins", "isomers")
+    assert (code, "--by barrier" in err) == (2, True)

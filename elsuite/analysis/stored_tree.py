@@ -1,0 +1,76 @@
+"""The disconnectivity tree of a database without the networkx graph between: for very many minima."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.merge_tree import merge_tree
+from elsuite.analysis.tree_evidence import Edges, tree_evidence
+from elsuite.core.outcomes import Outcome
+from elsuite.database.query import choose_surface, joins_isomers, usable_minima
+from elsuite.network import lowest_of_pairs, of_finder, path_heights
+from elsuite.network.evidence import TRIES, Searches, searches_of
+from elsuite.network.transition import Joins, chosen_joins
+from elsuite.schema import KINDS
+
+if TYPE_CHECKING:
+    from elsuite.database import LandscapeDatabase
+
+
+def stored_tree(
+    database: "LandscapeDatabase",
+    *,
+    surface: str | None = None,
+    finder: str | Sequence[str] | None = None,
+    joins: Joins | None = None,
+    tries: int = TRIES,
+) -> DisconnectivityTree:
+    """Return ``disconnectivity_tree(transition_network(database, ...))``, of a million minima in seconds.
+
+    Parameters
+    ----------
+    surface, finder, joins
+        As in `elsuite.network.transition_network`.
+    tries : int
+        As in `disconnectivity_tree`.
+
+    Raises
+    ------
+    NotFoundError
+        If the database has no such surface or finder.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0], "target": [1], "height": [2.0], "outcome": ["converged"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0], [1.0]]}, paths=paths)
+    >>> tree = stored_tree(database)
+    >>> tree, tree.merges[0].evidence.state
+    (<DisconnectivityTree: 3 leaves, 1 merges, energies 0 to 2>, 'tested')
+    """
+    name = choose_surface(database, surface)
+    joins = chosen_joins(database, joins)
+    ids = np.flatnonzero(usable_minima(database, name))
+    position = np.full(database.n_minima, -1)
+    position[ids] = np.arange(len(ids))
+    energies = database.minima["energy"].values[ids, database.surfaces.index(name)].astype(np.float64)
+    found = lowest_of_pairs(path_heights(database, name, finder=finder, joins=joins))
+    sources, targets = position[found.sources], position[found.targets]
+    kinds, outcomes = (database.paths[key].values[found.paths] for key in ("kind", "outcome"))
+    verified = np.asarray(kinds == KINDS[1], dtype=bool)
+    searched = ~np.isin(outcomes.astype(str), ["", str(Outcome.IMPORTED)]) & ~verified
+    chosen = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
+    searches = searches_of(database, name, chosen if joins == "isomers" else chosen & ~joins_isomers(database))
+    ends = position[searches.sources], position[searches.targets]
+    there = (ends[0] >= 0) & (ends[1] >= 0)
+    around = position[searches.surrounded]
+    known = Searches(ends[0][there], ends[1][there], searches.outcomes[there], around[around >= 0])
+    tree = merge_tree(energies, sources, targets, found.heights)
+    bound = (database.attributes.get("lower_bounds") or {}).get(name)
+    evidence = tree_evidence(
+        tree, known, Edges(sources, targets, found.heights, verified, searched), tries=tries, lower_bound=bound
+    )
+    return DisconnectivityTree(tuple(ids.tolist()), tree, evidence)
