@@ -11,13 +11,14 @@ Its drawing, as numbers
     `tree_layout`, `with_levels`, `energy_scale`, `node_groups`, `branches_between`
 Sets of minima
     `minima_by_set`, `set_table`, `heights_by_set` and `pair_heights`, `distances_to_origin`, `loss_curves`,
-    `compare`
+    `compare`; `conclusions` of whole sets of comparisons (`holm`, `equivalence_p_value`, `conclusion`), `verdict`
 Maps
     `kernel_pca`, `barrier_map`, `gram_matrix`
 Clusters
     `superbasin_clusters`, `persistence_clusters`, `cluster_minima` of `barrier_dissimilarity`,
     `branch_lengths`, `euclidean_dissimilarity` or `map_dissimilarity`;
-    `cluster_agreement` with known groups
+    `cluster_agreement` with known groups; of superbasins `superbasin_agreement`, at several energies
+    `superbasin_agreements`
 """
 
 from elsuite.analysis.agreement import Agreement, ClusterPurity, cluster_agreement
@@ -39,8 +40,9 @@ from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.analysis.node_groups import branches_between, meeting_energies, node_groups
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
 from elsuite.analysis.scales import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
-from elsuite.analysis.statistics import OriginDistances, SetSummary, distances_to_origin, minima_by_set, set_table
+from elsuite.analysis.statistics import OriginDistances, SetSummary, distances_to_origin, holm, minima_by_set, set_table
 from elsuite.analysis.stored_tree import stored_tree
+from elsuite.analysis.superbasin_agreement import SuperbasinAgreement, superbasin_agreement, superbasin_agreements
 from elsuite.analysis.tree_layout import TreeLayout, tree_layout, with_levels
 from elsuite.analysis.trimming import (
     Trimmed,
@@ -51,6 +53,7 @@ from elsuite.analysis.trimming import (
     minima_below,
     persistent_minima,
 )
+from elsuite.analysis.verdicts import Concluded, conclusion, conclusions, equivalence_p_value, verdict
 
 __all__ = [
     "Agreement",
@@ -58,6 +61,7 @@ __all__ = [
     "ClusterPurity",
     "Clustering",
     "Comparison",
+    "Concluded",
     "DisconnectivityTree",
     "Embedding",
     "EnergyScale",
@@ -69,6 +73,7 @@ __all__ = [
     "MergeTree",
     "OriginDistances",
     "SetSummary",
+    "SuperbasinAgreement",
     "SuperbasinCurves",
     "TreeLayout",
     "Trimmed",
@@ -81,13 +86,17 @@ __all__ = [
     "compare",
     "component_of",
     "components_from",
+    "conclusion",
+    "conclusions",
     "curve_quantiles",
     "disconnectivity_tree",
     "distances_to_origin",
     "energy_scale",
+    "equivalence_p_value",
     "euclidean_dissimilarity",
     "gram_matrix",
     "heights_by_set",
+    "holm",
     "kernel_pca",
     "loss_curves",
     "lowest_minima",
@@ -104,10 +113,13 @@ __all__ = [
     "persistent_minima",
     "set_table",
     "stored_tree",
+    "superbasin_agreement",
+    "superbasin_agreements",
     "superbasin_clusters",
     "superbasin_curves",
     "superbasin_evidence",
     "superbasins",
     "tree_layout",
+    "verdict",
     "with_levels",
 ]

@@ -55,6 +55,10 @@ def cluster_agreement(
 ) -> Agreement:
     """Return how well clusters agree with groups, with a permutation test.
 
+    The p value is right where clusters were found without regard to the groups, as those of distances or of places on
+    a map. Superbasins, and other clusters of the barriers of a network, follow the pairs that were searched, more of
+    them within the groups as a rule: shuffled groups call that agreement. For these there is `superbasin_agreement`.
+
     Parameters
     ----------
     labels : array-like of int (n,)

@@ -1,6 +1,5 @@
-"""Two samples compared: difference with a bootstrap interval, Mann-Whitney p value, Cliff's delta."""
+"""Two samples compared: difference with its interval, p value of the ranks, Cliff's delta."""
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -8,6 +7,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elsuite.analysis.rank_tests import delta_interval, rank_sum_p_value, separation_p_value
+from elsuite.analysis.shared_ends import least_worth, with_shared_ends
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 from elsuite.network import PathHeights
@@ -15,6 +16,11 @@ from elsuite.network import PathHeights
 Statistic: TypeAlias = Literal["mean", "median"]
 BATCH_VALUES = 1_000_000
 """Resampled values in memory at a time."""
+FEWEST_VALUES = 5
+"""Independent values a sample from which on intervals hold."""
+FEWEST_PAIRS, LEAST_WORTH = 4, 3.0
+"""Pairs a sample from which on intervals hold, and the number of independent ones that they are worth at least, however
+much they depend on their minima; six minima with six pairs in a ring, or with all 15, are just enough."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +32,18 @@ class Comparison:
     difference : float
         Mean (or median) of `a` minus that of `b`.
     interval : tuple of float
-        Bootstrap interval of the difference (percentiles).
+        Of the difference.
     p_value : float
-        Two-sided Mann-Whitney. For pairs its variance is the bootstrap's over minima, see `compare`.
+        Two-sided, of the ranks; for pairs by a test that knows which of them share minima.
     cliffs_delta : float
         P(a > b) - P(a < b): 1 if all of `a` is above all of `b`, 0 if neither tends to be larger.
-    delta_interval : tuple of float
-        Bootstrap interval of Cliff's delta.
     independent_p_value : float
-        Mann-Whitney as if all values were independent: too small for pairs that share minima.
+        As if all values were independent: too small for pairs that share minima. `p_value` is never smaller.
+    effective_a, effective_b : float
+        Numbers of independent values that would say as much; `n_a` and `n_b` where all are independent.
+    interval_holds : bool
+        Whether the samples are large enough for what was measured of the interval, see `compare`; else they are too
+        small to say anything.
     resampled : str
         "values" or "minima".
     """
@@ -45,6 +54,9 @@ class Comparison:
     cliffs_delta: float
     delta_interval: tuple[float, float]
     independent_p_value: float
+    effective_a: float
+    effective_b: float
+    interval_holds: bool
     n_a: int
     n_b: int
     resampled: str
@@ -65,10 +77,14 @@ def compare(
 ) -> Comparison:
     """Return how much larger the values of `a` are than those of `b`, with what certainty.
 
-    Heights of pairs that share a minimum depend on each other. So for two `PathHeights` the bootstrap draws
-    minima with replacement, not pairs, a minimum in both samples once for both: a pair counts as often as
-    its two minima were drawn together, m_i m_j times, and a pair of a minimum with its own copy does not.
-    The p value is that of the Mann-Whitney statistic with the variance that it has over these draws.
+    The p value of independent values is Mann and Whitney's, exact but for large samples. Heights of pairs that share a
+    minimum depend on each other: theirs comes from heights simulated on the same pairs, and is at least that of
+    independent values, and at least that of complete separation of as many values as there are minima. It takes
+    heights of `a` and `b` for independent of each other, which makes it too large where both have the same minima.
+
+    The interval of a difference of means is a studentized one, symmetric: by the bootstrap for values, by the
+    simulated heights for pairs. A difference of medians, or of samples of pairs that have minima in common, has the
+    percentiles of a bootstrap, which for pairs draws minima, one in both samples once for both.
 
     Parameters
     ----------
@@ -81,11 +97,42 @@ def compare(
         If a sample is empty or has values that are not finite, one is of pairs and one is not, or an option
         is out of range.
 
+    Notes
+    -----
+    Measured without a difference, in 400 to 1,000 draws each: how often the 95 % interval leaves out zero, and how
+    often p is under 0.05. Pairs are drawn at random, their heights the higher of two normal parts of the minima, the
+    sum of these with or without a part of the pair's own, a part of its own only, or the exponential of a sum; the
+    row has the highest share of these. The last columns are with heights one standard deviation and a half apart.
+
+    ====================================  ========  ========  ==================
+    each sample                           interval  p < 0.05  p < 0.05 if apart
+    ====================================  ========  ========  ==================
+    8 minima, 4 pairs                     4 %       1 %       3 to 7 %
+    8 minima, 5 pairs                     4 %       4 %       16 to 37 %
+    10 minima, 12 pairs                   4 %       5 %       35 to 77 %
+    10 minima, 14 pairs                   7 %       5 %       41 to 82 %
+    16 minima, 20 pairs                   5 %       5 %       60 to 97 %
+    48 minima, 300 pairs                  8 %       6 %
+    5 minima, all 10 pairs                9 %       4 %
+    6 minima, all 15 pairs                5 %       2 %
+    6 minima, 6 pairs in a ring           5 %       5 %
+    8 pairs with one minimum              12 %      1 %
+    5 values, normal or lognormal         4 %       4 %
+    8 values                              4 %       7 %
+    10 values                             5 %       5 %
+    16 values                             5 %       5 %
+    ====================================  ========  ========  ==================
+
+    `interval_holds` is false for the rows of 9 % and 12 %, and for whatever is as small (`FEWEST_VALUES`,
+    `FEWEST_PAIRS`, `LEAST_WORTH`). No interval of a mean holds where one sample alone is strongly skewed: beside one
+    with hardly any spread, that of lognormal values (standard deviation of the logarithm 1.2) errs in 12 to 15 % for 5
+    to 30 values. The logarithms, or `cliffs_delta`, can be compared there.
+
     Examples
     --------
     >>> result = compare([3.0, 4.0, 5.0], [1.0, 2.0])
-    >>> result.difference, result.cliffs_delta
-    (2.5, 1.0)
+    >>> result.difference, result.cliffs_delta, result.p_value, result.interval_holds
+    (2.5, 1.0, 0.2, False)
     """
     if statistic not in {"mean", "median"} or not 0 < confidence < 1 or n_resamples < 1:
         raise ValueError(
@@ -93,26 +140,41 @@ def compare(
             f"{statistic!r}, {confidence}, {n_resamples}"
         )
     first, second = _sample(a, "a"), _sample(b, "b")
-    pairs = first.ends is not None
-    if pairs != (second.ends is not None):
+    if (first.ends is None) != (second.ends is None):
         raise ValueError("both samples are values, or both are PathHeights")
     once = [(np.ones((1, len(first.values))), np.ones((1, len(second.values))))]
     (difference,), (delta,) = _resampled(first, second, once, statistic)
-    differences, deltas = _resampled(first, second, _draws(first, second, n_resamples, seed), statistic)
-    from scipy.stats import mannwhitneyu  # takes half a second to import
-
-    independent = float(mannwhitneyu(first.values, second.values, alternative="two-sided").pvalue)
-    tails = (1 - confidence) / 2
+    p_value = independent = rank_sum_p_value(first.values, second.values)
+    error = None
+    effective = float(len(first.values)), float(len(second.values))
+    if first.ends is not None and second.ends is not None:
+        found = with_shared_ends(
+            (first.values, second.values), (first.ends, second.ends), confidence, n_resamples, seed
+        )
+        p_value = max(independent, found.p_value, separation_p_value(first.n_minima, second.n_minima))
+        effective = found.effective_a, found.effective_b
+        if not np.isin(first.ends, second.ends).any():
+            error = found.error
+    elif statistic == "mean":
+        error = _studentized_error(first.values, second.values, confidence, n_resamples, seed)
+    if statistic == "mean" and error is not None:
+        interval = float(difference) - error, float(difference) + error
+    else:
+        draws = _draws(first, second, n_resamples, seed)
+        interval = _interval(_resampled(first, second, draws, statistic)[0], (1 - confidence) / 2)
     return Comparison(
         difference=float(difference),
-        interval=_interval(differences, tails),
-        p_value=_pairs_p_value(first, second, float(delta), deltas) if pairs else independent,
+        interval=interval,
+        p_value=p_value,
         cliffs_delta=float(delta),
-        delta_interval=_interval(deltas, tails),
+        delta_interval=delta_interval(float(delta), *effective, confidence),
         independent_p_value=independent,
+        effective_a=effective[0],
+        effective_b=effective[1],
+        interval_holds=_is_enough(first) and _is_enough(second),
         n_a=len(first.values),
         n_b=len(second.values),
-        resampled="minima" if pairs else "values",
+        resampled="values" if first.ends is None else "minima",
         statistic=statistic,
         confidence=confidence,
     )
@@ -122,6 +184,10 @@ def compare(
 class _Sample:
     values: Floats
     ends: Ids | None  # (2, n): the two minima of each pair
+
+    @property
+    def n_minima(self) -> int:
+        return len(self.values) if self.ends is None else len(np.unique(self.ends))
 
 
 def _sample(given: ArrayLike | PathHeights, name: str) -> _Sample:
@@ -205,22 +271,40 @@ def _cliffs_delta(a: Floats, b: Floats, weights_a: Floats, weights_b: Floats) ->
     return delta
 
 
+# Half the width of the symmetric interval of the difference of two means by a studentized bootstrap.
+def _studentized_error(a: Floats, b: Floats, confidence: float, n_resamples: int, seed: int) -> float:
+    if min(len(a), len(b)) < 2:
+        return np.inf  # the spread of one value is not known
+    random = np.random.default_rng(seed)
+    centered = a - a.mean(), b - b.mean()
+    scores = []
+    batch = max(1, BATCH_VALUES // (len(a) + len(b)))
+    for done in range(0, n_resamples, batch):
+        n = min(batch, n_resamples - done)
+        shift, variance = np.zeros(n), np.zeros(n)
+        for sign, own in zip((1, -1), centered, strict=True):
+            weights = _multiplicities(random, len(own), n) / len(own)
+            means = weights @ own
+            shift += sign * means
+            variance += np.maximum(weights @ own**2 - means**2, 0) / (len(own) - 1)
+        # A resample of one value many times has no spread, only rounding.
+        exact = variance <= 1e-12 * sum(own @ own / len(own) / (len(own) - 1) for own in centered)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = np.where(exact, np.inf, np.abs(shift) / np.sqrt(variance))
+        scores.append(score)
+    error = np.sqrt(sum(own.var(ddof=1) / len(own) for own in centered))
+    critical = float(np.quantile(np.concatenate(scores), confidence, method="higher"))
+    return float(error * critical) if error else 0.0
+
+
+def _is_enough(sample: _Sample) -> bool:
+    if sample.ends is None:
+        return len(sample.values) >= FEWEST_VALUES
+    return len(sample.values) >= FEWEST_PAIRS and least_worth(sample.ends) >= LEAST_WORTH - 1e-9
+
+
 def _interval(draws: Floats, tails: float) -> tuple[float, float]:
     if not len(draws):
         return float("nan"), float("nan")
     low, high = np.quantile(draws, [tails, 1 - tails])
     return float(low), float(high)
-
-
-# A p value can be no smaller than that of completely separated samples of as many values as there are
-# minima: where the samples hardly overlap, the spread over draws, and with it the normal approximation,
-# would promise too much.
-def _pairs_p_value(a: _Sample, b: _Sample, delta: float, deltas: Floats) -> float:
-    from scipy.special import ndtr  # slow to load; reading commands start without it
-
-    n_a, n_b = (0 if sample.ends is None else len(np.unique(sample.ends)) for sample in (a, b))
-    least = min(1.0, 2 / math.comb(n_a + n_b, n_a))
-    spread = float(deltas.std()) if len(deltas) else 0.0
-    if spread == 0:
-        return 1.0 if delta == 0 else least
-    return max(float(2 * ndtr(-abs(delta) / spread)), least)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elsuite.analysis.blocks import blocks, mean_point, reader
 from elsuite.core.typing import Floats, Ids
@@ -181,3 +182,33 @@ def distances_to_origin(database: "LandscapeDatabase", set_a: str, set_b: str) -
         for ids in (ids_a, ids_b)
     )
     return OriginDistances(set_a, set_b, distances_a, distances_b, float(np.linalg.norm(mean_a - origin)))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Return p values corrected for their number, by Holm: the probability that any smaller or equal one is chance.
+
+    With these as p values, the chance that one of several hypotheses that are all true is rejected stays what it is
+    for a single one, however the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values : array-like (n,)
+        Of all hypotheses that were tested, those not rejected too.
+
+    Raises
+    ------
+    ValueError
+        If one is not from 0 to 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.5, 0.02, 0.02]).tolist()
+    [0.04, 0.5, 0.06, 0.06]
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError(f"p values are a list of numbers from 0 to 1, not {p_values!r}")
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
+    return corrected

@@ -9,13 +9,15 @@ import numpy as np
 
 from elsuite.analysis.barrier_map import BarrierMap, barrier_map
 from elsuite.analysis.clustering import Clustering, cluster_minima, persistence_clusters, superbasin_clusters
-from elsuite.analysis.disconnectivity import DisconnectivityTree, disconnectivity_tree
+from elsuite.analysis.disconnectivity import DisconnectivityTree, disconnectivity_tree, nodes_of
 from elsuite.analysis.dissimilarity import barrier_dissimilarity, euclidean_dissimilarity, map_dissimilarity
 from elsuite.analysis.embedding import Embedding, kernel_pca
+from elsuite.analysis.merge_tree import MergeTree
 from elsuite.analysis.names import energy_name
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale, largest_empty_share, log_gap_scale, wants_log
 from elsuite.analysis.statistics import UNNAMED_SET
+from elsuite.analysis.superbasin_agreement import SuperbasinAgreement, superbasin_agreement
 from elsuite.analysis.trimming import (
     Trimmed,
     component_of,
@@ -38,6 +40,8 @@ DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
 # Both need a matrix of all pairs: 20,000 minima make 3.2 GB, 4,000 with the copies of a clustering 0.5 GB.
 MOST_MAPPED = 20_000
 MOST_COMPARED = 4_000
+FEWEST_RESAMPLES, MOST_RESAMPLES, MOST_REARRANGED = 100, 200, 500_000
+"""How often the heights of a network are rearranged, and how many minima and paths that may be altogether."""
 COMPUTED = ("energy", "kernel1", "kernel2", "distance")
 """Columns that are not stored: energy on the surface, components of the map, distance to the lowest minimum."""
 WIDE_GAP = 0.4
@@ -231,6 +235,20 @@ class View:
         clustering = cluster_minima(self._dissimilarity, method=method)  # type: ignore[arg-type]
         return clustering, f"{METHODS[method]}, on {DISTANCES[self.options.distance]}"
 
+    @cached_property
+    def superbasin_agreement(self) -> SuperbasinAgreement | None:
+        """How well superbasins at the energy asked for, or at the most even split, agree with the sets.
+
+        None where there is one set, or the network is too large to be rearranged often enough.
+        """
+        size = self.network.number_of_nodes() + self.network.number_of_edges()
+        n_resamples = min(MOST_RESAMPLES, MOST_REARRANGED // max(size, 1))
+        if len(self.set_names) < 2 or n_resamples < FEWEST_RESAMPLES:
+            return None
+        energy = split_energy if self.options.energy is None else self.options.energy
+        groups = [data["set"] for _, data in self.network.nodes(data=True)]
+        return superbasin_agreement(self.network, groups, energy=energy, n_resamples=n_resamples)
+
     @property
     def _dissimilarity(self) -> Floats:
         kind = self.options.distance
@@ -289,12 +307,12 @@ class View:
         return int(minimum)
 
 
-def split_energy(tree: DisconnectivityTree) -> float:
+def split_energy(tree: DisconnectivityTree | MergeTree) -> float:
     """Return an energy just below the merge whose second part is the largest: where the tree is split most evenly."""
-    nodes = tree.tree
+    nodes = nodes_of(tree)
     inner = np.flatnonzero(nodes.parents >= 0)
     if not len(inner):  # nothing merges
-        return float(tree.energies.max())
+        return float(nodes.heights.max())
     # Children by parent, the larger first: the second entry of each parent is its second part.
     order = inner[np.lexsort((-nodes.sizes[inner], nodes.parents[inner]))]
     firsts = np.flatnonzero(np.diff(nodes.parents[order], prepend=-2))

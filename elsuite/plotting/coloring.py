@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from elsuite.analysis import cluster_agreement, superbasins
 from elsuite.analysis.clustering import cluster_names
 from elsuite.analysis.view import View, split_energy
@@ -14,6 +16,7 @@ from elsuite.plotting.style import shown
 
 MOST_GROUPS = 7
 """More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
+GRAPH_METHODS = ("superbasins", "persistence")
 COLUMN_LABELS = {
     "gradient_norm": "gradient norm",
     "epoch": "epoch at which it was taken",
@@ -79,6 +82,11 @@ def clusters_of(view: View) -> tuple[list[str], str]:
     clustering, words = view.clustering
     if len(view.set_names) > 1 and clustering.n_clusters > 0:
         agreement = cluster_agreement(clustering.labels.tolist(), view.sets)
-        p = "p < 0.001" if agreement.p_value < 1e-3 else f"p = {agreement.p_value:.2g}"
-        words += f"\nadjusted Rand index with the sets {agreement.adjusted_rand:.2f} ({p})"
+        p = agreement.p_value
+        if clustering.method in GRAPH_METHODS or view.options.distance == "barriers":
+            # Clusters of barriers follow the pairs that were searched, so shuffled sets say nothing.
+            basins = view.superbasin_agreement if clustering.method == "superbasins" else None
+            p = np.nan if basins is None else basins.p_value
+        shown_p = "" if np.isnan(p) else " (p < 0.001)" if p < 1e-3 else f" (p = {p:.2g})"
+        words += f"\nadjusted Rand index with the sets {agreement.adjusted_rand:.2f}{shown_p}"
     return cluster_names(clustering.labels), words

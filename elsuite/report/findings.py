@@ -8,6 +8,7 @@ import numpy as np
 
 from elsuite.analysis import superbasins
 from elsuite.analysis.names import surface_name
+from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
 from elsuite.database.query import failures
 from elsuite.report.contrasts import Contrast, sentence
@@ -71,7 +72,16 @@ def _split(view: View) -> list[str]:
         return []
     words = " and ".join(f"{len(basin):,} minima ({_makeup(basin, view)})" for basin in basins)
     name = surface_name(view.surface)
-    return [f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."]
+    said = [f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."]
+    found = view.superbasin_agreement
+    if found is not None:
+        much = "more than" if found.p_value < LEVEL else "no more than"
+        said.append(
+            f"At that split superbasins{_where(view)} agree with the sets {much} the choice of pairs explains "
+            f"(adjusted Rand index {number(found.adjusted_rand, 2)}, with heights rearranged among the same pairs "
+            f"{number(found.expected_rand, 2)} on average, p = {number(found.p_value, 2)})."
+        )
+    return said
 
 
 def _makeup(basin: list[Hashable], view: View) -> str:

@@ -41,7 +41,7 @@ def number(value: float, digits: int = 3) -> str:
     ('0.0123', '−1.5 × 10⁻⁷', '–')
     """
     if not math.isfinite(value):
-        return "\N{EN DASH}" if math.isnan(value) else "\N{INFINITY}"
+        return "\N{EN DASH}" if math.isnan(value) else "\N{MINUS SIGN}" * (value < 0) + "\N{INFINITY}"
     text = f"{value:.{digits}g}"
     mantissa, _, exponent = text.partition("e")
     mantissa = mantissa.replace("-", "\N{MINUS SIGN}")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from example_databases import SETS, example_database
 
+from elsuite.analysis import holm
 from elsuite.database import LandscapeDatabase
 from elsuite.network import minimax_matrix, transition_network
 from elsuite.plotting import FigureOptions, View
 from elsuite.report import write_report
-from elsuite.report.contrasts import contrasts, sentence
+from elsuite.report.contrasts import contrasts, contrasts_table, sentence
 from elsuite.report.data import page_data
 from elsuite.report.findings import findings
 from elsuite.report.page import render_report
@@ -194,14 +195,53 @@ def test_seeds_are_those_of_the_runs(database):
     np.testing.assert_array_equal(decoded(minima["seed"]), expected)
 
 
-def test_differences_are_said_with_their_direction(database):
-    found = {(contrast.quantity, contrast.a): contrast for contrast in contrasts(views_of(database))}
+def test_differences_are_said_with_their_direction():
+    found = {(contrast.quantity, contrast.a): contrast for contrast in contrasts(views_of(example_database(12)))}
     train = found["Training loss", "sgd/train"]
     assert (train.b, train.is_clear) == ("lbfgs-gss/train", True)
     assert sentence(train).startswith("Training loss: higher for sgd/train (")
     heights = found["Path height within the set, training loss", "sgd/train"]
     assert "lower for sgd/train" in sentence(heights)
     assert {quantity for quantity, _ in found} >= {"Test loss", "Distance to the common origin", "Kernel component 1"}
+    distance = found["Distance to the common origin", "sgd/train"]
+    assert "open whether sgd/train (" in sentence(distance)
+    assert distance.concluded.p_value >= distance.result.p_value
+    component = found["Kernel component 1", "sgd/train"]
+    said = "Kernel component 1 separates sgd/train and lbfgs-gss/train (Cliff's delta 1, p < 0.0001)."
+    assert sentence(component) == said
+
+
+def test_p_values_are_corrected_for_all_comparisons_of_the_page(database):
+    found = contrasts(views_of(database))
+    corrected = holm([contrast.result.p_value for contrast in found])
+    np.testing.assert_array_equal([contrast.concluded.p_value for contrast in found], corrected)
+    table = contrasts_table(found)
+    assert f"corrected for all {len(found)} comparisons" in table.caption
+    columns = {name: [row[k] for row in table.rows] for k, name in enumerate(table.head) if k > 4}
+    for contrast, said in zip(found, columns["A is"], strict=True):
+        few = "" if contrast.result.interval_holds else ": too few to say"
+        assert said == contrast.concluded.conclusion + few
+    for contrast, p in zip(found, columns["p, corrected"], strict=True):
+        assert p == ("< 0.0001" if contrast.concluded.p_value < 1e-4 else number(contrast.concluded.p_value, 2))
+
+
+def test_nothing_is_claimed_of_three_values_against_three():
+    database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    points = np.arange(6.0)[:, None]
+    sets = ["sgd/train"] * 3 + ["lbfgs/train"] * 3
+    database.add(minima={"coordinates": points, "energy": np.exp(points), "set": sets})
+    found = contrasts(views_of(database))
+    assert found
+    assert not any(contrast.is_clear for contrast in found)
+    assert sentence(found[0]).endswith(" are too few to say.")
+    assert {row[-1] for row in contrasts_table(found).rows} == {"open: too few to say"}
+
+
+def test_superbasins_are_compared_with_the_same_pairs(database):
+    words = findings(database, views_of(database), contrasts(views_of(database)))
+    said = [own for own in words if own.startswith("At that split superbasins")]
+    assert len(said) == 2
+    assert all("the choice of pairs explains (adjusted Rand index" in own for own in said)
 
 
 def bare(n_minima, surfaces=("energy",)):
@@ -280,8 +320,3 @@ def test_json_in_a_script_cannot_end_it():
     text = script_json({"a": [NASTY, float("nan"), float("-inf"), 1.5], "b": {"c": (1, 2)}})
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"a": [NASTY, None, None, 1.5], "b": {"c": [1, 2]}}
-
-
-def test_a_component_separates_or_does_not(database):
-    found = [contrast for contrast in contrasts(views_of(database)) if contrast.quantity == "Kernel component 1"]
-    assert "Kernel component 1 separates sgd/train and lbfgs-gss/train (Cliff's delta 1)." in map(sentence, found)
