@@ -146,16 +146,22 @@ class Tried:
 
     def among(self, sources: Ids, targets: Ids) -> Mask:
         """Return which of some pairs are among them."""
-        return np.isin(_codes(self.n, sources, targets), self.codes)
+        return self._places(_codes(self.n, sources, targets)) >= 0
+
+    def _places(self, codes: Ids) -> Ids:
+        """Return where some codes are among those of the pairs; -1 where they are not."""
+        if not len(self.codes):
+            return np.full(len(codes), -1)
+        place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
+        return np.where(self.codes[place] == codes, place, -1)
 
     def expected(self, nearby: Nearby) -> Floats:
         """Return for each nearby pair the mean excess of those that lead the same way; NaN where none was found."""
-        if not len(nearby.ways) or not len(self.codes):
+        if not (nearby.ways >= 0).any() or not len(self.codes):
             return np.full(len(nearby.ways), np.nan)
-        codes = _codes(self.n, nearby.sources, nearby.targets)
-        place = np.minimum(np.searchsorted(self.codes, codes), len(self.codes) - 1)
-        excess = self.excess[place]
-        known = (self.codes[place] == codes) & np.isfinite(excess) & (nearby.ways >= 0)
+        place = self._places(_codes(self.n, nearby.sources, nearby.targets))
+        excess = np.where(place >= 0, self.excess[place], np.nan)
+        known = np.isfinite(excess) & (nearby.ways >= 0)
         n_ways = int(nearby.ways.max(initial=-1)) + 1
         sums, counts = (np.bincount(nearby.ways[known], weights, n_ways) for weights in (excess[known], None))
         means = np.append(np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), np.nan)
@@ -297,19 +303,26 @@ def _nearest_untried(nearby: Nearby, tried: Tried, left: Ids, right: Ids) -> tup
 
 def _lowest_untried(tree: MergeTree, node: int, limits: Floats, nearby: Nearby, tried: Tried) -> tuple[int, int] | None:
     """Return the untried pair with the lowest floor across a node's join to what is lower, of equals the nearest."""
-    above = int(tree.parents[node])
-    energies = tree.heights[: tree.n_leaves]
-    left = tree.leaves_under(node)
-    right = tree.leaf_order[tree.starts[above] : tree.starts[node]]
-    left, right = (part[np.argsort(energies[part], kind="stable")] for part in (left, right))
-    left = left[: max(1, MOST_CELLS // len(right))]
-    right = right[: max(1, MOST_CELLS // len(left))]
-    sources, targets = np.array(np.meshgrid(left, right, indexing="ij")).reshape(2, -1)
-    higher = np.where(energies[sources] >= energies[targets], sources, targets)
-    could = (limits[higher] < tree.heights[above]) & ~tried.among(sources, targets)
-    sources, targets, higher = sources[could], targets[could], higher[could]
-    if not len(sources):
-        return None
+    above, energies = int(tree.parents[node]), tree.heights[: tree.n_leaves]
+    left, right = tree.leaves_under(node), tree.leaf_order[tree.starts[above] : tree.starts[node]]
+    lowest = limits[tree.lowest[node]]
+    low = left[energies[left] <= lowest], right[energies[right] <= lowest]
+    grids = [(part[: max(1, MOST_CELLS // len(other))], other) for part, other in (low, (left, right))]
+    for some, others in grids:
+        most = max(1, MOST_CELLS // len(some))
+        others = others if len(others) <= most else others[np.argsort(energies[others], kind="stable")[:most]]
+        sources, targets = np.array(np.meshgrid(some, others, indexing="ij")).reshape(2, -1)
+        higher = np.where(energies[sources] >= energies[targets], sources, targets)
+        could = (limits[higher] < tree.heights[above]) & ~tried.among(sources, targets)
+        if could.any():
+            return _nearest_lowest(energies, limits, nearby, sources[could], targets[could], higher[could])
+    return None
+
+
+def _nearest_lowest(
+    energies: Floats, limits: Floats, nearby: Nearby, sources: Ids, targets: Ids, higher: Ids
+) -> tuple[int, int]:
+    """Return of some pairs, with their higher ends, the nearest of those with the lowest floor."""
     equal = np.flatnonzero(energies[higher] <= limits[higher[np.argmin(energies[higher])]])
     sources, targets = sources[equal], targets[equal]
     apart = _distances(nearby.places, sources, targets)

@@ -2,55 +2,18 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from separable import Wells, wells
 
 from elsuite.analysis import disconnectivity_tree
-from elsuite.core.outcomes import Outcome
-from elsuite.core.settings import settings as finder_settings
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration import complete_tree, connect_minima, connect_spanning
 from elsuite.landscapes import FunctionLandscape, SixHumpCamel
 from elsuite.network import minimax_matrix, transition_network
 from elsuite.paths import FourierPathFinder, LinearPathFinder
-from elsuite.paths.base import Path, PathFinder, PathSearch
-from elsuite.paths.bases import SineBasis
 
 pytestmark = pytest.mark.making
-
-
-@finder_settings
-class Wells(PathFinder):
-    """Returns the true minimax heights between separable wells, of the heights h_i = 1 + i."""
-
-    outcome: str = "converged"
-
-    name = "wells"
-
-    def find(self, landscape, start, end, seed=0):
-        a, b = np.asarray(start), np.asarray(end)
-        height = float(1 + np.flatnonzero(np.sign(a) != np.sign(b)).max())
-        path = Path(torch.as_tensor(a), torch.as_tensor(b), SineBasis(1), torch.zeros(1, len(a), dtype=torch.float64))
-        profile = np.array([0.0, height, 0.0])
-        return PathSearch(
-            path=path, height=height, refined_height=height, refined_t=0.5, profile=profile, length=1.0, chord=1.0,
-            outcome=Outcome(self.outcome), message="", n_point_gradients=1.0, n_evaluations=3.0, seconds=0.0,
-        )  # fmt: skip
-
-
-def wells(order, widths=None):
-    """A database of the minima of separable wells, whose coordinate k has the height 1 + order[k]."""
-    d = len(order)
-    places = np.argsort(order)  # the finder counts coordinates by their heights
-    spread = torch.as_tensor(np.ones(d) if widths is None else np.asarray(widths))
-    heights = 1.0 + torch.arange(d)
-    landscape = FunctionLandscape(lambda p: (heights * ((p / spread) ** 2 - 1) ** 2).sum(1), d)
-    database = LandscapeDatabase.create(None, landscape)
-    bits = (np.arange(2**d)[:, None] >> places) & 1
-    points = (2.0 * bits - 1) * spread.numpy()
-    database.add(minima={"coordinates": points, "energy": np.zeros((2**d, 1))})
-    return database, landscape
 
 
 def tree_of(database):
