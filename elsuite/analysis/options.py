@@ -102,6 +102,9 @@ class FigureOptions:
         "(empty gaps shrunk, with break marks) where one gap takes 0.4 of it.",
         allowed=("auto", "linear", "log", "compressed"),
     )
+    floor: float | None = _graphs(
+        None, "Logarithmic axis: energies under E, 0 and negative ones too, are drawn at E and marked.", value="E"
+    )
     shape: str = _graphs("rectangular", "Lines at right angles, or sloped.", allowed=("rectangular", "sloped"))
     levels: int | tuple[float, ...] | None = _graphs(
         None,

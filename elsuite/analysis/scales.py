@@ -15,6 +15,10 @@ WIDE = 2.0
 """Empty ranges of more decades than this are compressed."""
 SHARE = 0.15
 """To this share of all that is not empty."""
+SMALLEST = float(np.finfo(np.float64).tiny)
+"""Energies under it have lost digits; on a logarithmic scale they count as 0."""
+ROOM_FOR_ZERO = 0.5
+"""Decades, at least, between the lowest energy above 0 and where those of 0 are drawn."""
 
 
 class EnergyScale(abc.ABC):
@@ -27,6 +31,11 @@ class EnergyScale(abc.ABC):
     @abc.abstractmethod
     def inverse(self, heights: ArrayLike) -> Floats:
         """Return the energies of drawn heights."""
+
+    def lifted(self, energies: ArrayLike) -> Floats:
+        """Return the energies at which energies are drawn: themselves, or the floor where they lie under it."""
+        values = np.asarray(energies, dtype=np.float64)
+        return values if (floor := floor_of(self)) is None else np.maximum(values, floor.floor)
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,11 @@ class LogScale(EnergyScale):
     ([-6.0, -2.0, 0.0], [0.01])
     """
 
-    floor: float = 1e-300
+    floor: float = SMALLEST
+    mark: Literal["", "0", "<="] = ""
+    """What lies at the floor: nothing that is lower, energies of 0, or any energies under it."""
+    lowest: float = 0.0
+    """The lowest energy above what is drawn at the floor; between the two there is nothing."""
 
     def forward(self, energies: ArrayLike) -> Floats:
         """Return the decimal logarithms of energies."""
@@ -67,7 +80,8 @@ class LogScale(EnergyScale):
 
     def inverse(self, heights: ArrayLike) -> Floats:
         """Return ten to the power of heights."""
-        return np.power(10.0, np.asarray(heights, dtype=np.float64))
+        with np.errstate(over="ignore", under="ignore"):
+            return np.power(10.0, np.asarray(heights, dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -178,7 +192,8 @@ def energy_scale(
     largest_gap : float
         "gaps": empty ranges longer than this share of what is drawn (after compression) are compressed to it.
     floor : float, optional
-        "log": energies under it are drawn at it; by default the lowest energy that is not 0.
+        "log": energies under it are drawn at it; by default the lowest one or, where some are 0, half a decade or more
+        under the lowest above 0.
 
     Raises
     ------
@@ -202,13 +217,55 @@ def energy_scale(
 
 def _log_scale(values: Floats, floor: float | None) -> LogScale:
     if floor is not None:
-        if not floor > 0:
-            raise ValueError(f"the floor of a logarithmic scale must be above 0, not {floor}")
-        return LogScale(floor)
+        if not 0 < floor < np.inf:
+            raise ValueError(f"the floor of a logarithmic scale is a number above 0, not {floor}")
+        return LogScale(max(floor, SMALLEST), "<=" if (values < floor).any() else "", floor)
     if len(values) and values[0] < 0:
-        raise ValueError(f"a logarithmic scale needs energies >= 0, and the lowest is {values[0]:g}: give a floor")
-    positive = values[values > 0]
-    return LogScale(float(positive[0])) if len(positive) else LogScale()
+        raise ValueError(
+            f"a logarithmic scale needs energies of 0 or more, the lowest is {values[0]:.6g}: give a floor"
+        )
+    positive = values[values >= SMALLEST]
+    if not len(positive):
+        if len(values):
+            raise ValueError("a logarithmic scale needs an energy above 0, all are 0: give a floor")
+        return LogScale()
+    lowest, highest = float(positive[0]), float(positive[-1])
+    if len(positive) == len(values):
+        return LogScale(lowest, "", lowest)
+    logs = np.log10([lowest, highest])
+    under = 10.0 ** float(logs[0] - max(ROOM_FOR_ZERO, 0.08 * float(logs[1] - logs[0])))
+    return LogScale(max(under, SMALLEST), "0" if not values[len(values) - len(positive) - 1] else "<=", lowest)
+
+
+def floor_of(scale: EnergyScale) -> LogScale | None:
+    """Return the logarithmic scale that has the floor of a scale; None for those that have none."""
+    if isinstance(scale, LogGapScale):
+        return scale.log
+    return scale if isinstance(scale, LogScale) else None
+
+
+def axis_scale(name: str, energies: ArrayLike, *, floor: float | None = None, ratio: float = 30.0) -> EnergyScale:
+    """Return the scale of an axis of these energies that is linear or logarithmic: "auto", "linear" or "log".
+
+    "auto" is logarithmic as in `wants_log`, and where a floor is given. Energies that are not finite do not count.
+
+    Raises
+    ------
+    ValueError
+        If a logarithmic scale does not fit the energies, or a floor a linear one.
+
+    Examples
+    --------
+    >>> axis_scale("auto", [0.0, 1e-6, 1.0]).mark, axis_scale("auto", [-1.0, 1.0])
+    ('0', LinearScale())
+    """
+    array = np.asarray(energies, dtype=np.float64).ravel()
+    values = np.unique(array[np.isfinite(array)])
+    if name == "linear" and floor is not None:
+        raise ValueError("a floor is given, and the scale 'linear' has none; allowed: 'auto', 'log'")
+    if name == "log" or (name == "auto" and (floor is not None or wants_log(values, ratio=ratio))):
+        return energy_scale("log", values, floor=floor)
+    return LinearScale()
 
 
 # The scale in which no empty range takes more than `largest_gap` of the drawn range.
@@ -238,7 +295,7 @@ def _compressed(values: Floats, gaps: Ids, cut: float) -> GapScale:
     return GapScale(tuple(kinks.tolist()), tuple((kinks - lost).tolist()))
 
 
-def log_gap_scale(energies: ArrayLike) -> LogGapScale:
+def log_gap_scale(energies: ArrayLike, *, floor: float | None = None) -> LogGapScale:
     """Return the scale for a drawing of these energies, none negative: more than two empty decades are compressed.
 
     Examples
@@ -247,7 +304,7 @@ def log_gap_scale(energies: ArrayLike) -> LogGapScale:
     >>> scale.ticks(1e-12, 1e-2).tolist()
     [1e-12, 1e-11, 0.001, 0.01]
     """
-    log = _log_scale(np.unique(np.asarray(energies, dtype=np.float64)), None)
+    log = _log_scale(np.unique(np.asarray(energies, dtype=np.float64)), floor)
     logs = np.unique(log.forward(energies))
     lengths = np.diff(logs)
     wide = np.flatnonzero(lengths > WIDE)
@@ -256,29 +313,47 @@ def log_gap_scale(energies: ArrayLike) -> LogGapScale:
 
 
 def largest_empty_share(energies: ArrayLike) -> float:
-    """Return which share of a logarithmic axis the widest empty range of positive energies takes.
+    """Return which share of a logarithmic axis the widest empty range of energies takes, those of 0 left out.
 
     Examples
     --------
     >>> largest_empty_share([1e-4, 1e-1, 1.0])
     0.75
     """
-    logs = np.unique(np.log10(np.asarray(energies, dtype=float)))
+    values = np.asarray(energies, dtype=float)
+    logs = np.unique(np.log10(values[values >= SMALLEST]))
     gaps = [high - low for low, high in pairwise(logs.tolist())]
     return float(round(max(gaps) / (logs[-1] - logs[0]), 9)) if gaps else 0.0
 
 
 def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
-    """Return whether all finite values are positive and the largest is more than `ratio` times the smallest.
+    """Return whether no finite value is negative and the largest is more than `ratio` times the smallest above 0.
 
     Examples
     --------
-    >>> wants_log([1e-6, 1.0]), wants_log([0.5, 1.0]), wants_log([-1.0, 1.0])
-    (True, False, False)
+    >>> wants_log([0.0, 1e-6, 1.0]), wants_log([0.5, 1.0]), wants_log([0.0, 1.0]), wants_log([-1.0, 1e-6, 1.0])
+    (True, False, False, False)
     """
     array = np.asarray(values, dtype=float)
     array = array[np.isfinite(array)]
-    return bool(len(array) and array.min() > 0 and array.max() > ratio * array.min())
+    positive = array[array >= SMALLEST]
+    return bool(len(positive) and array.min() >= 0 and positive.max() / ratio > positive.min())
+
+
+def digits_apart(values: ArrayLike, least: int = 4, *, parts: float = 1000.0) -> int:
+    """Return the significant digits, `least` or more, that show a `parts`-th of the range of values.
+
+    Examples
+    --------
+    >>> digits_apart([0.5, 1.0]), digits_apart([-12345.6, -12345.05])
+    (4, 9)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    array = array[np.isfinite(array)]
+    span = float(np.ptp(array)) if len(array) else 0.0
+    if not 0 < span < np.inf:
+        return least
+    return int(np.clip(np.ceil(np.log10(np.abs(array).max() / span * parts)), least, 17))
 
 
 def round_numbers(low: float, high: float, n: int) -> Floats:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
@@ -15,7 +15,15 @@ from elsuite.analysis.embedding import Embedding, kernel_pca
 from elsuite.analysis.merge_tree import MergeTree
 from elsuite.analysis.names import energy_name
 from elsuite.analysis.options import FigureOptions
-from elsuite.analysis.scales import EnergyScale, ScaleName, energy_scale, largest_empty_share, log_gap_scale, wants_log
+from elsuite.analysis.scales import (
+    EnergyScale,
+    LogScale,
+    axis_scale,
+    energy_scale,
+    largest_empty_share,
+    log_gap_scale,
+    wants_log,
+)
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.analysis.superbasin_agreement import SuperbasinAgreement, superbasin_agreement
 from elsuite.analysis.trimming import (
@@ -163,14 +171,14 @@ class View:
 
     def scale(self, tree: DisconnectivityTree) -> EnergyScale:
         """Return the energy scale that the options ask for, of all energies of the tree."""
-        name, energies = self.options.scale, tree.tree.heights
-        if name == "auto":
-            name = "linear"
-            if wants_log(energies):
-                name = "compressed" if largest_empty_share(energies) > WIDE_GAP else "log"
+        name, energies, floor = self.options.scale, tree.tree.heights, self.options.floor
+        log = wants_log(energies) or floor is not None
+        if name == "auto" and log:
+            wide = largest_empty_share(np.maximum(energies, floor or 0.0)) > WIDE_GAP
+            name = "compressed" if wide else "log"
         if name == "compressed":
-            return log_gap_scale(energies) if wants_log(energies) else energy_scale("gaps", energies)
-        return energy_scale(cast(ScaleName, name), energies)
+            return log_gap_scale(energies, floor=floor) if log else energy_scale("gaps", energies)
+        return axis_scale(name, energies, floor=floor)
 
     def column(self, name: str) -> Array:
         """Return a column of the chosen minima, one value each: a stored one, or one of `COMPUTED`."""
@@ -212,10 +220,9 @@ class View:
         """The map of the chosen minima by their minimax barriers, and whether energies entered as logarithms."""
         self._check_size(MOST_COMPARED)
         barriers = minimax_matrix(self.network)
-        log = wants_log(barriers) if self.options.scale == "auto" else self.options.scale == "log"
-        if log and barriers.min() <= 0:
-            raise ValueError(f"scale 'log' needs positive energies, the lowest is {barriers.min():.6g}")
-        return barrier_map(np.log10(barriers) if log else barriers, self.ids), log
+        name = "linear" if self.options.scale == "compressed" else self.options.scale
+        scale = axis_scale(name, barriers, floor=self.options.floor)
+        return barrier_map(scale.forward(barriers), self.ids), isinstance(scale, LogScale)
 
     @cached_property
     def clustering(self) -> tuple[Clustering, str]:

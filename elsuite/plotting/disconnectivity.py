@@ -19,7 +19,7 @@ from elsuite.analysis.tree_layout import Style
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
-from elsuite.plotting.axis import scaled_axis, value_norm
+from elsuite.plotting.axis import name_axis, scale_bar, scaled_axis, value_norm
 from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
 from elsuite.plotting.leaf_labels import label_leaves
 from elsuite.plotting.markers import NEUTRAL, SetStyle, category_styles, set_styles
@@ -121,7 +121,7 @@ def plot_disconnectivity(
     draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
     _set_axes(ax, layout, energy_label, value_label)
     if numbers is not None:
-        ax.figure.colorbar(_mappable(numbers), ax=ax, label=values_label, fraction=0.04, pad=0.02)
+        scale_bar(_mappable(numbers), ax, values_label, fraction=0.04)
     spacing = leaf_spacing(ax, layout.tree.n_leaves)
     marked = spacing >= ROOM_FOR_MARKS
     if marked and sets is not None and len(set(sets)) > 1:
@@ -206,17 +206,16 @@ def _set_axes(ax: Axes, layout: TreeLayout, energy_label: str, value_label: str)
     limits = layout.scale.inverse([bottom, layout.top])
     scaled_axis(ax.yaxis, layout.scale, float(limits[0]), float(limits[1]))
     left, right = float(layout.x.min()), float(layout.x.max())
-    ax.set_ylabel(energy_label)
+    margin = (0.03 * (right - left) or 0.6) if value_label else max(0.6, 0.015 * (right - left))
+    ax.set_xlim(left - margin, right + margin)
+    name_axis(ax.yaxis, energy_label)
     if value_label:
-        margin = 0.03 * (right - left) or 0.6
-        ax.set_xlabel(value_label)
+        name_axis(ax.xaxis, value_label)
     else:
-        margin = max(0.6, 0.015 * (right - left))
         ax.set_xticks([])
         ax.spines["bottom"].set_visible(False)
         n_minima = layout.tree.n_leaves
         ax.set_xlabel("1 minimum" if n_minima == 1 else f"{n_minima:,} minima")
-    ax.set_xlim(left - margin, right + margin)
 
 
 def _draw_route(ax: Axes, layout: TreeLayout, leaves: Sequence[int]) -> None:
@@ -304,7 +303,7 @@ PICTURE = Picture(
     "which the minima are connected by the paths found. Lines are colored where all minima under them belong to one "
     "set.",
     uses=COLORING
-    | {"order", "axis", "scale", "shape", "levels", "labels", "highlight", "route"}
+    | {"order", "axis", "scale", "floor", "shape", "levels", "labels", "highlight", "route"}
     | {"component", "connected", "lowest", "below", "smallest", "persistence"},
     on_page=True,
     in_demo=True,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from elsuite.analysis import distances_to_origin
 from elsuite.analysis.view import View
+from elsuite.plotting.axis import name_axis
 from elsuite.plotting.heights import finite_values, shared_bins
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, styles_of
@@ -68,7 +69,8 @@ def plot_distances(
         )  # fmt: skip
     if mean_distance is not None and np.isfinite(mean_distance):
         ax.axvline(mean_distance, color=INK, linestyle=":", linewidth=1.3, label="mean of either set")
-    ax.set(xlabel=label, ylabel="number of minima")
+    name_axis(ax.xaxis, label)
+    ax.set_ylabel("number of minima")
     ax.locator_params(axis="y", integer=True)
     legend_above(ax)
     return ax

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from elsuite.analysis.view import View
-from elsuite.plotting.axis import value_norm
+from elsuite.plotting.axis import name_axis, scale_bar, value_norm
 from elsuite.plotting.coloring import coloring
 from elsuite.plotting.markers import UNGROUPED, SetStyle, set_styles
 from elsuite.plotting.picture import COLORING, Picture, styles_of
@@ -92,15 +92,16 @@ def plot_embedding(
             for name, style in styles.items() if name in names
         ]  # fmt: skip
         if drawn:
-            ax.figure.colorbar(drawn[-1], ax=ax, label=values_label, fraction=0.05, pad=0.02)
+            scale_bar(drawn[-1], ax, values_label, fraction=0.05)
     shares = np.full(2, np.nan) if explained is None else np.append(np.asarray(explained, dtype=float), np.nan)[:2]
     texts = [
         f"{text} ({100 * share:.3g} % of variance)" if np.isfinite(share) else text
         for text, share in zip(axis_labels, shares, strict=True)
     ]
-    ax.set(xlabel=texts[0], ylabel=texts[1])
     ax.margins(0.08)
     ax.locator_params(nbins=5)
+    name_axis(ax.xaxis, texts[0])
+    name_axis(ax.yaxis, texts[1])
     ring(ax, points, highlight)
     if legend and sets is not None and len(set(names) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(names)}
@@ -197,6 +198,6 @@ PCA = Picture(pca_figure, caption="Map of the parameters by principal components
 MDS = Picture(
     mds_figure,
     caption="Map of the minima by metric scaling of their minimax barriers.",
-    uses=COLORING | {"highlight", "scale"},
+    uses=COLORING | {"floor", "highlight", "scale"},
     in_demo=True,
 )

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from scipy.stats import gaussian_kde
 
 from elsuite.analysis import heights_by_set
+from elsuite.analysis.scales import LogScale, axis_scale
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
-from elsuite.plotting.axis import energy_axis, is_log
+from elsuite.plotting.axis import energy_axis, name_axis
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
@@ -28,6 +29,7 @@ def plot_heights(
     styles: Mapping[str, SetStyle] | None = None,
     form: Literal["points", "histogram"] = "points",
     scale: str = "auto",
+    floor: float | None = None,
     label: str = "path height",
 ) -> Axes:
     r"""Draw the distribution of heights of each set.
@@ -40,7 +42,9 @@ def plot_heights(
     heights : mapping
         Set, or "a ~ b" between two sets, -> heights; values that are not finite are left out.
     scale : {"auto", "linear", "log"}
-        "auto" is logarithmic where the values are positive and span more than a factor of 30.
+        "auto" is logarithmic where no value is negative and those above 0 span more than a factor of 30.
+    floor : float, optional
+        Logarithmic axis: values under it are drawn at it; by default those of 0 under the lowest others.
 
     Raises
     ------
@@ -55,17 +59,17 @@ def plot_heights(
     """
     values = finite_values(heights, "height")
     ax = new_axes(ax)
-    everything = np.concatenate(list(values.values()))
-    log = is_log(scale, everything)
-    energy_axis(ax.xaxis, everything, log=log)  # refuses a logarithmic scale that does not fit, before all else
+    axis = axis_scale(scale, np.concatenate(list(values.values())), floor=floor)
+    values = {name: axis.lifted(given) for name, given in values.items()}
+    everything, log = np.concatenate(list(values.values())), isinstance(axis, LogScale)
     own = dict(styles) if styles is not None else set_styles(name for name in values if "~" not in name)
     if form == "histogram":
         _draw_histograms(ax, values, own, log=log)
         drawn = everything
     else:
         drawn = np.concatenate([everything, _draw_rows(ax, values, own, log=log)])
-    energy_axis(ax.xaxis, drawn, log=log)
-    ax.set_xlabel(label)
+    energy_axis(ax.xaxis, drawn, axis)
+    name_axis(ax.xaxis, label)
     return ax
 
 
@@ -112,14 +116,15 @@ def _draw_rows(ax: Axes, values: Mapping[str, Floats], styles: Mapping[str, SetS
 
 def _density(drawn: Floats) -> tuple[Floats, Floats]:
     """Return grid and density with highest value 1; both empty where there is no spread or are under 5 values."""
-    spread = np.ptp(drawn)
-    if len(drawn) < 5 or spread <= 1e-12 * max(1.0, float(np.abs(drawn).max())):
+    spread = float(np.ptp(drawn))
+    if len(drawn) < 5 or spread <= 1e-12 * float(np.abs(drawn).max()):
         return np.empty(0), np.empty(0)
-    kernel = gaussian_kde(drawn)
+    low = float(drawn.min())
+    kernel = gaussian_kde((drawn - low) / spread)  # the squares of heights may overflow or vanish, whatever their unit
     reach = float(np.sqrt(kernel.covariance[0, 0]))
-    grid = np.linspace(drawn.min() - reach, drawn.max() + reach, 160)
+    grid = np.linspace(-reach, 1 + reach, 160)
     density = kernel(grid)
-    return grid, density / density.max()
+    return low + spread * grid, density / density.max()
 
 
 def _spread(drawn: Floats) -> Floats:
@@ -175,6 +180,7 @@ def heights_figure(view: View) -> Figure:
         styles=styles_of(view),
         form="histogram" if histogram else "points",
         scale=plain_scale(view),
+        floor=options.floor,
         label=f"path height, {energy_label(view)}",
     )
     return figure
@@ -184,7 +190,7 @@ PICTURE = Picture(
     heights_figure,
     caption="Path heights within the sets and between them: every path, its density, the quartiles and the median. "
     "A height is an upper bound of the barrier.",
-    uses=frozenset({"finder", "form", "scale"}),
+    uses=frozenset({"finder", "floor", "form", "scale"}),
     on_page=True,
     in_demo=True,
 )

@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 
 from elsuite.analysis import LossCurves, curve_quantiles, loss_curves
 from elsuite.analysis.names import surface_name
-from elsuite.analysis.scales import wants_log
+from elsuite.analysis.scales import EnergyScale, axis_scale
 from elsuite.analysis.view import View
-from elsuite.plotting.axis import energy_axis
+from elsuite.plotting.axis import energy_axis, name_axis
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
 from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_axes, paper_style, shown, sized_figure
@@ -58,8 +58,9 @@ def plot_losses(
     ax = new_axes(ax)
     names = [f"{group.minimizer}/{group.surface}" for group in curves]
     styles = {**set_styles(names), **(styles or {})}
+    scale = axis_scale("auto", everything, ratio=8)
     lines = [
-        _draw_curves(ax, group, styles[name].color, dashed=number > 0)
+        _draw_curves(ax, group, scale, styles[name].color, dashed=number > 0)
         for number, (group, name) in enumerate(zip(curves, names, strict=True))
     ]
     marks = []
@@ -67,23 +68,25 @@ def plot_losses(
         if (known := group.stops >= 0).any():
             style = styles[name]
             marks += ax.plot(
-                group.stops[known], group.stop_values[known], linestyle="none", marker=style.marker, markersize=3.6,
-                markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face,
+                group.stops[known], scale.lifted(group.stop_values[known]), linestyle="none", marker=style.marker,
+                markersize=3.6, markeredgewidth=0.8, markeredgecolor=style.color, markerfacecolor=style.face,
                 label=f"taken as {shown(name)}", zorder=4,
             )  # fmt: skip
     last = max(group.values.shape[1] for group in curves) - 1
     ax.set_xlim(-0.02 * max(last, 1), 1.03 * max(last, 1))
-    energy_axis(ax.yaxis, everything, log=wants_log(everything, ratio=8))
-    ax.set(xlabel=step, ylabel=label)
+    energy_axis(ax.yaxis, everything, scale)
+    ax.set_xlabel(step)
+    name_axis(ax.yaxis, label)
     ax.locator_params(axis="x", integer=True, nbins=6)
     ax.legend(handles=[*lines, *marks], loc="best")
     return ax
 
 
-def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Line2D:
+def _draw_curves(ax: Axes, group: LossCurves, scale: EnergyScale, color: str, *, dashed: bool) -> Line2D:
     epochs = np.arange(group.values.shape[1])
     going = np.isfinite(group.values)
-    lines = [np.column_stack([epochs, values])[alive] for values, alive in zip(group.values, going, strict=True)]
+    drawn = scale.lifted(group.values)
+    lines = [np.column_stack([epochs, values])[alive] for values, alive in zip(drawn, going, strict=True)]
     faint = LineCollection(
         lines, colors=color, linewidths=0.4, alpha=float(np.clip(6 / max(len(lines), 1), 0.08, 0.5)), zorder=1,
         label=f"_{group.surface}",
@@ -92,7 +95,7 @@ def _draw_curves(ax: Axes, group: LossCurves, color: str, *, dashed: bool) -> Li
     # Where most runs have ended, the median would jump to the few slow ones.
     shown = 2 * going.sum(axis=0) >= len(lines)
     (line,) = ax.plot(
-        epochs[shown], curve_quantiles(group.values, (0.5,))[0, shown], color=color, linewidth=1.4,
+        epochs[shown], curve_quantiles(drawn, (0.5,))[0, shown], color=color, linewidth=1.4,
         linestyle="--" if dashed else "-", label=f"{group.surface}, median" if len(lines) > 1 else group.surface,
         zorder=3,
     )  # fmt: skip

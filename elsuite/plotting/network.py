@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats, Ids
 from elsuite.network import AnyGraph, minimax_route, spanning_forest
-from elsuite.plotting.axis import value_norm
+from elsuite.plotting.axis import name_axis, scale_bar, value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, styles_of
@@ -83,7 +83,8 @@ def plot_network(
     if axis_labels is None:
         ax.set_axis_off()
     else:
-        ax.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
+        name_axis(ax.xaxis, axis_labels[0])
+        name_axis(ax.yaxis, axis_labels[1])
     if len(set(sets) & set(styles)) > 1:
         shown = {name: style for name, style in styles.items() if name in set(sets)}
         legend_above(ax, legend_handles(shown), loc="lower center", bbox_to_anchor=(0.5, 1.0))
@@ -114,7 +115,7 @@ def _draw_edges(ax: Axes, places: Floats, ends: Ids, heights: Floats, *, label: 
         )
         lines.set_array(heights[chosen])
         ax.add_collection(lines)
-    ax.figure.colorbar(lines, ax=ax, label=label, fraction=0.05, pad=0.02)
+    scale_bar(lines, ax, label, fraction=0.05)
     if hidden > 0:
         ax.text(
             0.0, 0.0, f"{hidden:,} higher paths not drawn", transform=ax.transAxes, fontsize=6.5, color=INK, va="top"

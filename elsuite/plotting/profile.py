@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from elsuite.analysis.profile import Profile, route_profile
+from elsuite.analysis.scales import EnergyScale, axis_scale
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
-from elsuite.plotting.axis import energy_axis, is_log, short_number
+from elsuite.plotting.axis import energy_axis, name_axis, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, shown, sized_figure
@@ -25,6 +26,7 @@ def plot_profile(
     styles: Mapping[str, SetStyle] | None = None,
     label: str = "energy",
     scale: str = "auto",
+    floor: float | None = None,
 ) -> Axes:
     """Draw energies along one route, or several named ones over each other, with the minima marked.
 
@@ -35,7 +37,9 @@ def plot_profile(
     profiles : Profile or mapping
         Name -> Profile.
     scale : {"auto", "linear", "log"}
-        "auto" is logarithmic where the energies are positive and span more than a factor of 30; others are linear.
+        "auto" is logarithmic where no energy is negative and those above 0 span more than a factor of 30.
+    floor : float, optional
+        Logarithmic axis: energies under it are drawn at it; by default those of 0 under the lowest others.
 
     Examples
     --------
@@ -50,12 +54,12 @@ def plot_profile(
     named = {"": profiles} if isinstance(profiles, Profile) else dict(profiles)
     styles = set_styles(name for value in named.values() for name in value.sets) if styles is None else styles
     looks = (("-", INK), ("--", NEUTRAL), (":", NEUTRAL), ("-.", NEUTRAL))
-    drawn = []
-    for number, (name, value) in enumerate(named.items()):
+    everything = np.concatenate([_energies(value) for value in named.values()])
+    axis = axis_scale(scale, everything, floor=floor)
+    for number, (name, given) in enumerate(named.items()):
         line, color = looks[number % len(looks)]
-        drawn.append(_draw_route(ax, value, styles, linestyle=line, color=color, label=name, marked=number == 0))
-    everything = np.concatenate(drawn)
-    energy_axis(ax.yaxis, everything, log=is_log(scale, everything))
+        _draw_route(ax, _lifted(given, axis), styles, linestyle=line, color=color, label=name, marked=number == 0)
+    energy_axis(ax.yaxis, everything, axis)
     low, high = ax.yaxis.get_transform().transform(np.array(ax.get_ylim()))
     # Room for the names under the lowest minima.
     ax.set_ylim(bottom=float(ax.yaxis.get_transform().inverted().transform(low - 0.06 * (high - low))))
@@ -63,8 +67,10 @@ def plot_profile(
     ax.set_xlim(-0.04 * end, 1.04 * end)
     if all(float(place).is_integer() for value in named.values() for place in value.positions):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps of the route, not lengths
-    ax.set(xlabel=next(iter(named.values())).position_label, ylabel=label)
-    _mark_top(ax, next(iter(named.values())))
+    first = next(iter(named.values()))
+    name_axis(ax.xaxis, first.position_label)
+    name_axis(ax.yaxis, label)
+    _mark_top(ax, _lifted(first, axis), float(np.ptp(everything[np.isfinite(everything)])))
     handles, labels = ax.get_legend_handles_labels()
     named_once = dict(zip(labels, handles, strict=True))
     if len(named_once) > 1:
@@ -72,9 +78,21 @@ def plot_profile(
     return ax
 
 
+def _energies(value: Profile) -> Floats:
+    parts = [value.energies, value.heights, *(leg[:, 1] for leg in value.legs)]
+    return np.concatenate([np.asarray(part, dtype=float) for part in parts])
+
+
+def _lifted(value: Profile, scale: EnergyScale) -> Profile:
+    """Return a profile whose energies are where they are drawn."""
+    legs = tuple(np.column_stack([leg[:, 0], scale.lifted(leg[:, 1])]) for leg in value.legs)
+    energies, heights = (tuple(scale.lifted(part).tolist()) for part in (value.energies, value.heights))
+    return replace(value, energies=energies, legs=legs, heights=heights)
+
+
 def _draw_route(
     ax: Axes, value: Profile, styles: Mapping[str, SetStyle], *, linestyle: str, color: str, label: str, marked: bool
-) -> Floats:
+) -> None:
     for number, leg in enumerate(value.legs):
         ax.plot(
             leg[:, 0], leg[:, 1], linestyle=linestyle, color=color, linewidth=1.2, zorder=2,
@@ -94,7 +112,6 @@ def _draw_route(
                 ha="center", va="top" if below else "bottom", fontsize=6.5, color=INK, zorder=5,
                 path_effects=halo(1.5),
             )  # fmt: skip
-    return np.concatenate([energies, *(leg[:, 1] for leg in value.legs), np.asarray(value.heights, dtype=float)])
 
 
 def _is_peak(value: Profile, place: float, energy: float) -> bool:
@@ -105,7 +122,7 @@ def _is_peak(value: Profile, place: float, energy: float) -> bool:
     return bool(len(around)) and bool(np.mean(around < energy) > 0.5)
 
 
-def _mark_top(ax: Axes, value: Profile) -> None:
+def _mark_top(ax: Axes, value: Profile, span: float) -> None:
     """Draw a dotted line at the highest path's height, from the axis to the place where it is reached."""
     if not value.heights:
         return
@@ -119,7 +136,7 @@ def _mark_top(ax: Axes, value: Profile) -> None:
     near = np.abs(np.subtract(value.positions, place)) < 0.08 * value.positions[-1]
     peak = any(near & [_is_peak(value, *point) for point in zip(value.positions, value.energies, strict=True)])
     ax.annotate(
-        short_number(height), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
+        short_number(height, span / 100), (place, height), xytext=(-8 if late else 3, 12 if peak else 2),
         textcoords="offset points", fontsize=7, color=INK, va="bottom", ha="right" if late else "left",
     )  # fmt: skip
 
@@ -146,6 +163,7 @@ def profile_figure(view: View) -> Figure:
         styles=styles_of(view),
         label=energy_label(view),
         scale=plain_scale(view),
+        floor=options.floor,
     )
     return figure
 
@@ -153,7 +171,7 @@ def profile_figure(view: View) -> Figure:
 PICTURE = Picture(
     profile_figure,
     caption="Energy along the lowest route between the lowest minima of two sets.",
-    uses=frozenset({"finder", "route", "scale"}),
+    uses=frozenset({"finder", "floor", "route", "scale"}),
     on_page=True,
     in_demo=True,
 )

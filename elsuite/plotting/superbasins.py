@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale, superbasin_curves
-from elsuite.analysis.scales import wants_log
+from elsuite.analysis.scales import axis_scale, wants_log
 from elsuite.analysis.view import View
-from elsuite.plotting.axis import energy_axis, scaled_axis
+from elsuite.plotting.axis import energy_axis, name_axis, scaled_axis
 from elsuite.plotting.picture import Picture, energy_label
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
@@ -52,15 +52,14 @@ def plot_superbasins(
     drawn = scale.forward(curves.energies[[0, -1]])
     margin = 0.04 * float(drawn[1] - drawn[0]) or 0.5
     low, high = (float(end) for end in scale.inverse([drawn[0] - margin, drawn[1] + margin]))
-    # A loss of exactly 0 lies at the floor of a logarithmic axis, as in the tree.
-    at = np.append(scale.inverse(scale.forward(curves.energies)), high)
+    at = np.append(scale.lifted(curves.energies), min(high, float(np.finfo(float).max)))
     for values, color, name in (
         (curves.numbers, NUMBER_COLOR, "number of superbasins"),
         (curves.largest, LARGEST_COLOR, "minima in the largest"),
     ):
         ax.step(at, np.append(values, values[-1]), where="post", color=color, linewidth=1.3, label=name)
     counts = np.concatenate([curves.numbers, curves.largest])
-    energy_axis(ax.yaxis, counts, log=wants_log(counts))
+    energy_axis(ax.yaxis, counts, axis_scale("auto", counts))
     # Whole numbers: plain ones up to three decades, then powers of ten.
     if not wants_log(counts):
         ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -70,7 +69,8 @@ def plot_superbasins(
     scaled_axis(ax.xaxis, scale, low, high)
     if energy is not None:
         ax.axvline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
-    ax.set(xlabel=energy_label, ylabel="count")
+    name_axis(ax.xaxis, energy_label)
+    ax.set_ylabel("count")
     ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2)
     return ax
 
@@ -93,7 +93,7 @@ def superbasins_figure(view: View) -> Figure:
 PICTURE = Picture(
     superbasins_figure,
     caption="Superbasins at all energies: how many there are, and how many minima the largest one holds.",
-    uses=frozenset({"energy", "finder", "scale"}),
+    uses=frozenset({"energy", "finder", "floor", "scale"}),
     on_page=True,
     in_demo=True,
 )

@@ -30,28 +30,48 @@ const CONFIG = {
   modeBarButtons: [["zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
 };
 
-// A log axis of several decades has a tick for each power of ten, and no figures between.
+const powerText = (power) => (power === 0 ? "1" : power === 1 ? "10" : `10<sup>${String(power).replace("-", "−")}</sup>`);
+
+// What lies at the floor of a logarithmic axis.
+const floorText = ({ energy, mark }) => (mark === "0" ? "0" : `≤ ${energy.toPrecision(2)}`);
+
+// A log axis of several decades has a tick for each power of ten, and no figures between; one with energies of 0 has
+// a tick for them, and no other under the lowest energy above 0.
 function energyAxis(s, log, range) {
   const decades = range[1] - range[0];
+  if (log && s.floor.mark) {
+    const step = Math.max(1, Math.ceil(decades / 8));
+    const powers = [];
+    for (let power = Math.ceil(Math.log10(Math.max(s.floor.lowest, s.floor.energy * 1.1)) - 1e-9); power <= range[1]; power += step) powers.push(power);
+    return {
+      type: "log", title: { text: plain(s.label) }, range, tickvals: [s.floor.energy, ...powers.map((power) => 10 ** power)],
+      ticktext: [floorText(s.floor), ...powers.map(powerText)],
+    };
+  }
   return { type: log ? "log" : "linear", title: { text: plain(s.label) }, range, dtick: log && decades > 2 ? Math.ceil(decades / 8) : undefined };
 }
 
 // An axis whose empty decades are left out has its ticks where the powers of ten are drawn.
 function compressedAxis(s) {
-  const { from } = s.compressed;
+  const { from, to } = s.compressed;
   const powers = [];
-  for (let power = Math.floor(Math.log10(s.low)) - 1; power <= Math.log10(s.high) + 1; power++) {
+  const { energy, mark, lowest } = s.floor;
+  for (let power = mark ? Math.ceil(Math.log10(Math.max(lowest, energy * 1.1)) - 1e-9) : Math.floor(Math.log10(energy)) - 1; power <= Math.log10(s.high) + 1; power++) {
     const inGap = from.some((edge, k) => k % 2 === 0 && power > edge && power < from[k + 1]);
-    if (!inGap && (!powers.length || s.lift(10 ** power) - s.lift(10 ** powers[powers.length - 1]) > 0.05 * (s.range[1] - s.range[0]))) powers.push(power);
+    if (!inGap && (!powers.length || bent(power, from, to) - bent(powers[powers.length - 1], from, to) > 0.05 * (s.range[1] - s.range[0]))) powers.push(power);
   }
   return {
-    type: "linear", title: { text: plain(s.label) }, range: s.range, tickvals: powers.map((power) => s.lift(10 ** power)),
-    ticktext: powers.map((power) => (power === 0 ? "1" : power === 1 ? "10" : `10<sup>${String(power).replace("-", "−")}</sup>`)),
+    type: "linear", title: { text: plain(s.label) }, range: s.range,
+    tickvals: [...(mark ? [s.lift(energy)] : []), ...powers.map((power) => bent(power, from, to))],
+    ticktext: [...(mark ? [floorText(s.floor)] : []), ...powers.map(powerText)],
   };
 }
 
-// The middles of what the axis leaves out, as drawn.
-const breaks = (s) => (s.compressed ? s.compressed.to.filter((_, k) => k % 2 === 0).map((low, k) => (low + s.compressed.to[2 * k + 1]) / 2) : []);
+// The middles of what the axis leaves out, as drawn: empty decades, and what lies between 0 and the lowest energy above.
+const breaks = (s) => [
+  ...(s.compressed ? s.compressed.to.filter((_, k) => k % 2 === 0).map((low, k) => (low + s.compressed.to[2 * k + 1]) / 2) : []),
+  ...(s.log && s.floor.mark === "0" ? [(s.lift(s.floor.energy) + s.lift(s.floor.lowest)) / 2] : []),
+];
 
 // Markers at the places of some minima, a trace for each set and group: symbols say the set, colors the group.
 function markerTraces(ids, x, y, groupOf, colors) {
@@ -87,7 +107,7 @@ function drawGraph() {
     yaxis: s.compressed ? compressedAxis(s) : energyAxis(s, s.log, s.range), uirevision: `graph ${state.surface}`,
   });
   const { groups, colors } = state.grouping;
-  const shown = markerTraces(s.ids, s.x, s.compressed ? s.drawn : s.heights, (id) => groups[s.leafOf[id]], colors);
+  const shown = markerTraces(s.ids, s.x, s.compressed ? s.drawn : s.shown, (id) => groups[s.leafOf[id]], colors);
   Plotly.react("graph", shown, layout, CONFIG);
   if (!layers.graph) layers.graph = addLayers(byId("graph"), graphLines, graphSelection);
   layers.graph("all");
@@ -146,19 +166,19 @@ function drawProfile() {
   const x = [], y = [], stops = [0];
   edges.forEach((e, k) => {
     const step = measured ? s.edges.length[e] : 1;
-    for (const [t, value] of edgeProfile(s, e, leaves[k])) { x.push(stops[k] + step * t); y.push(value); }
+    for (const [t, value] of edgeProfile(s, e, leaves[k])) { x.push(stops[k] + step * t); y.push(onAxis(s, value)); }
     stops.push(stops[k] + step);
   });
   const looks = leaves.map((leaf) => data.sets[minima.set[s.ids[leaf]]]);
   const colors = looks.map((look) => look.color);
   const traces = [
-    { type: "scatter", mode: "lines", x, y, hovertemplate: "%{y:.4g}<extra></extra>", line: { color: theme().ink, width: 2 } },
-    { type: "scatter", mode: "markers+text", x: stops, y: leaves.map((leaf) => s.heights[leaf]), hoverinfo: "none",
+    { type: "scatter", mode: "lines", x, y, hovertemplate: `%{y:.${s.digits}g}<extra></extra>`, line: { color: theme().ink, width: 2 } },
+    { type: "scatter", mode: "markers+text", x: stops, y: leaves.map((leaf) => s.shown[leaf]), hoverinfo: "none",
       customdata: leaves.map((leaf) => s.ids[leaf]), text: leaves.map((leaf) => String(s.ids[leaf])),
       textposition: "bottom center", cliponaxis: false,
       marker: { size: 10, symbol: looks.map((look) => look.symbol), color: colors, line: { width: 1.6, color: colors } } },
   ];
-  const values = [...y, ...leaves.map((leaf) => s.heights[leaf])];
+  const values = [...y, ...leaves.map((leaf) => s.shown[leaf])];
   const low = Math.min(...values), high = Math.max(...values);
   const log = s.log && low > 0;
   const ends = log ? [Math.log10(low), Math.log10(high)] : [low, high];
@@ -174,7 +194,7 @@ function drawProfile() {
 // What is known of the minimum under the pointer, beside it.
 function showTip(id, event) {
   const tip = byId("tip");
-  const lines = [data.sets.length > 1 ? `${id}  ${setNames[minima.set[id]]}` : String(id), ...minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`)];
+  const lines = [data.sets.length > 1 ? `${id}  ${setNames[minima.set[id]]}` : String(id), ...minima.energies.map(({ name, values, digits }) => `${name} ${short(values[id], digits)}`)];
   if (minima.seed[id] >= 0) lines.push(`seed ${minima.seed[id]}`);
   tip.replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
   tip.hidden = false;

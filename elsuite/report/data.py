@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from elsuite.analysis import tree_layout
 from elsuite.analysis.names import surface_name
-from elsuite.analysis.scales import LogGapScale, wants_log
+from elsuite.analysis.scales import LogGapScale, digits_apart, floor_of
 from elsuite.analysis.view import View, split_energy
 from elsuite.core.typing import Ids, Mask
 from elsuite.network import network_arrays, spanning_forest
@@ -69,7 +69,11 @@ def _minima(view: View) -> dict[str, Any]:
         "seed": encoded(seeds, "f8"),
         "epoch": encoded(minima["epoch"].values, "i4"),
         "energies": [
-            {"name": surface_name(surface), "values": encoded(energies[:, column], "f8")}
+            {
+                "name": surface_name(surface),
+                "values": encoded(energies[:, column], "f8"),
+                "digits": digits_apart(energies[view.usable, column]),
+            }
             for column, surface in enumerate(database.surfaces)
         ],
     }
@@ -92,13 +96,16 @@ def _map(view: View) -> dict[str, Any] | None:
 def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
     tree = view.whole_tree
     scale = view.scale(tree)
+    floor = floor_of(scale)
     # Where the page's energy axis bends, in log10 of energies, where its scale leaves out empty decades.
     bends = scale.compressed if isinstance(scale, LogGapScale) and scale.gaps else None
     return {
         "name": view.surface,
         "label": view.energy_label,
         "title": surface_name(view.surface),
-        "log": wants_log(tree.tree.heights),
+        "log": floor is not None,
+        "floor": floor and {"energy": floor.floor, "mark": floor.mark, "lowest": floor.lowest},
+        "digits": digits_apart(tree.tree.heights),
         "compressed": bends and {"from": list(bends.energies), "to": list(bends.heights)},
         "ids": encoded(np.array(tree.leaves, dtype=np.int64), "i4"),
         "parents": encoded(tree.tree.parents, "i4"),

@@ -8,6 +8,7 @@ import numpy as np
 
 from elsuite.analysis import superbasins
 from elsuite.analysis.names import surface_name
+from elsuite.analysis.scales import digits_apart
 from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
 from elsuite.database.query import failures
@@ -36,7 +37,8 @@ def _energies(view: View) -> list[str]:
     values, name = view.energies, surface_name(view.surface)
     if len(values) == 1:
         return [f"The {name} of the only minimum is {number(values[0])}."]
-    low, middle, high = (number(value) for value in np.quantile(values, [0, 0.5, 1]))
+    digits = digits_apart(values, 3, parts=100)
+    low, middle, high = (number(value, digits) for value in np.quantile(values, [0, 0.5, 1]))
     return [f"The {name} of the {len(values):,} minima goes from {low} to {high}, with median {middle}."]
 
 
@@ -52,7 +54,7 @@ def _tree(view: View) -> list[str]:
         return []
     if not len(tree.merges):
         return [f"No path joins two minima{where}."]
-    top = number(tree.merges[-1].height)
+    top = number(tree.merges[-1].height, digits_apart(tree.tree.heights, 3, parts=100))
     if len(roots) == 1:
         return [f"The paths join all {n:,} minima{where}; the last join is at {top}."]
     largest = int(tree.tree.sizes[roots].max())
@@ -71,8 +73,8 @@ def _split(view: View) -> list[str]:
     if len(basins) < 2:
         return []
     words = " and ".join(f"{len(basin):,} minima ({_makeup(basin, view)})" for basin in basins)
-    name = surface_name(view.surface)
-    said = [f"The most even split on the {name}: below {number(energy)} the largest superbasins hold {words}."]
+    name, digits = surface_name(view.surface), digits_apart(tree.tree.heights, 3, parts=100)
+    said = [f"The most even split on the {name}: below {number(energy, digits)} the largest superbasins hold {words}."]
     found = view.superbasin_agreement
     if found is not None:
         much = "more than" if found.p_value < LEVEL else "no more than"

@@ -11,10 +11,11 @@ const byId = (id) => document.getElementById(id);
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 const scatter = document.createElement("canvas").getContext("webgl") ? "scattergl" : "scatter";
 
-function short(value) {
+// A number in a text, with as many digits as tell it from others of its kind.
+function short(value, digits = 4) {
   if (!Number.isFinite(value)) return "–";
-  const text = Number(value.toPrecision(Math.abs(value) >= 1 ? 6 : 4)).toString();
-  const [mantissa, power] = text.includes("e") || Math.abs(value) >= 1e-4 || value === 0 ? text.split("e") : value.toExponential(3).split("e");
+  const text = Number(value.toPrecision(Math.max(digits, Math.abs(value) >= 1 ? 6 : 4))).toString();
+  const [mantissa, power] = text.includes("e") || Math.abs(value) >= 1e-4 || value === 0 ? text.split("e") : value.toExponential(digits - 1).split("e");
   return (power === undefined ? mantissa : `${mantissa}e${Number(power)}`).replace(/-/g, "−");
 }
 
@@ -25,7 +26,7 @@ function unpack() {
   setNames = data.sets.map((set) => set.name);
   minima = {
     n: 0, usable: decoded(data.minima.usable), set: decoded(data.minima.set), seed: decoded(data.minima.seed), epoch: decoded(data.minima.epoch),
-    energies: data.minima.energies.map(({ name, values }) => ({ name, values: decoded(values) })),
+    energies: data.minima.energies.map(({ name, values, digits }) => ({ name, values: decoded(values), digits })),
   };
   minima.n = minima.set.length;
   surfaces = data.surfaces.map((given) => {
@@ -45,6 +46,7 @@ function unpack() {
     const margin = 0.05 * (most - least) || 0.1;
     surface.range = [least - 2 * margin, most + margin]; // drawn
     surface.drawn = Float64Array.from(surface.heights, surface.lift);
+    surface.shown = Float64Array.from(surface.heights, (energy) => onAxis(surface, energy));
     return surface;
   });
   map = data.map && { ids: decoded(data.map.ids), x: decoded(data.map.x), y: decoded(data.map.y), labels: data.map.labels };
@@ -53,6 +55,9 @@ function unpack() {
     map.ids.forEach((id, row) => { map.rowOf[id] = row; });
   }
 }
+
+// An energy where its axis has it: at the floor of a logarithmic one if it lies under it.
+const onAxis = (s, energy) => (s.log ? Math.max(energy, s.floor.energy) : energy);
 
 const surface = () => surfaces[state.surface];
 
@@ -106,7 +111,7 @@ function say() {
   const found = state.connection;
   const [a, b] = state.picked;
   const about = (id) => {
-    const energies = minima.energies.map(({ name, values }) => `${name} ${short(values[id])}`).join(", ");
+    const energies = minima.energies.map(({ name, values, digits }) => `${name} ${short(values[id], digits)}`).join(", ");
     return `Minimum ${id}: ${data.sets.length > 1 ? `${setNames[minima.set[id]]}, ` : ""}${energies}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
   };
   const lines = state.picked.map(about);
@@ -116,8 +121,8 @@ function say() {
     else if (found.join < 0) lines.push(`No route of paths joins ${a} and ${b}.`);
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
-      lines.push(`They are joined at ${short(found.barrier)} (${s.title}, minimax barrier), by the route ${steps.join(" – ")}.`);
-      if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct)}.`);
+      lines.push(`They are joined at ${short(found.barrier, s.digits)} (${s.title}, minimax barrier), by the route ${steps.join(" – ")}.`);
+      if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct, s.digits)}.`);
     }
   }
   byId("said").replaceChildren(...lines.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
@@ -137,7 +142,7 @@ function drawLegend() {
 
 // ---- table -------------------------------------------------------------------------------------------------------
 function columns() {
-  const energies = minima.energies.map(({ name, values }, k) => ({ key: `energy ${k}`, name, of: (id) => values[id], show: short }));
+  const energies = minima.energies.map(({ name, values, digits }, k) => ({ key: `energy ${k}`, name, of: (id) => values[id], show: (value) => short(value, digits) }));
   const basin = (id) => {
     const leaf = surface().leafOf[id];
     return leaf < 0 || state.basins.numbers[leaf] < 0 ? Infinity : state.basins.numbers[leaf] + 1;
@@ -231,10 +236,10 @@ function setEnergy(energy) {
   byId("color").value = "superbasin";
   const share = sliderShare(energy);
   byId("energy").value = Math.round(1000 * share);
-  byId("energy").setAttribute("aria-valuetext", short(energy));
+  byId("energy").setAttribute("aria-valuetext", short(energy, surface().digits));
   recolor();
   const { sizes } = state.basins;
-  byId("energy-said").textContent = `${short(energy)}: ${sizes.length.toLocaleString("en")} superbasin${sizes.length === 1 ? "" : "s"}, the largest of ${(sizes[0] || 0).toLocaleString("en")}`;
+  byId("energy-said").textContent = `${short(energy, surface().digits)}: ${sizes.length.toLocaleString("en")} superbasin${sizes.length === 1 ? "" : "s"}, the largest of ${(sizes[0] || 0).toLocaleString("en")}`;
 }
 
 function setSurface(number) {
@@ -242,7 +247,7 @@ function setSurface(number) {
   state.energy = surface().split;
   const share = Math.max(0, Math.min(1, sliderShare(state.energy)));
   byId("energy").value = Math.round(1000 * share);
-  byId("energy-said").textContent = short(state.energy);
+  byId("energy-said").textContent = short(state.energy, surface().digits);
   recolor();
 }
 

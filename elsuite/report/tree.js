@@ -19,13 +19,15 @@ function bent(value, from, to) {
   return to[k] + (to[k + 1] - to[k]) * (value - from[k]) / (from[k + 1] - from[k]);
 }
 
-// The drawn scale of a surface: `lift` from energies to where they are drawn, `lower` back.
-function energyScale({ log, compressed }) {
+// The drawn scale of a surface: `lift` from energies to where they are drawn, `lower` back. On a logarithmic scale
+// energies under the floor, such as 0, are drawn at it.
+function energyScale({ log, compressed, floor }) {
+  const logarithm = (energy) => Math.log10(Math.max(energy, floor.energy));
   if (compressed) {
     const { from, to } = compressed;
-    return { lift: (energy) => bent(Math.log10(energy), from, to), lower: (height) => 10 ** bent(height, to, from) };
+    return { lift: (energy) => bent(logarithm(energy), from, to), lower: (height) => 10 ** bent(height, to, from) };
   }
-  return log ? { lift: Math.log10, lower: (height) => 10 ** height } : { lift: (energy) => energy, lower: (height) => height };
+  return log ? { lift: logarithm, lower: (height) => 10 ** height } : { lift: (energy) => energy, lower: (height) => height };
 }
 
 // Number of each leaf's superbasin at an energy: 0 the largest, then of equally large ones that with the lowest

@@ -60,7 +60,9 @@ def test_losses_of_nine_decades_are_drawn_by_their_logarithms():
 
 def test_a_loss_of_zero_is_drawn_at_the_floor():
     scale = energy_scale("log", [0.0, 1e-3, 1.0])
-    assert scale.forward([0.0, 1e-3]).tolist() == [-3.0, -3.0]
+    assert scale.forward([0.0, 1e-3]).tolist() == [-3.5, -3.0]
+    assert scale.lifted([0.0, 1.0]).tolist() == [10**-3.5, 1.0]
+    assert (scale.mark, energy_scale("log", [1e-3, 1.0]).mark) == ("0", "")
     assert energy_scale("log", [0.0, 1.0], floor=1e-6).forward(0.0) == pytest.approx(-6)
 
 

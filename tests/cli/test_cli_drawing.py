@@ -150,6 +150,53 @@ def test_options_change_the_drawing(drawn, options):
     assert geometry(changed) != geometry(usual)
 
 
+@pytest.mark.parametrize("kind", ["disconnectivity", "heights", "profile", "superbasins", "mds"])
+def test_a_floor_makes_energies_of_any_sign_a_logarithmic_picture(tmp_path, kind):
+    energies = np.array([-0.5, 0.0, 1e-9, 1e-5, 0.3])
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
+    database.add(
+        minima={"coordinates": np.random.default_rng(0).normal(size=(5, 2)), "energy": energies[:, None]},
+        paths={"source": [0, 1, 2, 3], "target": [1, 2, 3, 4], "height": [0.01, 0.2, 0.3, 0.9]},
+    )
+    options = {} if kind != "profile" else {"route": (0, 4)}
+    if kind != "heights":  # they are all above 0
+        with pytest.raises(ValueError, match=r"^a logarithmic scale needs [^\n]+ the lowest is -0.5: give a floor$"):
+            FIGURES[kind](database, FigureOptions(scale="log", **options))
+    figure = FIGURES[kind](database, FigureOptions(floor=1e-7, **options))
+    figure.canvas.draw()
+    if kind != "mds":
+        axis = figure.axes[0].yaxis if kind in {"disconnectivity", "profile"} else figure.axes[0].xaxis
+        labels = [label.get_text() for label in axis.get_majorticklabels()]
+        assert axis.get_scale() != "linear"
+        assert (labels[0] == "\u2264 $10^{-7}$") is (kind != "heights")
+
+
+@pytest.mark.parametrize("kind", ["disconnectivity", "heights", "profile", "superbasins", "mds"])
+def test_one_energy_of_zero_leaves_the_axis_logarithmic(kind):
+    energies = np.array([0.0, 1e-12, 1e-9, 1e-5, 0.3])
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
+    database.add(
+        minima={"coordinates": np.random.default_rng(0).normal(size=(5, 2)), "energy": energies[:, None]},
+        paths={"source": [0, 1, 2, 3], "target": [1, 2, 3, 4], "height": [1e-10, 0.2, 0.3, 0.9]},
+    )
+    figure = FIGURES[kind](database, FigureOptions(**({} if kind != "profile" else {"route": (0, 4)})))
+    figure.canvas.draw()
+    ax = figure.axes[0]
+    if kind == "mds":
+        assert "in decades" in ax.get_xlabel()
+        return
+    axis = ax.yaxis if kind in {"disconnectivity", "profile"} else ax.xaxis
+    assert axis.get_scale() in {"log", "function"}
+    if kind != "heights":  # no height is 0
+        assert [label.get_text() for label in axis.get_majorticklabels()].count("0") == 1
+        low, high = sorted(axis.get_view_interval())
+        drawn = [line.get_ydata() if axis.axis_name == "y" else line.get_xdata() for line in ax.lines]
+        for values in drawn:
+            inside = np.asarray(values, dtype=float)
+            assert (inside[np.isfinite(inside)] > 0).all()
+        assert 0 < low < 1e-12 < high
+
+
 def test_levels_by_first_and_delta_are_those_of_a_dinfo_file(drawn, monkeypatch):
     given = []
     real = FIGURES["disconnectivity"]
@@ -185,6 +232,10 @@ WRONG = [
     ("disconnectivity", ("--color-by", "weight"), ["no column 'weight'", "energy", "kernel1"]),
     ("disconnectivity", ("--route", "0", "99"), ["no minimum 99"]),
     ("disconnectivity", ("--width", "0"), ["0", "100"]),
+    ("disconnectivity", ("--floor", "0"), ["floor", "above 0"]),
+    ("disconnectivity", ("--floor", "inf"), ["inf", "finite"]),
+    ("heights", ("--floor", "1e-3", "--scale", "linear"), ["floor", "'linear'", "'auto'"]),
+    ("kpca", ("--floor", "1e-3"), ["--floor", "disconnectivity", "profile"]),
     ("kpca", ("--kernel", "magic"), ["magic", "rbf"]),
     ("clustering", ("--method", "magic"), ["magic", "hdbscan"]),
     ("clustering", ("--distance", "magic"), ["magic", "barriers"]),

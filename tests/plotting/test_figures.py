@@ -324,7 +324,7 @@ def test_wide_gaps_of_a_loss_are_compressed_by_default():
 
 
 def test_a_picture_refuses_options_that_it_does_not_use(database):
-    with pytest.raises(ValueError, match="given route, allowed for this picture: finder, form, height"):
+    with pytest.raises(ValueError, match="given route, allowed for this picture: finder, floor, form, height"):
         FIGURES["heights"](database, FigureOptions(route=(0, 1), scale="log"))
 
 

@@ -328,3 +328,41 @@ def test_ten_thousand_minima_are_quick(browser, tmp_path, monkeypatch):
     assert metrics["TaskDuration"] < 5
     seconds = "new Promise((done) => { const t = performance.now(); pick(%d); requestAnimationFrame(() => requestAnimationFrame(() => done((performance.now() - t) / 1000))); })"
     assert np.median([browser.run(seconds % minimum) for minimum in (0, 9000, 5, 7777, 12)]) < 0.3
+
+
+def test_energies_of_zero_have_a_place_and_a_tick_under_a_logarithmic_axis(browser, tmp_path):
+    energies = np.array([0.0, 1e-12, 1e-7, 1e-5, 0.3])
+    with LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"]) as database:
+        database.add(
+            minima={"coordinates": np.random.default_rng(0).normal(size=(5, 2)), "energy": energies[:, None]},
+            paths={"source": [0, 1, 2, 3], "target": [1, 2, 3, 4], "height": [1e-10, 0.2, 0.3, 0.9]},
+        )
+        file = write_report(database, tmp_path / "zero.html")
+    browser.messages.clear()
+    browser.open(file, until=READY)
+    assert browser.run("surface().log")
+    drawn = browser.run("Array.from(surface().drawn)")
+    assert np.isfinite(drawn).all()
+    assert drawn[0] < drawn[1] < drawn[2] < drawn[3] < drawn[4]
+    ticks = "[...document.querySelectorAll('#%s .ytick text')].map((text) => text.textContent)"
+    assert browser.run(ticks % "graph").count("0") == 1
+    browser.run("state.picked = [0, 4]; showPicked(0)")
+    assert browser.run(ticks % "profile").count("0") == 1
+    assert "training loss 0," in said(browser) or "training loss 0." in said(browser)
+    assert browser.errors == []
+
+
+def test_texts_of_the_page_have_the_digits_that_tell_energies_apart(browser, tmp_path):
+    energies = np.array([-12345.60, -12345.55, -12345.47])
+    with LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"]) as database:
+        paths = {"source": [0, 1], "target": [1, 2], "height": [-12345.05, -12345.10]}
+        database.add(minima={"energy": energies[:, None]}, paths=paths)
+        file = write_report(database, tmp_path / "common.html")
+    browser.messages.clear()
+    browser.open(file, until=READY)
+    browser.run("state.picked = [0, 1]; showPicked(0)")
+    for text in ("\u221212345.6", "\u221212345.55", "joined at \u221212345.05"):
+        assert text in said(browser)
+    found = browser.run("document.body.innerText")
+    assert "goes from \u221212345.6 to \u221212345.47, with median \u221212345.55" in found
+    assert browser.errors == []
