@@ -181,9 +181,9 @@ def disconnectivity_tree(network: AnyGraph, *, energy: str = "energy", tries: in
         node, value = arrays.labels[bad[0]], arrays.energies[bad[0]]
         raise ValueError(f"node {node!r} has the {energy} {value}: minima need finite energies")
     tree = merge_tree(arrays.energies, arrays.sources, arrays.targets, arrays.heights)
-    lower_bound = network.graph.get("lower_bound")
+    energy_floor = network.graph.get("energy_floor")
     evidence = tree_evidence(
-        tree, _searches(network, arrays), _edges(network, arrays), tries=tries, lower_bound=lower_bound
+        tree, _searches(network, arrays), _edges(network, arrays), tries=tries, energy_floor=energy_floor
     )
     return DisconnectivityTree(arrays.labels, tree, evidence)
 

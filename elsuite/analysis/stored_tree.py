@@ -69,8 +69,8 @@ def stored_tree(
     around = position[searches.surrounded]
     known = Searches(ends[0][there], ends[1][there], searches.outcomes[there], around[around >= 0])
     tree = merge_tree(energies, sources, targets, found.heights)
-    bound = (database.attributes.get("lower_bounds") or {}).get(name)
+    bound = (database.attributes.get("energy_floors") or {}).get(name)
     evidence = tree_evidence(
-        tree, known, Edges(sources, targets, found.heights, verified, searched), tries=tries, lower_bound=bound
+        tree, known, Edges(sources, targets, found.heights, verified, searched), tries=tries, energy_floor=bound
     )
     return DisconnectivityTree(tuple(ids.tolist()), tree, evidence)

@@ -104,7 +104,7 @@ class TreeEvidence:
 
 
 def tree_evidence(
-    tree: MergeTree, searches: Searches | None, edges: "Edges", *, tries: int = TRIES, lower_bound: float | None = None
+    tree: MergeTree, searches: Searches | None, edges: "Edges", *, tries: int = TRIES, energy_floor: float | None = None
 ) -> TreeEvidence:
     """Return the evidence on every join of a tree.
 
@@ -116,7 +116,7 @@ def tree_evidence(
         Those that the tree was made of, no height under an end.
     tries : int
         See `elsuite.network.evidence.Evidence`.
-    lower_bound : float, optional
+    energy_floor : float, optional
         Of energies, as `negligibly_above` takes it.
 
     Examples
@@ -142,7 +142,7 @@ def tree_evidence(
     span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
 
     def limits(values: Floats) -> Floats:
-        return negligibly_above(values, span=span, lower_bound=lower_bound)
+        return negligibly_above(values, span=span, energy_floor=energy_floor)
 
     names, counts = _across(tree, known, ends_at, limits(np.maximum(energies[known.sources], energies[known.targets])))
     n_converged = counts[:, list(names).index("converged")] if "converged" in names else np.zeros(tree.n_leaves)

@@ -310,11 +310,11 @@ def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Pro
     around = position[made.surrounded]
     searches = Searches(ends[0][there], ends[1][there], made.outcomes[there], around[around >= 0])
     tree = merge_tree(energies, edges.sources, edges.targets, edges.heights)
-    bound = (database.attributes.get("lower_bounds") or {}).get(minima.surface)
-    evidence = tree_evidence(tree, searches, edges, tries=effort.tries, lower_bound=bound)
+    bound = (database.attributes.get("energy_floors") or {}).get(minima.surface)
+    evidence = tree_evidence(tree, searches, edges, tries=effort.tries, energy_floor=bound)
     span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
     tried = _tried(database, minima, position, searches, edges, own)
-    return Progressing(tree, evidence, tried, negligibly_above(energies, span=span, lower_bound=bound))
+    return Progressing(tree, evidence, tried, negligibly_above(energies, span=span, energy_floor=bound))
 
 
 def _tried(

@@ -143,7 +143,7 @@ def _surrounded(database: "LandscapeDatabase") -> Ids:
 
 
 def negligibly_above(
-    energies: ArrayLike, *, span: tuple[float, float] | None = None, lower_bound: float | None = None
+    energies: ArrayLike, *, span: tuple[float, float] | None = None, energy_floor: float | None = None
 ) -> Floats:
     """Return for each energy the highest one that cannot be told from it.
 
@@ -151,20 +151,20 @@ def negligibly_above(
     ----------
     span : (float, float), optional
         The lowest and the highest energy of what is looked at, where there is no lower bound.
-    lower_bound : float, optional
+    energy_floor : float, optional
         A bound that the landscape declares for its energies, such as 0 of a loss.
 
     Examples
     --------
-    >>> negligibly_above([1e-9, 1e-2], lower_bound=0.0).tolist()
+    >>> negligibly_above([1e-9, 1e-2], energy_floor=0.0).tolist()
     [1.1e-09, 0.011000000000000001]
     >>> negligibly_above([-1.0], span=(-1.0, 1.0)).round(9).tolist()
     [-0.999998]
     """
     given = np.asarray(energies, dtype=np.float64)
     rounding = 4 * np.spacing(np.abs(given))
-    if lower_bound is not None:
-        return np.asarray(given + np.maximum(SHARE_OF_EXCESS * (given - lower_bound), rounding))
+    if energy_floor is not None:
+        return np.asarray(given + np.maximum(SHARE_OF_EXCESS * (given - energy_floor), rounding))
     width = 0.0 if span is None else span[1] - span[0]
     return np.asarray(given + np.maximum(SHARE_OF_RANGE * width, rounding))
 

@@ -35,7 +35,7 @@ def transition_network(
     Nodes are the ids of the minima (int), with the attributes `energy`, `set`, `run` and `outcome`. Edges
     have `energy` (the refined height where there is one, else the height, lifted to the higher end), `path`
     (its id), `kind`, `finder` and `outcome`. The graph has `surface`, `joins`, `searches` (`Searches`, whatever came of
-    them) and the `lower_bound` of energies, None where the landscape declares none; `n_joining_points` and
+    them) and the `energy_floor` of energies, None where the landscape declares none; `n_joining_points` and
     `n_joining_isomers` count the paths by what they join, also those that `joins` leaves out. Left out are minima that
     are no solutions or have no finite energy on the surface (`usable_minima` in `elsuite.database.query`), counted in
     the graph's attributes `n_unusable` and `n_without_energy`, and paths that end at one or have no finite height.
@@ -76,8 +76,8 @@ def transition_network(
     column = database.surfaces.index(name)
     joins = chosen_joins(database, joins)
     network: AnyGraph = nx.MultiGraph() if parallel else nx.Graph()
-    bounds = database.attributes.get("lower_bounds") or {}
-    network.graph |= {"surface": name, "joins": joins, "lower_bound": bounds.get(name)}
+    bounds = database.attributes.get("energy_floors") or {}
+    network.graph |= {"surface": name, "joins": joins, "energy_floor": bounds.get(name)}
     network.graph["n_unusable"], network.graph["n_without_energy"] = n_left_out(database, name)
     copies = joins_isomers(database)
     of_it = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
