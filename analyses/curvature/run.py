@@ -1,12 +1,12 @@
 """Curvature at the solutions against the heights around them, at the end of training and at matched loss."""
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from analyses.common.sets import GSS, SETS, SGD, STYLES, above_ends
 from analyses.common.setup import Setup, main
 from analyses.common.tables import comparison, write
-from elsuite.analysis import minima_by_set, pair_heights
+from elsuite.analysis import holm, minima_by_set, pair_heights
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.minimizers import LBFGSGSS
 from elsuite.plotting import DOUBLE_COLUMN, SetStyle, new_figure, paper_style
@@ -34,6 +34,9 @@ def run(setup: Setup) -> None:
         comparisons += _comparisons(network, rows)
         correlations += _correlations(network, rows)
     write(solutions, setup.results / "solutions.csv")
+    for table in (comparisons, correlations):
+        for row, corrected in zip(table, holm([row["p_value"] for row in table]), strict=True):
+            row["p_corrected"] = corrected
     write(comparisons, setup.results / "comparisons.csv")
     write(correlations, setup.results / "correlations.csv")
     _draw(setup, networks, solutions)
@@ -102,17 +105,25 @@ def _comparisons(network, rows):
 
 
 def _correlations(network, rows):
-    """Return rank correlations of curvature and heights over the solutions of each set."""
+    """Return rank correlations of curvature and heights over the solutions of each set; p values are of shuffles."""
     table = []
     for name in SETS:
         own = [row for row in rows if row["set"] == name and np.isfinite(row["mean_height"])]
         for quantity in ("eigenvalue_1", "trace"):
             # Where all paths are as high as their ends, there is nothing to rank.
             if len(own) > 3 and np.ptp([row["mean_height"] for row in own]) > 0:
-                found = spearmanr([row[quantity] for row in own], [row["mean_height"] for row in own])
+                ranks = [rankdata([row[key] for row in own]) for key in (quantity, "mean_height")]
+                spearman, p_value = _correlation(*ranks)
                 facts = {"network": network, "set": name, "quantity": quantity, "n": len(own)}
-                table.append({**facts, "spearman": found.statistic, "p_value": found.pvalue})
+                table.append({**facts, "spearman": spearman, "p_value": p_value})
     return table
+
+
+def _correlation(a, b, n_permutations=20_000):
+    """Return the correlation of ranks, and the share of shuffles with at least as strong a one, one more counted."""
+    a, b = ((own - own.mean()) / np.linalg.norm(own - own.mean()) for own in (a, b))
+    shuffled = np.random.default_rng(0).permuted(np.tile(b, (n_permutations, 1)), axis=1) @ a
+    return a @ b, (1 + (np.abs(shuffled) >= abs(a @ b) - 1e-12).sum()) / (1 + n_permutations)
 
 
 def _draw(setup, networks, rows):

@@ -2,12 +2,12 @@
 
 import numpy as np
 from scipy.spatial.distance import pdist
-from sklearn.metrics import roc_auc_score
 
 from analyses.common.sets import PAIRS, STYLES, area
 from analyses.common.setup import Setup, main
 from analyses.common.tables import write
-from elsuite.analysis import kernel_pca, minima_by_set
+from elsuite.analysis import compare, kernel_pca, minima_by_set
+from elsuite.analysis.rank_tests import delta_interval
 from elsuite.plotting import DOUBLE_COLUMN, new_figure, paper_style, plot_embedding
 from elsuite.plotting.style import legend_handles
 
@@ -60,41 +60,26 @@ def _map(database, ids, kernel):
 
 
 def _separation(found, second):
-    """Return how well components tell the sets apart: the area under the ROC curve, 0.5 not at all, 1 fully."""
+    """Return how well components tell the sets apart: the area under the ROC curve, 0.5 not at all, 1 fully.
+
+    The interval of the area is that of the larger of both sets, so that it may go under a half.
+    """
     first, other = (area(second, found.coordinates[:, k]) for k in (0, 1))
-    low, high = _interval(found.coordinates[:, 0], second)
+    values = found.coordinates[:, 0]
+    compared = compare(values[second], values[~second])
+    low, high = delta_interval(2 * first - 1, compared.n_a, compared.n_b, compared.confidence)
     return {
         "area_1": first,
-        "low": low,
-        "high": high,
-        "p_value": _p_value(found.coordinates[:, 0], second),
+        "low": (1 + low) / 2,
+        "high": (1 + high) / 2,
+        "p_value": compared.p_value,
         "area_2": other,
         "explained_1": found.explained[0],
         "explained_2": found.explained[1],
         "n": len(second),
+        "n_a": compared.n_a,
+        "n_b": compared.n_b,
     }
-
-
-def _interval(values, second, n_resamples=2000):
-    """Return the 95 % bootstrap interval of the area of one component, minima drawn within each set."""
-    random = np.random.default_rng(0)
-    sign = 1 if roc_auc_score(second, values) >= 0.5 else -1
-    a, b = sign * values[~second], sign * values[second]
-    drawn = [_area(random.choice(a, len(a)), random.choice(b, len(b))) for _ in range(n_resamples)]
-    return tuple(np.quantile(drawn, [0.025, 0.975]))
-
-
-def _area(a, b):
-    return ((b[:, None] > a).mean() + (b[:, None] >= a).mean()) / 2
-
-
-def _p_value(values, second, n_permutations=2000):
-    """Return the share of shuffles of the sets with at least this area."""
-    random = np.random.default_rng(0)
-    own = abs(_area(values[~second], values[second]) - 0.5)
-    shuffled = (random.permutation(second) for _ in range(n_permutations))
-    as_far = sum(abs(_area(values[~s], values[s]) - 0.5) >= own - 1e-12 for s in shuffled)
-    return (1 + as_far) / (1 + n_permutations)
 
 
 if __name__ == "__main__":

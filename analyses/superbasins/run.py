@@ -6,10 +6,10 @@ from analyses.common.sets import STYLES
 from analyses.common.setup import Setup, main
 from analyses.common.tables import write
 from elsuite.analysis import (
-    cluster_agreement,
     disconnectivity_tree,
     meeting_energies,
     pair_heights,
+    superbasin_agreements,
     superbasin_clusters,
     superbasin_curves,
     tree_layout,
@@ -80,31 +80,38 @@ def _meetings(network, tree, sets):
 
 
 def _mixing(network, graph):
-    """Return how superbasins of the train solutions agree with the optimizers, at some shares of the merges."""
+    """Return how superbasins of the train solutions agree with the optimizers, at some shares of the merges.
+
+    The p values are those of heights rearranged among the same pairs; the corrected one is of all shares together.
+    """
     train = [node for node, data in graph.nodes(data=True) if data["set"].endswith("/train")]
-    tree = disconnectivity_tree(graph.subgraph(train))
-    merges = np.array([merge.height for merge in tree.merges])
+    own = graph.subgraph(train)
+    tree = disconnectivity_tree(own)
+    if not len(tree.merges):
+        return []
+    groups = [graph.nodes[node]["set"].partition("/")[0] for node in own]
     rows = []
-    for share in SHARES if len(merges) else ():
-        energy = float(np.quantile(merges, share))
-        clusters = superbasin_clusters(tree, energy)
-        groups = [graph.nodes[leaf]["set"].partition("/")[0] for leaf in tree.leaves]
-        agreement = cluster_agreement(clusters.labels, groups)
-        sizes = np.bincount(clusters.labels[clusters.labels >= 0])
-        mixed = [own for own in agreement.clusters if own.size > 1 and own.purity < 1]
+    for found in superbasin_agreements(own, groups, SHARES):
+        labels = superbasin_clusters(tree, found.energy).labels
+        names = dict(zip(own, groups, strict=True))
+        basins = [
+            [names[tree.leaves[leaf]] for leaf in np.flatnonzero(labels == k)] for k in range(found.n_superbasins)
+        ]
         rows.append(
             {
                 "network": network,
-                "share_of_merges": share,
-                "loss": energy,
-                "n_superbasins": clusters.n_clusters,
-                "largest": sizes.max(),
-                "n_mixed": len(mixed),
-                "purity": agreement.purity,
-                "purity_by_chance": agreement.expected_purity,
-                "adjusted_rand": agreement.adjusted_rand,
-                "p_value": agreement.p_value,
-                "n": agreement.n,
+                "share_of_merges": found.share,
+                "loss": found.energy,
+                "n_superbasins": found.n_superbasins,
+                "largest": max(map(len, basins)),
+                "n_mixed": sum(len(set(basin)) > 1 for basin in basins),
+                "purity": found.purity,
+                "purity_by_chance": found.expected_purity,
+                "adjusted_rand": found.adjusted_rand,
+                "adjusted_rand_by_chance": found.expected_rand,
+                "p_value": found.p_value,
+                "p_corrected": found.corrected_p_value,
+                "n": found.n,
             }
         )
     return rows
