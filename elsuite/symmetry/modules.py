@@ -29,8 +29,9 @@ class DeclaresUnits(Protocol):
 def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> UnitSymmetry:
     """Return the permutable groups of a module.
 
-    A module declares them by a method ``unit_axes()`` (see `DeclaresUnits`); those of an `nn.Sequential` are
-    found by `sequential_axes`; any other module has none. A group that a frozen tensor belongs to is left out.
+    A module declares them by a method ``unit_axes()`` (see `DeclaresUnits`), which a subclass with a ``forward`` of its
+    own has to declare again; those of an `nn.Sequential` are found by `sequential_axes`; any other module has none. A
+    group that a frozen tensor belongs to is left out.
 
     Parameters
     ----------
@@ -62,9 +63,11 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
     tensors = dict(module.named_parameters())
     if names is None:
         names = [name for name, tensor in tensors.items() if tensor.requires_grad]
-    declared: UnitAxes = sequential_axes(module) if type(module) is nn.Sequential else {}
+    declared: UnitAxes = {}
     if isinstance(module, DeclaresUnits):
-        declared = module.unit_axes()
+        declared = module.unit_axes() if _speaks_of_forward(module) else {}
+    elif type(module) is nn.Sequential and not _is_changed(module):
+        declared = sequential_axes(module)
     if unknown := [name for name in declared if name not in tensors]:
         raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
     blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
@@ -76,6 +79,23 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
             for block in blocks[name]
         )
     )
+
+
+def _is_changed(module: nn.Module) -> bool:
+    """Return whether this one object computes something else than its class does."""
+    return "forward" in vars(module) or bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def _speaks_of_forward(module: nn.Module) -> bool:
+    """Return whether ``unit_axes`` is of the class that ``forward`` is of, or of one made from it.
+
+    A class that overrides ``forward`` alone, with a skip connection say, has inherited a declaration of another one.
+    """
+    owners = [
+        next(k for k, kind in enumerate(type(module).__mro__) if name in vars(kind))
+        for name in ("unit_axes", "forward")
+    ]
+    return owners[0] <= owners[1] and not _is_changed(module)
 
 
 def _blocks(name: str, shape: tuple[int, ...], declared: Block | Sequence[Block] | None) -> tuple[Block, ...]:
@@ -121,7 +141,7 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
     ]
     weighted = [k for k, (_, layer) in enumerate(chain) if _is_plain(layer)]
     tensors = [id(tensor) for k in weighted for tensor in chain[k][1].parameters()]
-    if len(set(tensors)) < len(tensors):
+    if not weighted or len(set(tensors)) < len(tensors):
         return {}
     declared: dict[str, Block] = {}
     before: Any = None

@@ -4,11 +4,12 @@ import abc
 import contextlib
 import copy
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -50,6 +51,19 @@ class Samples:
             yield Samples(self.inputs[part], self.targets[part], self.own)
 
 
+def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return real numbers in `dtype` and complex ones as pairs of it; whole numbers as they are."""
+    if values.is_complex():
+        return values.to(torch.complex64 if dtype == torch.float32 else torch.complex128)
+    return values.to(dtype) if values.is_floating_point() else values
+
+
+def cast_module(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return the module itself, its tensors in `dtype` as `as_dtype` says: `Module.to` would drop imaginary parts."""
+    module._apply(lambda tensor: as_dtype(tensor, dtype))  # type: ignore[no-untyped-call]
+    return module
+
+
 @final
 class Network:
     """A module as a function of one vector of its trained parameters, and its loss; the caller's stays as it is."""
@@ -57,8 +71,13 @@ class Network:
     def __init__(self, module: nn.Module, loss: LossFunction, *, dtype: torch.dtype, device: torch.device) -> None:
         # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
         self._template = copy.deepcopy(module).cpu()
-        self.module = copy.deepcopy(module).to(device=device, dtype=dtype)
+        self.module = cast_module(copy.deepcopy(module), dtype).to(device=device)
         trained = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
+        if complex_ones := [name for name, tensor in trained.items() if tensor.is_complex()]:
+            raise ValueError(
+                f"{complex_ones[0]} is complex; a point is a vector of real numbers: keep real and imaginary parts as "
+                "tensors of their own, or freeze it by requires_grad_(False)"
+            )
         self.names = tuple(trained)
         self.shapes = tuple(tensor.shape for tensor in trained.values())
         self.sizes = [shape.numel() for shape in self.shapes]
@@ -81,6 +100,17 @@ class Network:
         parts = torch.split(point, self.sizes)
         named = zip(self.names, parts, self.shapes, strict=True)
         return {name: part.view(shape) for name, part, shape in named}
+
+    def random_points(self, seeds: Sequence[int]) -> Tensor:
+        """Return points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
+        points = np.empty((len(seeds), self.n_parameters), dtype=np.float32)
+        for point, seed in zip(points, seeds, strict=True):
+            rng, end = np.random.default_rng(seed), 0
+            for shape in self.shapes:
+                begin, end = end, end + shape.numel()
+                width = shape[1:].numel() if len(shape) > 1 else shape.numel()
+                point[begin:end] = (2 * rng.random(end - begin, dtype=np.float32) - 1) / math.sqrt(max(width, 1))
+        return torch.from_numpy(points).to(self.device, self.dtype)
 
     def outputs(self, point: Tensor, inputs: Tensor) -> Tensor:
         """Return the outputs at `point`."""

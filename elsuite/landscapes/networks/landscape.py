@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal, Self, final
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
@@ -26,11 +25,14 @@ from elsuite.landscapes.networks.evaluation import (
     Network,
     Samples,
     activation_bytes,
+    as_dtype,
     unit_activations,
 )
-from elsuite.landscapes.networks.losses import KnownLoss, LossFunction
+from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, LossFunction, MeanSquaredError
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
+
+_NAMED = (CrossEntropy, MeanSquaredError)
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -150,7 +152,8 @@ class NeuralLandscape(DataLandscape):
             "kind": "network",
             "layers": [type(layer).__name__ for layer in module.modules()],
             "tensors": {n: list(s) for n, s in zip(self._network.names, self._network.shapes, strict=True)},
-            "loss": type(self._loss).__name__ if self._loss is not None else plain_settings(loss),
+            # What has an accurate form since version 0.1 is named as before.
+            "loss": type(self._loss).__name__ if isinstance(self._loss, _NAMED) else plain_settings(loss),
             "frozen": checksum(*frozen) if frozen else None,
             "dtype": str(self.dtype).removeprefix("torch."),
             "data": {
@@ -161,14 +164,7 @@ class NeuralLandscape(DataLandscape):
 
     def probe_points(self) -> Tensor:
         """Return three points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
-        points = np.empty((len(PROBE_SEEDS), self.n_parameters), dtype=np.float32)
-        for point, seed in zip(points, PROBE_SEEDS, strict=True):
-            rng, end = np.random.default_rng(seed), 0
-            for shape in self._network.shapes:
-                begin, end = end, end + shape.numel()
-                width = shape[1:].numel() if len(shape) > 1 else shape.numel()
-                point[begin:end] = (2 * rng.random(end - begin, dtype=np.float32) - 1) / math.sqrt(max(width, 1))
-        return torch.from_numpy(points).to(self.device, self.dtype)
+        return self._network.random_points(PROBE_SEEDS)
 
     def minibatch(self, indices: Tensor) -> "MinibatchLandscape":
         """Return the landscape of the mean over some samples of the surface shown."""
@@ -210,7 +206,7 @@ class NeuralLandscape(DataLandscape):
     def _as_tensor(self, values: Any) -> Tensor:
         tensor = to_tensor(values)
         whole = not tensor.is_floating_point() and not tensor.is_complex()
-        return tensor.to(device=self.device, dtype=torch.int64 if whole else self.dtype)
+        return (tensor.to(torch.int64) if whole else as_dtype(tensor, self.dtype)).to(self.device)
 
 
 @final

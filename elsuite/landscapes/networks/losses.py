@@ -1,4 +1,4 @@
-"""The two losses that networks are trained with here, accurate where float32 would round them away."""
+"""The losses that networks are trained with here, accurate where float32 would round them away."""
 
 import abc
 import math
@@ -85,6 +85,52 @@ class CrossEntropy(KnownLoss):
 
 
 @final
+class SoftCrossEntropy(KnownLoss):
+    r"""The mean of :math:`-\sum_j p_j \log \operatorname{softmax}(z)_j` for probabilities :math:`p` as targets.
+
+    .. math:: \sum_j p_j \left[(z_m - z_j) + \log(1 + \sum_{k \ne m} e^{z_k - z_m})\right]
+
+    with the largest logit :math:`z_m`: no term is negative, so that a loss of 1e-12 keeps its digits in float32, as
+    that of class indices does. Targets have the shape of the outputs.
+    """
+
+    def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sums of the losses."""
+        return self._parts(outputs, targets)[0]
+
+    def sums_(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sums of the losses."""
+        return self._parts(outputs, targets)[0]
+
+    def sums_and_gradient(
+        self, outputs: Tensor, targets: Tensor, *, weight: float, keep: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Return the sums, and the softmax less the targets, at the largest logit from the others' sums."""
+        sums, largest, terms, rest = self._parts(outputs, targets)
+        targets = targets.expand_as(outputs)
+        total = targets.sum(-2, keepdim=True)
+        gradient = terms.div_(1 + rest).mul_(total).sub_(targets)
+        others = targets.scatter(-2, largest, 0.0).sum(-2, keepdim=True)
+        at_largest = others - total * (rest / (1 + rest))
+        return sums, gradient.scatter_(-2, largest, at_largest).mul_(weight)
+
+    def _parts(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the sums, where the logits are largest, the exponentials of the others, and these together."""
+        largest = outputs.detach().argmax(-2, keepdim=True)
+        # The zero of the largest one is written: through a difference its gradient would be lost by rounding.
+        below = (outputs - outputs.gather(-2, largest)).scatter(-2, largest, 0.0)
+        terms = torch.exp(below.scatter(-2, largest, -torch.inf))
+        rest = terms.sum(-2, keepdim=True)
+        # A logit of minus infinity costs nothing where its target is 0.
+        losses = torch.where(targets == 0, 0.0, targets * (torch.log1p(rest) - below))
+        return losses.sum((-2, -1), dtype=torch.float64), largest, terms, rest
+
+    def targets_last(self, targets: Tensor) -> Tensor:
+        """Return the targets transposed."""
+        return targets.transpose(-1, -2).contiguous()
+
+
+@final
 class MeanSquaredError(KnownLoss):
     r"""The mean of :math:`(z - y)^2` over samples and outputs; targets have the shape of the outputs."""
 
@@ -127,7 +173,9 @@ def known_loss(loss: LossFunction, outputs: Tensor, targets: Tensor) -> KnownLos
     if outputs.ndim != 2:
         return None
     if loss is functional.cross_entropy or _plain(loss, nn.CrossEntropyLoss):
-        return CrossEntropy() if targets.ndim == 1 and not targets.is_floating_point() else None
+        if targets.is_floating_point():
+            return SoftCrossEntropy() if targets.shape == outputs.shape else None
+        return CrossEntropy() if targets.ndim == 1 and not targets.is_complex() else None
     if loss is functional.mse_loss or _plain(loss, nn.MSELoss):
         return MeanSquaredError() if targets.shape[1:] == outputs.shape[1:] else None
     return None
@@ -139,6 +187,8 @@ def _plain(loss: object, kind: type[nn.Module]) -> bool:
         return False
     settings, defaults = vars(loss), vars(kind())
     names = ("reduction", "ignore_index", "label_smoothing")
+    if "forward" in settings or settings["_forward_hooks"] or settings["_forward_pre_hooks"]:
+        return False
     if any(settings.get(name) != defaults.get(name) for name in names):
         return False
     return all(buffer is None for buffer in settings["_buffers"].values())
