@@ -289,7 +289,10 @@ def _strings(where: str, values: Any) -> Array:
 def _summary(values: Any) -> str:
     if isinstance(values, np.ndarray):
         return f"{values.dtype} of shape {values.shape}"
-    return _one_line(repr(values), 60)
+    # Numbers of numpy would say their type.
+    if isinstance(values, list):
+        values = [value.item() if isinstance(value, np.generic) else value for value in values]
+    return _one_line(repr(values.item() if isinstance(values, np.generic) else values), 60)
 
 
 def _one_line(text: object, length: int = 200) -> str:
@@ -380,8 +383,9 @@ def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> N
             under = batch.columns[name] < ends - height_tolerance(ends)
         if under.any():
             end, row = np.argwhere(under)[0]
+            height, energy = batch.columns[name][row].item(), ends[end, row].item()
             raise ValueError(
-                f"paths.{name}: row {row} has {batch.columns[name][row]!r}, under the energy {ends[end, row]!r} of its "
+                f"paths.{name}: row {row} has {height!r}, under the energy {energy!r} of its "
                 f"{('source', 'target')[end]} on surface {batch.columns['surface'][row]!r}; lift it to the higher end"
             )
 

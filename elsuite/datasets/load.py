@@ -56,7 +56,17 @@ class DataSet:
 
     def __post_init__(self) -> None:
         if not self.n_classes:
-            highest = max(int(self.train_targets.max()), int(self.test_targets.max()))
+            highest, n_samples = int(self.train_targets.max()), len(self.train_targets) + len(self.test_targets)
+            if (tested := int(self.test_targets.max())) > highest:
+                raise DataError(
+                    f"{self.name}: the class {tested} is among the targets for testing, and {highest} the highest for "
+                    "training; give n_classes if that is meant"
+                )
+            if highest >= n_samples:
+                raise DataError(
+                    f"{self.name}: the target {highest} makes {highest + 1} classes of {n_samples} samples; give "
+                    "n_classes if that is meant"
+                )
             object.__setattr__(self, "n_classes", highest + 1)
 
 
@@ -85,8 +95,8 @@ def load_data(
     seed : int
         Of the split, where one is made, and of the subsets.
     data_dir : path, optional
-        The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache. An .npz file that is not
-        where its path says is looked for here.
+        The data folder; by default $ELSUITE_DATA_DIR, else ``elsuite`` in the user's cache. The path of an .npz file
+        is relative to it, where the file is there.
 
     Raises
     ------
@@ -122,8 +132,8 @@ def _whole(name: str, seed: int, data_dir: str | Path | None) -> list[Array]:
     if name in SOURCES:
         return _checked(name, list(read_images(SOURCES[name], data_dir)))
     if name.endswith(".npz"):
-        beside = Path(data_dir or "") / name
-        return _from_npz(Path(name) if Path(name).exists() or not beside.exists() else beside, seed)
+        beside = Path(data_dir or "").expanduser() / name
+        return _from_npz(beside if beside.exists() else Path(name), seed)
     raise DataError(f"no data set {name!r}; there are {', '.join(DATA_SETS)}, and files that end in .npz")
 
 
@@ -165,16 +175,30 @@ def _checked(source: str, parts: list[Array]) -> list[Array]:
                 f"{source}: targets of type {labels.dtype}{lowest}; class indices, whole numbers from 0, are "
                 "expected, such as np.unique(targets, return_inverse=True)[1]"
             )
-        if inputs.dtype.kind not in "iuf" or (inputs.dtype.kind == "f" and not np.isfinite(inputs).all()):
+        if inputs.dtype.kind not in "iuf":
             raise DataError(f"{source}: inputs of type {inputs.dtype}; finite numbers only are expected")
+        if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
+            wrong = np.flatnonzero(~np.isfinite(inputs.reshape(len(inputs), -1)).all(axis=1))
+            more = f", and of {len(wrong) - 1} more," if len(wrong) > 1 else ""
+            raise DataError(
+                f"{source}: row {wrong[0]} of the inputs{more} has a value that is not finite; finite numbers only are "
+                "expected"
+            )
     shapes = [part.shape for part in parts[::2]]
     if len({shape[1:] for shape in shapes}) != 1:
         raise DataError(f"{source}: inputs for training and testing have shapes {shapes}; they must agree")
-    classes = np.unique(np.concatenate(parts[1::2]))
-    if classes[-1] >= 2 * len(classes):
+    classes = np.unique(parts[1])
+    if classes[-1] >= (2 * len(classes) if len(classes) > 1 else 1):
+        row = int(np.argmax(parts[1]))
         raise DataError(
-            f"{source}: targets of {len(classes)} classes, but the highest is {classes[-1]}; classes from 0 without "
+            f"{source}: targets of {len(classes)} classes, but row {row} has {classes[-1]}; classes from 0 without "
             "gaps are expected, such as np.unique(targets, return_inverse=True)[1]"
+        )
+    if len(parts) == 4 and (unknown := np.setdiff1d(parts[3], classes)).size:
+        row = int(np.argmax(parts[3] == unknown[0]))
+        raise DataError(
+            f"{source}: row {row} of the targets for testing has the class {unknown[0]}, which no sample for training "
+            "has; give samples of it for training, or leave those for testing out"
         )
     return parts
 

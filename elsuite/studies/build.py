@@ -19,9 +19,11 @@ from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection,
 
 def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Path | None = None) -> NeuralLandscape:
     """Return the landscape of a network on data, which may lie in `data_dir`."""
-    loaded = load_data(
-        data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, data_dir=data_dir or data.folder
-    )
+    folders = [folder for folder in (data_dir, data.folder) if folder]
+    if data.name.endswith(".npz"):  # a data folder for others does not hide the folder of the study file
+        folders.sort(key=lambda folder: not (Path(folder) / data.name).exists())
+    folder = folders[0] if folders else None
+    loaded = load_data(data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, data_dir=folder)
     return network_landscape(
         network.architecture,
         loaded,

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -16,7 +17,7 @@ from elsuite.landscapes import ARCHITECTURES
 from elsuite.minimizers import MINIMIZERS
 from elsuite.paths import PATH_FINDERS
 from elsuite.studies.build import build_chooser, build_finder, build_minimizer
-from elsuite.studies.model import NetworkSection, PathsSection, Study, StudyError
+from elsuite.studies.model import DataSection, NetworkSection, PathsSection, Study, StudyError
 
 _SIZES = ("image", "n_outputs")
 """Arguments of a network that the data give."""
@@ -57,12 +58,21 @@ def load_study(path: str | Path, *, seed: int | None = None) -> tuple[Study, str
         raise StudyError(f"{path}: cannot be read ({reason})") from None
     text = with_seed(text, seed, str(path))
     study = parse_study(text, str(path))
-    data = study.data
-    if data.name.endswith(".npz") and data.folder is None and not Path(data.name).exists():
-        # The folder of the study file, where the shell's has no such file.
-        beside = data.model_copy(update={"folder": str(Path(path).absolute().parent)})
-        study = study.model_copy(update={"data": beside})
-    return study, text
+    data = _beside(study.data, Path(path).absolute().parent)
+    return study.model_copy(update={"data": data}), text
+
+
+def _beside(data: DataSection, folder: Path) -> DataSection:
+    """Return the section with what it names relative to the study file in `folder`, or else to where we are."""
+    wanted = data.folder or (data.name if data.name.endswith(".npz") else None)
+    if wanted is None or Path(wanted).expanduser().is_absolute():
+        return data
+    if not (folder / wanted).exists() and Path(wanted).exists():
+        if Path.cwd() != folder:
+            key = "data.folder" if data.folder else "data.name"
+            warnings.warn(f"{key}: no {wanted} beside the study file; {Path(wanted).absolute()} is taken", stacklevel=3)
+        return data
+    return data.model_copy(update={"folder": str(folder / data.folder) if data.folder else str(folder)})
 
 
 def parse_study(text: str, source: str = "study") -> Study:

@@ -19,7 +19,7 @@ from elsuite.datasets import sources as sources_module
 from elsuite.datasets.idx import read_idx
 from elsuite.datasets.load import _choice
 from elsuite.datasets.sources import SOURCES, data_directory
-from elsuite.landscapes import DATA_SETS, DataError, fetch_data, load_data, network_landscape
+from elsuite.landscapes import DATA_SETS, DataError, DataSet, fetch_data, load_data, network_landscape
 
 pytestmark = pytest.mark.making
 
@@ -351,10 +351,20 @@ NPZ = {
     "other numbers": ({"x_train": X, "y_train": Y[:-1]}, r"\(6, 2, 2\) and targets of shape \(5,\)"),
     "no samples": ({"x_train": X[:0], "y_train": Y[:0]}, r"\(0, 2, 2\)"),
     "flat inputs": ({"x_train": Y, "y_train": Y}, "are expected"),
+    "one class that is not the first": ({"x_train": X, "y_train": Y * 0 + 1}, "targets of 1 classes, but row 0 has 1"),
+    "one stray target": ({"x_train": X, "y_train": np.where(np.arange(6) == 4, 2_000_000, Y)}, "row 4 has 2000000"),
+    "a class for testing alone": (
+        {"x_train": X, "y_train": Y, "x_test": X, "y_test": np.where(np.arange(6) == 2, 3, Y)},
+        "row 2 of the targets for testing has the class 3, which no sample for training has",
+    ),
+    "one row is not finite": (
+        {"x_train": np.where(np.arange(6)[:, None, None] == 3, np.nan, X), "y_train": Y},
+        "row 3 of the inputs has a value that is not finite",
+    ),
     "targets of floats": ({"x_train": X, "y_train": Y / 2}, "float64.*class indices"),
     "negative targets": ({"x_train": X, "y_train": Y - 1}, "lowest -1"),
     "targets of text": ({"x_train": X, "y_train": np.array(["cat", "dog"] * 3)}, "<U3; class indices"),
-    "a stray target": ({"x_train": X, "y_train": Y + 9 * (Y > 0)}, "2 classes, but the highest is 10; classes"),
+    "a stray target": ({"x_train": X, "y_train": Y + 9 * (Y > 0)}, "2 classes, but row 1 has 10; classes"),
     "not a number": ({"x_train": X * np.nan, "y_train": Y}, "finite"),
     "text": ({"x_train": np.full((6, 1), "a"), "y_train": Y}, "finite numbers"),
     "other shapes": ({"x_train": X, "y_train": Y, "x_test": X[:, 1:], "y_test": Y}, "must agree"),
@@ -489,3 +499,12 @@ def test_mnist_subset_in_the_four_networks():
         energy = landscape.energy(landscape.initial_points([0])).item()
         expected = ((data.train_inputs - 0.5) ** 2).mean() if name == "autoencoder" else np.log(10)
         assert energy == pytest.approx(expected, rel=0.1)
+
+
+def test_classes_are_not_widened_without_a_word():
+    inputs, labels = np.ones((4, 2), "f4"), np.array([0, 1, 0, 1])
+    with pytest.raises(DataError, match="class 7 is among the targets for testing, and 1 the highest for training"):
+        DataSet("mine", inputs, labels, inputs, labels + 6)
+    with pytest.raises(DataError, match="target 2000000 makes 2000001 classes of 8 samples; give n_classes"):
+        DataSet("mine", inputs, labels * 2_000_000, inputs, labels)
+    assert DataSet("mine", inputs, labels, inputs, labels + 6, n_classes=8).n_classes == 8

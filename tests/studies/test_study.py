@@ -1,5 +1,7 @@
 """The study file: what is read, and one clear line for each mistake."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -168,7 +170,36 @@ def test_arrays_may_lie_beside_the_study_file(tmp_path, monkeypatch):
     study, text = load_study("../there/study.toml")
     assert (study.data.name, text) == ("own.npz", (tmp_path / "there" / "study.toml").read_text())
     assert landscape_of(study.data, study.network).n_parameters == 6 * 8 + 8 * 4
-    # What lies where the command runs comes first, as ever.
+    # Also where the command runs in a folder with a file of that name, and other data have a folder of their own.
     np.savez(tmp_path / "here" / "own.npz", **arrays | {"train_targets": np.arange(20) % 3})
     study, _ = load_study("../there/study.toml")
-    assert landscape_of(study.data, study.network).n_parameters == 6 * 8 + 8 * 3
+    for data_dir in (None, tmp_path / "nowhere"):
+        assert landscape_of(study.data, study.network, data_dir).n_parameters == 6 * 8 + 8 * 4
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data" / "own.npz", **arrays | {"train_targets": np.arange(20) % 2})
+    assert landscape_of(study.data, study.network, tmp_path / "data").n_parameters == 6 * 8 + 8 * 2
+    named = GOOD.replace('name = "digits"', 'name = "own.npz"\nfolder = "../data"')
+    (tmp_path / "there" / "study.toml").write_text(named)
+    study, _ = load_study("../there/study.toml")
+    assert landscape_of(study.data, study.network).n_parameters == 6 * 8 + 8 * 2
+
+
+def test_arrays_beside_the_command_are_taken_with_a_word(tmp_path, monkeypatch):
+    for folder in ("there", "here"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.savez("own.npz", train_inputs=np.ones((20, 6), "f4"), train_targets=np.arange(20) % 4)
+    for text, key in (('name = "own.npz"', "data.name"), ('name = "digits"\nfolder = "."', None)):
+        (tmp_path / "there" / "study.toml").write_text(GOOD.replace('name = "digits"', text))
+        if key is None:
+            study, _ = load_study("../there/study.toml")
+            assert Path(study.data.folder).resolve() == (tmp_path / "there").resolve()
+            continue
+        with pytest.warns(
+            UserWarning, match=rf"{key}: no own\.npz beside the study file; .*here/own\.npz is taken"
+        ) as said:
+            study, _ = load_study("../there/study.toml")
+        assert "\n" not in str(said[0].message)
+        assert study.data.folder is None
+        (tmp_path / "here" / "study.toml").write_text(GOOD.replace('name = "digits"', text))
+        load_study("study.toml")

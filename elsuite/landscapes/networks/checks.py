@@ -62,6 +62,7 @@ def check_function(network: Network, surfaces: Mapping[str, Samples]) -> KnownLo
                 _check_classes(name, samples.targets, outputs.shape[1])
             _check_settings(network.loss, outputs, samples.targets)
             _loss(network, outputs, targets)
+        _check_used(network, inputs)
         if forms[name] is None:
             _check_closed(network, outputs, targets)
         with torch.no_grad():
@@ -172,6 +173,20 @@ def _alike(counts: Tensor) -> bool:
     return bool((of_each == of_each[0]).all()) and bool(of_each[0] > 0)
 
 
+def _check_used(network: Network, inputs: Tensor) -> None:
+    """Refuse a module whose outputs have no gradient by its parameters, as where it computes with those of another."""
+    with torch.enable_grad():
+        point = network.own_point().requires_grad_()
+        outputs = network.outputs(point, inputs)
+        total = (outputs.abs() if outputs.is_complex() else outputs).sum()
+        used = total.requires_grad and torch.autograd.grad(total, point, allow_unused=True)[0] is not None
+    if not used:
+        raise ValueError(
+            "the outputs of the module have no gradient by its parameters; a forward pass that uses them, and no "
+            "tensors of another module, is expected"
+        )
+
+
 def _check_closed(network: Network, outputs: Tensor, targets: Tensor) -> None:
     """Refuse a loss that depends on more than outputs and targets, such as the weights of the caller's module."""
     with torch.enable_grad():
@@ -214,19 +229,11 @@ class _Precise:
 
 def _check_samples(network: Network, surface: str, samples: Samples, rows: Tensor, *, known: bool) -> None:
     """Refuse a module that mixes samples and a loss that is no mean, at the caller's parameters and at random ones."""
-    own = dict(network.module.named_parameters())
-    found = []
-    for point in (torch.cat([own[name].flatten() for name in network.names]), network.random_points([0])[0]):
+    for point in (network.own_point(), network.random_points([0])[0]):
         precise = _precise(network, point, samples, rows)
-        found.append(precise.outputs(samples.inputs[rows]))
-        _check_rows(precise, surface, Samples(samples.inputs[rows], samples.targets[rows]), found[-1], known=known)
+        _check_rows(precise, surface, Samples(samples.inputs[rows], samples.targets[rows]), known=known)
         if not known:
             _check_parts(precise, samples)
-    if torch.equal(*found):
-        raise ValueError(
-            f"{surface}: the module gives the same outputs whatever its parameters are; a forward pass that uses them, "
-            "and no tensors of another module, is expected"
-        )
     _check_finite(precise, surface, samples)
 
 
@@ -248,9 +255,10 @@ def _precise(network: Network, point: Tensor, samples: Samples, rows: Tensor) ->
     return found
 
 
-def _check_rows(precise: _Precise, surface: str, samples: Samples, outputs: Tensor, *, known: bool) -> None:
+def _check_rows(precise: _Precise, surface: str, samples: Samples, *, known: bool) -> None:
     """Refuse what of some samples together is not what it is of each."""
     n, targets = samples.n_samples, samples.targets
+    outputs = precise.outputs(samples.inputs)
     try:
         each = [precise.outputs(one.inputs) for one in samples.batches(1)]
     except _ERRORS as error:

@@ -101,6 +101,11 @@ class Network:
         named = zip(self.names, parts, self.shapes, strict=True)
         return {name: part.view(shape) for name, part, shape in named}
 
+    def own_point(self) -> Tensor:
+        """Return the point of the caller's parameters."""
+        tensors = dict(self.module.named_parameters())
+        return torch.cat([tensors[name].detach().flatten() for name in self.names])
+
     def random_points(self, seeds: Sequence[int]) -> Tensor:
         """Return points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
         points = np.empty((len(seeds), self.n_parameters), dtype=np.float32)
