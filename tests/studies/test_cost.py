@@ -1,5 +1,6 @@
 """What a dry run estimates, against what the searches take."""
 
+import numpy as np
 import pytest
 
 from elsuite.studies import parse_study
@@ -35,3 +36,13 @@ def test_searches_of_a_fixed_number_of_steps_are_counted(setting, gradients):
     stage = estimate_cost(parse_study(TEXT.format(setting)))["stages"][-1]
     # Two sets with a pair each; heights cost some energies on top.
     assert 2 * gradients < stage["gradients"] < 2 * (gradients + 100)
+
+
+@pytest.mark.parametrize("n", [2, 3, 96, 300])
+def test_few_samples_cost_something_too(n, tmp_path):
+    arrays = {"train_inputs": np.ones((n, 5), "f4"), "train_targets": np.arange(n) % 2}
+    np.savez(tmp_path / "own.npz", **arrays, test_inputs=np.ones((2, 5), "f4"), test_targets=np.arange(2))
+    text = TEXT.format("").replace('"digits"\nn_train = 50\nn_test = 20', f'"{tmp_path}/own.npz"')
+    cost = estimate_cost(parse_study(text))
+    assert cost["stages"][0]["steps"] > 0
+    assert cost["gradients"] > 0
