@@ -142,6 +142,9 @@ TABLES: Final[Mapping[str, Table]] = {
         _SECONDS,
         Column("start", "int64", "id of the stored minimum it started from; -1: a random start"),
         Column("end", "int64", "id of the minimum that a relaxation reached; -1: see minima.run"),
+        Column(
+            "target", "int64", "id of the minimum that a search from `start` was to join it to; -1: none", optional=True
+        ),
         Column("curves", "float64", "energy before the first epoch and after each", ("surface", "epoch")),
     ),
     "minima": _table(
@@ -198,7 +201,7 @@ KINDS: Final = ("path", "transition_state")
 JOINS: Final = ("points", "isomers")
 """What a path joins: the stored points, or the source and an image of the target by the landscape's symmetry."""
 REFERENCES: Final[Mapping[str, Mapping[str, str]]] = {
-    "runs": {"start": "minima", "end": "minima"},
+    "runs": {"start": "minima", "end": "minima", "target": "minima"},
     "minima": {"run": "runs"},
     "paths": {"source": "minima", "target": "minima"},
 }

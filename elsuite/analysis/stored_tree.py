@@ -9,6 +9,7 @@ from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import merge_tree
 from elsuite.analysis.tree_evidence import Edges, tree_evidence
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Ids
 from elsuite.database.query import choose_surface, joins_isomers, usable_minima
 from elsuite.network import lowest_of_pairs, of_finder, path_heights
 from elsuite.network.evidence import TRIES, Searches, searches_of
@@ -25,6 +26,7 @@ def stored_tree(
     surface: str | None = None,
     finder: str | Sequence[str] | None = None,
     joins: Joins | None = None,
+    ids: Ids | None = None,
     tries: int = TRIES,
 ) -> DisconnectivityTree:
     """Return ``disconnectivity_tree(transition_network(database, ...))``, of a million minima in seconds.
@@ -33,6 +35,8 @@ def stored_tree(
     ----------
     surface, finder, joins
         As in `elsuite.network.transition_network`.
+    ids : ndarray of int, optional
+        Ascending: only these minima, which have to be solutions with an energy, and what joins two of them.
     tries : int
         As in `disconnectivity_tree`.
 
@@ -53,11 +57,12 @@ def stored_tree(
     """
     name = choose_surface(database, surface)
     joins = chosen_joins(database, joins)
-    ids = np.flatnonzero(usable_minima(database, name))
+    ids = np.flatnonzero(usable_minima(database, name)) if ids is None else ids
     position = np.full(database.n_minima, -1)
     position[ids] = np.arange(len(ids))
     energies = database.minima["energy"].values[ids, database.surfaces.index(name)].astype(np.float64)
     found = lowest_of_pairs(path_heights(database, name, finder=finder, joins=joins))
+    found = found.select((position[found.sources] >= 0) & (position[found.targets] >= 0))
     sources, targets = position[found.sources], position[found.targets]
     kinds, outcomes = (database.paths[key].values[found.paths] for key in ("kind", "outcome"))
     verified = np.asarray(kinds == KINDS[1], dtype=bool)

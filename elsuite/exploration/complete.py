@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from elsuite.analysis.merge_tree import MergeTree, merge_tree
-from elsuite.analysis.tree_evidence import Edges, TreeEvidence, tree_evidence
+from elsuite.analysis.merge_tree import MergeTree
+from elsuite.analysis.stored_tree import stored_tree
+from elsuite.analysis.tree_evidence import TreeEvidence
 from elsuite.core.outcomes import Outcome
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids, Mask, Progress
@@ -24,8 +25,8 @@ from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, jo
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches
 from elsuite.landscapes.base import Landscape
-from elsuite.network.evidence import STATES, TRIES, Searches, in_words, negligibly_above, searches_of
-from elsuite.network.transition import Joins, chosen_joins, path_heights
+from elsuite.network.evidence import STATES, TRIES, in_words, negligibly_above, search_rows
+from elsuite.network.transition import Joins, chosen_joins
 from elsuite.paths import PathFinder
 from elsuite.schema import KINDS
 
@@ -226,9 +227,8 @@ def _completed(
     progress: Progress | None,
 ) -> CompletionReport:
     check_landscape(database, landscape)
-    minima = minima_of(
-        database, finder, ids, surface=options["surface"], label=options["label"], align=options["align"]
-    )
+    label = options["label"] or finder.name
+    minima = minima_of(database, ids, label=label, surface=options["surface"], align=options["align"])
     failed = _failed_before(database, finder, minima, options)
     n_searched, n_failed, n_rounds = 0, len(failed), 0
     if retry_failed and failed:
@@ -256,17 +256,16 @@ def _completed(
 
 def minima_of(
     database: LandscapeDatabase,
-    finder: PathFinder,
     ids: Sequence[int] | None,
     *,
+    label: str,
     surface: str | None = None,
-    label: str | None = None,
     align: Align | None = None,
 ) -> Minima:
     """Return the minima of a tree, each once, that are solutions and have an energy, and which lie near each other."""
     name = choose_surface(database, surface)
     there = usable_minima(database, name)
-    chosen = np.flatnonzero(there) if ids is None else np.array(list(dict.fromkeys(map(int, ids))), dtype=np.int64)
+    chosen = np.flatnonzero(there) if ids is None else np.unique(np.array([*ids], dtype=np.int64))
     chosen = chosen[there[chosen]]
     energies = database.minima["energy"].values[chosen, database.surfaces.index(name)]
     joins: Joins = "isomers" if align is not None else chosen_joins(database, None)
@@ -284,59 +283,39 @@ def minima_of(
 
     shape = (0, database.n_parameters)
     nearby = nearby_pairs(np.concatenate(places) if places else np.empty(shape), energies, aligned=aligned)
-    return Minima(chosen, energies, name, joins, label or finder.name, nearby)
+    return Minima(chosen, energies, name, joins, label, nearby)
 
 
 def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Progressing:
     """Return the tree of some minima by all paths between them, its evidence, and the pairs that were tried."""
+    found = stored_tree(database, surface=minima.surface, joins=minima.joins, ids=minima.ids, tries=effort.tries)
+    tree, energies = found.tree, minima.energies
+    floor = (database.attributes.get("energy_floors") or {}).get(minima.surface)
+    span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
+    limits = negligibly_above(energies, span=span, energy_floor=floor)
+    return Progressing(tree, found.evidence, _tried(database, minima), limits)
+
+
+def _tried(database: LandscapeDatabase, minima: Minima) -> Tried:
+    """Return the pairs that this finder has tried, with success or not, or any search that converged."""
+    paths, runs = database.paths, database.runs
+    own = np.ones(database.n_paths, dtype=bool) if minima.joins == "isomers" else ~joins_isomers(database)
+    rows = search_rows(database, minima.surface, own)
+    counts = own & (paths["surface"].values == minima.surface) & (paths["finder"].values == minima.label)
+    counts &= paths["kind"].values == KINDS[0]
+    counts[rows[paths["outcome"].values[rows] == Outcome.CONVERGED]] = True
+    heights, better = paths["height"].values[counts], paths["refined_height"].values[counts]
+    heights = np.where(np.isfinite(better), better, heights)
+    ends = [paths[name].values[counts] for name in ("source", "target")]
+    if "target" in runs:  # pieces of mapping, which give transition states in place of paths
+        pieces = (runs["target"].values >= 0) & (runs["minimizer"].values == minima.label)
+        ends = [np.append(a, runs[name].values[pieces]) for a, name in zip(ends, ("start", "target"), strict=True)]
+        heights = np.append(heights, np.full(int(pieces.sum()), np.nan))
     position = np.full(database.n_minima, -1)
     position[minima.ids] = np.arange(len(minima.ids))
-    paths, energies = database.paths, minima.energies
-    own = np.ones(database.n_paths, dtype=bool) if minima.joins == "isomers" else ~joins_isomers(database)
-    found = path_heights(database, minima.surface, joins=minima.joins)
-    found = found.select((position[found.sources] >= 0) & (position[found.targets] >= 0))
-    outcomes = paths["outcome"].values[found.paths].astype(str)
-    verified = paths["kind"].values[found.paths] == KINDS[1]
-    edges = Edges(
-        position[found.sources],
-        position[found.targets],
-        found.heights,
-        verified,
-        ~verified & ~np.isin(outcomes, ["", str(Outcome.IMPORTED)]),
-    )
-    made = searches_of(database, minima.surface, own)
-    ends = position[made.sources], position[made.targets]
-    there = (ends[0] >= 0) & (ends[1] >= 0) & (ends[0] != ends[1])
-    around = position[made.surrounded]
-    searches = Searches(ends[0][there], ends[1][there], made.outcomes[there], around[around >= 0])
-    tree = merge_tree(energies, edges.sources, edges.targets, edges.heights)
-    bound = (database.attributes.get("energy_floors") or {}).get(minima.surface)
-    evidence = tree_evidence(tree, searches, edges, tries=effort.tries, energy_floor=bound)
-    span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
-    tried = _tried(database, minima, position, searches, edges, own)
-    return Progressing(tree, evidence, tried, negligibly_above(energies, span=span, energy_floor=bound))
-
-
-def _tried(
-    database: LandscapeDatabase, minima: Minima, position: Ids, searches: Searches, edges: Edges, own: Mask
-) -> Tried:
-    """Return the pairs that this finder has tried, with success or not, or any search that converged."""
-    paths = database.paths
-    rows = own & (paths["surface"].values == minima.surface) & (paths["finder"].values == minima.label)
-    ends = [position[paths[name].values[rows]] for name in ("source", "target")]
-    there = (ends[0] >= 0) & (ends[1] >= 0) & (ends[0] != ends[1])
-    converged = searches.converged
-    sources = np.concatenate([ends[0][there], searches.sources[converged]])
-    targets = np.concatenate([ends[1][there], searches.targets[converged]])
-    known = Tried.of(sources, targets, np.full(len(sources), np.nan), minima.energies)
-    found = edges.sources != edges.targets
-    found[found] = known.among(edges.sources[found], edges.targets[found])
-    return Tried.of(
-        np.concatenate([sources, edges.sources[found]]),
-        np.concatenate([targets, edges.targets[found]]),
-        np.concatenate([np.full(len(sources), np.nan), edges.heights[found]]),
-        minima.energies,
-    )
+    sources, targets = (position[end] for end in ends)
+    there = (sources >= 0) & (targets >= 0) & (sources != targets)
+    return Tried.of(sources[there], targets[there], heights[there], minima.energies)
 
 
 def next_pairs(state: Progressing, minima: Minima, effort: Effort) -> Ids:
@@ -364,7 +343,7 @@ def next_round(
     align: Align | None = None,
 ) -> tuple[Ids, str]:
     """Return the pairs that a completion would search next, and in words how far the tree is; nothing is searched."""
-    minima = minima_of(database, finder, ids, surface=surface, label=label, align=align)
+    minima = minima_of(database, ids, label=label or finder.name, surface=surface, align=align)
     state = state_of(database, minima, effort)
     pairs = _unfinished(database, minima)
     states = state.evidence.states(state.tree)

@@ -98,8 +98,9 @@ class Searches:
 def searches_of(database: "LandscapeDatabase", surface: str, chosen: Mask | None = None) -> Searches:
     """Return the searches for paths on one surface that a database has rows of.
 
-    Left out are what others brought along, straight lines, along which nothing is searched, and heights on this surface
-    of paths that were searched on another one.
+    Pieces of mapping that looked for transition states between two minima are among them. Left out are what others
+    brought along, straight lines, along which nothing is searched, and heights on this surface of paths that were
+    searched on another one.
 
     Parameters
     ----------
@@ -117,6 +118,19 @@ def searches_of(database: "LandscapeDatabase", surface: str, chosen: Mask | None
     >>> searches_of(database, "energy").converged.tolist()
     [True, False]
     """
+    paths, runs = database.paths, database.runs
+    rows = search_rows(database, surface, chosen)
+    ends = [paths[name].values[rows].astype(np.int64) for name in ("source", "target")]
+    outcomes = paths["outcome"].values[rows].astype(str)
+    if surface == database.surfaces[0] and "target" in runs:
+        pieces = np.flatnonzero(runs["target"].values >= 0)
+        ends = [np.append(a, runs[name].values[pieces]) for a, name in zip(ends, ("start", "target"), strict=True)]
+        outcomes = np.append(outcomes, runs["outcome"].values[pieces].astype(str))
+    return Searches(ends[0], ends[1], outcomes, _surrounded(database))
+
+
+def search_rows(database: "LandscapeDatabase", surface: str, chosen: Mask | None = None) -> Ids:
+    """Return the rows of the paths that were searched on a surface, as `searches_of` says."""
     paths = database.paths
     outcomes = paths["outcome"].values.astype(str)
     wanted = (paths["surface"].values == surface) & (paths["kind"].values == "path")
@@ -127,9 +141,7 @@ def searches_of(database: "LandscapeDatabase", surface: str, chosen: Mask | None
         if name in paths:
             values = paths[name].values.astype(str)
             wanted &= np.isin(values, nothing) if nothing is not None else values != "EmptyBasis()"
-    rows = np.flatnonzero(wanted)
-    ends = [paths[name].values[rows].astype(np.int64) for name in ("source", "target")]
-    return Searches(ends[0], ends[1], outcomes[rows], _surrounded(database))
+    return np.flatnonzero(wanted)
 
 
 def _surrounded(database: "LandscapeDatabase") -> Ids:

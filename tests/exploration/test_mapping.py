@@ -204,3 +204,16 @@ def test_of_a_batch_only_the_searches_that_raise_are_lost():
     starts = database.runs["minimizer"].values == "starts"
     assert 0 < database.runs["n_failed"].values[starts].sum() < 16
     assert "RuntimeError: SCF did not converge" in str(database.runs["message"].values[starts][0])
+
+
+def test_merges_that_no_search_from_a_minimum_closes_are_closed_by_paths():
+    """Without searches from the minima, paths across each merge look for lower transition states, and find none."""
+    surface = MullerBrown()
+    plan = MappingPlan(n_starts=16, n_points=32, n_modes=0, n_directions=0)
+    database = map_landscape(surface, plan=plan)
+    tree = disconnectivity_tree(transition_network(database))
+    assert [merge.evidence.state for merge in tree.merges] == ["closed", "closed"]
+    pieces = database.runs["minimizer"].values == "paths"
+    assert (database.runs["target"].values[pieces] >= 0).all()
+    assert all(merge.evidence.outcomes["converged"] >= 1 for merge in tree.merges)
+    assert [merge.height for merge in tree.merges] == pytest.approx([-72.2489401123, -40.6648435087])

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
+from elsuite.analysis.stored_tree import stored_tree
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings, key_settings
@@ -19,6 +20,7 @@ from elsuite.core.typing import Floats, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.complete import minima_of, next_pairs, state_of, tree_effort
 from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
@@ -34,6 +36,7 @@ from elsuite.exploration.mapping.work import (
     random_points,
 )
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.network.evidence import STATES
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
 from elsuite.symmetry.points import PointIndex
@@ -61,7 +64,8 @@ def map_landscape(
     2. Transition states are sought uphill from random points, from every minimum along its soft modes both ways, then
        in random directions in rounds, until a round finds nothing new. Each is refined to a stationary
        point, its index checked, and followed down on both sides; minima found on the way are searched from as well.
-    3. While the minima are not all joined, paths between the parts are searched and refined from their tops.
+    3. While minima are not all joined, paths between the parts are searched and refined from their tops; then across
+       merges of the tree that are neither closed nor tested, as in `elsuite.exploration.complete_tree`.
 
     A minimum has no negative eigenvalue, a transition state one; other points are not stored. Points are one when they
     are equal up to the tolerance by the landscape's symmetry: isomers of a cluster, turned, mirrored and with like
@@ -251,8 +255,10 @@ class _Mapping:
         n, paths = len(self.known[0]), self.database.paths
         ends = (paths["source"].values, paths["target"].values)
         n_parts, part = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
-        if n_parts < 2 or self.n_tried >= self.plan.n_pairs:
+        if self.n_tried >= self.plan.n_pairs:
             return None
+        if n_parts < 2:
+            return self.next_crossing()
         if len(self.distances) < n:
             prints = self.region.symmetry.fingerprint(self.known[0].points)
             self.distances = cdist(prints, prints)
@@ -265,6 +271,19 @@ class _Mapping:
             if self.key(self.stages[-1], task) not in self.done:
                 return task
             self.distances[i, j] = self.distances[j, i] = np.inf  # tried before
+
+    def next_crossing(self) -> Task | None:
+        """Return the next pair across a merge that is neither closed nor tested, as in `complete_tree`."""
+        surface, effort = self.landscape.surface, tree_effort()
+        states = stored_tree(self.database, surface=surface).evidence.codes
+        if (states <= STATES.index("tested")).all():
+            return None
+        minima = minima_of(self.database, None, surface=surface, label="paths")
+        for a, b in next_pairs(state_of(self.database, minima, effort), minima, effort).tolist():
+            task = Task("paths", a, 0, b)
+            if self.key(self.stages[-1], task) not in self.done:
+                return task
+        return None
 
     def store(self, stage: Stage, task: Task, found: Discovery, seconds: float) -> None:
         """Commit what a piece of work found, together with the record that it is done."""
@@ -287,6 +306,8 @@ class _Mapping:
             "n_failed": max(found.failures.get(str(Outcome.FAILED), 0), bool(found.error)),
         }
         attributes = contributed(self.database)
+        if task.other >= 0:
+            run["target"] = task.other
         self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None, attributes=attributes)
         self.done[key] = n_found
         self.n_tried += task.stage == "paths"
