@@ -9,4 +9,4 @@ def path_gradient(path, landscape, t, objective):
     """Return the energies at `t`, shape (n,), and the gradient for the coefficients, shape (K, P)."""
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     chord = float(torch.linalg.vector_norm(path.end - path.start))
-    return engine._gradient(landscape, engine._weights(path, t), spanning, objective, chord, slice(None))
+    return engine._gradient(landscape, engine.path_weights(path, t), spanning, objective, chord, slice(None))

@@ -221,6 +221,13 @@ def added_settings(algorithm: object) -> dict[str, Any]:
     return {f.name: f.metadata["before"] for f in dataclasses.fields(algorithm) if "before" in f.metadata}
 
 
+def former_defaults(algorithm: object) -> dict[str, Any]:
+    """Return the settings whose defaults were others in earlier versions, with those: ``metadata={"was": ...}``."""
+    if not dataclasses.is_dataclass(algorithm):
+        return {}
+    return {f.name: f.metadata["was"] for f in dataclasses.fields(algorithm) if "was" in f.metadata}
+
+
 def key_settings(algorithm: object) -> dict[str, Any]:
     """Return the settings that make the key of a piece of work, and with it the seed.
 

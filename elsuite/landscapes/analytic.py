@@ -325,6 +325,8 @@ class FunctionLandscape(BoxLandscape):
         Lowest and highest values of starts; -1 and 1 without them.
     symmetry : Symmetry, optional
         Which points are one; without it each is equal to itself only.
+    energy_floor : float, optional
+        See `Landscape`: of a loss, zero.
 
     Raises
     ------
@@ -342,6 +344,7 @@ class FunctionLandscape(BoxLandscape):
     n_parameters: int
     bounds: ArrayLike | None = None  # type: ignore[assignment]
     symmetry: Symmetry | None = None  # type: ignore[assignment]
+    energy_floor: float | None = None
 
     def __post_init__(self) -> None:
         shape = (2, self.n_parameters)

@@ -34,6 +34,9 @@ class Landscape(abc.ABC):
         Where points live; `energy` always returns float64.
     symmetry : Symmetry
         Which points are one. A class declares it by an attribute or a property; nothing is guessed from numbers.
+    energy_floor : float, optional
+        A bound that no energy lies under and that they come arbitrarily near to, as zero is of a loss; None: there is
+        none. Energies are then compared by their distances to it, on a logarithmic axis. It is declared, never guessed.
     length_scale : float
         A length over which the energy changes as much as it does, in the units of the points and wherever the origin
         lies. Tolerances and steps are relative to it.
@@ -49,6 +52,7 @@ class Landscape(abc.ABC):
     surface: str
     dtype: torch.dtype
     device: torch.device
+    energy_floor: float | None = None
 
     @cached_property
     def symmetry(self) -> Symmetry:

@@ -1,7 +1,7 @@
 """Nudged elastic bands that grow pivots where they need them (`AutoNEBPathFinder`)."""
 
 import math
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import ClassVar, final
 
 import numpy as np
@@ -16,7 +16,7 @@ from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import SearchRecord, on_samples, straight_path
-from elsuite.paths.rounds import converge
+from elsuite.paths.rounds import Rule, Scales, converge
 
 
 @final
@@ -43,6 +43,8 @@ class AutoNEBPathFinder(PathFinder):
         this share of it.
     negligible : float, optional
         The search ends when the band is no further above the higher end: `SeriesPathFinder` has the default.
+    scales : {"own", "absolute"}
+        As `SeriesPathFinder` has them.
 
     Examples
     --------
@@ -63,6 +65,7 @@ class AutoNEBPathFinder(PathFinder):
     tolerance: NonNegative = 0.01
     negligible: NonNegative | None = None
     n_points: Points = 51
+    scales: Scales = field(default="own", metadata={"before": "absolute"})
 
     name: ClassVar[str] = "autoneb"
 
@@ -76,21 +79,20 @@ class AutoNEBPathFinder(PathFinder):
         return converge(
             path,
             record,
-            lambda number, path, ends: self._cycle(number, path, ends, record, generator),
+            lambda number, path, heights: self._cycle(number, path, heights, record, generator),
             # Over random samples a cycle may raise the band: that it grew at all says that more may help.
             lambda path, heights: self._with_pivots(path, heights, record),
-            tolerance=self.tolerance,
-            negligible=self.negligible,
-            max_rounds=self.max_cycles,
+            rule=Rule(self.tolerance, self.negligible, self.max_cycles, self.scales),
         )
 
     def _cycle(
-        self, number: int, path: Path, ends: tuple[float, float], record: SearchRecord, generator: torch.Generator
+        self, number: int, path: Path, heights: Heights, record: SearchRecord, generator: torch.Generator
     ) -> Path | None:
         """Return the path after the steps of one cycle, None if a number is not finite."""
         positions = _positions(path)
         band = path.points(torch.as_tensor(positions))
-        step = optimizer("adam", 0.999)
+        ends = heights.profile[[0, -1]].tolist()
+        step = optimizer("adam", 0.999, absolute=self.scales == "absolute")
         rate = self.learning_rate / 2**number
         rate *= float((path.end - path.start).double().square().mean().sqrt())
         for _ in range(self.n_steps):

@@ -1,10 +1,11 @@
 """Polygonal chains between two points (`ChainPathFinder`)."""
 
+from dataclasses import field
 from typing import ClassVar, final
 
 from elsuite.core.settings import Count, settings
 from elsuite.paths.bases import HatBasis
-from elsuite.paths.series import SeriesPathFinder
+from elsuite.paths.series import Late, SeriesPathFinder
 
 
 @final
@@ -14,7 +15,8 @@ class ChainPathFinder(SeriesPathFinder):
 
     The chains of Garipov et al. (2018), searched by the same steps and rounds as all series: the mean energy over the
     whole polygon is lowered, not that of the pivots alone (`AutoNEBPathFinder` moves each by itself). All settings but
-    `n_pivots`, the number of inner pivots, are those of `SeriesPathFinder`.
+    `n_pivots`, the number of inner pivots, are those of `SeriesPathFinder`; late rounds are sampled: exact steps lower
+    the pivots and leave ridges between them.
 
     Examples
     --------
@@ -26,6 +28,7 @@ class ChainPathFinder(SeriesPathFinder):
     """
 
     n_pivots: Count = 9
+    late: Late = field(default="sampled", metadata={"before": "sampled"})
 
     name: ClassVar[str] = "chain"
 

@@ -102,6 +102,8 @@ class Descent:
     images_per_step: int | None = None
     by_length: bool = False
     density: Density = "uniform"
+    absolute_floor: bool = True
+    """Whether the floor under the size of gradients that Adam has is the published one: `optimizer`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     coefficients = spanning[2:]
     chord = float(torch.linalg.vector_norm(path.end - path.start))
-    step = optimizer(descent.optimizer, descent.second_decay)
+    step = optimizer(descent.optimizer, descent.second_decay, absolute=descent.absolute_floor)
     spent = 0.0
     next_weights = _sampler(path, descent, generator)
     # On a grid the first and the last point are the ends of the path, which do not move: constants in a sum.
@@ -150,7 +152,7 @@ def stratified(n_points: int, n_steps: int, generator: torch.Generator, density:
     return shares if density == "uniform" else (0.5 * math.pi * shares).sin().square()
 
 
-def _weights(path: Path, t: Tensor) -> Tensor:
+def path_weights(path: Path, t: Tensor) -> Tensor:
     """Return the weights of the spanning points in the path's points at `t`."""
     t = t.to(path.start.device)
     return torch.column_stack([1 - t, t, path.basis.values(t)]).to(path.start)
@@ -201,16 +203,16 @@ def _sampler(path: Path, descent: Descent, generator: torch.Generator) -> Callab
     """Return what makes, step by step, the weights of the spanning points in the step's points."""
     n_points, n_steps = descent.points_per_step, descent.n_steps
     if n_points is None:
-        grid = _weights(path, torch.linspace(0, 1, descent.n_points, dtype=torch.float64))
+        grid = path_weights(path, torch.linspace(0, 1, descent.n_points, dtype=torch.float64))
         return lambda spanning: grid
     parts = stratified(n_points, n_steps, generator, descent.density)
     if descent.by_length:
         fine = torch.linspace(0, 1, LENGTH_STEPS + 1, dtype=torch.float64, device=path.start.device)
-        steps = torch.diff(_weights(path, fine).double(), dim=0)
+        steps = torch.diff(path_weights(path, fine).double(), dim=0)
         rows = iter(parts.to(fine))
-        return lambda spanning: _weights(path, _at_shares(next(rows), fine, steps, spanning))
+        return lambda spanning: path_weights(path, _at_shares(next(rows), fine, steps, spanning))
     # All steps in one go: for small landscapes, what a step does besides its gradient is half of its time.
-    every = iter(torch.split(_weights(path, parts.flatten()), n_points))
+    every = iter(torch.split(path_weights(path, parts.flatten()), n_points))
     return lambda spanning: next(every)
 
 

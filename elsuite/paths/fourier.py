@@ -57,6 +57,9 @@ class FourierPathFinder(SeriesPathFinder):
             "schedule": "constant",
             "second_decay": 0.999,
             "tolerance": None,
+            "max_rounds": 4,
+            "scales": "absolute",
+            "late": "sampled",
         }
         return cls(**(settings | changes))
 

@@ -2,6 +2,11 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
 
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
@@ -9,19 +14,78 @@ from elsuite.paths.base import Path, PathSearch
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord
 
+Scales = Literal["own", "absolute"]
+"""Of searches: relative to the surface's own energies, or, as earlier versions had them, in the energy's unit."""
+
+SHARE_OF_EXCESS = 0.1
+"""Of the higher end's energy above the floor: heights nearer to that end than this are no barrier on a log axis."""
+
+SHARE_OF_RANGE = 1e-3
+"""Of the range of the energies on the path, where the landscape declares no floor."""
+
+ROUNDINGS = 8
+"""Energies that differ by no more than so many roundings of the largest are equal."""
+
 LEAST_LOSS, LEAST_SHARE, LEAST_OF_STRAIGHT = 1e-5, 1e-3, 1e-4
-"""Heights above the higher end that count as none: see `nothing_above`."""
+"""What earlier versions took for none: over data the first two, elsewhere the last: see `nothing_above`."""
 
 ROUNDING = 1e-12
 
 
-def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
-    """Return the height above the higher end that counts as none.
+@dataclass(frozen=True)
+class Rule:
+    """When a search in rounds has converged: `converge` says it in words.
 
-    Over data, 1e-5 and a thousandth of that end's energy, which is far under any loss between two solutions that do
-    not join; else a ten-thousandth of the straight line's (and rounding), since units and zeros of
-    energy are arbitrary there.
+    Attributes
+    ----------
+    tolerance : float
+        Relative to the height above the higher end.
+    negligible : float, optional
+        A height above the higher end that counts as none, in the landscape's energy; None: by `scales`.
+    first_settled : int
+        The first round whose change says something.
     """
+
+    tolerance: float
+    negligible: float | None
+    max_rounds: int
+    scales: Scales = "own"
+    first_settled: int = 2
+
+
+def nothing_above(landscape: Landscape, heights: Heights) -> float:
+    r"""Return the height above the higher end of a path that counts as none, in the scale of the surface itself.
+
+    .. math:: \epsilon = 0.1\,(E_{end} - E_0) \quad\text{or}\quad 10^{-3} (E_{max} - E_{min})
+
+    with the floor :math:`E_0` where the landscape declares one, else with the highest and lowest energy on the path as
+    it is now; and the rounding of the energies. A path that is still high has a large range, but then its own height
+    is nearly all of that: only paths that pass lower places, or whose ends differ, can be within a share of it.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> heights = Heights(1.0, 1.0, 0.5, np.array([0.0, 1.0, 0.8]), 3, 0.0)
+    >>> round(nothing_above(FourGaussians(), heights), 6)
+    0.001
+    """
+    energies = np.append(heights.profile, heights.refined_height)
+    rounding = ROUNDINGS * torch.finfo(landscape.dtype).eps * float(np.abs(energies).max())
+    floor = landscape.energy_floor
+    if floor is not None:
+        # Energies are as exact as their distance from the floor, which they are computed as.
+        excess = max(float(heights.profile[0]), float(heights.profile[-1])) - floor
+        return SHARE_OF_EXCESS * max(excess, 0.0)
+    return SHARE_OF_RANGE * float(np.ptp(energies)) + rounding
+
+
+def excess_of(heights: Heights) -> float:
+    """Return the refined height above the higher end."""
+    return heights.refined_height - max(float(heights.profile[0]), float(heights.profile[-1]))
+
+
+def _earlier_nothing(landscape: Landscape, end: float, straight: float) -> float:
+    """Return what earlier versions took for nothing above an end, by the height of the straight line."""
     if isinstance(landscape, DataLandscape):
         return LEAST_LOSS + LEAST_SHARE * abs(end)
     return LEAST_OF_STRAIGHT * straight + ROUNDING * abs(end)
@@ -30,66 +94,70 @@ def nothing_above(landscape: Landscape, end: float, straight: float) -> float:
 def converge(
     path: Path,
     record: SearchRecord,
-    lowered: Callable[[int, Path, tuple[float, float]], Path | None],
+    lowered: Callable[[int, Path, Heights], Path | None],
     widened: Callable[[Path, Heights], Path] = lambda path, _: path,
     *,
-    tolerance: float,
-    negligible: float | None,
-    max_rounds: int,
+    rule: Rule,
 ) -> PathSearch:
     """Lower `path` in rounds until one ends the search, and return the lowest path seen.
 
-    With the excess, which is the refined height above the higher end, the search is ``converged`` when the excess is
-    negligible (`nothing_above`), or when a round after the first changed it by no more than the tolerance times what is
-    left: one that comes out higher by more shows noise, which the next one has less of. ``budget spent`` when the
-    rounds are used up; ``not a number`` when an energy or gradient is not finite.
+    With the excess, which is the refined height above the higher end, the search is ``converged`` when all energies are
+    finite and the excess is negligible (`nothing_above`), or a round changed it by no more than the tolerance times
+    what is left or than what is negligible: one that comes out higher by more shows noise, which the next one has less
+    of. ``budget spent`` when the rounds are used up; ``not a number`` when an energy or gradient is not finite.
 
     Parameters
     ----------
     lowered : callable
-        Given the number of a round from 0, the path and the energies of its ends, returns it lowered; None where a
-        number is not finite.
+        Given the number of a round from 0, the path and its heights, returns it lowered; None where a number is not
+        finite.
     widened : callable
         Given a lowered path and its heights, returns the path to go on with. A search goes on as long as that is
         another one.
-    negligible : float, optional
-        By default the rule of `nothing_above`.
     """
     heights = record.measure(path)
     ends = float(heights.profile[0]), float(heights.profile[-1])
     if not all(map(math.isfinite, ends)):
         return record.search(path, heights, Outcome.NOT_A_NUMBER, "the energy of an end is not finite")
-    end = max(ends)
-    if negligible is None:
-        negligible = nothing_above(record.landscape, end, heights.refined_height - end)
+    if not math.isfinite(heights.refined_height):
+        message = "an energy on the straight line is not finite: another image of an end may be joined by one that is"
+        return record.search(path, heights, Outcome.NOT_A_NUMBER, message)
+    end, straight = max(ends), excess_of(heights)
     best, fall, grown = (path, heights), math.inf, False
-    for number in range(max_rounds + 1):
+    for number in range(rule.max_rounds + 1):
         excess = best[1].refined_height - end
         reached = f"{excess:.2g} above the higher end after {number} round{'' if number == 1 else 's'}"
+        negligible = _negligible(rule, record.landscape, best[1], end, straight)
         if excess <= negligible:
             message = f"{reached}; up to {negligible:.2g} counts as none"
             return record.search(*best, Outcome.CONVERGED, message)
-        if number > 1 and not grown and abs(fall) <= tolerance * excess:
-            message = f"{reached}; the last {_in_words(fall)}"
-            return record.search(*best, Outcome.CONVERGED, message)
-        if number == max_rounds:
+        small = rule.tolerance * excess if rule.scales == "absolute" else max(rule.tolerance * excess, negligible)
+        if number >= rule.first_settled and not grown and abs(fall) <= small:
+            return record.search(*best, Outcome.CONVERGED, f"{reached}; the last {_in_words(fall)}")
+        if number == rule.max_rounds:
             break
-        new = lowered(number, path, ends)
+        new = lowered(number, path, heights)
         if new is None:
             message = f"an energy or gradient in round {number + 1} is not finite"
             return record.search(*best, Outcome.NOT_A_NUMBER, message)
         heights = record.measure(new)
         fall = best[1].refined_height - heights.refined_height
-        # A height that is no number is higher than all.
-        if heights.refined_height < best[1].refined_height or math.isnan(best[1].refined_height):
+        # A height that is no number is not lower.
+        if heights.refined_height < best[1].refined_height:
             best = new, heights
         path = widened(new, heights)
         grown = path is not new
-    if math.isnan(fall):
+    if not math.isfinite(fall):
         message = f"an energy on the path is not finite; {reached}"
         return record.search(*best, Outcome.NOT_A_NUMBER, message)
     message = f"{reached}; the last {_in_words(fall)}, and more may lower it"
     return record.search(*best, Outcome.BUDGET_SPENT, message)
+
+
+def _negligible(rule: Rule, landscape: Landscape, heights: Heights, end: float, straight: float) -> float:
+    if rule.negligible is not None:
+        return rule.negligible
+    return nothing_above(landscape, heights) if rule.scales == "own" else _earlier_nothing(landscape, end, straight)
 
 
 def _in_words(fall: float) -> str:

@@ -14,14 +14,21 @@ from elsuite.core.settings import AtLeastOne, Count, NonNegative, Points, Share,
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, descend
+from elsuite.paths.exact import descend_exactly
+from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import converge
+from elsuite.paths.rounds import Rule, Scales, converge
 
 FEWEST_STEPS, MOST_STEPS = 400, 1000
 """Of a first round over data: fewer leave every height too high, more were never needed at first."""
 
 STEPS_ON_SURFACES = 50
 """Of a first round on a surface without data, for each sharpness of the maximum."""
+
+Late = Literal["exact", "sampled"]
+
+SAMPLED_ROUNDS = 2
+"""Over data so many rounds are stochastic; later ones see the whole data."""
 
 RATE_DECAY = 0.5
 """Learning rates of the rounds fall by this, as the noise that is left has to."""
@@ -44,7 +51,8 @@ class SeriesPathFinder(PathFinder):
     as many equally probable parts, and at each with `images_per_step` random samples of its own, and lowers the sum
     of the energies. On other surfaces a step looks at `n_points` points and lowers a soft maximum. After each round
     the path is measured on the full surface, between the points too (`measure`); the next one has twice the steps at
-    half the learning rate.
+    half the learning rate. Over data, from the third round on a few points are lowered by quasi-Newton steps on all of
+    the data (`descend_exactly`): what noise leaves above the ends is far above them on a logarithmic axis.
 
     Attributes
     ----------
@@ -67,8 +75,14 @@ class SeriesPathFinder(PathFinder):
         The search ends when a round after the first changes the height above the higher end by no more than this
         share of it. None: one round, whose outcome is ``budget spent``.
     negligible : float, optional
-        The search ends when the path is no further above the higher end, in the landscape's energy. By default over
-        data 1e-5 plus a thousandth of that end's energy, on other surfaces a ten-thousandth of the straight line's.
+        The search ends when the path is no further above the higher end, in the landscape's energy. By default in the
+        surface's own scale: `nothing_above`.
+    scales : {"own", "absolute"}
+        Of what is negligible, and of Adam's floor under the size of gradients: the surface's own, whatever the unit and
+        the zero of its energy; or, as earlier versions and the published procedure have them, 1e-5 and a thousandth of
+        the higher end's energy over data, a ten-thousandth of the straight line's height elsewhere, and 1e-8.
+    late : {"exact", "sampled"}
+        Over data, whether later rounds see the whole data or are like the first.
     """
 
     n_points: Points = 51
@@ -85,7 +99,9 @@ class SeriesPathFinder(PathFinder):
     n_steps: Count | None = None
     tolerance: NonNegative | None = 0.01
     negligible: NonNegative | None = None
-    max_rounds: Count = 4
+    max_rounds: Count = field(default=6, metadata={"was": 4})
+    scales: Scales = field(default="own", metadata={"before": "absolute"})
+    late: Late = field(default="exact", metadata={"before": "sampled"})
 
     @abc.abstractmethod
     def basis(self, number: int | None) -> Basis:
@@ -109,14 +125,36 @@ class SeriesPathFinder(PathFinder):
                 return record.search(descended.path, heights, Outcome.NOT_A_NUMBER, message)
             message = f"{descended.n_steps} steps, as many as set, without a rule of convergence"
             return record.search(descended.path, heights, Outcome.BUDGET_SPENT, message)
-        return converge(
-            path,
-            record,
-            lambda number, path, _: self._round(number, path, descent, record, generator),
-            tolerance=self.tolerance,
-            negligible=self.negligible,
-            max_rounds=self.max_rounds,
+        exact = self.late == "exact" and isinstance(landscape, DataLandscape)
+        rule = Rule(
+            self.tolerance,
+            self.negligible,
+            self.max_rounds,
+            self.scales,
+            # Noise may stall a path that exact steps would lower.
+            first_settled=SAMPLED_ROUNDS + 1 if exact else 2,
         )
+
+        def lowered(number: int, path: Path, heights: Heights) -> Path | None:
+            if exact and number >= SAMPLED_ROUNDS:
+                return self._exact_round(path, heights, record, generator)
+            return self._round(number, path, descent, record, generator)
+
+        return converge(path, record, lowered, rule=rule)
+
+    def _exact_round(
+        self, path: Path, heights: Heights, record: SearchRecord, generator: torch.Generator
+    ) -> Path | None:
+        """Return the path after a round on the whole data, None if a number is not finite."""
+        found = descend_exactly(
+            _with_basis(path, self.basis(None)),
+            record.landscape,
+            generator,
+            density=self.density,
+            top=heights.refined_t,
+        )
+        record.n_point_gradients += found.n_point_gradients
+        return found.path if found.finite else None
 
     def _round(
         self, number: int, path: Path, first: Descent, record: SearchRecord, generator: torch.Generator
@@ -134,8 +172,7 @@ class SeriesPathFinder(PathFinder):
             basis = self.basis(None)
             exact = replace(first, n_steps=n_steps, points_per_step=self.n_points, by_length=True, density="uniform")
             descents = [replace(exact, objective=SoftMaximum(s, STIFFNESS)) for s in SHARPNESSES]
-        new = path.coefficients.new_zeros(basis.n_terms - len(path.coefficients), len(path.start))
-        path = replace(path, basis=basis, coefficients=torch.cat([path.coefficients, new]))
+        path = _with_basis(path, basis)
         for descent in descents:
             descended = descend(path, record.landscape, descent, generator)
             record.n_point_gradients += descended.n_point_gradients
@@ -159,6 +196,7 @@ class SeriesPathFinder(PathFinder):
             points_per_step=self.points_per_step,
             images_per_step=self.images_per_step,
             density=self.density,
+            absolute_floor=self.scales == "absolute",
         )
 
     def steps_on(self, landscape: Landscape) -> int:
@@ -172,3 +210,9 @@ class SeriesPathFinder(PathFinder):
         share = min(1.0, (self.images_per_step or math.inf) / landscape.n_samples)
         measuring = math.ceil(self.n_points / (share * (self.points_per_step or self.n_points)))
         return min(max(measuring, FEWEST_STEPS), MOST_STEPS)
+
+
+def _with_basis(path: Path, basis: Basis) -> Path:
+    """Return the same curve with the terms of `basis`, which begins with those of the path's own."""
+    new = path.coefficients.new_zeros(basis.n_terms - len(path.coefficients), len(path.start))
+    return replace(path, basis=basis, coefficients=torch.cat([path.coefficients, new]))

@@ -1,20 +1,20 @@
 """From the words of a study file, or of a database, to landscapes, minimizers and finders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from elsuite.core.settings import frozen, setting_names
+from elsuite.core.settings import added_settings, former_defaults, frozen, setting_names
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs, TreePairs
 from elsuite.landscapes import LANDSCAPES, Landscape, NeuralLandscape, load_data, network_landscape
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
-from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection
+from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 
 
 def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Path | None = None) -> NeuralLandscape:
@@ -111,6 +111,29 @@ def build_finder(section: PathsSection) -> PathFinder:
         return FourierPathFinder.published(**given)
     finder: Callable[..., PathFinder] = PATH_FINDERS[section.finder]
     return finder(**given)
+
+
+def as_stored(study: Study, attributes: Mapping[str, Any]) -> Study:
+    """Return a study with the defaults that its store was begun with, where later versions have others.
+
+    What the file itself says stays. So a store of an earlier version goes on as it began, and nothing in it is
+    searched again; new stores have the defaults of today.
+    """
+    settings = attributes.get("settings")
+    stored = settings.get("finders") if isinstance(settings, Mapping) else None
+    if not isinstance(stored, Mapping):
+        return study
+    sections = []
+    for section in study.paths:
+        own = stored.get(section.label)
+        if isinstance(own, Mapping):
+            finder = build_finder(section)
+            earlier = {name: value for name, value in added_settings(finder).items() if name not in own}
+            earlier |= {name: value for name, value in former_defaults(finder).items() if own.get(name) == value}
+            missing = {name: value for name, value in earlier.items() if name not in section.settings}
+            section = type(section).model_validate(section.model_dump(exclude_unset=True) | missing)
+        sections.append(section)
+    return study.model_copy(update={"paths": sections})
 
 
 def build_chooser(section: PathsSection) -> PairChooser:

@@ -20,7 +20,7 @@ from elsuite.exploration.minima import starts_of
 from elsuite.exploration.pairs import AdaptiveChooser
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.paths.series import SeriesPathFinder
-from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_of
+from elsuite.studies.build import as_stored, build_chooser, build_finder, build_minimizer, landscape_of
 from elsuite.studies.model import MinimizerSection, PathsSection, Study
 from elsuite.studies.run import ids_of_round, study_pairs, study_threads
 
@@ -138,6 +138,7 @@ class PlannedPairs:
 
 def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPairs]:
     """Return the pairs of each `[[paths]]` table between the minima that the database holds now."""
+    study = as_stored(study, database.attributes)
     plans = []
     for position, section in enumerate(study.paths):
         stage = f"paths: {section.label}, {section.pairs}"

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,14 @@ from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_int
 from elsuite.exploration.pairs import AdaptiveChooser, PairContext
 from elsuite.exploration.workers import FactoryRecipe, Workers
 from elsuite.landscapes import Landscape
-from elsuite.studies.build import build_chooser, build_finder, build_minimizer, landscape_identity, landscape_of
+from elsuite.studies.build import (
+    as_stored,
+    build_chooser,
+    build_finder,
+    build_minimizer,
+    landscape_identity,
+    landscape_of,
+)
 from elsuite.studies.model import PathsSection, Study, StudyError
 
 STORE_NAME = "landscape.elsuite"
@@ -98,6 +105,9 @@ def run_study(
     >>> report.n_work, report.n_done, report.n_failed
     (3, 3, 0)
     """
+    if not can_create(run.store):
+        with open_database(run.store) as begun:
+            run = replace(run, study=as_stored(run.study, begun.attributes))
     with ExitStack() as stack:
         threads = stack.enter_context(study_threads(run.study.threads))
         landscape = landscape_of(run.study.data, run.study.network, data_dir)

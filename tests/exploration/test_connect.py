@@ -100,7 +100,7 @@ def test_a_finder_that_returns_what_is_no_result_fails_that_search_only(database
     report = connect_minima(database, CAMEL, Odd(), [(0, 2), (1, 3), (2, 4)])
     assert report == SearchReport(n_searched=3, n_known=0, n_failed=1)
     outcomes = dict(zip(database.paths["source"].values.tolist(), database.paths["outcome"].values, strict=True))
-    assert outcomes == {0: "converged", 1: "failed", 2: "converged"}
+    assert outcomes == {0: "budget spent", 1: "failed", 2: "budget spent"}
     (message,) = [text for text in database.paths["message"].values.tolist() if "Error" in text]
     assert message.startswith(reason)
 

@@ -1,13 +1,17 @@
 """When a search in rounds ends, by heights that are given round by round."""
 
+from dataclasses import replace
+
 import cases
 import numpy as np
 import pytest
 
+from elsuite.core.settings import added_settings, former_defaults, key_settings
+from elsuite.landscapes import FunctionLandscape
 from elsuite.paths import SineBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import converge
+from elsuite.paths.rounds import Rule, converge, nothing_above
 
 pytestmark = pytest.mark.making
 
@@ -29,7 +33,7 @@ def test_the_rule(monkeypatch, heights, outcome, words, lowest):
     surface = cases.LANDSCAPES["fcp"]()
     start, end = surface.initial_points([0, 1])
     path = straight_path(surface, start, end, SineBasis(1))
-    rule = {"tolerance": 0.01, "negligible": 1e-3, "max_rounds": 4}
+    rule = Rule(tolerance=0.01, negligible=1e-3, max_rounds=4)
     given = iter(heights)
 
     def measured(record, path):
@@ -37,8 +41,56 @@ def test_the_rule(monkeypatch, heights, outcome, words, lowest):
         return Heights(top, top, 0.5, np.array([0.0, top, 0.0]), 3, 0.0)
 
     monkeypatch.setattr(SearchRecord, "measure", measured)
-    search = converge(path, SearchRecord(surface, 5), lambda number, path, ends: path, **rule)
+    search = converge(path, SearchRecord(surface, 5), lambda number, path, heights: path, rule=rule)
     assert search.outcome == outcome
     assert words in search.message
     assert search.refined_height == lowest
     assert next(given, None) is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "profile", "top", "nothing"),
+    [
+        # A tenth of what the higher end has above the floor, however high the path is.
+        (0.0, [1e-11, 2e-11], 5.0, 2e-12),
+        (-1.0, [0.0, -0.5], 1e9, 0.1),
+        (0.0, [0.0, 0.0], 1e-9, 0.0),
+        # Without a floor a thousandth of the range on the path, whatever the zero of energy is, and rounding.
+        (None, [-3.0, -1.0], -1.0, 2e-3),
+        (None, [1e6 - 3.0, 1e6 - 1.0], 1e6 - 1.0, 2e-3 + 8e6 * 2.2e-16),
+        (None, [5.0, 5.0], 5.0, 40 * 2.2e-16),
+        (None, [-1.0, -1.0], 9.0, 1e-2),
+    ],
+)
+def test_what_counts_as_nothing_above_an_end(floor, profile, top, nothing):
+    surface = FunctionLandscape(lambda p: (p**2).sum(1), 2, energy_floor=floor)
+    heights = Heights(top, top, 0.5, np.array(profile), 3, 0.0)
+    assert nothing_above(surface, heights) == pytest.approx(nothing, rel=1e-3)
+
+
+def test_a_high_path_is_never_within_a_share_of_its_own_height():
+    """A wall of any height over two equal ends: its range is its height."""
+    surface = FunctionLandscape(lambda p: (p**2).sum(1), 2)
+    for height in (1e-9, 1.0, 1e9):
+        assert nothing_above(surface, Heights(height, height, 0.5, np.zeros(3), 3, 0.0)) < 2e-3 * height
+
+
+@pytest.mark.parametrize("name", ["fourier", "bezier", "chain", "autoneb"])
+def test_searches_of_earlier_versions_have_the_keys_and_the_rule_that_they_had(name):
+    """Without what was added since, their settings are those of a store of an earlier version."""
+    finder = cases.PATH_FINDERS[name]()
+    added = added_settings(finder)
+    assert added["scales"] == "absolute"
+    earlier = replace(finder, **added, **former_defaults(finder))
+    assert not set(key_settings(earlier)) & set(added)
+    assert set(key_settings(finder)) & set(added) == {"scales"} | ({"density"} & set(added)) | (
+        {"late"} if name in {"fourier", "bezier"} else set()
+    )
+    # By the rule of then a height of 3e-6 over data is nothing.
+    surface = cases.LANDSCAPES["fcp"]()
+    path = straight_path(surface, *surface.initial_points([0, 0]), SineBasis(1))
+    rule = Rule(0.01, None, 2, "absolute")
+    end = float(SearchRecord(surface, 5).measure(path).profile[0])
+    assert converge(path, SearchRecord(surface, 5), lambda *_: path, rule=rule).message == (
+        f"0 above the higher end after 0 rounds; up to {1e-5 + 1e-3 * end:.2g} counts as none"
+    )

@@ -97,6 +97,8 @@ class NeuralLandscape(DataLandscape):
         self.symmetry: UnitSymmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
         self.surface = "train"
+        # Of a loss of the caller's own nothing is known.
+        self.energy_floor = None if self._loss is None else self._loss.floor
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
@@ -229,6 +231,7 @@ class MinibatchLandscape(Landscape):
         self.device = whole.device
         self._whole = whole
         self.symmetry, self.length_scale = whole.symmetry, whole.length_scale
+        self.energy_floor = whole.energy_floor
         self._evaluator = evaluator
         self._samples = samples
 

@@ -15,6 +15,9 @@ LossFunction = Callable[[Tensor, Tensor], Tensor]
 class KnownLoss(abc.ABC):
     """A mean over samples with its gradient written down, by outputs of shape (..., n_outputs, batch)."""
 
+    floor: float = 0.0
+    """What no mean lies under, and what they come arbitrarily near to."""
+
     @abc.abstractmethod
     def sums(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the sum over samples, shape (...) float64, differentiable by autograd."""
