@@ -263,10 +263,30 @@ n_pairs = 1
         assert settings["finders"]["fourier"].pop("density") == "uniform"
         database.add(attributes={"settings": settings})
         keys = database.paths["key"].values.tolist()
+    # What the file does not say is what it was when the store was begun, not today's default.
+    for text in (small.replace('density = "uniform"\n', ""), small):
+        with open_database(run(tmp_path, text)) as database:
+            assert database.paths["key"].values.tolist() == keys
     with pytest.raises(StudyError, match="density is 'uniform' there and 'arcsine' here"):
-        run(tmp_path, small.replace('density = "uniform"\n', ""))
-    with open_database(run(tmp_path, small)) as database:
+        run(tmp_path, small.replace('"uniform"', '"arcsine"'))
+
+
+def test_a_store_begun_with_the_defaults_of_an_earlier_version_goes_on_with_them(tmp_path):
+    paths = '[[paths]]\nn_steps = 3\npairs = "random"\nsets = ["sgd/train"]\nn_pairs = 1\n'
+    today = TEXT.split("[[paths]]")[0] + paths
+    then = today + 'scales = "absolute"\nlate = "sampled"\nmax_rounds = 4\n'
+    store = run(tmp_path / "old", then)
+    with open_database(store, mode="a") as database:
+        settings = database.attributes["settings"]
+        for name in ("scales", "late"):
+            del settings["finders"]["fourier"][name]
+        database.add(attributes={"settings": settings})
+        keys = database.paths["key"].values.tolist()
+    with open_database(run(tmp_path / "old", today)) as database:
         assert database.paths["key"].values.tolist() == keys
+    with open_database(run(tmp_path / "new", today)) as database:
+        assert database.attributes["settings"]["finders"]["fourier"]["scales"] == "own"
+        assert database.paths["key"].values.tolist() != keys
 
 
 def test_no_pairs_with_what_a_diverged_run_left_behind():
