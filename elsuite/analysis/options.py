@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 MOST_LEVELS = 10_000
 
 
@@ -137,6 +139,9 @@ class FigureOptions:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value, allowed = getattr(self, field.name), field.metadata["allowed"]
+            if isinstance(value, np.ndarray):
+                value = tuple(value.tolist())
+                object.__setattr__(self, field.name, value)
             low, high = field.metadata["limits"]
             if allowed and value not in allowed:
                 raise ValueError(f"{field.name}: given {value!r}, allowed: {', '.join(allowed)}")

@@ -13,6 +13,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from elsuite.core.representing import plain
+
 NAMES_SHOWN = 3
 """A message names so many differences at most."""
 
@@ -167,7 +169,13 @@ def plain_settings(value: Any) -> Any:
 
 def canonical_json(value: Any) -> str:
     """Return `value` as JSON text that does not depend on the order of keys; raises TypeError for what JSON lacks."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_of_numpy)
+
+
+def _of_numpy(value: Any) -> Any:
+    if (same := plain(value)) is value:
+        raise TypeError(f"{type(value).__name__} given, allowed: what JSON has")
+    return same
 
 
 def content_key(*parts: Any) -> int:

@@ -44,6 +44,21 @@ def _shown(value: Any) -> str:
     return repr(value)
 
 
+def plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python, and lists and tuples of them likewise; all else as it is.
+
+    Examples
+    --------
+    >>> plain((np.int64(3), np.float64(0.05), "a"))
+    (3, 0.05, 'a')
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in {list, tuple}:
+        return type(value)(plain(item) for item in value)
+    return value
+
+
 def as_json(value: Any) -> Any:
     """Return `value` in JSON's types; numbers that are not finite become null."""
     if isinstance(value, dict):

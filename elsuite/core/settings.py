@@ -18,6 +18,8 @@ import pydantic
 import pydantic.dataclasses
 from pydantic_core import PydanticCustomError, core_schema
 
+from elsuite.core.representing import plain
+
 T = TypeVar("T")
 _CONFIG = pydantic.ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
 
@@ -103,7 +105,7 @@ def settings(cls: type[T] | None = None, *, kw_only: bool = True) -> Any:
     """Make `cls` a frozen dataclass of keyword arguments that checks each against its annotation.
 
     What is wrong raises `SettingsError`, with a line for each mistake: class and setting, what was given, what is
-    allowed. Values are kept as they were given.
+    allowed. Values are kept as they were given, numbers of numpy as those of Python.
 
     Examples
     --------
@@ -125,6 +127,7 @@ def settings(cls: type[T] | None = None, *, kw_only: bool = True) -> Any:
 
         @functools.wraps(checked)
         def __init__(self: Any, *arguments: Any, **given: Any) -> None:
+            arguments, given = plain(arguments), {name: plain(value) for name, value in given.items()}
             try:
                 checked(self, *arguments, **given)
                 return
@@ -162,6 +165,7 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, s
         if name not in named:
             mistakes += [] if takes_any else [(name, unknown_name(name, value, named))]
             continue
+        value = plain(value)
         try:
             pydantic.TypeAdapter(named[name], config=_CONFIG).validate_python(value)
         except pydantic.errors.PydanticUserError:
@@ -175,6 +179,26 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, s
     ]
     if mistakes:
         raise SettingsError(getattr(function, "__name__", "arguments"), mistakes)
+
+
+def check_instance(name: str, value: object, kind: type | None = None) -> None:
+    """Refuse a class where its instance is meant, and what is no instance of `kind`.
+
+    Raises
+    ------
+    ValueError
+        In one line: what was given, what is allowed.
+
+    Examples
+    --------
+    >>> check_instance("minimizer", dict)
+    Traceback (most recent call last):
+    ValueError: minimizer: given the class dict, allowed: an instance, such as dict()
+    """
+    if isinstance(value, type):
+        raise ValueError(f"{name}: given the class {value.__name__}, allowed: an instance, such as {value.__name__}()")
+    if kind is not None and not isinstance(value, kind):
+        raise ValueError(f"{name}: given {value!r}, allowed: an instance of {kind.__name__}")
 
 
 def listed_settings(algorithm: type) -> list[dict[str, str]]:

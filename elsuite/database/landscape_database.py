@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from zarr.storage import LocalStore, MemoryStore
 
 from elsuite.core.identity import Identified
+from elsuite.core.settings import check_instance
 from elsuite.core.typing import Ids
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root, claim_folder, existing_folder, new_root
@@ -99,7 +100,13 @@ class LandscapeDatabase:
         """
         given = dict(attributes or {})
         if landscape is not None:
-            n_parameters = landscape.n_parameters if n_parameters is None else n_parameters
+            check_instance("landscape", landscape)
+            if n_parameters not in (None, landscape.n_parameters):
+                raise ValueError(f"n_parameters: given {n_parameters}, the landscape has {landscape.n_parameters}")
+            n_parameters = landscape.n_parameters
+            missing = [name for name in landscape.surfaces if surfaces and name not in surfaces]
+            if missing:
+                raise ValueError(f"surfaces: given {', '.join(surfaces or ())}; the landscape has {missing[0]!r} too")
             surfaces = surfaces or landscape.surfaces
             dtype = dtype or ("float64" if landscape.dtype.itemsize > 4 else "float32")
             given |= {"identity": landscape.identity.as_json()}

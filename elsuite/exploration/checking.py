@@ -1,15 +1,19 @@
-"""Whether a landscape is the one that a database is of: `check_landscape`, before anything is computed for it."""
+"""What is checked before anything is computed: whether a landscape is the one of a database, seeds, pairs."""
 
 import weakref
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 
 from elsuite.core.identity import Identity, OtherLandscapeError
-from elsuite.core.typing import Array
+from elsuite.core.representing import plain
+from elsuite.core.settings import check_instance
+from elsuite.core.typing import Array, Ids
 from elsuite.database import LandscapeDatabase
 from elsuite.landscapes.base import Landscape
-from elsuite.schema import KINDS
+from elsuite.schema import KINDS, NotFoundError
 
 RECOMPUTED = 3
 """So many stored minima, and so many transition states, have their energies computed again."""
@@ -44,6 +48,7 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
         ...
     elsuite.core.identity.OtherLandscapeError: the database in memory is of another landscape: kind is 'MullerBrown' ...
     """
+    check_instance("landscape", landscape, Landscape)
     known = _checked.setdefault(database, [])
     if any(reference() is landscape for reference in known):
         return
@@ -63,6 +68,66 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     if stored is None and database.writable:
         database.add(attributes={"identity": landscape.identity.as_json()})
     known.append(weakref.ref(landscape))
+
+
+def checked_seeds(seeds: Iterable[int]) -> list[int]:
+    """Return the seeds of starts as a list.
+
+    Raises
+    ------
+    ValueError
+        Unless they are different whole numbers, none negative.
+
+    Examples
+    --------
+    >>> checked_seeds(np.arange(3))
+    [0, 1, 2]
+    """
+    if isinstance(seeds, (str, bytes)) or not isinstance(seeds, Iterable):
+        raise ValueError(f"seeds: given {seeds!r}, allowed: a sequence of whole numbers, such as range(3)")
+    numbers: list[int] = []
+    for seed in plain(list(seeds)):
+        whole = type(seed) is int or (isinstance(seed, float) and seed.is_integer())
+        if not whole or not 0 <= seed < 2**63:
+            raise ValueError(f"seeds: given {seed!r}, allowed: whole numbers from 0 to 2^63 - 1")
+        numbers.append(int(seed))
+    if len(set(numbers)) < len(numbers):
+        twice = next(seed for seed, n in Counter(numbers).items() if n > 1)
+        raise ValueError(f"seeds: {twice} is given twice, allowed: each once")
+    return numbers
+
+
+def checked_pairs(database: LandscapeDatabase, pairs: Iterable[Sequence[int] | Ids]) -> Ids:
+    """Return pairs of ids of minima, shape (n, 2).
+
+    Raises
+    ------
+    ValueError
+        For what is no pair of two different ids.
+    NotFoundError
+        For an id that is no minimum's.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]})
+    >>> checked_pairs(database, [(0, 1)]).tolist()
+    [[0, 1]]
+    """
+    found: list[tuple[int, int]] = []
+    for pair in pairs:
+        ends = plain(pair.tolist() if isinstance(pair, np.ndarray) else pair)
+        if not isinstance(ends, (list, tuple)) or len(ends) != 2 or not all(type(end) is int for end in ends):
+            raise ValueError(f"pairs: given {ends!r}, allowed: two ids of minima, such as (0, 1)")
+        if ends[0] == ends[1]:
+            raise ValueError(f"pairs: given {tuple(ends)}, allowed: two different minima")
+        found.append((ends[0], ends[1]))
+    ids = np.array(found, dtype=np.int64).reshape(-1, 2)
+    outside = ids[(ids < 0) | (ids >= database.n_minima)]
+    if outside.size:
+        raise NotFoundError(f"no minimum {outside[0]}; the database has {database.n_minima}")
+    return ids
 
 
 def compared(stored: Identity, landscape: Landscape) -> list[str]:

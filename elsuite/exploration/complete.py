@@ -18,6 +18,7 @@ from elsuite.analysis.stored_tree import stored_tree
 from elsuite.analysis.tree_evidence import TreeEvidence
 from elsuite.core.outcomes import Outcome
 from elsuite.core.representing import short_repr
+from elsuite.core.settings import check_instance
 from elsuite.core.typing import Floats, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.database.query import choose_surface, declared_symmetry, joins_isomers, usable_minima
@@ -171,6 +172,7 @@ def complete_tree(
     >>> report.n_left, report.n_failed
     (0, 0)
     """
+    check_landscape(database, landscape)
     effort = tree_effort(tries, most_tries, n_pairs)
     options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
     return _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
@@ -208,6 +210,7 @@ def connect_spanning(
     ...     connect_spanning(database, surface, LinearPathFinder(), ids.tolist())
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
+    check_landscape(database, landscape)
     effort = spanning_effort(n_pairs)
     options |= {"surface": surface or landscape.surfaces[0], "label": label, "align": align}
     made = _completed(database, landscape, finder, ids, effort, options, retry_failed=retry_failed, progress=progress)
@@ -226,7 +229,7 @@ def _completed(
     retry_failed: bool,
     progress: Progress | None,
 ) -> CompletionReport:
-    check_landscape(database, landscape)
+    check_instance("finder", finder, PathFinder)
     label = options["label"] or finder.name
     minima = minima_of(database, ids, label=label, surface=options["surface"], align=options["align"])
     failed = _failed_before(database, finder, minima, options)

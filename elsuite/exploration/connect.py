@@ -10,11 +10,11 @@ import numpy as np
 
 from elsuite.core.identity import canonical_json, content_key, retry_key, work_seed
 from elsuite.core.outcomes import Outcome
-from elsuite.core.settings import key_settings
+from elsuite.core.settings import check_instance, key_settings
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import remaining_work
-from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.checking import check_landscape, checked_pairs
 from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
@@ -184,10 +184,7 @@ def plan_searches(
     for name in (surface, *measure_on):
         if name not in database.surfaces:
             raise NotFoundError(f"no surface {name!r}; the database has {', '.join(database.surfaces)}")
-    ids = np.array([(int(a), int(b)) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
-    outside = ids[(ids < 0) | (ids >= database.n_minima)]
-    if outside.size:
-        raise NotFoundError(f"no minimum {outside[0]}; the database has {database.n_minima}")
+    ids = checked_pairs(database, pairs)
     others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
     search = Search(surface, others, finder, label or finder.name, keep_curve, align)
     minimum_keys = database.minima["key"].values.tolist()
@@ -255,6 +252,7 @@ def connect_minima(
     SearchReport(n_searched=2, n_known=0, n_failed=0)
     """
     check_landscape(database, landscape)
+    check_instance("finder", finder, PathFinder)
     surface = surface or landscape.surfaces[0]
     if align not in (None, "weights", "activations"):
         raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations' or None")

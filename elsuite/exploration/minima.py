@@ -10,11 +10,11 @@ import numpy as np
 
 from elsuite.core.identity import canonical_json, content_key, retry_key
 from elsuite.core.outcomes import UNUSABLE, Outcome
-from elsuite.core.settings import all_settings
+from elsuite.core.settings import all_settings, check_instance
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, remaining_work, stops_all
-from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.checking import check_landscape, checked_seeds
 from elsuite.exploration.new_rows import (
     NewRows,
     add_rows,
@@ -263,11 +263,13 @@ def run_minimizer(
     ...     run_minimizer(database, camel, LBFGSGSS(), seeds=range(3))
     MinimizationReport(n_runs=3, n_known=0, n_minima=3, n_failed=0, n_unusable=0)
     """
+    check_instance("landscape", landscape, Landscape)
+    check_instance("minimizer", minimizer, Minimizer)
     identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
     return sample_into(
         database,
         landscape,
-        blocks_of(minimizer, label=label or minimizer.name, seeds=list(seeds), identity=identity),
+        blocks_of(minimizer, label=label or minimizer.name, seeds=checked_seeds(seeds), identity=identity),
         keep=keep,
         folder=None if folder is None else Path(folder),
         workers=workers,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from elsuite.core.identity import content_key
 from elsuite.core.outcomes import UNUSABLE, Outcome
-from elsuite.core.settings import all_settings
+from elsuite.core.settings import all_settings, check_instance
 from elsuite.core.typing import Array, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of
@@ -105,6 +105,9 @@ def quench(
     >>> report.n_solutions, report.n_minima
     (3, 2)
     """
+    check_instance("landscape", landscape, Landscape)
+    if minimizer is not None:
+        check_instance("minimizer", minimizer, Minimizer)
     surface = surface or landscape.surfaces[0]
     if not database.n_parameters:
         raise ValueError("the database has no coordinates to relax")

@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 from elsuite.analysis.stored_tree import stored_tree
 from elsuite.core.identity import content_key, work_seed
 from elsuite.core.outcomes import Outcome
-from elsuite.core.settings import all_settings, key_settings
+from elsuite.core.settings import all_settings, check_instance, key_settings
 from elsuite.core.typing import Floats, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.attempts import reason_of
@@ -104,6 +104,9 @@ def map_landscape(
     >>> database.n_minima, database.paths["height"].values.round(4)
     (3, array([-72.2489, -40.6648]))
     """
+    check_instance("landscape", landscape, Landscape)
+    if finder is not None:
+        check_instance("finder", finder, PathFinder)
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
     region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
     database = _open(landscape, plan, store)
