@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from elsuite.analysis.basins import elders, persistence, superbasin_numbers
 from elsuite.analysis.disconnectivity import DisconnectivityTree
+from elsuite.analysis.doubts import separating_state
 from elsuite.analysis.embedding import top_eigenvectors
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
@@ -31,11 +32,15 @@ class Clustering:
     ----------
     labels : ndarray of int (n,)
         Cluster of each minimum, numbered from the largest (of equal ones that of the first minimum); -1: none.
+    evidence : str
+        The weakest state (`elsuite.network.evidence.Evidence`) of the merges that separate the clusters, where they
+        are clusters of a tree or of its barriers; "" where no merge separates them.
     """
 
     labels: Ids
     method: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    evidence: str = ""
 
     __repr__ = short_repr
 
@@ -62,7 +67,8 @@ def superbasin_clusters(tree: DisconnectivityTree, energy: float) -> Clustering:
     >>> superbasin_clusters(disconnectivity_tree(network), 2.0).labels.tolist()
     [0, 0, 1]
     """
-    return Clustering(superbasin_numbers(tree.tree, energy), "superbasins", {"energy": energy})
+    labels = superbasin_numbers(tree.tree, energy)
+    return Clustering(labels, "superbasins", {"energy": energy}, separating_state(tree, labels))
 
 
 def persistence_clusters(
@@ -105,7 +111,8 @@ def persistence_clusters(
     head = np.where(lasting >= limit, np.arange(len(lasting)), elders(tree.tree))
     while not np.array_equal(further := head[head], head):
         head = further
-    return Clustering(_by_size(head), "persistence", {"threshold": float(limit)})
+    labels = _by_size(head)
+    return Clustering(labels, "persistence", {"threshold": float(limit)}, separating_state(tree, labels))
 
 
 def cluster_minima(
@@ -115,6 +122,7 @@ def cluster_minima(
     n_clusters: int | None = None,
     min_cluster_size: int = 5,
     linkage: Literal["average", "complete", "single"] = "average",
+    tree: DisconnectivityTree | None = None,
 ) -> Clustering:
     """Return a clustering of minima by scikit-learn from how unlike they are; identical minima are never parted.
 
@@ -133,6 +141,8 @@ def cluster_minima(
         Of HDBSCAN.
     linkage : {"average", "complete", "single"}
         Of agglomerative clustering.
+    tree : DisconnectivityTree, optional
+        Whose barriers the dissimilarities are, its leaves in their order: the result then says its `evidence`.
 
     Raises
     ------
@@ -151,11 +161,16 @@ def cluster_minima(
     matrix = _checked(dissimilarities)
     n_places, place = connected_components(csr_array(matrix == 0), directed=False)  # of identical minima
     first = np.unique(place, return_index=True)[1][place]
+    if tree is not None and len(tree.leaves) != len(matrix):
+        raise ValueError(f"the tree has {len(tree.leaves)} minima, the dissimilarities are of {len(matrix)}")
+
+    def of_these(labels: Ids, settings: Mapping[str, Any]) -> Clustering:
+        return Clustering(labels, method, settings, "" if tree is None else separating_state(tree, labels))
+
     if method == "hdbscan":
         if min_cluster_size < 2:
             raise ValueError(f"min_cluster_size is at least 2, not {min_cluster_size}")
-        labels = _by_size(_hdbscan(matrix, min_cluster_size)[first])
-        return Clustering(labels, method, {"min_cluster_size": min_cluster_size})
+        return of_these(_by_size(_hdbscan(matrix, min_cluster_size)[first]), {"min_cluster_size": min_cluster_size})
     if method not in {"agglomerative", "spectral"}:
         raise ValueError(f"no method {method!r}: there are 'hdbscan', 'agglomerative' and 'spectral'")
     if n_clusters is not None and not 1 <= n_clusters <= max(n_places, 1):
@@ -174,7 +189,7 @@ def cluster_minima(
         settings["silhouette"] = silhouette
     else:
         labels = grouped(n_clusters)
-    return Clustering(_by_size(labels), method, {"n_clusters": len(np.unique(labels)), **settings})
+    return of_these(_by_size(labels), {"n_clusters": len(np.unique(labels)), **settings})
 
 
 def cluster_names(labels: ArrayLike) -> list[str]:

@@ -72,6 +72,11 @@ class FigureOptions:
 
     surface: str | None = _drawn(None, "Whose energies and heights are drawn; default: the first surface.")
     finder: str | None = _drawn(None, "Only paths of the finder with this name; default: the lowest path of each pair.")
+    joins: str | None = _drawn(
+        None,
+        "Only paths between the stored points, or also those to copies of them; default: by the symmetry.",
+        allowed=("points", "isomers"),
+    )
     sets: tuple[str, ...] = _drawn((), "Only this set; may be repeated.")
     component: int | None = _drawn(None, "Only what is joined with a minimum.", value="ID", limits=(0, None))
     connected: int | None = _drawn(None, "Only components of at least N minima.", value="N", limits=(1, None))
@@ -143,7 +148,7 @@ class FigureOptions:
                 value = tuple(value.tolist())
                 object.__setattr__(self, field.name, value)
             low, high = field.metadata["limits"]
-            if allowed and value not in allowed:
+            if allowed and value is not None and value not in allowed:
                 raise ValueError(f"{field.name}: given {value!r}, allowed: {', '.join(allowed)}")
             if value is not None and (
                 (low is not None and not value >= low) or (high is not None and not value <= high)

@@ -7,6 +7,7 @@ import numpy as np
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.core.typing import Floats
 from elsuite.network import PathHeights, lowest_of_pairs, path_heights
+from elsuite.network.transition import Joins
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -18,13 +19,14 @@ def pair_heights(
     *,
     refined: bool = True,
     finder: str | None = None,
+    joins: Joins | None = None,
     lowest: bool = True,
 ) -> dict[str, PathHeights]:
     """Return the heights of the paths within each set and between sets, with the minima that they join.
 
     Parameters
     ----------
-    surface, refined, finder
+    surface, refined, finder, joins
         As in `path_heights`.
     lowest : bool
         Each pair counts once, by its lowest path; else all its paths count. Paths from a minimum to itself
@@ -52,7 +54,7 @@ def pair_heights(
     >>> {name: found.heights.tolist() for name, found in pair_heights(database).items()}
     {'sgd': [1.0], 'sgd ~ lbfgs': [2.0, 3.0]}
     """
-    found = path_heights(database, surface, refined=refined, finder=finder)
+    found = path_heights(database, surface, refined=refined, finder=finder, joins=joins)
     found = found.select(found.sources != found.targets)
     if lowest:
         found = lowest_of_pairs(found)
@@ -69,7 +71,12 @@ def pair_heights(
 
 
 def heights_by_set(
-    database: "LandscapeDatabase", surface: str | None = None, *, refined: bool = True, finder: str | None = None
+    database: "LandscapeDatabase",
+    surface: str | None = None,
+    *,
+    refined: bool = True,
+    finder: str | None = None,
+    joins: Joins | None = None,
 ) -> dict[str, Floats]:
     """Return the heights of the pairs of minima within each set and between sets.
 
@@ -87,5 +94,5 @@ def heights_by_set(
     >>> heights_by_set(database)
     {'sgd': array([1.]), 'sgd ~ lbfgs': array([2.])}
     """
-    pairs = pair_heights(database, surface, refined=refined, finder=finder)
+    pairs = pair_heights(database, surface, refined=refined, finder=finder, joins=joins)
     return {name: found.heights for name, found in pairs.items()}

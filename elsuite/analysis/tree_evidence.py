@@ -54,12 +54,15 @@ class TreeEvidence:
         The minima's energies.
     counts : ndarray of int (n_leaves, n_outcomes)
         Searches across that could have shown a lower height, by `outcomes`.
+    n_searches : int
+        How many searches are known of the whole network, across merges or not.
     """
 
     codes: Ids
     floors: Floats
     counts: Ids
     outcomes: tuple[str, ...]
+    n_searches: int = 0
 
     __repr__ = short_repr
 
@@ -174,7 +177,8 @@ def tree_evidence(
         ("untested", searched),
     ]
     codes = np.select([rule for _, rule in rules], [STATES.index(name) for name, _ in rules], STATES.index("unknown"))
-    return TreeEvidence(np.where(_marked(tree.n_leaves, leaves), codes, NONE), energies, counts, names)
+    n_searches = len(known.sources) + len(known.surrounded)
+    return TreeEvidence(np.where(_marked(tree.n_leaves, leaves), codes, NONE), energies, counts, names, n_searches)
 
 
 def _marked(n: int, places: Ids) -> Mask:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import networkx as nx
 import numpy as np
@@ -38,10 +38,12 @@ from elsuite.analysis.trimming import (
 from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.query import choose_surface, nearest, usable_minima
 from elsuite.network import AnyGraph, minimax_matrix, transition_network
+from elsuite.network.transition import chosen_joins
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+    from elsuite.network.transition import Joins
 
 METHODS = {"agglomerative": "agglomerative, average linkage", "hdbscan": "HDBSCAN", "spectral": "spectral"}
 DISTANCES = {"map": "the map", "distances": "distances", "barriers": "barriers"}
@@ -135,9 +137,25 @@ class View:
     @cached_property
     def network(self) -> AnyGraph:
         """The transition network of the chosen minima on the chosen surface."""
-        whole = transition_network(self.database, surface=self.surface, finder=self.options.finder)
+        finder, joins = self.options.finder, self.joins
+        whole = transition_network(self.database, surface=self.surface, finder=finder, joins=joins)
         nx.set_node_attributes(whole, dict(enumerate(self.all_sets)), "set")
         return whole if len(self.ids) == len(whole) else whole.subgraph(self.ids.tolist()).copy()
+
+    @property
+    def joins(self) -> "Joins":
+        """What the paths of the network join: what is asked for, or by the symmetry of the landscape."""
+        return chosen_joins(self.database, cast("Joins | None", self.options.joins))
+
+    @property
+    def joins_note(self) -> str:
+        """Which graph this is, where the database has paths between points and to copies of them; else nothing."""
+        of = self.network.graph
+        n_points, n_isomers = of["n_joining_points"], of["n_joining_isomers"]
+        if not n_points or not n_isomers:
+            return ""
+        copies = f"{n_isomers:,} of {n_points + n_isomers:,} paths lead to copies of minima"
+        return f"points are joined: {copies}, left out" if of["joins"] == "points" else f"isomers are joined: {copies}"
 
     @cached_property
     def whole_tree(self) -> DisconnectivityTree:
@@ -239,7 +257,8 @@ class View:
             raise ValueError(
                 f"'{method}' compares all pairs of {n:,} minima, {MOST_COMPARED:,} are allowed: choose sets"
             )
-        clustering = cluster_minima(self._dissimilarity, method=method)  # type: ignore[arg-type]
+        tree = self.whole_tree if self.options.distance == "barriers" else None
+        clustering = cluster_minima(self._dissimilarity, method=method, tree=tree)  # type: ignore[arg-type]
         return clustering, f"{METHODS[method]}, on {DISTANCES[self.options.distance]}"
 
     @cached_property

@@ -206,6 +206,33 @@ def in_words(states: Sequence[str]) -> str:
     return f"{total}: {counts}" if counts else total
 
 
+def in_a_sentence(states: Sequence[str]) -> str:
+    """Return how many merges are in each state, and what the weak ones mean for heights; nothing where there is none.
+
+    Examples
+    --------
+    >>> in_a_sentence(["closed", "tested", "closed", "untested"])
+    'Of 4 merges 2 are closed, 1 tested, 1 not tested: its height is no barrier.'
+    >>> in_a_sentence(["verified", "verified"])
+    'All 2 merges are verified. Verified: transition states, without a record of what else was searched.'
+    """
+    counts, n = counted(states), len(states)
+    if not counts:
+        return ""
+    words = {state: "not tested" if state == "untested" else state for state in counts}
+    first, *others = counts
+    if others:
+        verb = "is" if counts[first] == 1 else "are"
+        rest = "".join(f", {counts[state]:,} {words[state]}" for state in others)
+        sentence = f"Of {n:,} merges {counts[first]:,} {verb} {words[first]}{rest}"
+    else:
+        sentence = f"{'The only merge is' if n == 1 else f'All {n:,} merges are'} {words[first]}"
+    if "untested" in counts:
+        sentence += ": its height is no barrier" if counts["untested"] == 1 else ": their heights are no barriers"
+    explained = what_it_means(state for state in counts if state != "untested")
+    return sentence + "." + (f" {explained[0].upper()}{explained[1:]}." if explained else "")
+
+
 def what_it_means(states: Iterable[str]) -> str:
     """Return in a sentence what the weak ones among some states mean for heights; nothing where all are strong.
 

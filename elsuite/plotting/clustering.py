@@ -11,7 +11,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.coloring import clusters_of
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_styles
-from elsuite.plotting.picture import Picture, styles_of
+from elsuite.plotting.picture import Picture, joins_remarks, merge_remark, styles_of
 from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 
@@ -100,10 +100,30 @@ def clustering_figure(view: View) -> Figure:
     return figure
 
 
+def clustering_remarks(view: View) -> list[str]:
+    """Return how far the merges that separate the clusters are barriers, where the clusters are those of a tree.
+
+    Examples
+    --------
+    >>> from elsuite.analysis.options import FigureOptions
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0, 1], "target": [1, 2], "height": [2.0, 3.0], "outcome": ["converged", "budget spent"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0], [1.0]]}, paths=paths)
+    >>> clustering_remarks(View(database, FigureOptions(method="superbasin", energy=2.0)))
+    ['The weakest merge between clusters is not tested: its height is no barrier.']
+    """
+    evidence, options = view.clustering[0].evidence, view.options
+    of_a_tree = options.method in {"superbasin", "persistence"} or options.distance == "barriers"
+    said = [merge_remark("The weakest merge between clusters", evidence)] if evidence else []
+    return said + (joins_remarks(view) if of_a_tree else [])
+
+
 PICTURE = Picture(
     clustering_figure,
     caption="A clustering of the minima: where the clusters lie on the map, and which sets they hold.",
-    uses=frozenset({"distance", "energy", "finder", "kernel", "method"}),
+    remarks=clustering_remarks,
+    uses=frozenset({"distance", "energy", "finder", "joins", "kernel", "method"}),
     on_page=True,
     in_demo=True,
 )

@@ -80,6 +80,8 @@ def _groups(ids: list[int], names: list[str]) -> Coloring:
 def clusters_of(view: View) -> tuple[list[str], str]:
     """Return the cluster of each minimum of the view by the method of its options, and a title that names it."""
     clustering, words = view.clustering
+    if clustering.evidence:
+        words += f"\nweakest merge between clusters: {clustering.evidence}"
     if len(view.set_names) > 1 and clustering.n_clusters > 0:
         agreement = cluster_agreement(clustering.labels.tolist(), view.sets)
         p = agreement.p_value

@@ -14,16 +14,18 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import DisconnectivityTree, TreeLayout, node_groups, tree_layout
+from elsuite.analysis.doubts import UNTESTED, doubts
 from elsuite.analysis.leaf_order import OrderName
 from elsuite.analysis.tree_layout import Style
 from elsuite.analysis.view import View
-from elsuite.core.typing import Floats
+from elsuite.core.typing import Floats, Ids
 from elsuite.network import minimax_route
+from elsuite.network.evidence import in_a_sentence
 from elsuite.plotting.axis import name_axis, scale_bar, scaled_axis, value_norm
 from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
 from elsuite.plotting.leaf_labels import label_leaves
 from elsuite.plotting.markers import NEUTRAL, SetStyle, category_styles, set_styles
-from elsuite.plotting.picture import COLORING, Picture, energy_label, styles_of
+from elsuite.plotting.picture import COLORING, Picture, energy_label, joins_remarks, styles_of
 from elsuite.plotting.style import (
     DOUBLE_COLUMN,
     INK,
@@ -36,7 +38,7 @@ from elsuite.plotting.style import (
     shown,
     sized_figure,
 )
-from elsuite.plotting.tree_lines import draw_lines, leaf_spacing, route_lines, true_energies
+from elsuite.plotting.tree_lines import DOUBT_NAMES, FADED, dashes, draw_lines, leaf_spacing, route_lines, true_energies
 
 ORDERS = ("centered", "energy", "size")
 PLAIN = "#404040"
@@ -65,7 +67,9 @@ def plot_disconnectivity(
     """Draw a disconnectivity graph. The y axis holds true energies, whatever the scale of the layout.
 
     A line is colored where all minima under it agree, and neutral elsewhere. Components that no path joins stand
-    apart, their stems dotted.
+    apart, their stems dotted. Where a part joins what is lower by a merge that is untested
+    (`elsuite.network.evidence.Evidence`) its line is dashed and faded: the height is no barrier. So are unknown ones
+    where others were searched.
 
     Parameters
     ----------
@@ -118,7 +122,8 @@ def plot_disconnectivity(
     sets = categories if marks is None else [str(value) for value in marks]
     styles = _all_styles(styles, categories, sets)
     node_colors = _node_colors(layout, categories, numbers, styles)
-    draw_lines(ax, layout, node_colors, dotted_stems=len(layout.tree.roots) > 1)
+    doubtful = doubts(tree, layout.tree)
+    draw_lines(ax, layout, node_colors, doubtful, dotted_stems=len(layout.tree.roots) > 1)
     _set_axes(ax, layout, energy_label, value_label)
     if numbers is not None:
         scale_bar(_mappable(numbers), ax, values_label, fraction=0.04)
@@ -132,11 +137,13 @@ def plot_disconnectivity(
     if energy is not None:
         ax.axhline(energy, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), zorder=1, label="_energy")
     if legend:
-        _draw_legend(ax, (sets or []) if marked else [], categories or [], styles)
+        _draw_legend(ax, (sets or []) if marked else [], categories or [], styles, doubtful)
     n_components = len(layout.tree.roots)
     apart = f"{n_components:,} parts that no path joins (dotted stems)" if n_components > 1 else ""
-    if note or apart:
-        ax.set_xlabel(ax.get_xlabel() + "\n" + "; ".join(filter(None, [note, apart])))
+    # A line each: what is hidden and apart, and how to read the dashes.
+    weak = "not tested: hardly searched, the height is no barrier" if (doubtful == UNTESTED).any() else ""
+    notes = filter(None, ["; ".join(filter(None, [note, apart])), weak])
+    ax.set_xlabel("\n".join([ax.get_xlabel(), *notes]))
     ringed = [*highlight, *([route[0], route[-1]] if len(route) else [])]
     names = {label: str(label) for label in tree.leaves} if labels is True else dict(labels or {})
     label_leaves(
@@ -225,8 +232,10 @@ def _draw_route(ax: Axes, layout: TreeLayout, leaves: Sequence[int]) -> None:
         ax.add_collection(drawn, autolim=False)
 
 
-def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mapping[str, SetStyle]) -> None:
-    """Name the markers' sets and, where the lines' colors say something else, the lines' categories."""
+def _draw_legend(
+    ax: Axes, sets: list[str], categories: list[str], styles: Mapping[str, SetStyle], doubtful: Ids
+) -> None:
+    """Name the markers' sets and, where the lines' colors say something else, the lines' categories; and the dashes."""
     of_sets, of_categories = Counter(sets), Counter(categories if categories != sets else [])
     marks = {name: of_sets[name] for name in styles if of_sets[name]}
     lines = {name: of_categories[name] for name in styles if of_categories[name]}
@@ -236,6 +245,11 @@ def _draw_legend(ax: Axes, sets: list[str], categories: list[str], styles: Mappi
     handles += [
         Line2D([], [], color=styles[name].color, linewidth=1.6, label=f"{shown(name)} ({count})")
         for name, count in lines.items()
+    ]
+    handles += [
+        Line2D([], [], color=PLAIN, alpha=FADED, linewidth=1.0, linestyle=dashes(doubt, 1.0), label=name)
+        for doubt, name in DOUBT_NAMES.items()
+        if (doubtful == doubt).any()
     ]
     if handles:
         legend_above(ax, handles, borderaxespad=0.2)
@@ -271,7 +285,7 @@ def disconnectivity_figure(view: View) -> Figure:
         energy=superbasin_energy(view) if shows_energy else None,
         energy_label=energy_label(view),
         value_label=column_label(view, options.order) if options.axis == "value" else "",
-        note=note,
+        note="; ".join(filter(None, [note, view.joins_note])),
     )
     return figure
 
@@ -297,11 +311,33 @@ def _layout(view: View, tree: DisconnectivityTree) -> TreeLayout:
     )
 
 
+def disconnectivity_remarks(view: View) -> list[str]:
+    """Return what is known of the merges that are drawn, what dashes mean if there are any, and which graph it is.
+
+    Examples
+    --------
+    >>> from elsuite.analysis.options import FigureOptions
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0], "target": [1], "height": [2.0], "outcome": ["budget spent"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> disconnectivity_remarks(View(database, FigureOptions()))[0]
+    'The only merge is not tested: its height is no barrier.'
+    """
+    tree, _ = view.tree_and_note
+    states = tree.evidence.states(tree.tree)
+    found = doubts(tree)
+    named = " or ".join(name for doubt, name in DOUBT_NAMES.items() if (found == doubt).any())
+    dashed = f"Dashed and faded are the lines of parts that join what is lower by a merge that is {named}."
+    return [*filter(None, [in_a_sentence(states), dashed if named else ""]), *joins_remarks(view)]
+
+
 PICTURE = Picture(
     disconnectivity_figure,
     caption="Disconnectivity graph. Each line ends at the energy of a minimum; lines join at the lowest energy at "
     "which the minima are connected by the paths found. Lines are colored where all minima under them belong to one "
     "set.",
+    remarks=disconnectivity_remarks,
     uses=COLORING
     | {"order", "axis", "scale", "floor", "shape", "levels", "labels", "highlight", "route"}
     | {"component", "connected", "lowest", "below", "smallest", "persistence"},

@@ -12,7 +12,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.axis import name_axis, scale_bar, value_norm
 from elsuite.plotting.coloring import coloring
 from elsuite.plotting.markers import UNGROUPED, SetStyle, set_styles
-from elsuite.plotting.picture import COLORING, Picture, styles_of
+from elsuite.plotting.picture import COLORING, Picture, styles_of, tree_remarks
 from elsuite.plotting.style import (
     INK,
     SINGLE_COLUMN,
@@ -198,6 +198,7 @@ PCA = Picture(pca_figure, caption="Map of the parameters by principal components
 MDS = Picture(
     mds_figure,
     caption="Map of the minima by metric scaling of their minimax barriers.",
+    remarks=tree_remarks,
     uses=COLORING | {"floor", "highlight", "scale"},
     in_demo=True,
 )

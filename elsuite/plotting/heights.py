@@ -15,7 +15,7 @@ from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.plotting.axis import energy_axis, name_axis
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
+from elsuite.plotting.picture import Picture, energy_label, joins_remarks, plain_scale, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 # More points than this are a smear: the density and the quartiles say the same.
@@ -160,11 +160,8 @@ def heights_figure(view: View) -> Figure:
     """Return the distributions of path heights within the sets and between them; raises ValueError without a path."""
     options = view.options
     chosen = view.set_names
-    heights = {
-        name: values
-        for name, values in heights_by_set(view.database, surface=view.surface, finder=options.finder).items()
-        if set(name.split(" ~ ")) <= set(chosen) and len(values)
-    }
+    found = heights_by_set(view.database, view.surface, finder=options.finder, joins=view.joins)
+    heights = {name: values for name, values in found.items() if set(name.split(" ~ ")) <= set(chosen) and len(values)}
     if not heights:
         raise ValueError(f"no path with a height on surface '{view.surface}' between minima of {', '.join(chosen)}")
     histogram = options.form == "histogram"
@@ -190,7 +187,8 @@ PICTURE = Picture(
     heights_figure,
     caption="Path heights within the sets and between them: every path, its density, the quartiles and the median. "
     "A height is an upper bound of the barrier.",
-    uses=frozenset({"finder", "floor", "form", "scale"}),
+    remarks=joins_remarks,
+    uses=frozenset({"finder", "joins", "floor", "form", "scale"}),
     on_page=True,
     in_demo=True,
 )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.view import View
 from elsuite.network import of_finder
+from elsuite.network.evidence import in_a_sentence, what_it_means
 from elsuite.plotting.markers import SetStyle, set_styles
 from elsuite.plotting.style import shown
 
@@ -17,8 +18,60 @@ if TYPE_CHECKING:
 
 COMMON = frozenset({"surface", "sets", "width", "height"})
 """Options that every picture uses."""
-COLORING = frozenset({"color_by", "energy", "method", "distance", "kernel", "finder"})
+COLORING = frozenset({"color_by", "energy", "method", "distance", "kernel", "finder", "joins"})
 """Options of a picture whose minima are colored by `elsuite.plotting.coloring`."""
+
+
+def no_remarks(_view: View) -> list[str]:
+    """Return nothing: the caption says the same of every database."""
+    return []
+
+
+def joins_remarks(view: View) -> list[str]:
+    """Return which graph a picture shows, where the database has paths between points and to copies of them.
+
+    Examples
+    --------
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0, 0], "target": [1, 1], "height": [2.0, 1.0], "joins": ["points", "isomers"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> joins_remarks(View(database, FigureOptions()))
+    ['Points are joined: 1 of 2 paths lead to copies of minima, left out.']
+    """
+    note = view.joins_note
+    return [f"{note[0].upper()}{note[1:]}."] if note else []
+
+
+def merge_remark(what: str, state: str) -> str:
+    """Return a sentence on the state of one merge, and what it means for its height.
+
+    Examples
+    --------
+    >>> merge_remark("This merge", "untested")
+    'This merge is not tested: its height is no barrier.'
+    >>> merge_remark("It", "unknown")
+    'It is unknown: paths from elsewhere, without a record of what else was searched.'
+    """
+    if state == "untested":
+        return f"{what} is not tested: its height is no barrier."
+    return f"{what} is {what_it_means([state]) or state}."
+
+
+def tree_remarks(view: View) -> list[str]:
+    """Return what is known of the merges of the chosen minima's tree, and which graph it is of.
+
+    Examples
+    --------
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0], "target": [1], "height": [2.0], "outcome": ["converged"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> tree_remarks(View(database, FigureOptions()))
+    ['The only merge is tested.']
+    """
+    tree = view.whole_tree
+    return [*filter(None, [in_a_sentence(tree.evidence.states(tree.tree))]), *joins_remarks(view)]
 
 
 @final
@@ -30,6 +83,8 @@ class Picture:
     ----------
     draw : callable
         A `View` to a Figure; several pictures of one view compute what they share once.
+    remarks : callable
+        A `View` to sentences that the caption needs for this database, such as how far heights are barriers.
     uses : frozenset of str
         The fields of `FigureOptions` that change it, besides the surface, the sets and the size; others are refused.
 
@@ -54,9 +109,14 @@ class Picture:
 
     draw: Callable[[View], Figure]
     caption: str
+    remarks: Callable[[View], list[str]] = no_remarks
     uses: frozenset[str] = frozenset()
     on_page: bool = False
     in_demo: bool = False
+
+    def caption_of(self, view: View) -> str:
+        """Return the caption with what it has to say of this database."""
+        return " ".join([self.caption, *self.remarks(view)])
 
     def unused(self, options: FigureOptions) -> list[str]:
         """Return the options that were given and would change nothing."""

@@ -15,7 +15,7 @@ from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
 from elsuite.plotting.axis import energy_axis, name_axis, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
+from elsuite.plotting.picture import Picture, energy_label, joins_remarks, merge_remark, plain_scale, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, shown, sized_figure
 
 
@@ -168,10 +168,29 @@ def profile_figure(view: View) -> Figure:
     return figure
 
 
+def profile_remarks(view: View) -> list[str]:
+    """Return what is known of the merge at which the two minima are joined, and which graph it is.
+
+    Examples
+    --------
+    >>> from elsuite.analysis.options import FigureOptions
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0], "target": [1], "height": [2.0], "outcome": ["converged"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> profile_remarks(View(database, FigureOptions(route=(0, 1))))
+    ['The merge at which the two are joined is tested.']
+    """
+    evidence = view.whole_tree.barrier_evidence(*(view.options.route or view.default_route))
+    found = [] if evidence is None else [merge_remark("The merge at which the two are joined", evidence.state)]
+    return found + joins_remarks(view)
+
+
 PICTURE = Picture(
     profile_figure,
     caption="Energy along the lowest route between the lowest minima of two sets.",
-    uses=frozenset({"finder", "floor", "route", "scale"}),
+    remarks=profile_remarks,
+    uses=frozenset({"finder", "joins", "floor", "route", "scale"}),
     on_page=True,
     in_demo=True,
 )

@@ -9,7 +9,7 @@ from elsuite.analysis import EnergyScale, SuperbasinCurves, energy_scale, superb
 from elsuite.analysis.scales import axis_scale, wants_log
 from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis, name_axis, scaled_axis
-from elsuite.plotting.picture import Picture, energy_label
+from elsuite.plotting.picture import Picture, energy_label, tree_remarks
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
 NUMBER_COLOR, LARGEST_COLOR = "#0072B2", "#D55E00"
@@ -93,7 +93,8 @@ def superbasins_figure(view: View) -> Figure:
 PICTURE = Picture(
     superbasins_figure,
     caption="Superbasins at all energies: how many there are, and how many minima the largest one holds.",
-    uses=frozenset({"energy", "finder", "floor", "scale"}),
+    remarks=tree_remarks,
+    uses=frozenset({"energy", "finder", "joins", "floor", "scale"}),
     on_page=True,
     in_demo=True,
 )

@@ -9,31 +9,58 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
 from elsuite.analysis import TreeLayout, branches_between
-from elsuite.core.typing import Floats
+from elsuite.analysis.doubts import UNKNOWN, UNTESTED, doubtful_lines
+from elsuite.core.typing import Floats, Ids
 from elsuite.plotting.markers import NEUTRAL
 
+CROWDED = 2000
+"""Lines of more minima are drawn faint."""
+FADED = 0.6
+"""Opacity of lines that stand for no barrier."""
+DASHES = {UNTESTED: (3.2, 2.0), UNKNOWN: (3.2, 1.6, 0.8, 1.6)}
+"""Their dashes and gaps, in points."""
+DOUBT_NAMES = {UNTESTED: "not tested", UNKNOWN: "unknown"}
 
-def draw_lines(ax: Axes, layout: TreeLayout, node_colors: Floats, *, dotted_stems: bool) -> None:
-    """Draw the lines of a layout, each in the color of its node: `node_colors`, shape (n_nodes, 4)."""
-    lines = true_energies(layout, layout.segments)
-    stem = (layout.tree.parents[layout.segment_nodes] < 0) & (layout.segments[:, 1, 1] >= layout.top)
+
+def draw_lines(ax: Axes, layout: TreeLayout, node_colors: Floats, found: Ids, *, dotted_stems: bool) -> None:
+    """Draw the lines of a layout, each in the color of its node: `node_colors`, shape (n_nodes, 4).
+
+    Parameters
+    ----------
+    found : ndarray of int (n_nodes,)
+        The `doubts` of `layout.tree`; such lines are dashed and faded.
+    """
+    lines, nodes, states = doubtful_lines(layout, found)
+    stem = (layout.tree.parents[nodes] < 0) & (lines[:, 1, 1] >= layout.top)
+    lines = true_energies(layout, lines)
     width = line_width(ax, layout.tree.n_leaves)
     palette, codes = np.unique(node_colors, axis=0, return_inverse=True)
-    codes = codes.reshape(-1)[layout.segment_nodes]
+    codes = codes.reshape(-1)[nodes]
     neutral = (palette == to_rgba(NEUTRAL)).all(axis=1)
     # Neutral lines first, so that none cuts a colored branch; faint where they are too many to tell apart.
-    faint = 0.55 if layout.tree.n_leaves > 2000 else 1.0
+    crowded = layout.tree.n_leaves > CROWDED
+    faint, longer = (0.55, 6.0) if crowded else (1.0, 1.0)  # long dashes are few, and drawn as quickly as lines
+    kinds = [
+        ("_lines", ~stem & (states < 0), "solid", 1.0),
+        ("_stems", stem, (0, (1, 1.6)) if dotted_stems else "solid", 1.0),
+        *((f"_{DOUBT_NAMES[doubt]}", states == doubt, dashes(doubt, width / longer), FADED) for doubt in DASHES),
+    ]
     for group, zorder, alpha in ((np.flatnonzero(neutral), 1.0, faint), (np.flatnonzero(~neutral), 1.5, 1.0)):
-        for chosen, style in ((~stem, "solid"), (stem, (0, (1, 1.6)) if dotted_stems else "solid")):
+        for label, chosen, style, fade in kinds:
             runs = interleaved([chained(lines[chosen & (codes == number)]) for number in group])
             collection = LineCollection(
                 [run for _, run in runs], colors=palette[group[[number for number, _ in runs]]], linewidths=width,
-                linestyles=style, alpha=alpha, zorder=zorder, capstyle="projecting" if style == "solid" else "butt",
-                label="_stems" if chosen is stem else "_lines",
+                linestyles=style, alpha=alpha * fade, zorder=zorder,
+                capstyle="projecting" if style == "solid" else "butt", label=label,
             )  # fmt: skip
             collection.set_in_layout(False)
             if runs:
                 ax.add_collection(collection, autolim=False)
+
+
+def dashes(doubt: int, width: float) -> tuple[float, tuple[float, ...]]:
+    """Return the line style of a doubt: the same dashes in points, however thin the lines are."""
+    return (0.0, tuple(length / width for length in DASHES[doubt]))
 
 
 def true_energies(layout: TreeLayout, lines: Floats) -> Floats:

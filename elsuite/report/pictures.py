@@ -39,11 +39,10 @@ def pictures(view: View) -> list[PagePicture]:
 
 
 def _picture(view: View, kind: str, picture: Picture) -> PagePicture:
-    caption = picture.caption
     try:
-        figure = picture.draw(view)
+        figure, caption = picture.draw(view), picture.caption_of(view)
     except ValueError as error:
-        return PagePicture(kind, caption, str(error))
+        return PagePicture(kind, picture.caption, str(error))
     mime, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")
     if not data or len(data) > LARGEST_SVG:
         mime, data = "png", figure_bytes(figure, "png", dpi=200)

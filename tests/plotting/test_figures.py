@@ -357,3 +357,43 @@ def test_names_and_options_of_pictures_are_known_without_matplotlib():
         "assert len(FIGURES) > 9 and 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def both_graphs():
+    """Three minima; the paths to copies, of height 1, join all, those between points leave one apart."""
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["energy"])
+    rows = [(0, 1, 2.0, "points"), (0, 1, 1.0, "isomers"), (1, 2, 1.0, "isomers")]
+    columns = dict(zip(("source", "target", "height", "joins"), zip(*rows, strict=True), strict=True))
+    points = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
+    paths = {**columns, "outcome": ["converged"] * 3}
+    database.add(minima={"coordinates": points, "energy": [[0.0], [0.1], [0.2]]}, paths=paths)
+    return database
+
+
+@pytest.mark.parametrize("kind", ["disconnectivity", "heights", "superbasins", "network"])
+def test_a_picture_is_of_points_or_of_isomers_and_says_so(kind):
+    database, captions = both_graphs(), {}
+    for joins in (None, "points", "isomers"):
+        options = FigureOptions(joins=joins)
+        FIGURES[kind](database, options).canvas.draw()
+        captions[joins] = FIGURES[kind].caption_of(View(database, options))
+    assert captions[None] == captions["points"]
+    assert "Points are joined: 2 of 3 paths lead to copies of minima, left out." in captions["points"]
+    assert "Isomers are joined: 2 of 3 paths lead to copies of minima." in captions["isomers"]
+    heights = [View(database, FigureOptions(joins=joins)).whole_tree.tree.heights.max() for joins in captions]
+    assert heights == [2.0, 2.0, 1.0]
+
+
+def test_captions_say_what_is_known_of_merges():
+    tree = FIGURES["disconnectivity"].caption_of(View(both_graphs(), FigureOptions()))
+    assert "The only merge is tested." in tree
+    assert "Dashed" not in tree
+    words = FIGURES["clustering"].caption_of(View(both_graphs(), FigureOptions(method="superbasin", energy=0.5)))
+    assert "The weakest merge between clusters is tested." in words
+    profile = FIGURES["profile"].caption_of(View(both_graphs(), FigureOptions(route=(0, 1))))
+    assert "The merge at which the two are joined is tested." in profile
+
+
+def test_what_joins_can_be_is_said():
+    with pytest.raises(ValueError, match="joins: given 'copies', allowed: points, isomers"):
+        FigureOptions(joins="copies")

@@ -12,6 +12,8 @@ from matplotlib.colors import to_hex
 from strategies_network import barrier_graphs
 
 from elsuite.analysis import DisconnectivityTree, disconnectivity_tree, merge_tree, tree_layout
+from elsuite.database import LandscapeDatabase
+from elsuite.network import transition_network
 from elsuite.plotting import SetStyle, new_figure, plot_disconnectivity
 from elsuite.plotting.markers import NEUTRAL
 from elsuite.plotting.tree_lines import chained, interleaved, line_width, route_lines
@@ -278,3 +280,50 @@ def test_twenty_thousand_minima_draw_in_time():
     figure.canvas.draw()
     assert time.process_time() - start < 1.5
     assert line_width(ax, n) == 0.25
+
+
+def half_searched():
+    """Minima 0 to 3: 1 dies tested, 2 untested, 3 unknown; numbers are those of the minima."""
+    database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    rows = [(0, 1, 1.0, "converged"), (0, 1, 1.5, "converged"), (0, 2, 2.0, "budget spent"), (2, 3, 3.0, "imported")]
+    columns = dict(zip(("source", "target", "height", "outcome"), zip(*rows, strict=True), strict=True))
+    database.add(minima={"energy": [[0.0], [0.1], [0.2], [0.3]]}, paths=columns)
+    return database
+
+
+@pytest.mark.parametrize("style", ["rectangular", "sloped"])
+def test_lines_of_parts_that_join_untested_are_dashed_and_faded(style):
+    tree = disconnectivity_tree(transition_network(half_searched()))
+    assert [merge.evidence.state for merge in tree.merges] == ["tested", "untested", "unknown"]
+    layout = tree_layout(tree, style=style, order="energy")
+    ax = plot_disconnectivity(tree, layout=layout, color_by=["cold", "cold", "hot", "cold"], styles=STYLES)
+    solid, untested, unknown = (lines(ax, label) for label in ("_lines", "_not tested", "_unknown"))
+    if style == "rectangular":
+        assert (2.0, 0.2, 2.0, 2.0) in untested["#d55e00"]
+        assert (3.0, 0.3, 3.0, 3.0) in unknown["#0072b2"]
+        assert (1.0, 0.1, 1.0, 1.0) in solid["#0072b2"]
+    below = {x0 for found in (untested, unknown) for group in found.values() for x0, y0, *_ in group if y0 < 0.5}
+    assert below == {2.0, 3.0}
+    for collection in ax.collections:
+        if collection.get_label() in {"_not tested", "_unknown"}:
+            assert collection.get_alpha() < 1
+            assert collection.get_linestyles()[0][1] is not None
+    assert legend_texts(ax)[-2:] == ["not tested", "unknown"]
+    assert "not tested: hardly searched, the height is no barrier" in ax.get_xlabel()
+
+
+def test_where_all_merges_are_verified_nothing_is_dashed():
+    network = small_network()
+    nx.set_edge_attributes(network, "transition_state", "kind")
+    ax = plot_disconnectivity(disconnectivity_tree(network))
+    assert {c.get_label() for c in ax.collections if isinstance(c, LineCollection)} == {"_lines", "_stems"}
+    assert ax.get_legend() is None
+    assert ax.get_xlabel() == "4 minima"
+
+
+def test_merges_at_levels_are_dashed_by_the_minimum_that_dies():
+    tree = disconnectivity_tree(transition_network(half_searched()))
+    ax = plot_disconnectivity(tree, layout=tree_layout(tree, levels=[5.0], order="energy"))
+    assert {line for group in lines(ax, "_not tested").values() for line in group if line[0] == line[2]} == {
+        (2.0, 0.2, 2.0, 5.0)
+    }
