@@ -131,8 +131,8 @@ class Workers:
             n_workers = max(1, cores // threads)
         if threads > 1 and scheduler is None and n_workers is not None and n_workers * threads > cores:
             warnings.warn(
-                f"{n_workers} workers of {threads} threads each on {cores} cores wait for each other: call "
-                "torch.set_num_threads(1) first",
+                f"{n_workers} workers of {threads} threads each on {cores} cores wait for each other: torch with one "
+                "thread is quicker",
                 stacklevel=2,
             )
         dask.config.set({"distributed.scheduler.allowed-failures": DEATHS - 1})

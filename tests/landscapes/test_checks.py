@@ -116,6 +116,14 @@ def test_one_sample_of_thousands_is_enough():
         NeuralLandscape(network(50), heavy, inputs, classes.clamp(min=0))
 
 
+class OwnMean(nn.CrossEntropyLoss):
+    """The mean over samples of losses times the weight of their class."""
+
+    def forward(self, outputs, targets):
+        losses = functional.cross_entropy(outputs, targets, reduction="none")
+        return (losses * self.weight.to(outputs.dtype)[targets]).mean()
+
+
 MEANS = {
     "weights of classes that are equal": (network(), nn.CrossEntropyLoss(weight=torch.tensor([3.0, 3.0])), CLASSES),
     "a weight of an absent class": (network(3), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1.0, 9.0])), CLASSES),
@@ -128,6 +136,7 @@ MEANS = {
         ).mean(),
         CLASSES,
     ),
+    "a class of its own with such settings": (network(), OwnMean(weight=torch.tensor([1.0, 3.0])), CLASSES),
     "smoothed": (network(), nn.CrossEntropyLoss(label_smoothing=0.1), CLASSES),
     "probabilities": (network(), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0])), torch.eye(2)[CLASSES]),
     "trained": (LINEAR, nn.L1Loss(), TRAINED),

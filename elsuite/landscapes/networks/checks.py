@@ -158,13 +158,12 @@ def _check_settings(loss: LossFunction, outputs: Tensor, targets: Tensor) -> Non
 
 
 def _torch_settings(loss: LossFunction) -> tuple[object, Mapping[str, Any]]:
-    """Return which function of torch computes a loss, by its name, and with which settings."""
-    if isinstance(loss, nn.Module):
-        kind = next((name for kind, name in _MODULES.items() if isinstance(loss, kind)), None)
-        return kind, {**vars(loss), **loss._buffers}
-    if isinstance(loss, functools.partial):
-        return getattr(loss.func, "__name__", None), loss.keywords
-    return getattr(loss, "__name__", None), {}
+    """Return which function of torch computes a loss, by its name, and with which settings; of others, nothing."""
+    if isinstance(loss, nn.Module) and type(loss).__module__ == nn.CrossEntropyLoss.__module__:
+        return _MODULES.get(type(loss)), {**vars(loss), **loss._buffers}
+    function, settings = (loss.func, loss.keywords) if isinstance(loss, functools.partial) else (loss, {})
+    name = str(getattr(function, "__name__", ""))
+    return (name, settings) if function is getattr(nn.functional, name, None) else (None, {})
 
 
 def _alike(counts: Tensor) -> bool:
@@ -229,12 +228,13 @@ class _Precise:
 
 def _check_samples(network: Network, surface: str, samples: Samples, rows: Tensor, *, known: bool) -> None:
     """Refuse a module that mixes samples and a loss that is no mean, at the caller's parameters and at random ones."""
-    for point in (network.own_point(), network.random_points([0])[0]):
-        precise = _precise(network, point, samples, rows)
+    points = network.random_points([0])[0], network.own_point()
+    tried = [_precise(network, point, samples, rows) for point in points]
+    checked = known
+    for precise in tried:
         _check_rows(precise, surface, Samples(samples.inputs[rows], samples.targets[rows]), known=known)
-        if not known:
-            _check_parts(precise, samples)
-    _check_finite(precise, surface, samples)
+        checked = checked or _check_parts(precise, samples)
+    _check_finite(tried[0], surface, samples)
 
 
 def _precise(network: Network, point: Tensor, samples: Samples, rows: Tensor) -> _Precise:
@@ -284,22 +284,24 @@ def _check_rows(precise: _Precise, surface: str, samples: Samples, *, known: boo
     _compare(precise, whole, losses, [1] * n, "the mean of their losses")
 
 
-def _check_parts(precise: _Precise, samples: Samples) -> None:
-    """Refuse a loss of all samples that is not the mean of its values on parts of them, in two orders."""
+def _check_parts(precise: _Precise, samples: Samples) -> bool:
+    """Refuse a loss of all samples that is no mean of its values on halves, in two orders; return if it is finite."""
     n = samples.n_samples
     per_sample = precise.outputs(samples.inputs[:1]).numel()
     most = max(2, _MOST_OUTPUTS // max(1, per_sample))
-    rows = torch.linspace(0, n - 1, min(n, most), device=samples.targets.device).round().long()
-    if len(rows) < 2:
-        return
-    outputs, targets = precise.outputs(samples.inputs[rows]), samples.targets[rows]
-    whole = precise.loss(outputs, targets)
+    inputs, targets = samples.inputs, samples.targets
+    if n > most:
+        rows = torch.linspace(0, n - 1, most, dtype=torch.float64).round().long().to(targets.device)
+        inputs, targets = inputs[rows], targets[rows]
+    outputs = precise.outputs(inputs)
+    whole, n = precise.loss(outputs, targets), len(targets)
     if not math.isfinite(whole):
-        return
-    for order in (torch.arange(len(rows), device=rows.device), _keys(targets)[0].argsort()):
-        parts = [order[: len(rows) // 2], order[len(rows) // 2 :]]
+        return False
+    for order in (torch.arange(n, device=targets.device), _keys(targets)[0].argsort()) if n > 1 else ():
+        parts = [order[: n // 2], order[n // 2 :]]
         losses = [precise.loss(outputs[part], targets[part]) for part in parts]
         _compare(precise, whole, losses, [len(part) for part in parts], "the mean of those of two halves")
+    return True
 
 
 def _compare(precise: _Precise, whole: float, losses: list[float], sizes: list[int], what: str) -> None:
