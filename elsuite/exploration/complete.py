@@ -150,7 +150,7 @@ def complete_tree(
         Searches across a merge, of any outcome, after which it is left as it is; by default four times `tries`.
     n_pairs : int, optional
         Pairs tried in all, those before included.
-    align : {"weights", "activations"}, optional
+    align : {"weights", "activations", "stored"}, optional
         As in `connect_minima`; the tree is then that of isomers.
     options
         Others of `connect_minima`, such as `workers`.
@@ -271,7 +271,7 @@ def minima_of(
     chosen = np.flatnonzero(there) if ids is None else np.unique(np.array([*ids], dtype=np.int64))
     chosen = chosen[there[chosen]]
     energies = database.minima["energy"].values[chosen, database.surfaces.index(name)]
-    joins: Joins = "isomers" if align is not None else chosen_joins(database, None)
+    joins: Joins = chosen_joins(database, None) if align is None else "points" if align == "stored" else "isomers"
     symmetry = declared_symmetry(database) if joins == "isomers" else None
     step = max(1, 2**23 // max(database.n_parameters, 1))
     parts = [database.coordinates(chosen[k : k + step]).astype(np.float64) for k in range(0, len(chosen), step)]

@@ -13,6 +13,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import check_instance, key_settings
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
+from elsuite.database.query import declared_symmetry
 from elsuite.exploration.attempts import remaining_work
 from elsuite.exploration.checking import check_landscape, checked_pairs
 from elsuite.exploration.new_rows import NewRows, add_rows, joined
@@ -24,7 +25,7 @@ from elsuite.paths import align as align_to
 from elsuite.paths.bases import basis_text
 from elsuite.schema import JOINS, NotFoundError
 
-Align = Literal["weights", "activations"]
+Align = Literal["weights", "activations", "stored"]
 
 AHEAD_BYTES = 8 * 2**20
 """End points are read so far ahead: one read takes a millisecond, however little it reads."""
@@ -119,13 +120,18 @@ class SearchTask:
         """Return the rows of the search: one for the surface searched on, one for each other surface measured."""
         search, seed = self.search, work_seed(self.search_key)
         shown, end, permutation = landscape.on(search.surface), self.end, None
-        if search.align is not None:
+        if search.align == "weights" or search.align == "activations":
             aligned = align_to(shown, self.start, end, method=search.align, seed=seed)
             end, permutation = aligned.coordinates, aligned.permutation
             if np.linalg.norm(end - self.end) <= ITSELF * np.linalg.norm(self.end - self.start):
                 end = self.end
         found = search.finder.find(shown, self.start, end, seed=seed)
         here = np.array_equal(end, self.end) or not landscape.symmetry.has_images
+        if not np.array_equal(end, self.end):
+            moved = (
+                "the target moved by whole periods" if here else "an image of the target, the nearest that was found"
+            )
+            found = replace(found, message=f"{found.message}; to {moved}")
         rows = [_row(self, found, search.surface)]
         rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
         # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
@@ -186,6 +192,7 @@ def plan_searches(
             raise NotFoundError(f"no surface {name!r}; the database has {', '.join(database.surfaces)}")
     ids = checked_pairs(database, pairs)
     others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
+    align = chosen_align(database, align)
     search = Search(surface, others, finder, label or finder.name, keep_curve, align)
     minimum_keys = database.minima["key"].values.tolist()
     settings = [finder.name, key_settings(finder), *([align] if align else [])]
@@ -199,6 +206,22 @@ def plan_searches(
     points = EndPoints(database, np.array([work[:2] for work in todo], dtype=np.int64).reshape(-1, 2))
     tasks = [SearchTask(search, *work, position, ends=points) for position, work in enumerate(todo)]
     return SearchPlan(tuple(tasks), left.n_known, left.n_failed)
+
+
+def chosen_align(database: LandscapeDatabase, align: Align | None) -> Align | None:
+    """Return how the ends of paths are brought together: as asked, or by the symmetry that the database declares.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import LennardJones, MullerBrown
+    >>> [chosen_align(LandscapeDatabase.create(None, surface), None) for surface in (LennardJones(3), MullerBrown())]
+    ['weights', None]
+    """
+    if align is not None:
+        # The key of a search between points as they are stored is that of any search without an alignment.
+        return None if align == "stored" else align
+    symmetry = declared_symmetry(database)
+    return "weights" if symmetry is not None and symmetry.joins_nearest else None
 
 
 def connect_minima(
@@ -230,9 +253,11 @@ def connect_minima(
         Searched on; by default the landscape's first.
     measure_on : sequence of str
         Surfaces on which the heights of the found paths are wanted as well.
-    align : {"weights", "activations"}, optional
+    align : {"weights", "activations", "stored"}, optional
         The path leads to the copy of the target, by the landscape's symmetry, that is nearest to the source; a
-        permutation of units is stored with it, and no curve to a copy of atoms that are turned or moved.
+        permutation of units is stored with it, and no curve to a copy of atoms that are turned or moved. ``"stored"``:
+        to the target as it is. By default, of atoms and periodic coordinates to the nearest copy, else as it is. What
+        the path joins is in the column ``joins``.
 
     Raises
     ------
@@ -254,8 +279,8 @@ def connect_minima(
     check_landscape(database, landscape)
     check_instance("finder", finder, PathFinder)
     surface = surface or landscape.surfaces[0]
-    if align not in (None, "weights", "activations"):
-        raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations' or None")
+    if align not in (None, "weights", "activations", "stored"):
+        raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations', 'stored' or None")
     if align == "activations" and not isinstance(landscape, NeuralLandscape):
         raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
     for name in (surface, *measure_on):

@@ -20,7 +20,7 @@ Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
 
 _ROUNDING: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
-"""How much the energy may change when sums are taken in another order, relative to 1 + |energy|."""
+"""How much the energy may change when sums are taken in another order, relative to its size: `_energy_difference`."""
 _NO_NETWORK: Final = "method 'activations' needs a network with the symmetry that it declares; use 'weights'"
 
 
@@ -175,7 +175,10 @@ def _energy_difference(landscape: Landscape, point: NDArray[np.floating], copy: 
     difference = energies[1] - energies[0]
     # Far from the origin the coordinates of a copy are rounded, and the energy changes by that as well.
     rounded = float(gradients.abs().sum(dim=1).max() * pair.abs().max()) * torch.finfo(landscape.dtype).eps
-    if not abs(difference) <= _ROUNDING[landscape.dtype] * (1 + abs(energies[0])) + 4 * rounded:
+    # Sums of large terms may come out near zero: the size of an energy is that at the fixed points, where it is larger.
+    usual = [abs(row[landscape.surfaces.index(landscape.surface)] or 0.0) for row in landscape.identity.energies]
+    size = max(abs(energies[0]), min(usual, default=0.0))
+    if not abs(difference) <= _ROUNDING[landscape.dtype] * size + 4 * rounded:
         raise ValueError(
             f"the copy changes the energy from {energies[0]:.8g} to {energies[1]:.8g}: the symmetry that is "
             "declared is none of this landscape"

@@ -78,7 +78,7 @@ class PathsSection(AlgorithmSection):
     sets: list[str] = []
     pairs_seed: int | None = Field(None, ge=0)
     keep_curves: bool = True
-    align: Literal["weights", "activations"] | None = None
+    align: Literal["weights", "activations", "stored"] | None = None
 
     @property
     def label(self) -> str:

@@ -52,6 +52,9 @@ class Symmetry(abc.ABC):
         Whether a point moves freely in space, so that bounds of single coordinates say nothing about it.
     has_images : bool
         Whether another point can be a copy: not where only whole periods of coordinates count as none.
+    joins_nearest : bool
+        Whether paths lead to the nearest copy of their end unless something else is asked for: a straight line to any
+        other makes atoms collide. Of networks the path between the points as they are is a question of its own.
     """
 
     n_parameters: int
@@ -59,6 +62,7 @@ class Symmetry(abc.ABC):
     stretch: float = 1.0
     drifts: bool = False
     has_images: bool = True
+    joins_nearest: bool = True
 
     @abc.abstractmethod
     def fingerprint(self, points: ArrayLike) -> Floats:
@@ -117,6 +121,7 @@ class NoSymmetry(Symmetry):
 
     n_parameters: int
     has_images: bool = field(default=False, init=False, repr=False, compare=False)
+    joins_nearest: bool = field(default=False, init=False, repr=False, compare=False)
 
     def fingerprint(self, points: ArrayLike) -> Floats:
         """Return the points."""

@@ -61,6 +61,7 @@ class UnitSymmetry(Symmetry):
     blocks: tuple[Block, ...]
     n_parameters: int = field(init=False, repr=False, compare=False)
     has_images: bool = field(init=False, repr=False, compare=False)
+    joins_nearest: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}

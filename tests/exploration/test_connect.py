@@ -14,9 +14,11 @@ from elsuite.exploration import all_pairs, connect_minima, map_landscape
 from elsuite.exploration import connect as connect_module
 from elsuite.exploration.connect import EndPoints, SearchReport, plan_searches
 from elsuite.exploration.workers import performed
-from elsuite.landscapes import FunctionLandscape, LennardJones, MullerBrown, SixHumpCamel
+from elsuite.landscapes import FunctionLandscape, LennardJones, MullerBrown, SixHumpCamel, load_data, network_landscape
 from elsuite.paths import LinearPathFinder
 from elsuite.schema import NotFoundError
+from elsuite.symmetry import PeriodicSymmetry
+from elsuite.symmetry.permutations import apply, random_element
 
 pytestmark = pytest.mark.making
 
@@ -109,7 +111,7 @@ def test_a_finder_that_returns_what_is_no_result_fails_that_search_only(database
 def test_an_interrupt_is_no_failed_search(database, error):
     with pytest.raises(error):
         connect_minima(database, CAMEL, failing(3, error=error), all_pairs(range(6)))
-    assert database.paths["outcome"].values.tolist() == ["converged"] * 2
+    assert database.paths["outcome"].values.tolist() == ["budget spent"] * 2
     assert connect_minima(database, CAMEL, failing(), all_pairs(range(6))).n_searched == 13
 
 
@@ -203,3 +205,50 @@ def test_a_path_says_whether_it_joins_the_stored_points_or_isomers():
         assert joins_isomers(mapped).all()
     with map_landscape(MullerBrown(), n_starts=8) as mapped:
         assert set(mapped.paths["joins"].values) == {"points"}
+
+
+def clusters(cluster, points):
+    database = LandscapeDatabase.create(None, cluster)
+    points = np.array(points)
+    energies = [cluster.on(name).energy(torch.tensor(points)).numpy() for name in cluster.surfaces]
+    database.add(minima={"coordinates": points, "energy": np.array(energies).T})
+    return database
+
+
+def test_paths_between_clusters_lead_to_the_nearest_image_by_default():
+    cluster = LennardJones(7)
+    with clusters(cluster, cluster.minima) as database:
+        pairs = all_pairs(range(4))
+        connect_minima(database, cluster, LinearPathFinder(), pairs)
+        heights = database.paths["height"].values
+        assert heights.max() < 1e3
+        assert joins_isomers(database).all()
+        assert "to an image of the target" in str(database.paths["message"].values[0])
+        # Once more by its name: the same search. As stored, atoms collide.
+        assert connect_minima(database, cluster, LinearPathFinder(), pairs, align="weights").n_known == 6
+        assert connect_minima(database, cluster, LinearPathFinder(), pairs, align="stored").n_searched == 6
+        assert database.paths["height"].values[6:].max() > 1e6
+        assert joins_isomers(database).tolist() == [True] * 6 + [False] * 6
+
+
+def test_periodic_coordinates_are_joined_the_short_way_round():
+    periodic = PeriodicSymmetry((1.0, None))
+    wave = FunctionLandscape(lambda p: 1 - torch.cos(2 * torch.pi * p[:, 0]) + p[:, 1] ** 2, 2, symmetry=periodic)
+    with clusters(wave, [[0.95, 0.0], [0.05, 0.0]]) as database:
+        connect_minima(database, wave, LinearPathFinder(), [(0, 1)])
+        assert database.paths["chord"].values == pytest.approx(0.1)
+        assert database.paths["height"].values == pytest.approx(1 - np.cos(0.1 * np.pi))
+        assert not joins_isomers(database).any()
+        assert "moved by whole periods" in str(database.paths["message"].values[0])
+
+
+def test_networks_are_joined_as_they_are_stored_unless_asked():
+    network = network_landscape("fcp", load_data("digits", n_train=20, n_test=10), hidden=(4,))
+    start = network.initial_points([0])[0].numpy()
+    copy = apply(network.symmetry, start, random_element(network.symmetry, 3))
+    with clusters(network, [start, copy]) as database:
+        connect_minima(database, network, LinearPathFinder(), [(0, 1)])
+        assert connect_minima(database, network, LinearPathFinder(), [(0, 1)], align="stored").n_known == 1
+        connect_minima(database, network, LinearPathFinder(), [(0, 1)], align="weights")
+        assert joins_isomers(database).tolist() == [False, True]
+        assert database.paths["chord"].values[1] == pytest.approx(0, abs=1e-6)
