@@ -10,7 +10,7 @@ from elsuite.analysis.merge_tree import merge_tree
 from elsuite.analysis.tree_evidence import Edges, tree_evidence
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Ids
-from elsuite.database.query import choose_surface, joins_isomers, usable_minima
+from elsuite.database.query import choose_surface, energy_floor, joins_isomers, usable_minima
 from elsuite.network import lowest_of_pairs, of_finder, path_heights
 from elsuite.network.evidence import TRIES, Searches, searches_of
 from elsuite.network.transition import Joins, chosen_joins
@@ -74,8 +74,6 @@ def stored_tree(
     around = position[searches.surrounded]
     known = Searches(ends[0][there], ends[1][there], searches.outcomes[there], around[around >= 0])
     tree = merge_tree(energies, sources, targets, found.heights)
-    bound = (database.attributes.get("energy_floors") or {}).get(name)
-    evidence = tree_evidence(
-        tree, known, Edges(sources, targets, found.heights, verified, searched), tries=tries, energy_floor=bound
-    )
+    edges = Edges(sources, targets, found.heights, verified, searched)
+    evidence = tree_evidence(tree, known, edges, tries=tries, energy_floor=energy_floor(database))
     return DisconnectivityTree(tuple(ids.tolist()), tree, evidence)

@@ -37,6 +37,7 @@ class Identity:
     precision: float  # relative: energies that agree to this are equal
     symmetry: dict[str, Any]  # `Symmetry.description`: merging asks for it
     length_scale: float | None = None  # a typical length in the landscape's own units
+    energy_floor: float | None = None  # a bound under all energies, as zero is under a loss
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the attribute ``identity`` of a database."""

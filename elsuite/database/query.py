@@ -230,6 +230,21 @@ def failures(database: LandscapeDatabase) -> list[str]:
     return lines
 
 
+def energy_floor(database: LandscapeDatabase) -> float | None:
+    """Return the bound under all energies that the landscape of a database declares, as zero is of a loss; else None.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FunctionLandscape
+    >>> square = FunctionLandscape(lambda points: (points**2).sum(1), 2, energy_floor=0.0)
+    >>> energy_floor(LandscapeDatabase.create(None, square))
+    0.0
+    """
+    identity = database.attributes.get("identity")
+    floor = identity.get("energy_floor") if isinstance(identity, dict) else None
+    return float(floor) if isinstance(floor, (int, float)) else None
+
+
 def joins_isomers(database: LandscapeDatabase) -> Mask:
     """Return which paths (n_paths,) lead from their source to an image of their target, and so join isomers.
 

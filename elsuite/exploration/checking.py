@@ -18,6 +18,8 @@ from elsuite.schema import KINDS, NotFoundError
 RECOMPUTED = 3
 """So many stored minima, and so many transition states, have their energies computed again."""
 
+_FLOOR = "energy_floor"
+
 DESCENT_TO_HERE = 200
 """Energies at minima, which are small differences, agree to so many times the landscape's precision."""
 
@@ -65,8 +67,10 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     if words := words or _recomputed(database, landscape):
         where = database.path or "the database in memory"
         raise OtherLandscapeError(f"{where} is of another landscape: {'; '.join(words)}")
-    if stored is None and database.writable:
-        database.add(attributes={"identity": landscape.identity.as_json()})
+    if database.writable and (stored is None or _FLOOR not in stored):
+        new = landscape.identity.as_json()
+        # Stores of earlier versions do not say what lies under their energies.
+        database.add(attributes={"identity": new if stored is None else {**stored, _FLOOR: new[_FLOOR]}})
     known.append(weakref.ref(landscape))
 
 

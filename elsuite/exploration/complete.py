@@ -21,7 +21,7 @@ from elsuite.core.representing import short_repr
 from elsuite.core.settings import check_instance
 from elsuite.core.typing import Floats, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import choose_surface, declared_symmetry, joins_isomers, usable_minima
+from elsuite.database.query import choose_surface, declared_symmetry, energy_floor, joins_isomers, usable_minima
 from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, joining_pairs, nearby_pairs, promising
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches
@@ -293,9 +293,8 @@ def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Pro
     """Return the tree of some minima by all paths between them, its evidence, and the pairs that were tried."""
     found = stored_tree(database, surface=minima.surface, joins=minima.joins, ids=minima.ids, tries=effort.tries)
     tree, energies = found.tree, minima.energies
-    floor = (database.attributes.get("energy_floors") or {}).get(minima.surface)
     span = (float(energies.min(initial=np.inf)), float(tree.heights.max(initial=-np.inf)))
-    limits = negligibly_above(energies, span=span, energy_floor=floor)
+    limits = negligibly_above(energies, span=span, energy_floor=energy_floor(database))
     return Progressing(tree, found.evidence, _tried(database, minima), limits)
 
 

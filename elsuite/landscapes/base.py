@@ -86,6 +86,7 @@ class Landscape(abc.ABC):
             precision=self.precision,
             symmetry=self.symmetry.description(),
             length_scale=self.length_scale,
+            energy_floor=self.energy_floor,
         )
 
     @property

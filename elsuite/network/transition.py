@@ -70,14 +70,13 @@ def transition_network(
     >>> transition_network(database).edges[0, 1]["energy"]
     0.25
     """
-    from elsuite.database.query import choose_surface, joins_isomers, n_left_out, usable_minima
+    from elsuite.database.query import choose_surface, energy_floor, joins_isomers, n_left_out, usable_minima
 
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
     joins = chosen_joins(database, joins)
     network: AnyGraph = nx.MultiGraph() if parallel else nx.Graph()
-    bounds = database.attributes.get("energy_floors") or {}
-    network.graph |= {"surface": name, "joins": joins, "energy_floor": bounds.get(name)}
+    network.graph |= {"surface": name, "joins": joins, "energy_floor": energy_floor(database)}
     network.graph["n_unusable"], network.graph["n_without_energy"] = n_left_out(database, name)
     copies = joins_isomers(database)
     of_it = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)

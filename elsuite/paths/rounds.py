@@ -10,15 +10,13 @@ import torch
 
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.network.evidence import SHARE_OF_EXCESS
 from elsuite.paths.base import Path, PathSearch
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord
 
 Scales = Literal["own", "absolute"]
 """Of searches: relative to the surface's own energies, or, as earlier versions had them, in the energy's unit."""
-
-SHARE_OF_EXCESS = 0.1
-"""Of the higher end's energy above the floor: heights nearer to that end than this are no barrier on a log axis."""
 
 SHARE_OF_RANGE = 1e-3
 """Of the range of the energies on the path, where the landscape declares no floor."""

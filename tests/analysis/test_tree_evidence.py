@@ -149,7 +149,7 @@ def test_a_loss_counts_by_its_own_size():
     database = stored([0.0, 1e-9, 5e-3], [((0, 1), 1e-8), ((1, 2), 1e-2)], ["converged"] * 2)
     states = [merge.evidence.state for merge in disconnectivity_tree(transition_network(database)).merges]
     assert states == ["closed", "untested"]  # by the range alone
-    database.add(attributes={"energy_floors": {"energy": 0.0}})
+    database.add(attributes={"identity": {"energy_floor": 0.0}})
     states = [merge.evidence.state for merge in disconnectivity_tree(transition_network(database)).merges]
     assert states == ["tested", "untested"]
 
