@@ -233,7 +233,7 @@ def _check_samples(network: Network, surface: str, samples: Samples, rows: Tenso
     checked = known
     for precise in tried:
         _check_rows(precise, surface, Samples(samples.inputs[rows], samples.targets[rows]), known=known)
-        checked = checked or _check_parts(precise, samples)
+        checked = checked or _check_parts(precise, surface, samples)
     _check_finite(tried[0], surface, samples)
 
 
@@ -281,10 +281,10 @@ def _check_rows(precise: _Precise, surface: str, samples: Samples, *, known: boo
     if known or not math.isfinite(whole := precise.loss(outputs, targets)):
         return
     losses = [precise.loss(outputs[i : i + 1], targets[i : i + 1]) for i in range(n)]
-    _compare(precise, whole, losses, [1] * n, "the mean of their losses")
+    _compare(precise, surface, whole, losses, [1] * n, "the mean of their losses")
 
 
-def _check_parts(precise: _Precise, samples: Samples) -> bool:
+def _check_parts(precise: _Precise, surface: str, samples: Samples) -> bool:
     """Refuse a loss of all samples that is no mean of its values on halves, in two orders; return if it is finite."""
     n = samples.n_samples
     per_sample = precise.outputs(samples.inputs[:1]).numel()
@@ -300,17 +300,17 @@ def _check_parts(precise: _Precise, samples: Samples) -> bool:
     for order in (torch.arange(n, device=targets.device), _keys(targets)[0].argsort()) if n > 1 else ():
         parts = [order[: n // 2], order[n // 2 :]]
         losses = [precise.loss(outputs[part], targets[part]) for part in parts]
-        _compare(precise, whole, losses, [len(part) for part in parts], "the mean of those of two halves")
+        _compare(precise, surface, whole, losses, [len(part) for part in parts], "the mean of those of two halves")
     return True
 
 
-def _compare(precise: _Precise, whole: float, losses: list[float], sizes: list[int], what: str) -> None:
+def _compare(precise: _Precise, surface: str, whole: float, losses: list[float], sizes: list[int], what: str) -> None:
     total = sum(sizes)
     mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / total
     # Losses of either sign may cancel: rounding is relative to their sizes.
     scale = max(abs(whole), sum(abs(loss) * size for loss, size in zip(losses, sizes, strict=True)) / total)
     if not abs(whole - mean) <= precise.rounding(of_loss=True) * scale:
-        raise ValueError(f"the loss of {total} samples is {whole:.6g}, {what} {mean:.6g}: {_MEAN}")
+        raise ValueError(f"{surface}: the loss of {total} samples is {whole:.6g}, {what} {mean:.6g}: {_MEAN}")
 
 
 def _check_finite(precise: _Precise, surface: str, samples: Samples) -> None:
