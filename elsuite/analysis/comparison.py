@@ -123,6 +123,10 @@ def compare(
     16 values                             5 %       5 %
     ====================================  ========  ========  ==================
 
+    With minima in both samples (pairs within a set against pairs with another set, or the same minima on two surfaces)
+    intervals err in 0 to 7 %, p values in 0 to 2 %, medians in 0 to 7 %; with 6 minima and 6 pairs against 30 and 60,
+    the most unequal samples tried, in up to 9 and 8 %.
+
     `interval_holds` is false for the rows of 9 % and 12 %, and for whatever is as small (`FEWEST_VALUES`,
     `FEWEST_PAIRS`, `LEAST_WORTH`). No interval of a mean holds where one sample alone is strongly skewed: beside one
     with hardly any spread, that of lognormal values (standard deviation of the logarithm 1.2) errs in 12 to 15 % for 5

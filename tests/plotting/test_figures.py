@@ -17,7 +17,7 @@ from elsuite.analysis.view import split_energy
 from elsuite.database import LandscapeDatabase
 from elsuite.network import transition_network
 from elsuite.plotting import FIGURES, FigureOptions, View, check_format, save_figure
-from elsuite.plotting.coloring import coloring
+from elsuite.plotting.coloring import clusters_of, coloring
 from elsuite.plotting.picture import Picture, styles_of
 from elsuite.schema import NotFoundError
 
@@ -397,3 +397,24 @@ def test_captions_say_what_is_known_of_merges():
 def test_what_joins_can_be_is_said():
     with pytest.raises(ValueError, match="joins: given 'copies', allowed: points, isomers"):
         FigureOptions(joins="copies")
+
+
+@pytest.mark.parametrize(
+    ("options", "has_p"),
+    [
+        ({"method": "superbasin"}, True),
+        ({"method": "superbasin", "energy": 0.5}, True),
+        ({"method": "persistence"}, False),
+        ({"method": "agglomerative", "distance": "barriers"}, False),
+        ({"method": "agglomerative", "distance": "distances"}, True),
+    ],
+)
+def test_clusters_of_barriers_have_no_p_value_of_shuffled_sets(database, options, has_p):
+    view = View(database, FigureOptions(**options))
+    title = clusters_of(view)[1]
+    assert "adjusted Rand index with the sets" in title
+    assert ("(p " in title) == has_p
+    if options["method"] == "superbasin":
+        found = view.superbasin_agreement
+        p = "p < 0.001" if found.p_value < 1e-3 else f"p = {found.p_value:.2g}"
+        assert f"sets {found.adjusted_rand:.2f} ({p})" in title
