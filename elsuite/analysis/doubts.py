@@ -15,6 +15,26 @@ UNTESTED: Final = STATES.index("untested")
 UNKNOWN: Final = STATES.index("unknown")
 
 
+def weak_note(tree: DisconnectivityTree) -> str:
+    """Return how many merges are not tested, as a picture says it; nothing where all are.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.network import transition_network
+    >>> from elsuite.analysis import disconnectivity_tree
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0], "target": [1], "height": [2.0], "outcome": ["budget spent"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> weak_note(disconnectivity_tree(transition_network(database)))
+    '1 of 1 merge not tested: its height is no barrier'
+    """
+    states = tree.evidence.states(tree.tree)
+    n = states.count("untested")
+    means = "its height is no barrier" if n == 1 else "their heights are no barriers"
+    return f"{n:,} of {len(states):,} merge{'s' * (len(states) != 1)} not tested: {means}" if n else ""
+
+
 def doubts(tree: DisconnectivityTree, drawn: MergeTree | None = None) -> Ids:
     """Return for each node (n_nodes,) the state of the join at which its part ends, where that is no barrier; else -1.
 

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import DisconnectivityTree, TreeLayout, node_groups, tree_layout
-from elsuite.analysis.doubts import UNTESTED, doubts
+from elsuite.analysis.doubts import doubts, weak_note
 from elsuite.analysis.leaf_order import OrderName
 from elsuite.analysis.tree_layout import Style
 from elsuite.analysis.view import View
@@ -141,8 +141,7 @@ def plot_disconnectivity(
     n_components = len(layout.tree.roots)
     apart = f"{n_components:,} parts that no path joins (dotted stems)" if n_components > 1 else ""
     # A line each: what is hidden and apart, and how to read the dashes.
-    weak = "not tested: hardly searched, the height is no barrier" if (doubtful == UNTESTED).any() else ""
-    notes = filter(None, ["; ".join(filter(None, [note, apart])), weak])
+    notes = filter(None, ["; ".join(filter(None, [note, apart])), weak_note(tree)])
     ax.set_xlabel("\n".join([ax.get_xlabel(), *notes]))
     ringed = [*highlight, *([route[0], route[-1]] if len(route) else [])]
     names = {label: str(label) for label in tree.leaves} if labels is True else dict(labels or {})

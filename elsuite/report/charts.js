@@ -99,11 +99,12 @@ function drawGraph() {
   const s = surface();
   const roots = s.parents.reduce((count, above) => count + (above < 0), 0);
   const words = `${s.ids.length.toLocaleString("en")} ${s.ids.length === 1 ? "minimum" : "minima"}`;
+  const below = s.weak ? `<br>${s.weak}` : "";
   const parts = roots > 1 ? `; ${roots.toLocaleString("en")} parts that no path joins (dotted stems)` : "";
   const last = s.x.reduce((widest, place) => Math.max(widest, place), 0);
   const margin = Math.max(0.6, 0.02 * last);
   const layout = baseLayout({
-    xaxis: { range: [-margin, last + margin], showticklabels: false, showline: false, ticks: "", title: { standoff: 6, text: words + parts } },
+    xaxis: { range: [-margin, last + margin], showticklabels: false, showline: false, ticks: "", title: { standoff: 6, text: words + parts + below } },
     yaxis: s.compressed ? compressedAxis(s) : energyAxis(s, s.log, s.range), uirevision: `graph ${state.surface}`,
   });
   const { groups, colors } = state.grouping;
@@ -115,7 +116,7 @@ function drawGraph() {
 
 function graphLines(context, given) {
   const { common, colors } = state.grouping;
-  drawBranches(context, given, surface(), common, colors, NEUTRAL);
+  drawBranches(context, given, surface(), data.states, common, colors, NEUTRAL);
 }
 
 function graphSelection(given, inside) {

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elsuite.analysis import tree_layout
+from elsuite.analysis.doubts import doubts, weak_note
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.scales import LogGapScale, digits_apart, floor_of
+from elsuite.analysis.tree_evidence import NONE
 from elsuite.analysis.view import View, split_energy
 from elsuite.core.typing import Ids, Mask
 from elsuite.network import network_arrays, spanning_forest
+from elsuite.network.evidence import STATES
 from elsuite.plotting.picture import styles_of
 from elsuite.report.text import number
 
@@ -29,7 +32,7 @@ def encoded(values: ArrayLike, dtype: str) -> dict[str, str]:
 
     Parameters
     ----------
-    dtype : {"u2", "i4", "f4", "f8"}
+    dtype : {"i1", "u2", "i4", "f4", "f8"}
 
     Examples
     --------
@@ -50,6 +53,7 @@ def page_data(views: Sequence[View]) -> dict[str, Any]:
         ],
         "minima": _minima(views[0]),
         "map": _map(views[0]),
+        "states": ["not tested" if state == "untested" else state for state in STATES],
         "surfaces": [_surface(view, len(views)) for view in views],
     }
 
@@ -113,6 +117,11 @@ def _surface(view: View, n_surfaces: int) -> dict[str, Any]:
         "x": encoded(tree_layout(tree, order="centered").x, "f4"),
         "order": encoded(tree.tree.leaf_order, "i4"),
         "gaps": encoded(tree.tree.gaps, "f8"),
+        "weak": weak_note(tree),
+        "joins_note": view.joins_note,
+        "doubted": np.setdiff1d(doubts(tree), [NONE]),
+        "states": encoded(tree.evidence.codes, "i1"),
+        "tries": encoded(np.minimum(tree.evidence.tries, np.iinfo(np.uint16).max), "u2"),
         "split": split_energy(tree),
         "edges": _edges(view, PROFILE_BYTES // n_surfaces),
     }

@@ -12,6 +12,7 @@ from elsuite.analysis.scales import digits_apart
 from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
 from elsuite.database.query import failures
+from elsuite.network.evidence import in_a_sentence
 from elsuite.report.contrasts import Contrast, sentence
 from elsuite.report.text import number
 
@@ -29,7 +30,7 @@ def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequen
         return ["No minimum was found yet.", *failed]
     sentences = [sentence(contrast) for contrast in found]
     for view in views:
-        sentences += [*([] if found else _energies(view)), *_tree(view), *_split(view)]
+        sentences += [*([] if found else _energies(view)), *_tree(view), *_evidence(view), *_split(view)]
     return sentences + failed
 
 
@@ -62,6 +63,16 @@ def _tree(view: View) -> list[str]:
         f"The paths leave {len(roots):,} parts unjoined{where}, the largest of {largest:,} of {n:,} minima; "
         f"the highest join is at {top}."
     ]
+
+
+def _evidence(view: View) -> list[str]:
+    """Return what is known of the merges, and which graph they are of where there are two."""
+    tree, of = view.whole_tree, view.joins_note
+    sentence = in_a_sentence(tree.evidence.states(tree.tree))
+    name = surface_name(view.surface)
+    place = f"On the {name}: " if len(view.database.surfaces) > 1 and sentence else ""
+    said = [f"{place}{sentence[0].lower() if place else sentence[0]}{sentence[1:]}"] if sentence else []
+    return [*said, *([f"{of[0].upper()}{of[1:]}."] if of else [])]
 
 
 def _split(view: View) -> list[str]:

@@ -61,8 +61,21 @@ function addLayers(panel, drawLines, overlayShapes) {
 
 const toPixel = ({ x, y }, px, py) => [x[0] * px + x[1], y[0] * py + y[1]];
 
+const FADED = 0.6;
+// Dashes and gaps in pixels, by the name of the state: lines of parts that join what is lower by merges that nobody
+// searched enough to call barriers.
+const DASHES = { "not tested": [6, 4], unknown: [6, 3, 1.5, 3] };
+
+// A bar from `start` to `end` along one axis, in dashes: `fill(from, to)` draws a piece.
+function dashed(start, end, dashes, fill) {
+  for (let at = start, k = 0; at < end; at += dashes[k], k = (k + 1) % dashes.length) {
+    if (k % 2 === 0) fill(at, Math.min(at + dashes[k], end));
+  }
+}
+
 // The branches of a tree, in the color of each node, neutral ones first: upright and level bars, as crisp rectangles.
-function drawBranches(context, given, tree, common, colors, neutral) {
+// Where a part joins by a merge that is in doubt, its branch and what leads there of the level bar are dashed and faded.
+function drawBranches(context, given, tree, states, common, colors, neutral) {
   const { x: [ax, bx], y: [ay, by], frame } = given;
   const n = tree.parents.length;
   const ratio = window.devicePixelRatio || 1;
@@ -78,13 +91,23 @@ function drawBranches(context, given, tree, common, colors, neutral) {
   const right = frame.left + frame.width;
   const several = tree.parents.reduce((count, above) => count + (above < 0), 0) > 1;
   // The bar of each merge, from its first to its last branch.
+  // and of these the first and last that are not in doubt, or the merge's own.
   const from = new Float32Array(n).fill(Infinity), to = new Float32Array(n).fill(-Infinity);
+  const sureFrom = px.slice(), sureTo = px.slice();
+  const doubt = new Int32Array(n).fill(-1);
   for (let node = 0; node < n; node++) {
     const above = tree.parents[node];
     if (above < 0) continue;
     from[above] = Math.min(from[above], px[node]);
     to[above] = Math.max(to[above], px[node]);
+    if (tree.doubts[node] >= 0) doubt[above] = Math.max(doubt[above], tree.doubts[node]);
+    else {
+      sureFrom[above] = Math.min(sureFrom[above], px[node]);
+      sureTo[above] = Math.max(sureTo[above], px[node]);
+    }
   }
+  const longer = n > 4000 ? 4 : 1;
+  const dashesOf = (code) => DASHES[states[code]].map((length) => longer * length);
   const byColor = new Map([[-1, []]]);
   for (let node = 0; node < n; node++) {
     if (!byColor.has(common[node])) byColor.set(common[node], []);
@@ -92,14 +115,32 @@ function drawBranches(context, given, tree, common, colors, neutral) {
   }
   for (const [group, nodes] of byColor) {
     context.fillStyle = group < 0 ? neutral : colors[group];
-    context.globalAlpha = group < 0 && n > 4000 ? 0.6 : 1;
+    const alpha = group < 0 && n > 4000 ? 0.6 : 1;
+    const faded = (paint) => {
+      context.globalAlpha = alpha * FADED;
+      paint();
+      context.globalAlpha = alpha;
+    };
+    context.globalAlpha = alpha;
     for (const node of nodes) {
       const above = tree.parents[node];
       const x = px[node], y = py[node];
       const up = above < 0 ? end : py[above];
-      if (to[node] > from[node]) context.fillRect(from[node] - wide / 2, y - wide / 2, to[node] - from[node] + wide, wide);
+      if (to[node] > from[node]) {
+        context.fillRect(sureFrom[node] - wide / 2, y - wide / 2, sureTo[node] - sureFrom[node] + wide, wide);
+        if (doubt[node] >= 0) faded(() => {
+          const piece = (left, right) => context.fillRect(left, y - wide / 2, right - left, wide);
+          const [near, far] = [Math.max(from[node], frame.left), Math.min(to[node], right)];
+          dashed(near, Math.min(sureFrom[node], far), dashesOf(doubt[node]), piece);
+          dashed(Math.max(sureTo[node], near), far, dashesOf(doubt[node]), piece);
+        });
+      }
       if (x < frame.left - 2 || x > right + 2) continue;
-      if (above >= 0 || !several) context.fillRect(x - wide / 2, up, wide, y - up);
+      if (tree.doubts[node] >= 0) faded(() => {
+        const top = Math.max(up, frame.top), bottom = Math.min(y, frame.top + frame.height);
+        dashed(top, bottom, dashesOf(tree.doubts[node]), (high, low) => context.fillRect(x - wide / 2, high, wide, low - high));
+      });
+      else if (above >= 0 || !several) context.fillRect(x - wide / 2, up, wide, y - up);
       else for (let dot = y; dot > up; dot -= 4) context.fillRect(x - wide / 2, dot - 2, wide, 2);
     }
   }

@@ -31,13 +31,15 @@ function unpack() {
   minima.n = minima.set.length;
   surfaces = data.surfaces.map((given) => {
     const surface = { ...given };
-    for (const key of ["ids", "parents", "heights", "x", "order", "gaps"]) surface[key] = decoded(given[key]);
+    for (const key of ["ids", "parents", "heights", "x", "order", "gaps", "states", "tries"]) surface[key] = decoded(given[key]);
     surface.edges = { ...given.edges };
     for (const key of ["source", "target", "height", "top", "length"]) surface.edges[key] = decoded(given.edges[key]);
     const profiles = given.edges.profiles;
     if (profiles) surface.edges.profiles = { ...profiles, codes: decoded(profiles.codes) };
     surface.leafOf = new Int32Array(minima.n).fill(-1);
     surface.ids.forEach((id, leaf) => { surface.leafOf[id] = leaf; });
+    surface.lowest = lowestLeaves(surface, surface.ids.length);
+    surface.doubts = doubtsOf(surface);
     surface.adjacent = adjacency(surface.ids.length, surface.edges);
     surface.low = surface.heights.reduce((a, b) => Math.min(a, b), Infinity);
     surface.high = surface.heights.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -106,6 +108,25 @@ function drawSelection() {
   say();
 }
 
+// The evidence for the join at which the part of a leaf ends.
+function evidenceOf(leaf) {
+  const s = surface();
+  const word = data.states[s.states[leaf]], tries = s.tries[leaf];
+  if (!tries && ["verified", "unknown"].includes(word)) return `${word}, without a record of what else was searched`;
+  const searches = `${tries.toLocaleString("en")} search${tries === 1 ? "" : "es"} across, floor ${short(s.heights[leaf])}`;
+  return `${word} (${searches})${word === "not tested" ? ": its height is no barrier" : ""}`;
+}
+
+// Where a picked minimum joins what is lower, and what is known of that merge.
+function ending(id) {
+  const s = surface();
+  const leaf = s.leafOf[id];
+  if (leaf < 0) return [];
+  const end = endOf(s, leaf);
+  if (end < 0) return [s.parents[leaf] < 0 ? "No path joins it." : "It is the lowest of all that it is joined with."];
+  return [`It joins what is lower at ${short(s.heights[end])}; that merge is ${evidenceOf(leaf)}.`];
+}
+
 function say() {
   const s = surface();
   const found = state.connection;
@@ -114,7 +135,7 @@ function say() {
     const energies = minima.energies.map(({ name, values, digits }) => `${name} ${short(values[id], digits)}`).join(", ");
     return `Minimum ${id}: ${data.sets.length > 1 ? `${setNames[minima.set[id]]}, ` : ""}${energies}${minima.seed[id] >= 0 ? `, seed ${minima.seed[id]}` : ""}.`;
   };
-  const lines = state.picked.map(about);
+  const lines = state.picked.map((id) => [about(id), ...ending(id)].join(" "));
   if (!state.picked.length) lines.push("Pick a minimum in the graph, the map or the table; pick a second one for the route between the two.");
   if (b !== undefined) {
     if (!found) lines.push(`One of the two has no ${s.title}.`);
@@ -122,6 +143,8 @@ function say() {
     else {
       const steps = found.route.leaves.map((leaf) => s.ids[leaf]);
       lines.push(`They are joined at ${short(found.barrier, s.digits)} (${s.title}, minimax barrier), by the route ${steps.join(" – ")}.`);
+      const leaves = [s.leafOf[a], s.leafOf[b]];
+      lines.push(`That merge is ${evidenceOf(dyingBetween(s, ...leaves, found.join))}.`);
       if (steps.length > 2 && found.direct !== undefined) lines.push(`The path found directly between them rises to ${short(found.direct, s.digits)}.`);
     }
   }
@@ -138,6 +161,9 @@ function drawLegend() {
     item.style.setProperty("--color", colors[k]);
     return item;
   }));
+  const doubted = surface().doubted.map((state) => data.states[state]).sort();
+  byId("doubts").replaceChildren(...doubted.map((name) => Object.assign(document.createElement("span"), { textContent: name, className: name.replace(" ", "-") })));
+  byId("joined").textContent = surface().joins_note ? `${surface().joins_note[0].toUpperCase()}${surface().joins_note.slice(1)}.` : "";
 }
 
 // ---- table -------------------------------------------------------------------------------------------------------
@@ -244,6 +270,7 @@ function setEnergy(energy) {
 
 function setSurface(number) {
   state.surface = number;
+  state.connection = null; // its nodes are those of another tree
   state.energy = surface().split;
   const share = Math.max(0, Math.min(1, sliderShare(state.energy)));
   byId("energy").value = Math.round(1000 * share);

@@ -1,7 +1,7 @@
 // Questions to a disconnectivity tree and its edges: numbers in, numbers out, no page.
 "use strict";
 
-const TYPES = { u2: Uint16Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
+const TYPES = { i1: Int8Array, u2: Uint16Array, i4: Int32Array, f4: Float32Array, f8: Float64Array };
 
 // {type, data: base64} -> typed array
 function decoded(array) {
@@ -66,6 +66,47 @@ function nodeGroups(tree, groups) {
     else if (common[above] !== common[node]) common[above] = -1;
   }
   return common;
+}
+
+// For each node its lowest leaf, of equally low ones the first.
+function lowestLeaves(tree, nLeaves) {
+  const { parents, heights } = tree;
+  const lowest = Int32Array.from(parents, (_, node) => (node < nLeaves ? node : -1));
+  for (let node = 0; node < parents.length; node++) {
+    const above = parents[node];
+    if (above < 0) continue;
+    const own = lowest[node], best = lowest[above];
+    if (best < 0 || heights[own] < heights[best] || (heights[own] === heights[best] && own < best)) lowest[above] = own;
+  }
+  return lowest;
+}
+
+// For each node the state of the join at which its part ends, if that is one of the `doubted` ones; else -1.
+function doubtsOf({ parents, lowest, states, doubted }) {
+  const wanted = new Set(doubted);
+  return Int8Array.from(parents, (above, node) => {
+    const state = above < 0 || lowest[above] === lowest[node] ? -1 : states[lowest[node]];
+    return wanted.has(state) ? state : -1;
+  });
+}
+
+// The merge at which a leaf joins what is lower: that node, -1 where it is the lowest of all that it is joined with.
+function endOf(tree, leaf) {
+  let node = leaf;
+  while (node >= 0 && tree.lowest[node] === leaf) node = tree.parents[node];
+  return node;
+}
+
+// The leaf whose part ends where two leaves are joined in node `join`: of the two parts the one with the higher leaf.
+function dyingBetween(tree, a, b, join) {
+  const under = (leaf) => {
+    let node = leaf;
+    while (tree.parents[node] !== join) node = tree.parents[node];
+    return tree.lowest[node];
+  };
+  const [one, other] = [under(a), under(b)];
+  const { heights } = tree;
+  return heights[one] > heights[other] || (heights[one] === heights[other] && one > other) ? one : other;
 }
 
 // The nodes under the merge that joins two leaves, and that merge (-1: they never join).

@@ -309,7 +309,7 @@ def test_lines_of_parts_that_join_untested_are_dashed_and_faded(style):
             assert collection.get_alpha() < 1
             assert collection.get_linestyles()[0][1] is not None
     assert legend_texts(ax)[-2:] == ["not tested", "unknown"]
-    assert "not tested: hardly searched, the height is no barrier" in ax.get_xlabel()
+    assert "1 of 3 merges not tested: its height is no barrier" in ax.get_xlabel()
 
 
 def test_where_all_merges_are_verified_nothing_is_dashed():

@@ -8,9 +8,11 @@ from browser import CHROMIUM, Browser
 from example_databases import example_database
 
 from elsuite.analysis import disconnectivity_tree, superbasins
+from elsuite.analysis.doubts import doubts
 from elsuite.analysis.profile import route_profile
 from elsuite.database import LandscapeDatabase
 from elsuite.network import minimax_barrier, minimax_route, transition_network
+from elsuite.network.evidence import STATES
 from elsuite.plotting import View
 from elsuite.report import write_report
 
@@ -366,3 +368,78 @@ def test_texts_of_the_page_have_the_digits_that_tell_energies_apart(browser, tmp
     found = browser.run("document.body.innerText")
     assert "goes from \u221212345.6 to \u221212345.47, with median \u221212345.55" in found
     assert browser.errors == []
+
+
+def half_searched():
+    """Minimum 1 dies tested, 2 untested at 3, 3 by a path from elsewhere; one path more leads to a copy."""
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"])
+    rows = [
+        (0, 1, 2.0, "converged", "points"),
+        (0, 1, 2.5, "converged", "points"),
+        (1, 2, 3.0, "budget spent", "points"),
+        (2, 3, 4.0, "imported", "points"),
+        (0, 3, 1.0, "converged", "isomers"),
+    ]
+    columns = dict(zip(("source", "target", "height", "outcome", "joins"), zip(*rows, strict=True), strict=True))
+    energies = [[0.0], [0.5], [1.0], [0.75]]
+    database.add(minima={"coordinates": np.eye(4)[:, :3], "energy": energies}, paths=columns)
+    return database
+
+
+def test_merges_that_nobody_tested_are_dashed_and_said(browser, tmp_path):
+    browser.messages.clear()
+    browser.open(write_report(half_searched(), tmp_path / "page.html"), until=READY)
+    legend = "[...document.querySelectorAll('#doubts span')].map((item) => item.innerText)"
+    assert browser.run(legend) == ["not tested", "unknown"]
+    title = "document.getElementById('graph').layout.xaxis.title.text"
+    assert browser.run(title).endswith("<br>1 of 3 merges not tested: its height is no barrier")
+    assert "Points are joined: 1 of 5 paths lead to copies of minima, left out." in browser.run(
+        "document.getElementById('joined').innerText"
+    )
+    # How much of the line of each minimum, from its end to its merge, is painted on the canvas.
+    painted = """((leaf) => {
+      const c = document.querySelector('#graph canvas.lines'), ratio = devicePixelRatio || 1;
+      const s = surface(), given = transforms(document.getElementById('graph'));
+      const [x, low] = toPixel(given, s.x[leaf], s.drawn[leaf]);
+      const [, high] = toPixel(given, s.x[leaf], s.drawn[s.parents[leaf]]);
+      const column = c.getContext('2d').getImageData(Math.round(x * ratio), Math.ceil(high * ratio) + 3, 1, Math.floor((low - high) * ratio) - 6).data;
+      let n = 0, most = 0;
+      for (let k = 3; k < column.length; k += 4) { n += column[k] > 0; most = Math.max(most, column[k]); }
+      return [n / (column.length / 4), most / 255];
+    })(%d)"""
+    shares, strengths = zip(*(browser.run(painted % leaf) for leaf in range(1, 4)), strict=True)
+    assert shares[0] == 1
+    assert all(0.3 < share < 0.9 for share in shares[1:])
+    assert all(strength < strengths[0] for strength in strengths[1:])
+    browser.run("pick(2)")
+    assert "It joins what is lower at 3; that merge is not tested (1 search across, floor 1): its height is no" in said(
+        browser
+    )
+    browser.run("pick(0)")
+    assert "That merge is not tested (1 search across, floor 1)" in said(browser)
+    assert "It is the lowest of all that it is joined with." in said(browser)
+    browser.run("pick(3); pick(1)")
+    assert "that merge is unknown, without a record of what else was searched." in said(browser)
+    found = browser.run("document.getElementById('found').innerText")
+    assert "Of 3 merges 1 is tested, 1 unknown, 1 not tested: its height is no barrier." in found
+    assert browser.errors == []
+
+
+def test_another_surface_has_another_route_or_none(page):
+    page.run("pick(3); pick(30)")
+    page.run("setSurface(1)")
+    page.run("setSurface(0)")
+    assert "minimax barrier" in said(page)
+
+
+def test_the_page_doubts_the_joins_that_pictures_doubt(page, database):
+    for number, surface in enumerate(database.surfaces):
+        tree = disconnectivity_tree(transition_network(database, surface=surface))
+        page.run(f"setSurface({number})")
+        assert page.run("[...surface().doubts]") == doubts(tree).tolist()
+        assert page.run("[...surface().lowest]") == tree.tree.lowest.tolist()
+        assert len(set(doubts(tree).tolist())) > 1
+        for a, b in ((0, 1), (3, 17), (20, 31)):
+            join = f"branchesBetween(surface(), {a}, {b}).join"
+            state = page.run(f"surface().states[dyingBetween(surface(), {a}, {b}, {join})]")
+            assert STATES[state] == tree.barrier_evidence(a, b).state

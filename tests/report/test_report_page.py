@@ -21,7 +21,7 @@ from elsuite.report.page import render_report
 from elsuite.report.sections import title_of
 from elsuite.report.text import number, script_json
 
-TYPES = {"u2": np.uint16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
+TYPES = {"i1": np.int8, "u2": np.uint16, "i4": np.int32, "f4": np.float32, "f8": np.float64}
 
 
 def decoded(array):
