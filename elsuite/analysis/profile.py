@@ -36,6 +36,8 @@ class Profile:
     legs: tuple[Floats, ...]
     heights: tuple[float, ...]
     position_label: str = "t"
+    note: str = ""
+    """What of the stored heights is not shown as it is stored."""
 
     __repr__ = short_repr
 
@@ -53,7 +55,7 @@ def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Seque
     positions = np.concatenate([[0.0], np.cumsum(steps)])
     energy = {minimum: float(network.nodes[minimum]["energy"]) for minimum in route}
     sources, refined = paths["source"].values, np.asarray(paths["refined_t"].values, dtype=float)
-    legs, heights = [], []
+    legs, heights, lifted = [], [], []
     for number, (row, (start, stop)) in enumerate(zip(rows, pairwise(route), strict=True)):
         values = np.asarray(paths["profile"][row].values, dtype=float)
         values = values[np.isfinite(values)]
@@ -68,6 +70,10 @@ def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Seque
             if not np.isfinite(place):
                 place = at[np.argmax(values)] if len(values) > 2 else 0.5
             at, values = np.append(at, place), np.append(values, height)
+        elif values.max() > height:
+            # No height is under an energy that was computed on its path, whenever and by whom.
+            lifted.append(f"path {row} rises to {values.max():.4g}, over its stored height {height:.4g}")
+            height = float(values.max())
         order = np.argsort(at, kind="stable")
         along = positions[number] + steps[number] * at[order]
         legs.append(np.column_stack([along, values[order]]))
@@ -76,4 +82,5 @@ def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Seque
     return Profile(
         tuple(route), tuple(str(network.nodes[minimum]["set"]) for minimum in route), tuple(positions.tolist()),
         tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
+        "; ".join(lifted),
     )  # fmt: skip

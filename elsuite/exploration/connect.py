@@ -334,13 +334,14 @@ def _row_key(key: int, surface: str) -> int:
 
 def _measured_on(search: PathSearch, landscape: Landscape) -> PathSearch:
     heights = measure(search.path, landscape, n_points=len(search.profile))
-    names = ("height", "refined_height", "refined_t", "profile", "n_evaluations")
+    names = ("height", "refined_height", "refined_t", "profile", "n_evaluations", "resolution")
     found = {name: getattr(heights, name) for name in names}
     return replace(search, **found, n_point_gradients=0.0, seconds=0.0)
 
 
 _NUMBERS = (
     "height", "refined_height", "refined_t", "length", "chord", "n_point_gradients", "n_evaluations", "seconds",
+    "resolution",
 )  # fmt: skip
 
 
@@ -350,6 +351,10 @@ def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
     profile = np.asarray(found.profile, dtype=np.float64)
     if profile.ndim != 1:
         raise ValueError(f"profile: given the shape {profile.shape}, allowed: (n_points,)")
+    # A finder of a user's own may return anything: what is no number raises here, where it fails this search only.
+    numbers = {name: float(getattr(found, name)) for name in _NUMBERS}
+    # No height is under an energy that was seen on its path, whoever's finder it is.
+    numbers["refined_height"] = max([numbers["refined_height"], numbers["height"], *profile[np.isfinite(profile)]])
     return {
         "key": task.row_key if searched else _row_key(task.search_key, surface),
         "source": task.source,
@@ -360,8 +365,7 @@ def _row(task: SearchTask, found: PathSearch, surface: str) -> dict[str, Any]:
         "finder": task.search.label,
         "basis": basis_text(found.path.basis),
         "seed": work_seed(task.search_key),
-        # A finder of a user's own may return anything: what is no number raises here, where it fails this search only.
-        **{name: float(getattr(found, name)) for name in _NUMBERS},
+        **numbers,
         "profile": profile,
         "outcome": str(Outcome(found.outcome)),
         "message": found.message if searched else f"measured on the path searched on {searched_on!r}",

@@ -1,6 +1,7 @@
 """A curve between two points (`Path`), its search (`PathSearch`), and what searches (`PathFinder`)."""
 
 import abc
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -70,6 +71,8 @@ class PathSearch:
         Gradients computed, in units of the whole data set at one point.
     n_evaluations : float
         Energies computed for the heights and the profile, in the same unit.
+    resolution : float
+        To which the refined height is trusted, as `Heights` says; NaN: not known.
     """
 
     path: Path
@@ -84,6 +87,7 @@ class PathSearch:
     n_point_gradients: float
     n_evaluations: float
     seconds: float
+    resolution: float = math.nan
 
 
 class PathFinder(abc.ABC):

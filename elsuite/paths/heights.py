@@ -10,12 +10,19 @@ from torch import Tensor
 from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path
+from elsuite.paths.bases import HatBasis
 
 SMALLEST_INTERVAL = 8.0
 """Intervals of t shorter than this are not divided, in units of the precision of the path's points at 1."""
 
 LONGEST_STEP = 1.5
 """Of the path between points of the first look, in units of its length over their number."""
+
+END_PARTS = (0.25, 0.5)
+"""Where points are added in the first and last interval, from the end on: nothing beyond an end gives a ridge away."""
+
+DISAGREEMENTS = 2.0
+"""An energy between two points may lie over both parabolas through them by so many times what these differ."""
 
 FINE_STEPS = 20
 """Steps of a point's interval in which lengths are taken."""
@@ -34,8 +41,9 @@ class Heights:
     profile : ndarray (n_points,)
         Energies at equally spaced t from 0 to 1.
     resolution : float
-        How far above `refined_height` an energy could still hide between the points looked at, by the rule
-        of `measure`; NaN when an energy is not finite.
+        To which the maximum is trusted: how far above `refined_height` an energy could still hide between the points
+        looked at, by the rule of `measure`, and no less than its tolerance; NaN when an energy is not finite. Ridges
+        that no point is near to are beyond any rule.
     """
 
     height: float
@@ -52,14 +60,17 @@ def measure(
     r"""Return the heights of `path` on the surface that `landscape` shows.
 
     Where the path goes further between two points of the profile than 1.5 times the mean, points are added at
-    equal steps of its length. Between neighboring points the energy is bounded by the lines through the points
-    next to them, which is exact where the curve of energies is concave, as it is around a maximum:
+    equal steps of its length, two more in the first interval and in the last, and the pivots of a chain. Between
+    neighboring points the energy is bounded by the lines through the points next to them, which is exact where the
+    curve of energies is concave, as it is around a maximum:
 
     .. math:: E(t) \le \min[E_i + s_{i-1} (t - t_i),\; E_{i+1} - s_{i+1} (t_{i+1} - t)]
 
-    with s the slopes of the adjacent intervals; and by the parabolas through each maximum and its neighbors, with
-    their gain over it doubled, for ridges hardly wider than the points' distance. All intervals whose bound exceeds
-    the highest energy seen by more than the tolerance are divided, together, and again, until none is left.
+    with s the slopes of the adjacent intervals. Ridges hardly wider than the points' distance are not concave over
+    them: so it is bounded by the parabolas through each maximum and its neighbors, with their gain over it doubled, and
+    by the two through an interval's ends and the next point on either side, with twice what they differ by. All
+    intervals whose bound exceeds the highest energy seen by more than the tolerance are divided, together, and again,
+    until none is left.
 
     Parameters
     ----------
@@ -87,7 +98,9 @@ def measure(
         raise ValueError(f"n_points is {n_points}, but a profile needs at least 3 points")
     t = np.linspace(0.0, 1.0, n_points)
     profile = _energies(path, landscape, t)
-    more = _long_steps(path, t)
+    kinks = np.array(path.basis.pivots if isinstance(path.basis, HatBasis) else (), dtype=np.float64)
+    more = np.concatenate([_long_steps(path, t), _near_ends(path, t), _representable(kinks, path)])
+    more = np.setdiff1d(more, t)
     t, energies = _merged(t, profile, more, _energies(path, landscape, more))
     allowed = math.nan  # then nothing is refined
     if np.isfinite(profile).all():
@@ -140,6 +153,12 @@ def _long_steps(path: Path, t: Floats) -> Floats:
     return _representable(np.interp(np.concatenate(new), lengths, fine), path) if new else t[:0]
 
 
+def _near_ends(path: Path, t: Floats) -> Floats:
+    """Return t in the first interval and in the last."""
+    parts = np.array(END_PARTS)
+    return _representable(np.concatenate([t[1] * parts, 1 - (1 - t[-2]) * parts]), path)
+
+
 def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:
     if not t.size:
         return t
@@ -153,14 +172,15 @@ def _refine(
     """Divide all intervals that may hide a higher energy; return t, energies and what could still hide."""
     while np.isfinite(energies).all():
         bounds, meeting = _parabolas(t, energies, *_concave_bounds(t, energies))
+        bounds = np.maximum(bounds, _rough_bounds(t, energies))
         hidden = bounds - energies.max()
         divide = (hidden > allowed) & (np.diff(t) > SMALLEST_INTERVAL * _precision(path).eps)
         if not divide.any() or len(t) >= limit:
-            return t, energies, max(0.0, float(hidden.max()))
+            return t, energies, max(allowed, float(hidden.max()))
         new = _representable(np.append(meeting[divide], _parabola_top(t, energies)), path)
         new = new[~np.isin(new, t)]
         if not new.size:
-            return t, energies, max(0.0, float(hidden.max()))
+            return t, energies, max(allowed, float(hidden.max()))
         t, energies = _merged(t, energies, new, _energies(path, landscape, new))
     return t, energies, math.nan
 
@@ -221,6 +241,23 @@ def _parabolas(t: Floats, energies: Floats, bounds: Floats, meeting: Floats) -> 
     width = np.diff(t)[gap]
     meeting[gap[better]] = np.clip(t[m] + shift, t[gap] + 0.1 * width, t[gap + 1] - 0.1 * width)[better]
     return bounds, meeting
+
+
+def _rough_bounds(t: Floats, energies: Floats) -> Floats:
+    """Return for each interval an energy in its middle that the curve could have, as rough as it is around."""
+    middle = (t[:-1] + t[1:]) / 2
+    chord = (energies[:-1] + energies[1:]) / 2
+    if len(t) < 4:
+        return chord
+    slopes = np.diff(energies) / np.diff(t)
+    bends = np.diff(slopes) / (t[2:] - t[:-2])  # second differences at the inner points
+    below = (middle - t[:-1]) * (middle - t[1:])
+    left, right = chord[1:] + bends * below[1:], chord[:-1] + bends * below[:-1]
+    # An interval at an end has one parabola only, and the next interval's difference for its own.
+    one, other = np.append(right[0], left), np.append(right, left[-1])
+    apart = np.abs(one - other)
+    apart[0], apart[-1] = apart[1], apart[-2]
+    return np.asarray(np.maximum(one, other) + DISAGREEMENTS * apart)
 
 
 def _parabola_top(t: Floats, energies: Floats) -> Floats:

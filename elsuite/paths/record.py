@@ -45,6 +45,7 @@ class SearchRecord:
             n_point_gradients=self.n_point_gradients,
             n_evaluations=self.n_evaluations,
             seconds=time.perf_counter() - self.began,
+            resolution=heights.resolution,
         )
 
 

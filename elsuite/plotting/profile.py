@@ -68,7 +68,7 @@ def plot_profile(
     if all(float(place).is_integer() for value in named.values() for place in value.positions):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))  # steps of the route, not lengths
     first = next(iter(named.values()))
-    name_axis(ax.xaxis, first.position_label)
+    name_axis(ax.xaxis, "\n".join(filter(None, [first.position_label, *(value.note for value in named.values())])))
     name_axis(ax.yaxis, label)
     _mark_top(ax, _lifted(first, axis), float(np.ptp(everything[np.isfinite(everything)])))
     handles, labels = ax.get_legend_handles_labels()

@@ -102,6 +102,10 @@ def _check_paths(database: LandscapeDatabase, landscape: Landscape, rows: Any) -
             old, new = profile[worst], again.profile[worst]
             problem = f"energy at point {worst} is stored as {old:.8g}, comes out as {new:.8g}"
             findings.append(Finding(f"path {row}", problem))
+        height = float(table["refined_height"].values[row])
+        if again.refined_height > height and not _agree(height, again.refined_height):
+            problem = f"the height is stored as {height:.8g}, an energy on the path is {again.refined_height:.8g}"
+            findings.append(Finding(f"path {row}", problem))
     return findings
 
 

@@ -252,3 +252,16 @@ def test_networks_are_joined_as_they_are_stored_unless_asked():
         connect_minima(database, network, LinearPathFinder(), [(0, 1)], align="weights")
         assert joins_isomers(database).tolist() == [False, True]
         assert database.paths["chord"].values[1] == pytest.approx(0, abs=1e-6)
+
+
+def test_no_stored_height_is_under_an_energy_seen_and_its_resolution_is_stored(database):
+    class Low(LinearPathFinder):
+        def find(self, landscape, start, end, seed=0):
+            found = super().find(landscape, start, end, seed=seed)
+            return replace(found, refined_height=found.height - 0.1)
+
+    connect_minima(database, CAMEL, Low(), [(0, 1)], label="low")
+    connect_minima(database, CAMEL, LinearPathFinder(n_points=21), [(0, 1)])
+    table = database.paths
+    assert table["refined_height"].values[0] == table["height"].values[0]
+    assert 0 < table["resolution"].values[1] < 1e-6

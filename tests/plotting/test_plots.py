@@ -7,6 +7,9 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 
 from elsuite.analysis import LossCurves, energy_scale, merge_tree, superbasin_curves
+from elsuite.analysis.profile import route_profile
+from elsuite.database import LandscapeDatabase
+from elsuite.network import transition_network
 from elsuite.plotting import (
     Profile,
     cluster_names,
@@ -324,3 +327,15 @@ class TestClustering:
 def test_heights_on_a_logarithmic_scale_that_does_not_fit_are_one_error_and_no_warning():
     with pytest.raises(ValueError, match="needs energies of 0 or more, the lowest is -1: give a floor"):
         plot_heights({"sgd/train": [-1.0, 2.0]}, scale="log")
+
+
+def test_a_stored_height_under_its_own_profile_is_lifted_and_that_is_said():
+    database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"])
+    database.add(
+        minima={"coordinates": [[0.0], [1.0]], "energy": [[0.0], [0.0]]},
+        paths={"source": [0], "target": [1], "height": [0.5], "profile": [[0.0, 0.7, 0.0]], "length": [1.0]},
+    )
+    profile = route_profile(database, transition_network(database), [0, 1])
+    assert profile.heights == (0.7,)
+    assert profile.note == "path 0 rises to 0.7, over its stored height 0.5"
+    assert profile.note in plot_profile(profile).get_xlabel()

@@ -120,10 +120,11 @@ def test_settings_of_every_algorithm_can_be_read_and_written():
 
 
 def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting():
-    known = key_settings(FourierPathFinder(density="uniform"))
-    assert set(all_settings(FourierPathFinder())) - set(known) == {"density"}
+    added = {"density": "uniform", "scales": "absolute", "late": "sampled"}
+    known = key_settings(FourierPathFinder(**added))
+    assert set(all_settings(FourierPathFinder())) - set(known) == set(added)
     assert key_settings(FourierPathFinder.published()) == {
-        name: value for name, value in all_settings(FourierPathFinder.published()).items() if name != "density"
+        name: value for name, value in all_settings(FourierPathFinder.published()).items() if name not in added
     }
     assert key_settings(FourierPathFinder()) == all_settings(FourierPathFinder())
     assert key_settings(LBFGSGSS()) == all_settings(LBFGSGSS())
