@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elsuite.analysis.clustering import GRAPH_METHODS, Clustering
 from elsuite.core.typing import Floats, Ids
 
 
@@ -51,7 +52,7 @@ class Agreement:
 
 
 def cluster_agreement(
-    labels: ArrayLike, groups: Sequence[Hashable], *, n_permutations: int = 2000, seed: int = 0
+    labels: ArrayLike | Clustering, groups: Sequence[Hashable], *, n_permutations: int = 2000, seed: int = 0
 ) -> Agreement:
     """Return how well clusters agree with groups, with a permutation test.
 
@@ -61,7 +62,7 @@ def cluster_agreement(
 
     Parameters
     ----------
-    labels : array-like of int (n,)
+    labels : array-like of int (n,) or Clustering
         Clusters, as `Clustering.labels`; negative: in none.
     groups : sequence (n,)
         For example the set or the minimizer of each minimum.
@@ -71,7 +72,7 @@ def cluster_agreement(
     Raises
     ------
     ValueError
-        If the lengths differ or no minimum is in a cluster.
+        If the lengths differ, no minimum is in a cluster, or a `Clustering` is one of superbasins.
 
     Examples
     --------
@@ -79,6 +80,13 @@ def cluster_agreement(
     >>> result.adjusted_rand, result.purity
     (1.0, 1.0)
     """
+    if isinstance(labels, Clustering):
+        if labels.method in GRAPH_METHODS:
+            raise ValueError(
+                f"clusters of the method {labels.method!r} follow the pairs that were searched, as shuffled groups do not: "
+                "superbasin_agreement(network, groups, ...) takes the network"
+            )
+        labels = labels.labels
     clusters = np.asarray(labels)
     if clusters.ndim != 1 or len(clusters) != len(groups):
         raise ValueError(f"one label and one group a minimum are needed, not {clusters.shape} and {len(groups)}")

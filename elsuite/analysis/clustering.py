@@ -18,6 +18,8 @@ from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 
 Method: TypeAlias = Literal["hdbscan", "agglomerative", "spectral"]
+GRAPH_METHODS = ("superbasins", "persistence")
+"""Methods of clusterings that follow from the tree, and so from the pairs that were searched."""
 MOST_CLUSTERS = 10
 """As many are tried where the number is not given."""
 LEAST_SILHOUETTE = 0.05

@@ -101,7 +101,9 @@ def area_variance(area: float, n_a: Number, n_b: Number) -> Number:
 def delta_interval(delta: float, n_a: float, n_b: float, confidence: float) -> tuple[float, float]:
     """Return the interval of Cliff's delta: all values that a test with their own variance would not reject.
 
-    So it has a length where the samples are apart as well (a delta of 1 or -1).
+    So it has a length where the samples are apart as well (a delta of 1 or -1). It errs in 4 to 5 % where 95 % are
+    asked for, in 7 to 8 % if one sample is spread four times as far as the other, and more often if that is much the
+    smaller one as well (19 % with 10 such values against 60).
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from elsuite.analysis import cluster_agreement, superbasins
-from elsuite.analysis.clustering import cluster_names
+from elsuite.analysis.clustering import GRAPH_METHODS, cluster_names
 from elsuite.analysis.view import View, split_energy
 from elsuite.core.typing import Floats
 from elsuite.plotting.markers import SetStyle, category_styles
@@ -16,7 +16,6 @@ from elsuite.plotting.style import shown
 
 MOST_GROUPS = 7
 """More groups than this take colors that no one tells apart: the smaller ones stay neutral."""
-GRAPH_METHODS = ("superbasins", "persistence")
 COLUMN_LABELS = {
     "gradient_norm": "gradient norm",
     "epoch": "epoch at which it was taken",

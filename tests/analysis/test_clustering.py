@@ -1,3 +1,4 @@
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
@@ -271,3 +272,15 @@ def test_one_cluster_agrees_with_nothing():
 def test_agreement_needs_something_to_compare(labels, message):
     with pytest.raises(ValueError, match=message):
         cluster_agreement(labels, ["a", "b"])
+
+
+def test_clusters_of_the_tree_are_not_compared_with_shuffled_groups():
+    network = nx.Graph([(0, 1, {"energy": 1.0}), (1, 2, {"energy": 3.0})])
+    nx.set_node_attributes(network, 0.0, "energy")
+    tree = disconnectivity_tree(network)
+    for clusters in (superbasin_clusters(tree, 2.0), persistence_clusters(tree, n_clusters=2)):
+        with pytest.raises(ValueError, match=r"follow the pairs that were searched.*superbasin_agreement"):
+            cluster_agreement(clusters, ["a", "a", "b"])
+    found = cluster_minima([[0.0, 1, 9], [1, 0, 9], [9, 9, 0]], method="agglomerative", n_clusters=2)
+    expected = cluster_agreement(found.labels, ["a", "a", "b"])
+    assert cluster_agreement(found, ["a", "a", "b"]) == expected
