@@ -132,6 +132,10 @@ class Landscape(abc.ABC):
         energies, gradients = self.energy_and_gradient(weights @ spanning)
         return energies, combination.T @ gradients
 
+    def of_points(self, points: slice) -> Self:
+        """Return what some of the points of a call are to be asked of: itself, but where points have own samples."""
+        return self
+
     @abc.abstractmethod
     def on(self, surface: str) -> Self:
         """Return this landscape showing `surface`; raises ValueError that names the surfaces there are."""

@@ -189,13 +189,14 @@ def _energy_term(
     if len(weights) <= size:
         energies, gradients = landscape.energy_and_gradient(weights @ spanning)
         return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
-    chunks = torch.split(weights, size)
+    chunks = [slice(begin, begin + size) for begin in range(0, len(weights), size)]
     # Two passes: the slopes of some objectives need all energies first.
-    energies = torch.cat([landscape.energy(chunk @ spanning) for chunk in chunks])
-    factors = torch.split(bows * objective.slopes(energies).to(bows)[:, None], size)
+    energies = torch.cat([landscape.of_points(chunk).energy(weights[chunk] @ spanning) for chunk in chunks])
+    factors = bows * objective.slopes(energies).to(bows)[:, None]
     gradient = torch.zeros_like(spanning[2:])
-    for chunk, factor in zip(chunks, factors, strict=True):
-        gradient += factor.T @ landscape.energy_and_gradient(chunk @ spanning)[1]
+    for chunk in chunks:
+        part = landscape.of_points(chunk).energy_and_gradient(weights[chunk] @ spanning)[1]
+        gradient += factors[chunk].T @ part
     return energies, gradient
 
 

@@ -89,9 +89,13 @@ def test_gradient_is_that_of_the_published_loops():
     assert torch.allclose(gradient, expected, atol=1e-10)
 
 
+@pytest.mark.parametrize("own_samples", [False, True])
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
-def test_chunks_of_points_give_the_same_gradient(monkeypatch, objective):
-    surface = cases.LANDSCAPES["fcp"]()
+def test_chunks_of_points_give_the_same_gradient(monkeypatch, objective, own_samples):
+    surface = whole = cases.LANDSCAPES["fcp"]()
+    if own_samples:  # as in steps over samples, where each point of the path has others
+        indices = torch.randint(whole.n_samples, (len(GRID), 5), generator=torch.Generator().manual_seed(0))
+        surface = whole.minibatch(indices)
     path = bent_path(surface, SineBasis(4))
     energies, gradient = path_gradient(path, surface, GRID, objective)
     monkeypatch.setattr(descent_module, "BYTES_AT_ONCE", 4 * 8 * surface.n_parameters)

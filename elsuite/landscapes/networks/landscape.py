@@ -243,6 +243,12 @@ class MinibatchLandscape(Landscape):
         """Return the mean losses over the samples, and gradients."""
         return self._evaluator.energies_and_gradients(self._checked(points), self._samples)
 
+    def of_points(self, points: slice) -> Self:
+        """Return the minibatch of some of the points."""
+        shown = copy.copy(self)
+        shown._samples = self._samples.of_points(points)
+        return shown
+
     def on(self, surface: str) -> Self:
         """Return this landscape; it shows one surface only."""
         if surface != self.surface:
