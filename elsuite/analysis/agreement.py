@@ -83,7 +83,7 @@ def cluster_agreement(
     if isinstance(labels, Clustering):
         if labels.method in GRAPH_METHODS:
             raise ValueError(
-                f"clusters of the method {labels.method!r} follow the pairs that were searched, as shuffled groups do not: "
+                f"clusters by {labels.method!r} follow the pairs that were searched, as shuffled groups do not: "
                 "superbasin_agreement(network, groups, ...) takes the network"
             )
         labels = labels.labels
