@@ -63,7 +63,8 @@ class SeriesPathFinder(PathFinder):
     density : {"arcsine", "uniform"}
         Of random points over data: most near the ends, or all parts of [0, 1] alike.
     power, smoothness : float
-        q and lambda of the objective over data, and of any without rounds (`PowerSum`).
+        q and lambda of the objective over data, and of any without rounds (`PowerSum`). Another power than 1 needs
+        energies that are nowhere under zero; one that is met raises ValueError.
     relative_step : bool
         Whether learning rates are in units of the root mean square difference of the ends in a coordinate.
     second_decay : float

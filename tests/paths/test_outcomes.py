@@ -125,3 +125,26 @@ def test_a_loss_says_that_it_has_a_floor_and_one_of_the_callers_own_does_not():
     assert network(2.0).energy_floor is None
     assert MullerBrown().energy_floor is None
     assert FunctionLandscape(lambda p: (p**2).sum(1), 2, energy_floor=0.0).energy_floor == 0.0
+
+
+@pytest.mark.parametrize("power", [2, 3, 8, 1.5])
+@pytest.mark.parametrize("offset", [0.0, 115.0])
+def test_powers_of_energies_under_zero_are_refused_in_one_line(power, offset):
+    """At the ends at once; with an offset, only where the path first meets such an energy."""
+    surface = MullerBrown()
+    ends = surface.transition_states[:2]  # at -40.7 and -72.2, with a minimum of -80.8 between them
+    shifted = FunctionLandscape(lambda p: surface.energy(p) + offset - 40.0, 2)
+    with pytest.raises(ValueError, match=rf"power: given {power:g}, allowed: 1 where energies are under zero") as said:
+        FourierPathFinder.published(power=power, smoothness=0.0).find(shifted, *ends)
+    assert "\n" not in str(said.value)
+
+
+def test_powers_of_energies_above_zero_work_and_the_first_power_always_does():
+    surface = MullerBrown()
+    above_zero = FunctionLandscape(lambda p: surface.energy(p) + 200.0, 2)
+    for power in (1, 2, 1.5):
+        search = FourierPathFinder.published(power=power).find(above_zero, *surface.minima[:2])
+        line = LinearPathFinder().find(above_zero, *surface.minima[:2])
+        assert search.refined_height < line.refined_height
+    assert FourierPathFinder.published().find(surface, *surface.minima[:2]).outcome == "budget spent"
+    assert FourierPathFinder(power=2).find(surface, *surface.minima[:2]).outcome == "converged"  # has no part there
