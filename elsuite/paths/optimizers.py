@@ -23,10 +23,10 @@ networks fell as low, with one more slowly.
 def optimizer(name: str, second_decay: float, *, absolute: bool = True) -> Step:
     """Return a fresh ``"adam"``, with the decay of its mean squared gradients, or ``"momentum"``.
 
-    Adam's floor under the size of gradients is the published one, or, not `absolute`, relative to the gradients. Steps
-    with momentum are gradients times the rate, or, not `absolute`, in units of the first one's root mean square.
+    Adam's floor under the size of gradients is the published one, or, not `absolute`, relative to the gradients. With
+    momentum a step is the rate times the gradients: the rate has a unit, and is the caller's to choose.
     """
-    return _Adam(second_decay, absolute) if name == "adam" else _Momentum(absolute)
+    return _Adam(second_decay, absolute) if name == "adam" else _Momentum()
 
 
 class _Adam:
@@ -68,12 +68,9 @@ class _Momentum:
 
     decay = 0.9
 
-    def __init__(self, absolute: bool) -> None:
+    def __init__(self) -> None:
         self.total: Tensor | None = None
-        self.unit = 1.0 if absolute else 0.0
 
     def __call__(self, moved: Tensor, gradient: Tensor, rate: float) -> None:
-        self.unit = self.unit or float(gradient.double().square().mean().sqrt())
-        rate /= self.unit or 1.0
         self.total = gradient.clone() if self.total is None else self.total.mul_(self.decay).add_(gradient)
         moved.add_(self.total, alpha=-rate)

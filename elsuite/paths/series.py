@@ -67,6 +67,9 @@ class SeriesPathFinder(PathFinder):
         energies that are nowhere under zero; one that is met raises ValueError.
     relative_step : bool
         Whether learning rates are in units of the root mean square difference of the ends in a coordinate.
+    optimizer : {"adam", "momentum"}
+        Adam's steps are as long as the rate says, whatever the unit of energy; with momentum they are the rate times
+        the gradient, so that the rate has to fit the surface.
     second_decay : float
         Of Adam's mean squared gradients.
     n_steps : int, optional
