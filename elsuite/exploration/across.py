@@ -276,7 +276,7 @@ def _first_by(groups: Ids, rows: Ids, nearby: Nearby, tried: Tried, excess: Floa
     order = np.lexsort((mixed, np.nan_to_num(expected), rounded, np.where(lower, expected, np.inf), groups))
     groups, rows = groups[order], rows[order]
     first = np.flatnonzero(np.diff(groups, prepend=-1))
-    if nearby.aligned is None:
+    if nearby.aligned is None or not first.size:
         return dict(zip(groups[first].tolist(), rows[first].tolist(), strict=True))
     found = {}
     for begin, end in zip(first.tolist(), [*first[1:].tolist(), len(groups)], strict=True):

@@ -15,6 +15,7 @@ from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, remaining_work, stops_all
 from elsuite.exploration.checking import check_landscape, checked_seeds
+from elsuite.exploration.ends import told_apart
 from elsuite.exploration.new_rows import (
     NewRows,
     add_rows,
@@ -157,7 +158,11 @@ def block_rows(landscape: Landscape, block: Block, progress: "_StartsDone | None
             progress=progress,
         )
         return minimization_rows(
-            results, keys=block.keys, label=block.label, surfaces=landscape.surfaces, row_keys=block.row_keys
+            told_apart(landscape, results),
+            keys=block.keys,
+            label=block.label,
+            surfaces=landscape.surfaces,
+            row_keys=block.row_keys,
         )
     except Exception as error:  # of a user's own landscape, anything
         if (progress is not None and progress.raised) or stops_all(error, block.folder):
@@ -244,7 +249,8 @@ def run_minimizer(
 
     The solutions are the sets ``"label/surface"``, one for each surface of the landscape: the point at the minimum of
     that surface's curve. Runs that the database holds are not done again; with `retry_failed`, those that failed are.
-    Runs that diverge, come to no number or raise an exception give no solutions; their rows say why.
+    Runs that diverge, come to no number or raise an exception give no solutions; their rows say why. So do those of
+    landscapes without data that end at a saddle; where the Hessian has zero eigenvalues they are "degenerate".
 
     Parameters
     ----------

@@ -21,6 +21,7 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
+from elsuite.exploration.ends import told_apart
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
@@ -49,7 +50,7 @@ class Quench:
     n_stationary: int = 0
     """Solutions whose minimum has a gradient norm within the tolerance, or one that rounding hides."""
     n_failed: int = 0
-    """Solutions that led nowhere: their energies are not finite, or fall without end."""
+    """Solutions that led nowhere: to a saddle, to what is no number, or down without end."""
 
 
 def quench(
@@ -69,7 +70,9 @@ def quench(
     A minimum that is there already is not stored again: one of that set, or, on the first surface, any stored point
     whose gradient norm is within the tolerance; such a point is its own minimum. Each block of solutions is committed
     at once, and what was relaxed before with the same minimizer is passed over: an interrupted call, made again,
-    goes on. Column `gradient_norm` has the norm on the first surface, ``gradient_norm_SURFACE`` that on another.
+    goes on. On small landscapes without data the Hessian is looked at: what ends at a saddle leads nowhere, a minimum
+    with zero eigenvalues is "degenerate". Column `gradient_norm` has the norm on the first surface,
+    ``gradient_norm_SURFACE`` that on another.
 
     Parameters
     ----------
@@ -242,7 +245,7 @@ def _relaxed(landscape: Landscape, minimizer: Minimizer, points: Array, ids: Seq
 def _minimized(landscape: Landscape, minimizer: Minimizer, starts: Tensor) -> list[Minimization]:
     """Minimize from all starts together; where that raises an exception, from each alone, and say which one failed."""
     try:
-        return list(minimizer.minimize(landscape, starts, seeds=[0] * len(starts)))
+        return told_apart(landscape, minimizer.minimize(landscape, starts, seeds=[0] * len(starts)))
     except Exception as error:
         if len(starts) > 1:
             return [_minimized(landscape, minimizer, start[None])[0] for start in starts]

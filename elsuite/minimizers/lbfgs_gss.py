@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from elsuite.core.settings import Count, Positive, Share, settings
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.golden_section import golden_section_search
-from elsuite.minimizers.scales import norms
+from elsuite.minimizers.scales import FIRST, norms
 
 _SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
 _SHORTEST = 1e-6  # length scales: the first step is not shorter
@@ -40,11 +40,11 @@ class LBFGSGSS(Minimizer):
     s.y / y.y of the newest. The search begins at u = 1 and takes `search_values` energies; no step raises the
     energy. All pairs of a start are dropped, and it goes on along the plain gradient, when a pair's cosine
     s.y / (\|s\| \|y\|) is under `least_cosine` or not finite, when p does not point uphill, or when no lower point
-    is found along p. The plain gradient is scaled by the last good s.y / y.y; at first so that the step is as long as
-    the gradient, but not longer than 1, nor, where it is under 0.01, the landscape's length scale L, nor shorter than
-    1e-6 L. After a search
-    along the plain gradient that finds nothing the next one is over shorter steps, and so on, until steps are so short
-    that rounding hides what they change; one more, over steps that are just long enough, then decides. A start that
+    is found along p. The plain gradient is scaled by the last good s.y / y.y, at first so that the step is as long as a
+    twentieth of the landscape's length scale L; over data, as published, as long as the gradient, but not longer than 1
+    (nor than an L under 0.01), nor shorter than 1e-6 L. After a search along the plain gradient that finds nothing the
+    next one is over shorter steps, and so on, until steps are so short that rounding hides what they change; one more,
+    over steps that are just long enough, then decides. A start that
     finds nothing lower twice in a row, nor at any length, is stuck: `minimize` says whether it has converged.
 
     Attributes
@@ -71,12 +71,13 @@ class LBFGSGSS(Minimizer):
         """See `Minimizer`."""
         energy, gradient = landscape.energy_and_gradient(state["points"])
         norm, scale = norms(gradient), landscape.length_scale
-        length = norm.clamp(max=scale if scale < _SMALL else 1.0).clamp(min=_SHORTEST * scale)
+        published = norm.clamp(max=scale if scale < _SMALL else 1.0).clamp(min=_SHORTEST * scale)
+        length = published if isinstance(landscape, DataLandscape) else torch.full_like(norm, FIRST * scale)
         # Of gradients whose squares would leave the number type's range, directions and pairs are made in a unit.
         edge = torch.finfo(gradient.dtype).tiny ** (1 / 3)
         exact = torch.exp2(torch.floor(torch.log2(norm)))
         unit = torch.where(((norm > 0) & (norm < edge)) | (norm > 1 / edge), exact, torch.ones_like(norm))
-        ordinary = (unit == 1) & (length == norm.clamp(max=1))
+        ordinary = (unit == 1) & (length == norm.clamp(max=1))  # to the last bit as published
         first = torch.where(ordinary, (1 / norm.to(gradient.dtype)).clamp(max=1).double(), length / (norm / unit))
         return state | {
             "energy": energy,

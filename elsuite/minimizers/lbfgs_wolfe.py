@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from elsuite.core.settings import Count, settings
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.minibatches import evaluated
 from elsuite.minimizers.one_by_one import advance_one_by_one, forget, is_fresh
+from elsuite.minimizers.scales import FIRST, typical_slope
 
-_LEAST = 1e-6  # of ordinary gradients
+_LEAST = 1e-6  # of ordinary gradients, over data
+_MILLIONTH = 1e-6
 
 
 @settings
@@ -21,9 +23,12 @@ class LBFGSWolfe(Minimizer):
 
     It keeps `history` pairs, and takes at most `search_values` gradients in one line search. Starts are taken one after
     the other. An iteration that finds nothing lower drops the pairs of its start; when the next one, along the plain
-    gradient, finds nothing either, the start is stuck: `minimize` says whether it has converged. Torch's constants (a
-    first step of 1, pairs of 1e-10) are for numbers about 1; where the landscape's length scale is outside 0.01 to 100,
-    or a first gradient is under 1e-6, or so large that squares overflow, torch is given numbers in units of that size.
+    gradient, finds nothing either, the start is stuck: `minimize` says whether it has converged.
+
+    Torch's constants (a first step of 1, pairs of 1e-10) are for numbers about 1. On landscapes without data torch is
+    given lengths in units of the first step, a twentieth of the length scale, and gradients in units of a millionth of
+    the landscape's own or of the start's, if that is smaller. Over data it is given numbers as they are, unless the
+    length scale is outside 0.01 to 100, or a first gradient under 1e-6 or so large that squares overflow.
 
     Examples
     --------
@@ -45,7 +50,7 @@ class LBFGSWolfe(Minimizer):
         own = {
             "n_evaluations": state["n_evaluations"] + 1,
             "stuck": torch.zeros(n, dtype=torch.bool),
-            "unit": _slope_units(known["gradient_norm"].cpu() / _length_unit(landscape), landscape.dtype),
+            "unit": _slope_units(landscape, known["gradient_norm"].cpu()),
         }
         return state | known | own
 
@@ -74,17 +79,22 @@ class LBFGSWolfe(Minimizer):
 
 
 def _length_unit(landscape: Landscape) -> float:
-    """Return the power of two about the landscape's length scale, 1 if that is ordinary."""
+    """Return the length that torch takes for 1, a power of two."""
     scale = landscape.length_scale
+    if not isinstance(landscape, DataLandscape):
+        return 2.0 ** round(math.log2(FIRST * scale))
     return 1.0 if 1e-2 <= scale <= 1e2 else 2.0 ** round(math.log2(scale))
 
 
-def _slope_units(slopes: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the powers of two in which gradients of some norms are about 1, 1 for ordinary ones."""
-    # Large ones only hurt where their squares leave the range of the numbers.
-    ordinary = (slopes >= _LEAST) & (slopes <= torch.finfo(dtype).max ** (1 / 3)) | ~(slopes > 0)
-    ordinary |= ~torch.isfinite(slopes)
-    return torch.where(ordinary, torch.ones_like(slopes), torch.exp2(torch.round(torch.log2(slopes))))
+def _slope_units(landscape: Landscape, slopes: Tensor) -> Tensor:
+    """Return the gradients that torch takes for 1, powers of two, for starts with gradients of some norms."""
+    if isinstance(landscape, DataLandscape):
+        largest = torch.finfo(landscape.dtype).max ** (1 / 3)  # larger ones only hurt where squares overflow
+        unit = torch.where((slopes >= _LEAST) & (slopes <= largest), torch.ones_like(slopes), slopes)
+    else:
+        unit = _MILLIONTH * torch.fmin(slopes, torch.tensor(typical_slope(landscape), dtype=slopes.dtype))
+    usable = (unit > 0) & torch.isfinite(unit)
+    return torch.where(usable, torch.exp2(torch.round(torch.log2(unit))), torch.ones_like(unit))
 
 
 def _where(rows: Tensor, yes: Tensor, no: Tensor) -> Tensor:

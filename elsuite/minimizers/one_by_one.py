@@ -73,7 +73,8 @@ def _advance(
     batch_size: int | None,
     length: float,
 ) -> State:
-    units = _Units(length, float(row["unit"][0]) if "unit" in row else 1.0)
+    # A checkpoint of an earlier version has no unit, and a memory in plain numbers.
+    units = _Units(length, float(row["unit"][0])) if "unit" in row else _Units(1.0, 1.0)
     parameter = (row["points"][0] / length).clone().requires_grad_()
     optimizer = make(parameter)
     if not is_fresh(row):

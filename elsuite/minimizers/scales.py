@@ -9,6 +9,8 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 
 FAR = 1e8
 """A descent that is farther than so many length scales from its start has run away."""
+FIRST = 0.05
+"""Length scales: the first step on a landscape without data."""
 ROUNDINGS = 100.0
 """Energies are taken to be good to so many units in their last place: they come from long sums."""
 _LEAST = 1e-140  # norms under this, or over its inverse, have squares that leave the range of float64
@@ -98,10 +100,12 @@ def at_rounding(landscape: Landscape, points: Tensor, slope: float) -> Mask:
     plateau, or at the bottom of a gorge that goes on downwards, it is not.
     """
     energies, slopes, curvatures = slopes_nearby(landscape, points)
-    eps = torch.finfo(points.dtype).eps
+    eps, sizes = torch.finfo(points.dtype).eps, np.abs(energies)
+    if not isinstance(landscape, DataLandscape):  # a mean of losses is as exact as it is; other sums cancel
+        sizes = np.maximum(sizes, typical_energy(landscape))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         way = slopes / curvatures
-        hidden = slopes / 2 * way <= ROUNDINGS * eps * np.abs(energies)
+        hidden = slopes / 2 * way <= ROUNDINGS * eps * sizes
         unresolved = way <= _PLACES * eps * norms(points).cpu().numpy()
     near = (way <= _NEAR * landscape.length_scale) & ~(slopes > _FLAT * slope)
     return np.asarray((slopes == 0) | (near & (hidden | unresolved)))

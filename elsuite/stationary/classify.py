@@ -29,10 +29,13 @@ def classify_stationary_point(
     n_lowest : int
         Eigenvalues looked at above `DENSE_LIMIT` parameters; up to there, all.
     gradient_tolerance : float
-        The point is stationary when its gradient norm is not above this.
+        The point is stationary when Newton's step from it is not longer than this, in units of the landscape's length
+        scale, or than the coordinates can tell. Along eigenvalues that count as zero, and above `DENSE_LIMIT`
+        parameters in all other directions than the lowest, the step is the gradient over the largest eigenvalue.
     zero_tolerance : float
-        An eigenvalue counts as zero when its absolute value is not above this times the largest one; with any such,
-        beside the landscape's own zero modes, the point is degenerate.
+        An eigenvalue counts as zero when its absolute value is not above this times the largest one, or when Newton's
+        step changes it by half, as at an inflection; with any such, beside the landscape's own zero modes, the point is
+        degenerate.
 
     Raises
     ------
@@ -51,20 +54,37 @@ def classify_stationary_point(
     complete = landscape.n_parameters <= DENSE_LIMIT
     n_wanted = landscape.n_parameters if complete else n_lowest
     spectrum = hessian_spectrum(landscape, position, n_lowest=n_wanted, n_highest=0 if complete else 1)
-    values = spectrum.lowest
-    everything = np.append(values, spectrum.highest)
-    zero = zero_tolerance * float(np.abs(everything).max(initial=0.0))
+    values, vectors = spectrum.lowest, spectrum.lowest_vectors
+    coordinates = position.cpu().numpy().astype(np.float64)
+    modes = landscape.symmetry.zero_modes(coordinates[None])[0]
+    largest = float(np.abs(np.append(values, spectrum.highest)).max(initial=0.0))
+    step, rest = _newton(slope - modes @ (modes.T @ slope), values, vectors, zero_tolerance * largest)
+    resolution = 4 * np.finfo(position.cpu().numpy().dtype).eps * float(np.linalg.norm(coordinates))
+    reach = gradient_tolerance * landscape.length_scale + resolution
+    still = float(np.linalg.norm(step)) <= reach and rest <= reach * largest
+    zero = np.abs(values) <= zero_tolerance * largest
+    if complete and still and np.linalg.norm(step) > resolution:
+        there = hessian_spectrum(landscape, coordinates + step, n_lowest=n_wanted, n_highest=0).lowest
+        if len(there) == len(values):
+            zero |= np.abs(there - values) > 0.4 * np.abs(values)
     return StationaryPoint(
-        coordinates=position.cpu().numpy().astype(np.float64),
+        coordinates=coordinates,
         energy=float(energy[0]),
         gradient_norm=float(np.linalg.norm(slope)),
-        is_stationary=bool(np.linalg.norm(slope) <= gradient_tolerance),
-        index=int((values < -zero).sum()),
-        n_zero=int(count_zero(values, zero)),
+        is_stationary=bool(still),
+        index=int((values[~zero] < 0).sum()),
+        n_zero=int(zero.sum()),
         eigenvalues=values,
-        eigenvector=spectrum.lowest_vectors[0] if len(values) else np.zeros(landscape.n_parameters),
+        eigenvector=vectors[0] if len(values) else np.zeros(landscape.n_parameters),
         complete=complete,
     )
+
+
+def _newton(slope: Floats, values: Floats, vectors: Floats, zero: float) -> tuple[Floats, float]:
+    """Return Newton's step along eigenvectors, rows, that bend, and the norm of the rest of the gradient."""
+    bent = np.abs(values) > zero
+    parts = vectors[bent] @ slope
+    return -(parts / values[bent]) @ vectors[bent], float(np.linalg.norm(slope - parts @ vectors[bent]))
 
 
 def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> tuple[Refinement, ...]:
@@ -87,6 +107,7 @@ def ended(landscape: Landscape, state: State, index: int, *, limits: Limits) -> 
             Outcome.WRONG_INDEX: f"stationary, with {negative} negative eigenvalues",
             Outcome.DEGENERATE: f"{n_zero} eigenvalues are zero beside the zero modes",
             Outcome.LEFT_BOUNDS: f"left the bounds after {n_steps} steps",
+            Outcome.DIVERGED: f"ran away from its start in {n_steps} steps",
             Outcome.BUDGET_SPENT: f"not stationary after {n_steps} steps",
             Outcome.STALLED: f"no step of any length is good after {n_steps} steps",
             Outcome.NOT_A_NUMBER: f"energy or derivatives are not finite after {n_steps} steps",

@@ -14,6 +14,8 @@ from elsuite.stationary.model import LocalModel
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
 
+_LEAST = 1e-200  # no scale is smaller: 1e18 times its inverse is a number
+
 
 @final
 @dataclass(frozen=True)
@@ -38,19 +40,25 @@ class SteepestDescent(Rule):
         """Return the gradient not foretold, relative to the larger one at both ends; or the energy not foretold."""
         if np.isfinite(self.error):
             norms = [np.linalg.norm(model.gradients, axis=1) for model in (old, new)]
-            return np.asarray(surprise(old, new, parts) / np.maximum(np.maximum(*norms), 1e-9))
+            return np.asarray(surprise(old, new, parts) / np.maximum(np.maximum(*norms), np.finfo(float).tiny))
         foretold = (old.slopes * parts + old.values * parts**2 / 2).sum(axis=1)
         error = np.abs(new.energies - old.energies - foretold)
-        return np.asarray(error / (np.abs(foretold) + _rounding(old)))
+        return np.asarray(error / np.maximum(np.abs(foretold) + _rounding(old), np.finfo(float).tiny))
 
     def accepts(self, old: LocalModel, new: LocalModel, misfit: Floats) -> Mask:
-        """Return whether the energy fell, up to rounding, and the path was followed."""
-        fell = new.energies <= old.energies + _rounding(old)
+        """Return whether the energy fell, up to rounding, or the gradient did in a basin; and the path was followed.
+
+        Energies are sums whose parts may be far larger than they: near a minimum gradients tell more.
+        """
+        slopes = [np.linalg.norm(model.gradients, axis=1) for model in (old, new)]
+        basin = (old.values > 0).all(axis=1) & (new.values > 0).all(axis=1)
+        fell = (new.energies <= old.energies + _rounding(old)) | (basin & (slopes[1] <= slopes[0] / 2))
         return np.asarray(fell & ((misfit <= self.error) | np.isinf(self.error)))
 
 
 def _rounding(model: LocalModel) -> Floats:
-    return 1e-13 * np.maximum(1.0, np.abs(model.energies))
+    """Return how far energies may be off: some hundred units in their last place."""
+    return np.asarray(1e-13 * np.abs(model.energies))
 
 
 def _steepest(slopes: Floats, values: Floats, radii: Floats) -> Floats:
@@ -68,7 +76,9 @@ def _steepest(slopes: Floats, values: Floats, radii: Floats) -> Floats:
         with np.errstate(over="ignore"):
             return np.asarray(~(np.linalg.norm(parts, axis=1) <= radii))
 
-    scale = np.maximum(np.abs(values).max(axis=1), 1e-30)
+    # Durations are in units of the stiffest direction's; where there is no curvature, of the way to the radius.
+    stiffest, slope = np.abs(values).max(axis=1), np.linalg.norm(slopes, axis=1)
+    scale = np.maximum(np.where(stiffest > 0, stiffest, slope / radii), _LEAST)
     low, high = np.log(1e-12 / scale), np.log(1e18 / scale)
     whole = at(np.exp(high))
     if not too_far(whole).any():

@@ -212,10 +212,14 @@ def _one_graph(landscape: Landscape, point: Tensor) -> Products:
 
 
 def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor:
-    """Return central differences of gradients, a step of eps^(1/3) along each normalized vector."""
+    """Return central differences of gradients, a step of eps^(1/3) length scales along each normalized vector.
+
+    Far from the origin the coordinates are rounded more, and the step is longer.
+    """
     lengths = vectors.norm(dim=1, keepdim=True)
     units = vectors / torch.where(lengths > 0, lengths, torch.ones_like(lengths))
-    step = float(torch.finfo(point.dtype).eps) ** (1 / 3) * max(1.0, float(point.abs().max()))
+    scale, eps = landscape.length_scale, float(torch.finfo(point.dtype).eps)
+    step = scale * (eps * max(1.0, float(point.abs().max()) / scale)) ** (1 / 3)
     both = torch.cat([point + step * units, point - step * units])
     gradients = landscape.energy_and_gradient(both)[1]
     change: Tensor = gradients[: len(vectors)] - gradients[len(vectors) :]

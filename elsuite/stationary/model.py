@@ -119,7 +119,7 @@ def _krylov(landscape: Landscape, point: Floats, guide: Floats) -> LocalModel:
     return LocalModel(
         energies=energy.cpu().numpy().astype(np.float64),
         gradients=slope[None],
-        values=np.pad(values, (0, pad), constant_values=max(1.0, float(np.abs(values).max())))[None],
+        values=np.pad(values, (0, pad), constant_values=float(np.abs(values).max()) or 1.0)[None],
         vectors=vectors[None],
         images=np.pad((mixing.T @ images).T, ((0, 0), (0, pad)))[None],
         n_gradients=np.array([1 + 2 * len(basis)]),

@@ -75,6 +75,10 @@ def hessian_spectrum(
         operator = hessian_operator(landscape, position)
         start = np.random.default_rng(seed).standard_normal(size)
         start -= modes @ (modes.T @ start)
+        # ARPACK takes eigenvalues under about 1e-11 for zero: the largest ones are to be about 1.
+        unit = float(np.linalg.norm(_deflated(operator, modes, 0.0, counter).matvec(start)) / np.linalg.norm(start))
+        unit = 2.0 ** round(np.log2(unit)) if 0 < unit < np.inf else 1.0
+        operator = operator * (1 / unit)
         above = _size(_deflated(operator, modes, 0.0, counter), start) if modes.size else 0.0
         high, high_vectors = _lanczos(_deflated(operator, modes, -above, counter), "LA", n_highest, start, tolerance)
         lower = _deflated(operator, modes, above, counter)
@@ -82,7 +86,7 @@ def hessian_spectrum(
         low, low_vectors = _without_smallest(low, low_vectors, extra)
         values, vectors = np.append(low, high), np.concatenate([low_vectors, high_vectors])
         left = [lower.matvec(v) - value * v for value, v in zip(values, vectors, strict=True)]
-        residuals = np.array([np.linalg.norm(rest) for rest in left])
+        residuals, values = unit * np.array([np.linalg.norm(rest) for rest in left]), unit * values
         n_low, n_products = len(low), counter[0]
     scale = float(np.abs(values).max(initial=0.0))
     return Spectrum(
@@ -109,7 +113,8 @@ def without_zero_modes(matrices: Floats, modes: Floats) -> tuple[Floats, Floats]
     left = matrices - modes @ (modes.transpose(0, 2, 1) @ matrices)
     both = left - (left @ modes) @ modes.transpose(0, 2, 1)
     # The modes get an eigenvalue above all others, and so come last.
-    above = 1.0 + 2.0 * np.linalg.norm(both, axis=(1, 2))
+    above = 2.0 * np.linalg.norm(both, axis=(1, 2))
+    above = np.where(above > 0, above, 1.0)
     both += above[:, None, None] * (modes @ modes.transpose(0, 2, 1))
     values, vectors = np.linalg.eigh((both + both.transpose(0, 2, 1)) / 2)
     n_left = matrices.shape[1] - n_modes
@@ -138,7 +143,7 @@ def _size(operator: LinearOperator, start: Floats) -> float:
     vector = start
     for _ in range(10):
         vector = operator.matvec(vector / max(float(np.linalg.norm(vector)), np.finfo(float).tiny))
-    return 4.0 * float(np.linalg.norm(vector)) + 1.0
+    return 4.0 * float(np.linalg.norm(vector)) or 1.0
 
 
 def _lanczos(

@@ -22,6 +22,8 @@ from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 INFLECTION = 100.0
 """Where the gradient vanishes but Newton's step does not, the tolerance of zero eigenvalues is so much larger."""
+FAR = 1e8
+"""A search that is farther than so many length scales from its start has run away."""
 SHORTEST = 1e-9
 """A trust radius under this, relative to the first one, has stalled."""
 
@@ -97,6 +99,9 @@ class State:
     """None while a search goes on."""
     n_steps: Ids
     n_gradients: Ids
+    starts: Floats
+    far: float
+    """How far from its start a search has run away."""
 
 
 class Rule(abc.ABC):
@@ -154,6 +159,8 @@ def walk(landscape: Landscape, starts: Floats, rule: Rule, *, guides: Floats, li
         outcomes=(None,) * n,
         n_steps=np.zeros(n, dtype=np.int64),
         n_gradients=model.n_gradients.copy(),
+        starts=starts,
+        far=FAR * landscape.length_scale,
     )
     state = _settled(begun, rule, limits)
     for _ in range(limits.max_steps):
@@ -192,7 +199,16 @@ def _advanced(landscape: Landscape, state: State, going: Ids, rule: Rule, limits
     n_steps[going] += 1
     n_gradients[going] += new.n_gradients
     model = mixed(state.model, going[taken], chosen(new, taken))
-    return State(points, model, all_radii, follow, curvatures, state.outcomes, n_steps, n_gradients)
+    return replace(
+        state,
+        points=points,
+        model=model,
+        radii=all_radii,
+        guides=follow,
+        curvatures=curvatures,
+        n_steps=n_steps,
+        n_gradients=n_gradients,
+    )
 
 
 def _settled(state: State, rule: Rule, limits: Limits) -> State:
@@ -207,11 +223,13 @@ def _settled(state: State, rule: Rule, limits: Limits) -> State:
     index = (model.values < 0).sum(axis=1)
     # At an inflection the gradient vanishes long before the curvature does.
     zero = limits.zero_tolerance * np.where(close, 1.0, INFLECTION)
-    flat = count_zero(model.values, zero * curvatures) > 0
+    # Numbers so small that their squares are lost are zero, too.
+    flat = count_zero(model.values, np.maximum(zero * curvatures, np.sqrt(np.finfo(float).tiny))) > 0
     inside = limits.box.holds(state.points) if limits.box else np.ones(len(newton), dtype=bool)
     tests = (
         (~model.finite, Outcome.NOT_A_NUMBER),
         (~inside, Outcome.LEFT_BOUNDS),
+        (np.linalg.norm(state.points - state.starts, axis=1) > state.far, Outcome.DIVERGED),
         (arrived & flat, Outcome.DEGENERATE),
         (arrived & (index != rule.index), Outcome.WRONG_INDEX),
         (arrived, Outcome.CONVERGED),

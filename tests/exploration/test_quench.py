@@ -65,7 +65,7 @@ def test_every_solution_leads_to_its_minimum(solutions, monkeypatch):
     order = [int(np.argmin(np.linalg.norm(points - known, axis=1))) for known in SURFACE.minima]
     np.testing.assert_allclose(points[order], SURFACE.minima, atol=1e-5)
     np.testing.assert_allclose(minima["energy"].values[new[order], 0], SURFACE.minimum_energies, atol=1e-7)
-    assert (minima["gradient_norm"].values[new] < 1e-4).all()
+    assert (minima["gradient_norm"].values[new] < 1e-3).all()
     assert links(solutions) == {start: int(new[order[start % 3]]) for start in range(12)}
     assert set(solutions.runs["minimizer"].values.tolist()) == {"quenched"}
     assert all(message.startswith("on energy: ") for message in solutions.runs["message"].values.tolist())

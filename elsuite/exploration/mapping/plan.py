@@ -28,7 +28,8 @@ class MappingPlan:
     n_hops : int
         Hops of basin hopping by each of four walkers, from the lowest minima of the starts.
     temperature : float
-        Of basin hopping.
+        Of basin hopping, in units of the energy of a tenth of the length scale along the stiffest mode of the minima
+        that it begins from (about 1 for Lennard-Jones clusters).
     n_modes : int
         Softest modes along which transition states are sought from every minimum, both ways; all there are, if fewer.
     n_directions : int

@@ -21,6 +21,7 @@ from elsuite.stationary import (
     Refinement,
     descend,
     follow_down,
+    hessian_spectrum,
     refine_transition_states,
     search_from_minimum,
 )
@@ -53,7 +54,9 @@ class Region:
         """Return whether a point found may be kept."""
         if self.bounds is None or self.symmetry.drifts:
             return True
-        return Box(self.bounds[0], self.bounds[1], self.symmetry).holds(point[None]).item()
+        # A point on the edge is in: where it is known to lie is known to the tolerance only.
+        edge = self.tolerance
+        return Box(self.bounds[0] - edge, self.bounds[1] + edge, self.symmetry).holds(point[None]).item()
 
 
 def random_points(region: Region, numbers: Sequence[int], *, seed: int) -> Floats:
@@ -98,7 +101,7 @@ def hops(region: Region, starts: Floats, *, n_hops: int, temperature: float, see
         region.landscape,
         starts,
         n_hops=n_hops,
-        temperature=temperature,
+        temperature=temperature * _stiffness(region, starts),
         seed=seed,
         bounds=region.bounds,
         tolerance=region.tolerance / region.landscape.length_scale,
@@ -107,6 +110,16 @@ def hops(region: Region, starts: Floats, *, n_hops: int, temperature: float, see
     minima, failures = _kept(region, found.minima)
     failures += found.failures
     return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
+
+
+def _stiffness(region: Region, minima: Floats) -> float:
+    """Return the energy that a displacement by a tenth of the scale costs along the stiffest modes of some minima."""
+    top = [
+        hessian_spectrum(region.landscape, minimum, n_lowest=0, n_highest=1).highest.max(initial=0.0)
+        for minimum in minima
+    ]
+    energy = float(np.median(top)) * (0.1 * region.scale) ** 2 / 2
+    return energy if 0 < energy < np.inf else 1.0
 
 
 def along_modes(region: Region, minimum: Floats, *, n_modes: int) -> Discovery:
