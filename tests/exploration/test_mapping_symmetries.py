@@ -210,5 +210,11 @@ def test_outcomes_say_what_the_searches_did():
     assert Discovery(failures=lost).outcome is Outcome.BUDGET_SPENT
     assert Discovery(failures={"left the bounds": 2, "wrong index": 1}).outcome is Outcome.LEFT_BOUNDS
     assert Discovery(failures=lost, error="ValueError: no").outcome is Outcome.FAILED
+    assert Discovery(failures=lost, n_searches=9).outcome is Outcome.CONVERGED  # seven of them
+    assert Discovery(failures={"left the bounds": 5}, n_searches=9).outcome is Outcome.LEFT_BOUNDS
+    assert Discovery(failures={"left the bounds": 4}, n_searches=8).outcome is Outcome.CONVERGED
+    with map_landscape(MullerBrown(), plan=PLAN) as database:
+        starts = str(database.runs["message"].values[0])
+        assert starts == "32 searches: 3 new minima, 0 new transition states; 32 converged"
     slope = map_landscape(FunctionLandscape(lambda x: x.sum(1), 2), plan=PLAN)
     assert set(slope.runs["outcome"].values.tolist()) == {"left the bounds"}

@@ -39,16 +39,23 @@ class Discovery:
     error: str = ""
 
     @property
+    def n_converged(self) -> int:
+        """Searches that ended at a point of the kind sought."""
+        others = sum(n for words, n in self.failures.items() if not words.startswith(FOLLOWED_DOWN))
+        return max(0, self.n_searches - others)
+
+    @property
     def outcome(self) -> Outcome:
-        """Converged if something was found or no search failed, else what most of the searches came to."""
+        """What most of the searches came to, descents from transition states that reached no minimum included.
+
+        As many that converged as others count as converged; an error that left nothing is a failure.
+        """
         if self.error and not (self.minima or self.states):
             return Outcome.FAILED
-        counts: Counter[Outcome] = Counter()
+        counts: Counter[Outcome] = Counter({Outcome.CONVERGED: self.n_converged})
         for words, n in self.failures.items():
             counts[Outcome(words.removeprefix(FOLLOWED_DOWN))] += n
-        if self.minima or self.states or not counts:
-            return Outcome.CONVERGED
-        return max(counts, key=lambda outcome: (counts[outcome], str(outcome)))
+        return max(counts, key=lambda outcome: (counts[outcome], outcome is Outcome.CONVERGED, str(outcome)))
 
 
 @dataclass(frozen=True)
@@ -80,9 +87,9 @@ def new_rows(landscape: Landscape, found: Discovery, known: Sequence[PointIndex]
         if states.number(verified.state.point) == n_before:
             source, target = (number(end) for end in verified.ends)
             new_states.append((verified, source, target))
+    ends = [f"{found.n_converged} converged", *(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))]
     message = f"{found.n_searches} searches: {len(new_minima)} new minima, {len(new_states)} new transition states"
-    if found.failures:
-        message += "; " + ", ".join(f"{n} {outcome}" for outcome, n in sorted(found.failures.items()))
+    message += f"; {', '.join(ends)}"
     if found.error:
         message = found.error if found.outcome is Outcome.FAILED else f"{message} ({found.error})"
     return Rows(

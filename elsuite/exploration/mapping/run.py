@@ -90,7 +90,8 @@ def map_landscape(
     Returns
     -------
     LandscapeDatabase
-        Open for reading; in memory for writing too. Its `runs` are the pieces of work, with what each found.
+        Open for reading; in memory for writing too. Its `runs` are the pieces of work, with what each found: the
+        message counts how the searches of the piece ended, and the outcome is that of most of them.
 
     Raises
     ------
