@@ -117,11 +117,12 @@ def print_notes(notes: Iterable[str]) -> None:
 
 def print_left_out(network: "AnyGraph") -> None:
     """Print which minima and paths of a database are not in its network, on stderr."""
+    from elsuite.network.transition import copies_in_words
+
     of = network.graph
     lines = left_out_in_words(of["n_unusable"], of["n_without_energy"], of["surface"])
     if of["joins"] == "points" and of["n_joining_isomers"]:
-        n = of["n_joining_isomers"]
-        lines.append(f"{n:,} path{'s' * (n != 1)} to copies of minima (--joins isomers counts them)")
+        lines.append(copies_in_words(of["n_joining_isomers"]))
     print_notes(f"{line} left out" for line in lines)
 
 

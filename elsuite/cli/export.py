@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from elsuite.cli.common import print_left_out, print_notes, store_argument, surface_option
+from elsuite.cli.common import joins_option, print_left_out, print_notes, store_argument, surface_option
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 from elsuite.interchange import FORMATS, from_database
 from elsuite.network import transition_network
+from elsuite.network.transition import Joins
 from elsuite.schema import KINDS
 
 _WRITTEN = {name: row for name, row in FORMATS.loadable() if row.write or row.write_network}
@@ -33,8 +34,9 @@ def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @store_argument
 @click.argument("out", type=click.Path())
 @surface_option
+@joins_option
 @_with_options
-def export(format_: str, store: str, out: str, surface: str | None, **options: str | None) -> None:
+def export(format_: str, store: str, out: str, surface: str | None, joins: Joins | None, **options: str | None) -> None:
     """Write a store in another program's format."""
     chosen = _WRITTEN[format_]
     given = chosen.check_options(format_, options)
@@ -42,11 +44,11 @@ def export(format_: str, store: str, out: str, surface: str | None, **options: s
     with open_database(store) as database:
         surface = choose_surface(database, surface)
         if chosen.write_network is not None:
-            network = transition_network(database, surface=surface, parallel=True)
+            network = transition_network(database, surface=surface, parallel=True, joins=joins)
             chosen.write_network(network, out, **given)
             print_left_out(network)
         elif chosen.write is not None:
-            foreign = from_database(database, surface=surface)
+            foreign = from_database(database, surface=surface, joins=joins)
             chosen.write(foreign, out, **given)
             notes += foreign.notes
             n_paths = int((foreign.state_columns["kind"] == KINDS[0]).sum())

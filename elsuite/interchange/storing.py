@@ -9,9 +9,10 @@ from elsuite.core.files import new_folder
 from elsuite.core.typing import Array, Floats, Ids
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.folders import free_folder
-from elsuite.database.query import choose_surface, left_out_in_words, n_left_out, usable_minima
+from elsuite.database.query import choose_surface, joins_isomers, left_out_in_words, n_left_out, usable_minima
 from elsuite.interchange.foreign import ForeignLandscape
 from elsuite.network import path_heights
+from elsuite.network.transition import Joins, chosen_joins, copies_in_words
 from elsuite.schema import KINDS, TABLES, said_if_refused
 
 SURFACE = "energy"
@@ -113,11 +114,19 @@ def _storable(columns: Any) -> dict[str, Any]:
     return {name: c.tolist() if c.dtype.kind in "UTO" else c for name, c in columns.items()}
 
 
-def from_database(database: LandscapeDatabase, *, surface: str | None = None) -> ForeignLandscape:
+def from_database(
+    database: LandscapeDatabase, *, surface: str | None = None, joins: Joins | None = None
+) -> ForeignLandscape:
     """Return the minima and edges of one surface of a database; paths count at their refined height.
 
     Kept are coordinates, sets, kinds, finders, and all columns that the format of the store does not name. Minima that
-    are no solutions, and paths to one or without a finite height, are left out: a note says how many.
+    are no solutions, and paths to one, without a finite height, or to copies where points are joined, are left out: a
+    note says how many.
+
+    Parameters
+    ----------
+    joins : {"points", "isomers"}, optional
+        As in `elsuite.network.transition_network`.
 
     Raises
     ------
@@ -135,15 +144,20 @@ def from_database(database: LandscapeDatabase, *, surface: str | None = None) ->
     ([0.5], ('1 paths without a height left out',))
     """
     surface = choose_surface(database, surface)
-    found, usable = path_heights(database, surface), usable_minima(database, surface)
+    found, usable = path_heights(database, surface, joins="isomers"), usable_minima(database, surface)
     minima, paths = database.minima, database.paths
     ids, place = np.flatnonzero(usable), np.cumsum(usable) - 1
     energies = minima["energy"].values[ids, database.surfaces.index(surface)]
     notes = [f"{line} left out" for line in left_out_in_words(*n_left_out(database, surface), surface)]
-    joins = usable[paths["source"].values] & usable[paths["target"].values]
-    n_rows = int(((paths["surface"].values == surface) & joins).sum())
+    between = usable[paths["source"].values] & usable[paths["target"].values]
+    n_rows = int(((paths["surface"].values == surface) & between).sum())
     if n_rows > len(found.paths):
         notes.append(f"{n_rows - len(found.paths)} paths without a height left out")
+    if chosen_joins(database, joins) == "points":
+        to_copies = joins_isomers(database)[found.paths]
+        found = found.select(~to_copies)
+        if n_copies := int(to_copies.sum()):
+            notes.append(copies_in_words(n_copies) + " left out")
     state_points = None
     if "coordinates" in paths and len(found.paths):
         state_points = np.asarray(paths["coordinates"].values[found.paths], dtype=np.float64)

@@ -217,6 +217,17 @@ def chosen_joins(database: "LandscapeDatabase", joins: Joins | None) -> Joins:
     return joins
 
 
+def copies_in_words(n: int) -> str:
+    """Return that so many paths lead to copies of minima, and what counts them.
+
+    Examples
+    --------
+    >>> copies_in_words(1)
+    '1 path to copies of minima (joins=isomers counts them)'
+    """
+    return f"{n:,} path{'s' * (n != 1)} to copies of minima (joins=isomers counts them)"
+
+
 def of_finder(database: "LandscapeDatabase", finder: str | Sequence[str]) -> Mask:
     """Return which paths (n_paths,) are of the finder with this label, or of finders with one of these.
 

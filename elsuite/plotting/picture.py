@@ -83,10 +83,10 @@ class Picture:
     ----------
     draw : callable
         A `View` to a Figure; several pictures of one view compute what they share once.
-    remarks : callable
-        A `View` to sentences that the caption needs for this database, such as how far heights are barriers.
     uses : frozenset of str
         The fields of `FigureOptions` that change it, besides the surface, the sets and the size; others are refused.
+    remarks : callable
+        A `View` to sentences that the caption needs for this database, such as how far heights are barriers.
 
     Examples
     --------
@@ -109,10 +109,10 @@ class Picture:
 
     draw: Callable[[View], Figure]
     caption: str
-    remarks: Callable[[View], list[str]] = no_remarks
     uses: frozenset[str] = frozenset()
     on_page: bool = False
     in_demo: bool = False
+    remarks: Callable[[View], list[str]] = no_remarks
 
     def caption_of(self, view: View) -> str:
         """Return the caption with what it has to say of this database."""

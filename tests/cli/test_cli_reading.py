@@ -361,10 +361,15 @@ def test_points_or_isomers(elsuite, tmp_path):
     code, out, err = elsuite("barrier", place, 0, 1, "--json")
     assert code == 0
     assert (json.loads(out)["joins"], json.loads(out)["minimax_barrier"]) == ("points", 0.5)
-    assert err == "note: 1 path to copies of minima (--joins isomers counts them) left out\n"
+    assert err == "note: 1 path to copies of minima (joins=isomers counts them) left out\n"
     found = read(elsuite, "barrier", place, 0, 1, "--joins", "isomers")
     assert (found["joins"], found["minimax_barrier"]) == ("isomers", 0.2)
     assert read(elsuite, "tree", place, "--joins", "isomers")["merges"][0]["height"] == 0.2
     assert read(elsuite, "superbasins", place, "--joins", "isomers", "--energy", 0.3) == [[0, 1]]
+    code, _, err = elsuite("export", "npz", place, tmp_path / "points.npz")
+    assert (code, err) == (0, "note: 1 path to copies of minima (joins=isomers counts them) left out\n")
+    assert elsuite("export", "graphml", place, tmp_path / "points.graphml")[2] == err
+    assert elsuite("export", "graphml", place, tmp_path / "isomers.graphml", "--joins", "isomers")[2] == ""
+    assert (tmp_path / "isomers.graphml").read_text().count("<edge") == 2
     code, _, err = elsuite("neighbors", place, 0, "--joins", "isomers")
     assert (code, "--by barrier" in err) == (2, True)
