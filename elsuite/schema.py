@@ -41,6 +41,8 @@ CONVENTIONS: Final = "CF-1.11"
 BLOCK_ROWS: Final = 8192
 """Arrays grow by this many rows at a time, so that most commits change no array's metadata."""
 FILL: Final[Mapping[str, Any]] = {"float64": np.nan, "float32": np.nan, "int64": -1, "uint64": 0, "str": ""}
+LARGEST_ENERGY: Final = 1e305
+"""Energies from here on have differences and margins that are no numbers: readers take them for not finite."""
 RESERVED: Final = frozenset(
     {"format", "format_version", "Conventions", "created", "n_parameters", "surfaces", "n_runs", "n_minima", "n_paths"}
 )

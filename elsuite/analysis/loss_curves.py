@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
+from elsuite.schema import LARGEST_ENERGY
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
     runs, minima = database.runs, database.minima
     if not database.n_runs or runs.sizes.get("epoch", 0) == 0:
         return ()
-    curves = np.asarray(runs["curves"].values, dtype=np.float64)
+    curves = _drawable(np.asarray(runs["curves"].values, dtype=np.float64))
     names = runs["minimizer"].values
     groups = []
     for minimizer in dict.fromkeys(names.tolist()):
@@ -64,9 +65,14 @@ def loss_curves(database: "LandscapeDatabase") -> tuple[LossCurves, ...]:
             values = curves[ids, column]
             n_epochs = int(np.flatnonzero(np.isfinite(values).any(axis=0))[-1]) + 1
             chosen = np.flatnonzero((minima["stopping"].values == surface) & np.isin(minima["run"].values, ids))
-            epochs, energies = minima["epoch"].values[chosen], minima["energy"].values[chosen, column]
+            epochs, energies = minima["epoch"].values[chosen], _drawable(minima["energy"].values[chosen, column])
             groups.append(LossCurves(minimizer, surface, ids, values[:, :n_epochs], epochs, energies))
     return tuple(groups)
+
+
+def _drawable(energies: Floats) -> Floats:
+    """Return energies, NaN for those of runaways, which no axis holds."""
+    return np.where(np.abs(energies) < LARGEST_ENERGY, energies, np.nan)
 
 
 def curve_quantiles(values: Floats, shares: tuple[float, ...] = (0.25, 0.5, 0.75)) -> Floats:

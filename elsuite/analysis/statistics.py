@@ -130,10 +130,13 @@ def _weights(database: "LandscapeDatabase", ids: Ids) -> tuple[float, float, flo
     for _, points in blocks(read, chosen):
         block_mean = float(points.mean())
         shift, total = block_mean - mean, count + points.size
-        squares += float(((points - block_mean) ** 2).sum()) + shift**2 * count * points.size / total
+        with np.errstate(over="ignore"):  # of a runaway: infinite
+            around = float(((points - block_mean) ** 2).sum()) + float(np.square(shift)) * count * points.size / total
+        squares += around
         mean += shift * points.size / total
         count = total
-        norms += float(np.linalg.norm(points, axis=1).sum())
+        with np.errstate(over="ignore"):
+            norms += float(np.linalg.norm(points, axis=1).sum())
     return mean, float(np.sqrt(squares / max(count, 1))), norms / max(len(chosen), 1)
 
 

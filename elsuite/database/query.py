@@ -19,7 +19,7 @@ from elsuite.core.machine import computed_by
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
-from elsuite.schema import JOINS, KINDS, NotFoundError
+from elsuite.schema import JOINS, KINDS, LARGEST_ENERGY, NotFoundError
 from elsuite.symmetry import AtomSymmetry, Symmetry, symmetry_from
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
@@ -124,7 +124,8 @@ def usable_minima(database: LandscapeDatabase, surface: str | None = None) -> Ma
     Parameters
     ----------
     surface : str, optional
-        Only those whose energy on it is finite: the minima of its network, tree, pictures and exported files.
+        Only those whose energy on it is finite: the minima of its network, tree, pictures and exported files. One
+        so large that differences could overflow, as runaways of earlier versions left behind, is none.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def usable_minima(database: LandscapeDatabase, surface: str | None = None) -> Ma
         return usable
     column = database.surfaces.index(choose_surface(database, surface))
     energies: Floats = database.minima["energy"].values[:, column]
-    return usable & np.isfinite(energies)
+    return usable & (np.abs(energies) < LARGEST_ENERGY)
 
 
 def n_left_out(database: LandscapeDatabase, surface: str) -> tuple[int, int]:

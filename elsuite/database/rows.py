@@ -379,7 +379,7 @@ def check_heights(batch: Batch, energies: Array, surfaces: tuple[str, ...]) -> N
     for name in ("height", "refined_height"):
         if name not in batch.columns:
             continue
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             under = batch.columns[name] < ends - height_tolerance(ends)
         if under.any():
             end, row = np.argwhere(under)[0]

@@ -21,10 +21,12 @@ from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.network import PathHeights
 from elsuite.report.text import Table, number
+from elsuite.schema import LARGEST_ENERGY
 
 FIRST_COMPONENT = "Kernel component 1"
 MOST_PAIRS = 4
 """More pairs of sets than this make a table that no one reads."""
+_LARGEST = 1e150  # of numbers whose squares are numbers
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def _rivals(view: View) -> list[tuple[str, str]]:
 
 
 def _energies(view: View) -> Iterator[_Compared]:
-    finite = {name: ids[np.isfinite(view.every_energy[ids])] for name, ids in minima_by_set(view.database).items()}
+    known = np.abs(view.every_energy) < LARGEST_ENERGY
+    finite = {name: ids[known[ids]] for name, ids in minima_by_set(view.database).items()}
     quantity = surface_name(view.surface).capitalize()
     for a, b in _rivals(view):
         yield from _compared(quantity, a, b, view.every_energy[finite[a]], view.every_energy[finite[b]])
@@ -164,9 +167,9 @@ def _map(view: View) -> Iterator[_Compared]:
 def _compared(
     quantity: str, a: str, b: str, left: PathHeights | Floats, right: PathHeights | Floats
 ) -> list[_Compared]:
-    """Return the comparison of two samples, where both have more than one value."""
+    """Return the comparison of two samples, where both have more than one value and all have squares."""
     values = [sample.heights if isinstance(sample, PathHeights) else sample for sample in (left, right)]
-    if min(map(len, values)) < 2:
+    if min(map(len, values)) < 2 or not all((np.abs(sample) < _LARGEST).all() for sample in values):
         return []
     means = (float(values[0].mean()), float(values[1].mean()))
     return [_Compared(quantity, a, b, means, compare(left, right))]
