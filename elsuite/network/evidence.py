@@ -168,8 +168,8 @@ def negligibly_above(
 
     Examples
     --------
-    >>> negligibly_above([1e-9, 1e-2], energy_floor=0.0).tolist()
-    [1.1e-09, 0.011000000000000001]
+    >>> negligibly_above([1e-9, 1e-2], energy_floor=0.0).round(12).tolist()
+    [1.1e-09, 0.011]
     >>> negligibly_above([-1.0], span=(-1.0, 1.0)).round(9).tolist()
     [-0.999998]
     """
