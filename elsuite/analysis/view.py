@@ -74,6 +74,8 @@ class View:
 
     database: "LandscapeDatabase"
     options: FigureOptions
+    most_mapped: int = MOST_MAPPED
+    """Of more minima there is no map of the parameters."""
 
     @cached_property
     def surface(self) -> str:
@@ -218,15 +220,21 @@ class View:
     @cached_property
     def embedding(self) -> Embedding:
         """The kernel-PCA map of the chosen minima, two components."""
-        self._check_size(MOST_MAPPED)
-        return kernel_pca(self.database.coordinates, self.ids, kernel=self.options.kernel)  # type: ignore[arg-type]
+        self._check_size(self.most_mapped)
+        try:
+            return kernel_pca(self.database.coordinates, self.ids, kernel=self.options.kernel)  # type: ignore[arg-type]
+        except MemoryError:
+            need = 8 * len(self.ids) ** 2 / 2**30
+            raise ValueError(f"a map of {len(self.ids):,} minima needs {need:.1f} GiB of memory: choose sets") from None
 
     def _check_size(self, most: int) -> None:
         n = len(self.ids)
         if n < 3:
             raise ValueError(f"a map needs at least 3 minima; there are {n}")
         if n > most:
-            raise ValueError(f"a map of {n:,} minima takes too much memory, {most:,} are allowed: choose sets")
+            elsewhere = self.most_mapped == most < n <= MOST_MAPPED  # on the page
+            more = f", and {MOST_MAPPED:,} by `elsuite plot kpca`" if elsewhere else ""
+            raise ValueError(f"a map of {n:,} minima takes too much memory, {most:,} are allowed{more}: choose sets")
 
     @property
     def linear(self) -> "View":

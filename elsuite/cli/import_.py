@@ -68,7 +68,7 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     STORE is made, or extended if it holds solutions of the same network on the same data. Interrupted, the same
     command goes on.
     """
-    from elsuite.exploration.solutions import add_solutions, check_set_name
+    from elsuite.exploration.solutions import add_solutions, check_set_name, stored_solutions
     from elsuite.studies.build import landscape_identity, landscape_of
 
     data, network = _sections(options)
@@ -78,16 +78,18 @@ def arrays(file: str, store: str, set_: str, json_: bool, data_dir: str | None, 
     identity = landscape_identity(data, network)
     with _store_for(Path(store), landscape, identity) as database, progress_bars() as bars:
         ids = add_solutions(database, landscape, solutions, set_name=set_, origin=Path(file).name, progress=bars)
-        energy = database.minima["energy"].values[ids]
+        # Of all that the file has, also what an interrupted call stored before.
+        every = stored_solutions(database, landscape, solutions, set_name=set_)
+        energy = database.minima["energy"].values[every]
         surfaces = database.surfaces
-    means = dict(zip(surfaces, energy.mean(axis=0).tolist(), strict=True)) if len(ids) else {}
+    means = dict(zip(surfaces, energy.mean(axis=0).tolist(), strict=True)) if len(every) else {}
     if json_:
         print_json({"added": ids.tolist(), "given": len(solutions), "mean_energy": means})
         return
     there = " (the others were there)" if len(ids) < len(solutions) else ""
     click.echo(f"{len(ids)} of {len(solutions)} solutions stored as {set_}{there}")
     for name, mean in means.items():
-        click.echo(f"mean {name} loss {mean:.6g}")
+        click.echo(f"mean {name} loss of all {len(every)}: {mean:.6g}")
 
 
 def _store(foreign: ForeignLandscape, store: str, origin: str, json_: bool) -> None:

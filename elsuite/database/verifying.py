@@ -1,5 +1,6 @@
 """A store checked against the format: `verify_store`."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from zarr.storage import LocalStore
 
 from elsuite.core.typing import Array
 from elsuite.database import arrays as za
-from elsuite.database.folders import check_root, existing_folder
+from elsuite.database.folders import ROOT, check_root, existing_folder
 from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, DamagedStoreError, Table, height_tolerance
 
 BLOCK_BYTES = 2**26
@@ -78,7 +79,7 @@ def verify_store(path: str | Path) -> tuple[Finding, ...]:
         root = check_root(store, folder)
     except DamagedStoreError as error:
         return (Finding("root", str(error)),)
-    findings: list[Finding] = []
+    findings = _consolidated(folder)
     arrays = {name: _open_table(store, table, root, findings) for name, table in TABLES.items()}
     columns = {name: _read_table(table, arrays[name], root, findings) for name, table in TABLES.items()}
     opened = _Opened(root, arrays, columns)
@@ -87,6 +88,21 @@ def verify_store(path: str | Path) -> tuple[Finding, ...]:
     for name, table in TABLES.items():
         findings += _bulky(store, table, arrays[name], opened.n_rows(name))
     return tuple(findings)
+
+
+def _consolidated(folder: Path) -> list[Finding]:
+    """Return where metadata of a whole group are kept a second time: readers would miss what is committed later."""
+    findings = []
+    for name in ("", *TABLES):
+        try:
+            metadata = json.loads((folder / name / ROOT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # a group that cannot be read is a finding of its own
+        if isinstance(metadata, dict) and metadata.get("consolidated_metadata") is not None:
+            findings.append(
+                Finding(name or "root", f"consolidated metadata in {Path(name) / ROOT}: the format has none")
+            )
+    return findings
 
 
 def _open_table(

@@ -22,6 +22,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks import NeuralLandscape
 from elsuite.paths import PathFinder, PathSearch, measure
 from elsuite.paths import align as align_to
+from elsuite.paths.alignment import nothing_to_align
 from elsuite.paths.bases import basis_text
 from elsuite.schema import JOINS, NotFoundError
 
@@ -283,6 +284,8 @@ def connect_minima(
         raise ValueError(f"align: given {align!r}, allowed: 'weights', 'activations', 'stored' or None")
     if align == "activations" and not isinstance(landscape, NeuralLandscape):
         raise ValueError("align: given 'activations', allowed for networks only; use 'weights'")
+    if align in {"weights", "activations"} and (why := nothing_to_align(landscape.symmetry)):
+        raise ValueError(f"align: given {align!r}, {why}")
     for name in (surface, *measure_on):
         landscape.on(name)
     search: dict[str, Any] = {"surface": surface, "measure_on": measure_on, "keep_curve": keep_curve, "align": align}

@@ -83,7 +83,7 @@ def add_solutions(
     _, stopping = check_set_name(set_name, landscape.surfaces)
     check_landscape(database, landscape)
     points = _points(landscape, solutions)
-    keys = [content_key("solution", set_name, point.tobytes().hex()) for point in points]
+    keys = _keys(points, set_name)
     known = set(database.minima["key"].values.tolist())
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     new = sorted(k for key, k in first.items() if key not in known)
@@ -111,6 +111,27 @@ def add_solutions(
         if progress is not None:
             progress(f"energies of {set_name}", begin + len(part), len(new))
     return np.array(ids, dtype=np.int64)
+
+
+def stored_solutions(database: LandscapeDatabase, landscape: Landscape, solutions: Array, *, set_name: str) -> Ids:
+    """Return the ids (n,) under which a set holds solutions, shape (n, P); those that it does not hold have none.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     _ = add_solutions(database, camel, camel.minima[:3], set_name="known/energy")
+    ...     stored_solutions(database, camel, camel.minima[[2, 0, 5]], set_name="known/energy").tolist()
+    [2, 0]
+    """
+    rows = {key: row for row, key in enumerate(database.minima["key"].values.tolist())}
+    keys = _keys(_points(landscape, solutions), set_name)
+    return np.array([rows[key] for key in keys if key in rows], dtype=np.int64)
+
+
+def _keys(points: Array, set_name: str) -> list[int]:
+    return [content_key("solution", set_name, point.tobytes().hex()) for point in points]
 
 
 def evaluate(landscape: Landscape, points: Array) -> tuple[Floats, Floats]:

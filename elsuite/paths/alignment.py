@@ -12,7 +12,7 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
-from elsuite.symmetry.base import Symmetry, checked_pair
+from elsuite.symmetry.base import NoSymmetry, Symmetry, checked_pair
 from elsuite.symmetry.permutations import parameter_permutation, permute
 from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights
 
@@ -22,6 +22,8 @@ Method = Literal["weights", "activations"]
 _ROUNDING: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
 """How much the energy may change when sums are taken in another order, relative to its size: `_energy_difference`."""
 _NO_NETWORK: Final = "method 'activations' needs a network with the symmetry that it declares; use 'weights'"
+
+_NONE_DECLARED: Final = "nothing to align: the landscape declares no symmetry (its property `symmetry`)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,8 @@ class Alignment:
     energy_difference : float
         Of the copy's energy to the point's: rounding only.
     outcome, message : Outcome, str
-        Converged when no group of units can be improved any more; always for other symmetries.
+        Converged when no group of units can be improved any more; always for other symmetries. The message says where
+        there is nothing to align: no symmetry is declared.
     """
 
     coordinates: NDArray[np.floating]
@@ -119,6 +122,7 @@ def align(
     else:
         copy = symmetry.nearest(one, other).coordinates.astype(other.dtype)
         permutation, n_sweeps, converged = None, 0, True
+    usual = f"fixed point after {n_sweeps} sweeps of all starts" if converged else "sweeps spent"
     return Alignment(
         coordinates=copy,
         permutation=permutation,
@@ -127,8 +131,22 @@ def align(
         energy_difference=_energy_difference(landscape, other, copy),
         n_sweeps=n_sweeps,
         outcome=Outcome.CONVERGED if converged else Outcome.BUDGET_SPENT,
-        message=f"fixed point after {n_sweeps} sweeps of all starts" if converged else "sweeps spent",
+        message=nothing_to_align(symmetry) or usual,
     )
+
+
+def nothing_to_align(symmetry: Symmetry) -> str:
+    """Return why no point has a copy that could be nearer, "" where points may have some.
+
+    Examples
+    --------
+    >>> from elsuite.symmetry import NoSymmetry
+    >>> nothing_to_align(NoSymmetry(2))
+    'nothing to align: the landscape declares no symmetry (its property `symmetry`)'
+    """
+    if isinstance(symmetry, UnitSymmetry) and not symmetry.groups:
+        return "nothing to align: no units are known to be interchangeable (a module declares them by `unit_axes()`)"
+    return _NONE_DECLARED if isinstance(symmetry, NoSymmetry) else ""
 
 
 def align_all(

@@ -25,6 +25,9 @@ from elsuite.plotting.style import (
     sized_figure,
 )
 
+LEGEND_ROW = 0.16
+"""Inches that a row of a legend takes; the map keeps its size."""
+
 
 def plot_embedding(
     coordinates: ArrayLike,
@@ -163,7 +166,13 @@ def _map_figure(view: View, coordinates: ArrayLike, explained: ArrayLike | None,
     row = {minimum: number for number, minimum in enumerate(view.ids.tolist())}
     by_set = colors.numbers is not None or colors.is_sets
     styles = styles_of(view) if by_set else colors.styles
-    figure = sized_figure(options, SINGLE_COLUMN, 2.8)
+    # Where numbers are the colors, sets differ by their markers only.
+    neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
+    named = styles if colors.numbers is None else neutral
+    shown = {name: style for name, style in named.items() if name in view.set_names or "/" not in name}
+    handles = legend_handles(shown) if len(shown) > 1 else []
+    columns = legend_columns((handle.get_label() for handle in handles), options.width or SINGLE_COLUMN)
+    figure = sized_figure(options, SINGLE_COLUMN, 2.6 + LEGEND_ROW * -(-len(handles) // columns))
     plot_embedding(
         coordinates,
         ax=figure.add_subplot(),
@@ -176,13 +185,7 @@ def _map_figure(view: View, coordinates: ArrayLike, explained: ArrayLike | None,
         highlight={row[view.check_minimum(minimum)]: str(minimum) for minimum in options.highlight},
         legend=False,
     )
-    # Where numbers are the colors, sets differ by their markers only.
-    neutral = {name: replace(style, color=INK, filled=True) for name, style in styles.items()}
-    named = styles if colors.numbers is None else neutral
-    shown = {name: style for name, style in named.items() if name in view.set_names or "/" not in name}
-    if len(shown) > 1:
-        handles = legend_handles(shown)
-        columns = legend_columns((handle.get_label() for handle in handles), figure.get_figwidth())
+    if handles:
         figure.legend(handles=handles, loc="outside upper center", ncols=columns)
     return figure
 

@@ -1,5 +1,6 @@
 """One color and one marker for each set of minima, the same in every picture and on the page."""
 
+import colorsys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -94,7 +95,7 @@ def set_styles(sets: Iterable[str]) -> dict[str, SetStyle]:
 
 
 def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
-    """Return a color and a marker for each category; color and marker differ for the first 72.
+    """Return a color for each category, no two alike, and a marker; there are nine of these.
 
     Examples
     --------
@@ -103,6 +104,17 @@ def category_styles(categories: Iterable[str]) -> dict[str, SetStyle]:
     """
     names = list(dict.fromkeys(categories))
     return {
-        name: SetStyle(CATEGORY_COLORS[number % len(CATEGORY_COLORS)], MARKERS[number % len(MARKERS)])
-        for number, name in enumerate(names)
+        name: SetStyle(_category_color(number), MARKERS[number % len(MARKERS)]) for number, name in enumerate(names)
     }
+
+
+def _category_color(number: int) -> str:
+    """Return the color of a category by its number: eight, then darker and lighter ones, then hues far apart."""
+    shade, place = divmod(number, len(CATEGORY_COLORS))
+    if shade > 2:
+        lightness, saturation = 0.3 + 0.4 * (number % 7) / 6, 0.4 + 0.4 * (number % 5) / 4
+        parts = colorsys.hls_to_rgb(number * 0.6180339887498949 % 1.0, lightness, saturation)
+    else:
+        own = [int(CATEGORY_COLORS[place][k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        parts = tuple((part, 0.55 * part, 0.45 * part + 0.55)[shade] for part in own)  # type: ignore[assignment]
+    return "#" + "".join(f"{round(255 * part):02X}" for part in parts)

@@ -11,7 +11,7 @@ from elsuite.analysis.view import View
 from elsuite.network import of_finder
 from elsuite.network.evidence import in_a_sentence, what_it_means
 from elsuite.plotting.markers import SetStyle, set_styles
-from elsuite.plotting.style import shown
+from elsuite.plotting.style import keep_names_inside, letters_without_glyphs, shown
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
@@ -129,7 +129,14 @@ class Picture:
             raise ValueError(f"options: given {', '.join(unused)}, allowed for this picture: {allowed}")
         if options.finder is not None:
             of_finder(database, options.finder)  # a figure without paths would not say that there are none
-        return self.draw(View(database, options))
+        return self.of(View(database, options))
+
+    def of(self, view: View) -> Figure:
+        """Return the figure of a view, the names of its axes whole."""
+        with letters_without_glyphs():  # a warning is for who makes a file of it
+            figure = self.draw(view)
+            keep_names_inside(figure)
+        return figure
 
 
 def styles_of(view: View) -> dict[str, SetStyle]:

@@ -1,12 +1,13 @@
 """Figures to files: PNG, SVG or PDF, the same bytes each time."""
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from elsuite.plotting.style import paper_style
+from elsuite.plotting.style import letters_without_glyphs, paper_style
 
 # No date and no version of a library: the same figure gives the same bytes.
 METADATA: dict[str, dict[str, Any]] = {
@@ -38,8 +39,12 @@ def check_format(out: str | Path) -> str:
 def figure_bytes(figure: Figure, ending: str, *, dpi: float = 300) -> bytes:
     """Return a figure as the bytes of a file, "png" of `dpi` dots an inch, "svg" or "pdf"."""
     buffer = io.BytesIO()
-    with paper_style():
+    with paper_style(), letters_without_glyphs() as missing:
         figure.savefig(buffer, format=ending, dpi=dpi, metadata=METADATA[ending])
+    if missing and ending != "svg":
+        some = "".join(sorted(missing)[:8]) + ("..." if len(missing) > 8 else "")
+        # SVG keeps text as text: whether there is a font for it is the reader's affair.
+        warnings.warn(f"no font of matplotlib has the letters {some}: boxes stand for them", stacklevel=2)
     return buffer.getvalue()
 
 

@@ -1,8 +1,11 @@
 """What all pictures share: size, fonts, legends."""
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from contextlib import _GeneratorContextManager
+import re
+import textwrap
+import warnings
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import _GeneratorContextManager, contextmanager
 from typing import Any
 
 import matplotlib.style
@@ -13,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from elsuite.analysis.names import shortened
@@ -22,6 +26,8 @@ from elsuite.plotting.markers import SetStyle
 SINGLE_COLUMN = 3.4
 DOUBLE_COLUMN = 7.0
 INK = "#222222"
+LEFT_OF_AXES = 0.62
+"""Inches that the numbers and the name of an axis of energies take."""
 
 
 def halo(width: float = 1.6) -> list[AbstractPathEffect]:
@@ -75,6 +81,55 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
+def keep_names_inside(figure: Figure) -> None:
+    """Break names of axes, and what stands under them, into lines where they would be cut at the figure's edge."""
+    points = 72 * figure.get_size_inches()
+    names = [(axis.label, side) for ax in figure.axes for side, axis in enumerate((ax.xaxis, ax.yaxis))]
+    # Letters are about half as wide as high; where all names are short no layout is needed to know that they fit.
+    lengths = [0.5 * float(name.get_fontsize()) * _longest(name.get_text()) for name, _ in names]
+    if not any(length > 0.5 * points[side] for length, (_, side) in zip(lengths, names, strict=True)):
+        return
+    texts = [name.get_text() for name, _ in names]
+    for _ in range(4):  # other lines move the axes, and letters are of different widths
+        figure.draw_without_rendering()
+        fits = [_fits(figure, name, side, text) for (name, side), text in zip(names, texts, strict=True)]
+        if all(fits):
+            return
+
+
+def _fits(figure: Figure, name: Text, side: int, text: str) -> bool:
+    """Return whether a name lies within the figure; where not, break `text` into shorter lines than it has now."""
+    box = name.get_window_extent().get_points()[:, side]
+    middle, edge = float(box.mean()), float(figure.get_size_inches()[side] * figure.dpi)
+    room, length = 2 * min(middle, edge - middle), float(box[1] - box[0])
+    now = _longest(name.get_text())
+    if length <= room or room <= 0 or now <= 12:
+        return True
+    n = max(12, int(0.97 * now * room / length))
+    name.set_text(
+        "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, n, break_on_hyphens=False) or [""])
+    )
+    return False
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.split("\n")))
+
+
+@contextmanager
+def letters_without_glyphs() -> Iterator[set[str]]:
+    """Collect the letters that no font has in place of a warning of matplotlib's for each of them, each time."""
+    found: set[str] = set()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield found
+    for warning in caught:
+        if (glyph := re.match(r"Glyph (\d+) .*missing from font", str(warning.message))) is not None:
+            found.add(chr(int(glyph[1])))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
 def shown(name: object, longest: int = 32) -> str:
     """Return a name from a database as a picture shows it: shortened, and without a meaning in mathematical text."""
     return shortened(name, longest).replace("$", r"\$")
@@ -107,7 +162,12 @@ def legend_above(ax: Axes, handles: Sequence[Artist] | None = None, **options: A
     place = ax.get_subplotspec()
     width = figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1)
     given: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "handles": handles}
-    ax.legend(**given | options, ncols=legend_columns(labels, width))
+    columns = legend_columns(labels, width)
+    legend = ax.legend(**given | options, ncols=columns)
+    # One that does not fit would press the axes together, more each time the figure is drawn.
+    while columns > 1 and legend.get_window_extent().width > (width - LEFT_OF_AXES) * figure_of(ax).dpi:
+        columns -= 1
+        legend = ax.legend(**given | options, ncols=columns)
 
 
 def scatter_sets(

@@ -125,11 +125,23 @@ class _Compared:
     result: Comparison
 
 
+def pairs_left_out(view: View) -> list[str]:
+    """Return a sentence that says how many pairs of sets are compared, where it is not all that could be."""
+    n_all, n_here = len(list(combinations(view.set_names, 2))), len(_rivals(view))
+    if n_here == n_all:
+        return []
+    among = "" if len(_alike(view)) == n_all else f", of {len(_alike(view))} with the same stopping"
+    return [f"Compared are {n_here} of the {n_all} pairs of sets{among}."]
+
+
 def _rivals(view: View) -> list[tuple[str, str]]:
+    return _alike(view)[:MOST_PAIRS]
+
+
+def _alike(view: View) -> list[tuple[str, str]]:
     """Return the pairs of sets of different minimizers with the same stopping; all pairs where there is none."""
     pairs = list(combinations(view.set_names, 2))
-    same = [(a, b) for a, b in pairs if "/" in a and a.partition("/")[2] == b.partition("/")[2]]
-    return (same or pairs)[:MOST_PAIRS]
+    return [(a, b) for a, b in pairs if "/" in a and a.partition("/")[2] == b.partition("/")[2]] or pairs
 
 
 def _energies(view: View) -> Iterator[_Compared]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from elsuite.analysis import superbasins
+from elsuite.analysis import minima_by_set, superbasins
 from elsuite.analysis.names import surface_name
 from elsuite.analysis.scales import digits_apart
 from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
-from elsuite.database.query import failures
+from elsuite.database.query import failures, left_out_in_words, n_left_out
 from elsuite.network.evidence import in_a_sentence
-from elsuite.report.contrasts import Contrast, sentence
+from elsuite.report.contrasts import Contrast, pairs_left_out, sentence
 from elsuite.report.text import number
 
 if TYPE_CHECKING:
@@ -26,9 +26,15 @@ def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequen
     What the data cannot say is left out. There is a view for each surface.
     """
     failed = [f"{line}." for line in failures(database)]
+    failed += [f"{name} has no solutions." for name, ids in minima_by_set(database).items() if not len(ids)]
+    failed += [
+        f"{line[0].upper()}{line[1:]}: not in its tree, pictures and comparisons."
+        for view in views
+        for line in left_out_in_words(0, n_left_out(database, view.surface)[1], surface_name(view.surface))
+    ]
     if not views:
         return ["No minimum was found yet.", *failed]
-    sentences = [sentence(contrast) for contrast in found]
+    sentences = [sentence(contrast) for contrast in found] + pairs_left_out(views[0])
     for view in views:
         sentences += [*([] if found else _energies(view)), *_tree(view), *_evidence(view), *_split(view)]
     return sentences + failed

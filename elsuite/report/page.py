@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
 
 
+MOST_ON_PAGE = 8_000
+"""Of more minima the page has no map of the parameters: it takes 8 n^2 bytes of memory, 0.5 GB for so many."""
+
+
 def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
     """Write the page of a database, by convention NAME.html: one file that needs no network.
 
@@ -48,7 +52,7 @@ def write_report(database: "LandscapeDatabase", out: str | Path) -> Path:
 
 def render_report(database: "LandscapeDatabase") -> str:
     """Return the page of a database as HTML text; what is not marked as HTML, CSS or a script is escaped."""
-    views = [View(database, FigureOptions(surface=surface)) for surface in database.surfaces]
+    views = [View(database, FigureOptions(surface=surface), MOST_ON_PAGE) for surface in database.surfaces]
     views = [view for view in views if np.isfinite(view.every_energy[view.usable]).any()]
     found = contrasts(views)
     places = PackageLoader("elsuite.report")

@@ -40,7 +40,7 @@ def pictures(view: View) -> list[PagePicture]:
 
 def _picture(view: View, kind: str, picture: Picture) -> PagePicture:
     try:
-        figure, caption = picture.draw(view), picture.caption_of(view)
+        figure, caption = picture.of(view), picture.caption_of(view)
     except ValueError as error:
         return PagePicture(kind, picture.caption, str(error))
     mime, data = "svg+xml", b"" if _is_crowded(figure) else figure_bytes(figure, "svg")

@@ -44,7 +44,8 @@ def drawn(monkeypatch, capsys, store):
 
 
 def texts(figure):
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return " ".join(text.get_text().replace("\n", " ") for text in found)
 
 
 def geometry(figure):

@@ -237,7 +237,11 @@ def test_solutions_and_their_minima(elsuite, weights, tmp_path):
     first = read(elsuite, *command, "sgd/train")
     assert (first["added"], first["given"]) == ([0, 1, 2], 3)
     assert first["mean_energy"].keys() == {"train", "test"}
-    assert done(elsuite, *command, "sgd/train") == "0 of 3 solutions stored as sgd/train (the others were there)\n"
+    again = read(elsuite, *command, "sgd/train")  # as after an interrupt: the mean is of all that the file has
+    assert (again["added"], again["mean_energy"]) == ([], first["mean_energy"])
+    said = done(elsuite, *command, "sgd/train").splitlines()
+    assert said[0] == "0 of 3 solutions stored as sgd/train (the others were there)"
+    assert said[1] == f"mean train loss of all 3: {first['mean_energy']['train']:.6g}"
     assert read(elsuite, *command, "sgd/test")["added"] == [3, 4, 5]
     verified = read(elsuite, "verify", store, "--sample", "6")
     assert (verified["valid"], verified["recomputed"]["minima"]) == (True, 6)

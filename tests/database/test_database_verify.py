@@ -108,3 +108,18 @@ def test_verify_a_store_that_is_none(tmp_path):
 def test_verify_while_a_writer_is_at_work(tmp_path):
     with filled(tmp_path / "a"):
         assert verify_store(tmp_path / "a") == ()
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("group", ["", "minima"])
+def test_consolidated_metadata_are_a_finding_until_the_next_commit(tmp_path, group):
+    filled(tmp_path / "a").close()
+    assert verify_store(tmp_path / "a") == ()
+    zarr.consolidate_metadata(str(tmp_path / "a" / group) if group else str(tmp_path / "a"))
+    (finding,) = verify_store(tmp_path / "a")
+    assert finding.where == (group or "root")
+    assert re.match(r"consolidated metadata in \S*zarr.json: the format has none", finding.problem)
+    if not group:
+        with open_database(tmp_path / "a", mode="a") as database:
+            database.add(attributes={"note": "one more commit"})
+        assert verify_store(tmp_path / "a") == ()

@@ -1,5 +1,7 @@
 """Merging: the same points are joined, nothing else is; paths lead to the joined minima; nothing is lost."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,6 +130,92 @@ def test_a_minimum_is_joined_to_the_nearest_one(tmp_path):
     report = merge_databases([a, b], tmp_path / "c.elsuite", tolerance=0.5)
     assert [(j.id, j.into) for j in report.joined] == [(0, 1)]
     assert report.joined[0].distance == pytest.approx(0.02, abs=1e-6)
+
+
+def line_of(path, places, energies):
+    """A store of minima on a line, joined by paths in a chain."""
+    n = len(places)
+    with LandscapeDatabase.create(path, n_parameters=1, surfaces=["energy"], dtype="float64") as database:
+        paths = {"source": range(n - 1), "target": range(1, n), "height": [1.0] * (n - 1)} if n > 1 else None
+        minima = {"coordinates": np.array(places)[:, None], "energy": np.array(energies)[:, None]}
+        database.add(minima=minima, paths=paths)
+    return path
+
+
+def merged_ids(report, stores, sizes):
+    """The id that each minimum of each store has after the merge."""
+    joined = {(own.store, own.id): own.into for own in report.joined}
+    found, new = {}, 0
+    for store, size in zip(stores, sizes, strict=True):
+        for k in range(size):
+            found[store, k] = joined.get((store, k), new)
+            new += (store, k) not in joined
+    assert new == report.n_minima
+    return found
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_the_order_of_stores_changes_nothing_where_near_is_an_equivalence(tmp_path_factory, data):
+    # At each of some places every store has none to three minima, all of a place within the tolerance.
+    counts = data.draw(st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=2, max_size=4))
+    folder = tmp_path_factory.mktemp("order")
+    random = np.random.default_rng(data.draw(st.integers(0, 99)))
+    stores = {}
+    for number, of_places in enumerate(counts):
+        at = [place + 0.3e-3 * random.uniform(-1, 1) for place, n in enumerate(of_places) for _ in range(n)]
+        if at:
+            name = f"s{number}"
+            stores[name] = at
+            line_of(folder / name, at, random.uniform(-2, 0, size=len(at)))
+    if len(stores) < 2:
+        return
+    expected = sum(max(of_places[place] for of_places in counts) for place in range(4))
+    for turn, order in enumerate((list(stores), list(reversed(stores)), data.draw(st.permutations(list(stores))))):
+        report = merge_databases([folder / name for name in order], folder / f"merged{turn}", tolerance=1e-3)
+        assert report.n_minima == expected
+        ids = merged_ids(report, order, [len(stores[name]) for name in order])
+        for name, at in stores.items():
+            assert len({ids[name, k] for k in range(len(at))}) == len(at)  # told apart
+        for own in report.joined:
+            assert round(stores[own.store][own.id]) == round(float(at_of(folder / f"merged{turn}", own.into)))
+
+
+def at_of(store, number):
+    with open_database(store) as database:
+        return database.coordinates([number])[0, 0]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.data())
+def test_in_chains_of_near_points_every_store_keeps_what_it_tells_apart(tmp_path_factory, data):
+    # Neighbors are 0.6 to 1.4 tolerances apart: which join depends on who comes first, but nothing of one store does.
+    folder = tmp_path_factory.mktemp("chain")
+    random = np.random.default_rng(data.draw(st.integers(0, 99)))
+    chain = np.cumsum(1e-3 * random.uniform(0.6, 1.4, size=9))
+    owners = data.draw(st.lists(st.integers(0, 2), min_size=9, max_size=9))
+    stores = {f"s{k}": chain[np.array(owners) == k] for k in range(3) if k in owners}
+    if len(stores) < 2:
+        return
+    for name, at in stores.items():
+        line_of(folder / name, at, random.uniform(-2, 0, size=len(at)))
+    for turn, order in enumerate((list(stores), list(reversed(stores)), data.draw(st.permutations(list(stores))))):
+        report = merge_databases([folder / name for name in order], folder / f"merged{turn}", tolerance=1e-3)
+        ids = merged_ids(report, order, [len(stores[name]) for name in order])
+        with open_database(folder / f"merged{turn}") as merged:
+            points = merged.coordinates(np.arange(merged.n_minima))[:, 0]
+            edges = {
+                frozenset(edge)
+                for edge in zip(
+                    merged.paths["source"].values.tolist(), merged.paths["target"].values.tolist(), strict=True
+                )
+            }
+        for name, at in stores.items():
+            own = [ids[name, k] for k in range(len(at))]
+            assert len(set(own)) == len(at)
+            assert (np.abs(points[own] - at) <= 1e-3 * (1 + 1e-9)).all()
+            assert {frozenset(pair) for pair in pairwise(own)} <= edges  # paths lead where they led
+        assert max(map(len, stores.values())) <= report.n_minima <= sum(map(len, stores.values()))
 
 
 @pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])

@@ -1,6 +1,7 @@
 """Alignment: the nearest copy found, the function unchanged, against brute force."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from elsuite import LandscapeDatabase
 from elsuite.core.outcomes import Outcome
+from elsuite.exploration import connect_minima
 from elsuite.landscapes import FunctionLandscape, LennardJones, NeuralLandscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, FullyConnected
+from elsuite.paths import LinearPathFinder
 from elsuite.paths.alignment import align, align_all
 from elsuite.symmetry import AtomSymmetry, PeriodicSymmetry
 from elsuite.symmetry.permutations import Axis, Block, apply, inverse, permute, random_element
@@ -288,3 +292,22 @@ def test_a_wrong_symmetry_of_atoms_is_found():
     point = np.array([0.0, 0, 0, 1, 0, 0, 0, 3, 0])
     with pytest.raises(ValueError, match="declared is none of this landscape"):
         align(landscape, point, point.reshape(3, 3)[[1, 0, 2]].ravel())
+
+
+def test_where_there_is_nothing_to_align_the_alignment_says_so():
+    normed = landscape_of(nn.Sequential(nn.Flatten(), nn.Linear(9, 4), nn.LayerNorm(4), nn.Linear(4, 2)), (3, 3))
+    plain = FunctionLandscape(lambda points: (points**2).sum(axis=1), n_parameters=3)
+    for landscape, words in [
+        (normed, r"interchangeable \(a module declares them by `unit_axes\(\)`\)"),
+        (plain, "`symmetry`"),
+    ]:
+        a, b = random_points(landscape, 2)
+        found = align(landscape, a, b)
+        np.testing.assert_array_equal(found.coordinates, b)
+        assert re.match(f"nothing to align: .*{words}", found.message)
+        with LandscapeDatabase.create(None, landscape) as database:
+            energies = np.array(landscape.energies_on_all_surfaces(torch.as_tensor(np.stack([a, b]))))
+            database.add(minima={"coordinates": np.stack([a, b]), "energy": energies})
+            with pytest.raises(ValueError, match=f"align: given 'weights', nothing to align: .*{words}"):
+                connect_minima(database, landscape, LinearPathFinder(), [(0, 1)], align="weights")
+    assert align(tiny_landscape("fcp"), *random_points(tiny_landscape("fcp"), 2)).message.startswith("fixed point")

@@ -39,7 +39,8 @@ def bare(n_minima, **columns):
 
 
 def texts(figure):
-    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return " ".join(text.get_text().replace("\n", " ") for text in found)
 
 
 @pytest.mark.parametrize("kind", KINDS)

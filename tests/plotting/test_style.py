@@ -1,5 +1,7 @@
 """One look for each set: fixed, different, and told apart without color vision or without color."""
 
+import re
+import warnings
 from itertools import combinations
 
 import matplotlib
@@ -7,8 +9,19 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from elsuite.database import LandscapeDatabase
+from elsuite.plotting import FIGURES, FigureOptions
 from elsuite.plotting.markers import CATEGORY_COLORS, category_styles, set_styles
-from elsuite.plotting.style import figure_of, legend_columns, legend_handles, new_axes, new_figure, paper_style
+from elsuite.plotting.saving import figure_bytes
+from elsuite.plotting.style import (
+    figure_of,
+    legend_columns,
+    legend_handles,
+    letters_without_glyphs,
+    new_axes,
+    new_figure,
+    paper_style,
+)
 
 ARTICLE = ["sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test"]
 # Linear RGB as seen without one kind of cone (Machado, Oliveira and Fernandes 2009, severity 1).
@@ -102,3 +115,71 @@ def test_axes_without_a_figure_are_refused():
 )
 def test_columns_of_a_legend_fit_and_are_filled(labels, width, columns):
     assert legend_columns(labels, width) == columns
+
+
+@pytest.mark.parametrize("n", [8, 20, 40, 120])
+def test_no_two_of_many_sets_have_one_color(n):
+    looks = category_styles(f"opt{k}/train" for k in range(n))
+    assert len({style.color for style in looks.values()}) == n
+    assert all(re.fullmatch("#[0-9A-F]{6}", style.color) for style in looks.values())
+
+
+@pytest.mark.parametrize("kind", ["kpca", "pca", "mds", "disconnectivity", "network"])
+@pytest.mark.parametrize("options", [{}, {"width": 2.7, "height": 3.6}])
+def test_names_of_axes_are_whole_with_twenty_sets(kind, options):
+    database = twenty_sets()
+    if kind == "disconnectivity":
+        options = options | {"connected": 2, "lowest": 12}
+    figure = FIGURES[kind](database, FigureOptions(**options))
+    figure.canvas.draw()
+    width, height = figure.get_size_inches() * figure.dpi
+    for ax in figure.axes:
+        for name in (ax.xaxis.label, ax.yaxis.label):
+            if name.get_text():
+                box = name.get_window_extent()
+                assert -1 <= box.x0 <= box.x1 <= width + 1, name.get_text()
+                assert -1 <= box.y0 <= box.y1 <= height + 1, name.get_text()
+
+
+def twenty_sets():
+    random = np.random.default_rng(0)
+    energies = 10 ** random.uniform(-6, -1, 40)
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["train"])
+    ends = random.integers(0, np.arange(1, 30))
+    heights = 3 * np.maximum(energies[1:30], energies[ends])
+    database.add(
+        minima={
+            "coordinates": random.normal(size=(40, 3)),
+            "energy": energies[:, None],
+            "set": [f"opt{k % 20}/train" for k in range(40)],
+        },
+        paths={"source": ends, "target": np.arange(1, 30), "height": heights},
+    )
+    return database
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_letters_without_a_font_are_one_line(ending):
+    database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train"])
+    sets = ["\u512a\u5316\u5668/train", "\u6700\u9069/test"] * 2
+    database.add(minima={"energy": [[0.1], [0.2], [0.3], [0.5]], "set": sets})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure_bytes(FIGURES["disconnectivity"](database, FigureOptions()), ending)
+    said = [str(warning.message) for warning in caught]
+    if ending == "svg":
+        assert said == []  # text stays text
+        return
+    assert len(said) == 1
+    assert re.fullmatch("no font of matplotlib has the letters .+: boxes stand for them", said[0])
+    assert "\u512a" in said[0]
+
+
+def test_other_warnings_pass_where_letters_are_collected():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with letters_without_glyphs() as missing:
+            warnings.warn("of another kind", stacklevel=1)
+            warnings.warn("Glyph 20778 (x) missing from font(s) DejaVu Sans.", stacklevel=1)
+    assert missing == {"\u512a"}
+    assert [str(warning.message) for warning in caught] == ["of another kind"]

@@ -320,3 +320,49 @@ def test_json_in_a_script_cannot_end_it():
     text = script_json({"a": [NASTY, float("nan"), float("-inf"), 1.5], "b": {"c": (1, 2)}})
     assert not re.search("[<>&]", text)
     assert json.loads(text) == {"a": [NASTY, None, None, 1.5], "b": {"c": [1, 2]}}
+
+
+def test_the_page_says_how_many_pairs_of_sets_it_compares():
+    random = np.random.default_rng(0)
+    for n_sets, words in [(20, "Compared are 4 of the 190 pairs of sets."), (2, None)]:
+        database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
+        sets = [f"opt{k % n_sets}/train" for k in range(3 * n_sets)]
+        energies = random.uniform(size=(3 * n_sets, 1))
+        database.add(minima={"coordinates": random.normal(size=(3 * n_sets, 2)), "energy": energies, "set": sets})
+        page = render_report(database)
+        assert (words in page) if words else ("Compared are" not in page)
+
+
+def test_the_page_says_what_diverged_and_which_sets_have_no_solution():
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train", "test"])
+    outcomes = ["diverged"] * 3 + ["converged"] * 3
+    database.add(runs={"minimizer": ["sgd"] * 3 + ["lbfgs"] * 3, "seed": range(6), "outcome": outcomes})
+    database.add(
+        minima={
+            "coordinates": np.random.default_rng(0).normal(size=(6, 2)),
+            "energy": [[1.0, 1.0], [2.0, 1.0], [3.0, 1.0], [0.1, 1.0], [0.2, np.nan], [0.3, 1.0]],
+            "run": range(6),
+            "set": ["sgd/train"] * 3 + ["lbfgs/train"] * 3,
+            "outcome": outcomes,
+        }
+    )
+    page = render_report(database)
+    assert "3 of 3 runs of sgd diverged." in page
+    assert "sgd/train has no solutions." in page
+    assert "1 minimum without a finite energy on the surface &#39;test loss&#39;: not in its tree" in page
+
+
+def test_of_too_many_minima_there_is_a_page_without_the_map(monkeypatch):
+    monkeypatch.setattr("elsuite.report.page.MOST_ON_PAGE", 5)
+    random = np.random.default_rng(0)
+    database = LandscapeDatabase.create(None, n_parameters=2, surfaces=["train"])
+    database.add(minima={"coordinates": random.normal(size=(6, 2)), "energy": random.uniform(size=(6, 1))})
+    page = render_report(database)
+    assert "a map of 6 minima takes too much memory, 5 are allowed, and 20,000 by `elsuite plot kpca`" in page
+
+    def no_memory(*_arguments, **_options):
+        raise MemoryError
+
+    monkeypatch.setattr("elsuite.report.page.MOST_ON_PAGE", 50)
+    monkeypatch.setattr("elsuite.analysis.view.kernel_pca", no_memory)
+    assert "a map of 6 minima needs 0.0 GiB of memory: choose sets" in render_report(database)
