@@ -10,7 +10,8 @@ from elsuite.analysis.merge_tree import merge_tree
 from elsuite.analysis.tree_evidence import Edges, tree_evidence
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Ids
-from elsuite.database.query import choose_surface, energy_floor, joins_isomers, usable_minima
+from elsuite.database.declared import energy_floor, joins_isomers
+from elsuite.database.query import choose_surface, usable_minima
 from elsuite.network import lowest_of_pairs, of_finder, path_heights
 from elsuite.network.evidence import TRIES, Searches, searches_of
 from elsuite.network.transition import Joins, chosen_joins

@@ -8,8 +8,8 @@ from typing import Any, final
 import numpy as np
 
 from elsuite.core.typing import Array, Ids, Mask
+from elsuite.database.declared import joins_isomers
 from elsuite.database.landscape_database import LandscapeDatabase
-from elsuite.database.query import joins_isomers
 from elsuite.schema import JOINS, KINDS
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.points import Matches, PointIndex, rows_at_once

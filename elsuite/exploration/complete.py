@@ -21,7 +21,8 @@ from elsuite.core.representing import short_repr
 from elsuite.core.settings import check_instance
 from elsuite.core.typing import Floats, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import choose_surface, declared_symmetry, energy_floor, joins_isomers, usable_minima
+from elsuite.database.declared import declared_symmetry, energy_floor, joins_isomers
+from elsuite.database.query import choose_surface, usable_minima
 from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, joining_pairs, nearby_pairs, promising
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches

@@ -13,7 +13,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import check_instance, key_settings
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import declared_symmetry
+from elsuite.database.declared import declared_symmetry
 from elsuite.exploration.attempts import remaining_work
 from elsuite.exploration.checking import check_landscape, checked_pairs
 from elsuite.exploration.new_rows import NewRows, add_rows, joined

@@ -8,8 +8,9 @@ import numpy as np
 from elsuite.core.files import new_folder
 from elsuite.core.typing import Array, Floats, Ids
 from elsuite.database import LandscapeDatabase, open_database
+from elsuite.database.declared import joins_isomers
 from elsuite.database.folders import free_folder
-from elsuite.database.query import choose_surface, joins_isomers, left_out_in_words, n_left_out, usable_minima
+from elsuite.database.query import choose_surface, left_out_in_words, n_left_out, usable_minima
 from elsuite.interchange.foreign import ForeignLandscape
 from elsuite.network import path_heights
 from elsuite.network.transition import Joins, chosen_joins, copies_in_words

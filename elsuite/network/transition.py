@@ -70,7 +70,8 @@ def transition_network(
     >>> transition_network(database).edges[0, 1]["energy"]
     0.25
     """
-    from elsuite.database.query import choose_surface, energy_floor, joins_isomers, n_left_out, usable_minima
+    from elsuite.database.declared import energy_floor, joins_isomers
+    from elsuite.database.query import choose_surface, n_left_out, usable_minima
 
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
@@ -188,7 +189,7 @@ def path_heights(
 
 def _rows(database: "LandscapeDatabase", finder: str | Sequence[str] | None, joins: Joins) -> Mask:
     """Return which paths (n_paths,) are of the finder, and join what is asked for."""
-    from elsuite.database.query import joins_isomers
+    from elsuite.database.declared import joins_isomers
 
     wanted = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
     return wanted if joins == "isomers" else wanted & ~joins_isomers(database)

@@ -11,7 +11,8 @@ from small_database import MINIMA, SURFACES, fill
 
 from elsuite.core.identity import Identity
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import QueryError, joins_isomers, lowest, nearest, select, select_minima, to_dataframe
+from elsuite.database.declared import joins_isomers
+from elsuite.database.query import QueryError, lowest, nearest, select, select_minima, to_dataframe
 from elsuite.symmetry import AtomSymmetry, NoSymmetry, PeriodicSymmetry
 
 

@@ -9,7 +9,7 @@ import torch
 
 from elsuite.core.identity import work_seed
 from elsuite.database import LandscapeDatabase
-from elsuite.database.query import joins_isomers
+from elsuite.database.declared import joins_isomers
 from elsuite.exploration import all_pairs, connect_minima, map_landscape
 from elsuite.exploration import connect as connect_module
 from elsuite.exploration.connect import EndPoints, SearchReport, plan_searches
