@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from elsuite.analysis import disconnectivity_tree
-from elsuite.database import open_database
+from elsuite.database import LandscapeDatabase, open_database
+from elsuite.exploration.mapping import run
 from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.run import map_landscape
 from elsuite.landscapes import FourGaussians, FunctionLandscape, LennardJones, MullerBrown, SeparableWells, SixHumpCamel
 from elsuite.network import minimax_barrier, transition_network
+from elsuite.paths import FourierPathFinder
 from elsuite.stationary import Limits, classify_stationary_point
 
 pytestmark = pytest.mark.making
@@ -217,3 +219,17 @@ def test_merges_that_no_search_from_a_minimum_closes_are_closed_by_paths():
     assert (database.runs["target"].values[pieces] >= 0).all()
     assert all(merge.evidence.outcomes["converged"] >= 1 for merge in tree.merges)
     assert [merge.height for merge in tree.merges] == pytest.approx([-72.2489401123, -40.6648435087])
+
+
+def test_a_map_of_an_earlier_version_goes_on_with_the_path_finder_of_then(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(run._Mapping, "run", lambda self, seconds, progress: used.append(self.finder))
+    surface = MullerBrown()
+    map_landscape(surface, store=tmp_path / "new").close()
+    map_landscape(surface, store=tmp_path / "new").close()
+    with open_database(tmp_path / "new") as database:
+        attributes = {name: database.attributes[name] for name in ("landscape", "mapping")}
+    LandscapeDatabase.create(tmp_path / "old", surface, attributes=attributes).close()
+    map_landscape(surface, store=tmp_path / "old").close()
+    today = FourierPathFinder(density="uniform")
+    assert used == [today, today, replace(today, scales="absolute", late="sampled", max_rounds=4)]

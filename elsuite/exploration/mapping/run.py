@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -43,6 +43,9 @@ from elsuite.symmetry.points import PointIndex
 
 POINTS_AT_ONCE = 32
 WALKERS = 4
+
+USUAL_FINDER, VERSION_OF_USUAL_FINDER = "mapping_finder", 2
+"""An attribute of a map says which defaults of the path finder it was begun with; without it, the first ones."""
 
 
 def map_landscape(
@@ -113,6 +116,9 @@ def map_landscape(
     database = _open(landscape, plan, store)
     # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
     usual = FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
+    if USUAL_FINDER not in database.attributes:
+        # Begun by an earlier version, with the defaults of then: its pairs are not searched again.
+        usual = replace(usual, scales="absolute", late="sampled", max_rounds=4)
     mapping = _Mapping(region, plan, finder or usual, database)
     try:
         mapping.run(seconds, progress)
@@ -333,7 +339,7 @@ def _in_words(description: Any) -> str:
 def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
     description = describe_landscape(landscape)
     if store is None or can_create(store):
-        attributes = {"landscape": description, "mapping": all_settings(plan)}
+        attributes = {"landscape": description, "mapping": all_settings(plan), USUAL_FINDER: VERSION_OF_USUAL_FINDER}
         return LandscapeDatabase.create(store, landscape, attributes=attributes)
     database = open_database(store, "a")
     try:
