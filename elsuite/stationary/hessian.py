@@ -13,6 +13,7 @@ from torch import Tensor
 
 from elsuite.core.typing import Floats
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.conversion import to_tensor
 
 Method = Literal["auto", "autograd", "differences"]
 Products = Callable[[Tensor], Tensor]
@@ -57,7 +58,7 @@ def hessian_vector_products(
     array([[ 8.,  0.],
            [ 0., 16.]])
     """
-    matrix = torch.as_tensor(vectors, dtype=landscape.dtype, device=landscape.device)
+    matrix = to_tensor(vectors, dtype=landscape.dtype, device=landscape.device)
     if matrix.ndim != 2 or matrix.shape[1] != landscape.n_parameters:
         raise ValueError(f"vectors of shape {tuple(matrix.shape)} given; (k, {landscape.n_parameters}) is expected")
     return _numpy(_products(landscape, as_point(landscape, point), method)(matrix))
@@ -78,7 +79,7 @@ def hessian_operator(landscape: Landscape, point: ArrayLike | Tensor, *, method:
     products = _products(landscape, as_point(landscape, point), method)
 
     def multiply(vector: Floats) -> Floats:
-        row = torch.as_tensor(np.ravel(vector), dtype=landscape.dtype, device=landscape.device)
+        row = to_tensor(np.ravel(vector), dtype=landscape.dtype, device=landscape.device)
         return np.asarray(_numpy(products(row[None]))[0])
 
     size = landscape.n_parameters
@@ -106,7 +107,7 @@ def local_expansions(
     >>> energies.tolist(), hessians.diagonal(axis1=1, axis2=2).tolist()
     ([0.0, 3.0], [[8.0, 16.0], [-4.0, -8.0]])
     """
-    batch = torch.as_tensor(points, dtype=landscape.dtype, device=landscape.device)
+    batch = to_tensor(points, dtype=landscape.dtype, device=landscape.device)
     size = landscape.n_parameters
     at_once = max(1, HESSIAN_NUMBERS // max(1, size * size))
     if len(batch) == 0:
@@ -150,7 +151,7 @@ def hessian_trace(
 
 def as_point(landscape: Landscape, point: ArrayLike | Tensor) -> Tensor:
     """Return one point as the landscape's tensor, shape (P,), or raise ValueError."""
-    tensor = torch.as_tensor(point, dtype=landscape.dtype, device=landscape.device).detach()
+    tensor = to_tensor(point, dtype=landscape.dtype, device=landscape.device).detach()
     if tensor.shape != (landscape.n_parameters,):
         raise ValueError(f"point of shape {tuple(tensor.shape)} given; ({landscape.n_parameters},) is expected")
     return tensor

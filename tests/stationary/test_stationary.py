@@ -393,3 +393,32 @@ def test_atoms_that_start_nearly_in_one_place_reach_minima():
     assert {str(end.outcome) for end in found} == {"converged"}
     np.testing.assert_allclose([end.energy for end in found], -6, atol=1e-9)
     assert max(end.gradient_norm for end in found) < 1e-7
+
+
+LAYOUTS = {
+    "reversed": lambda values: np.ascontiguousarray(values[::-1])[::-1],
+    "big-endian": lambda values: values.astype(">f8"),
+    "read-only": lambda values: np.frombuffer(values.tobytes()).reshape(values.shape),
+    "by columns": np.asfortranarray,
+    "lists": lambda values: values.tolist(),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_arrays_of_any_layout(layout):
+    surface, few = MullerBrown(), Limits(max_steps=3)
+    points = np.ascontiguousarray(surface.minima + 0.01)
+    calls = [
+        lambda give: surface.energy(give(points)).tolist(),
+        lambda give: [end.point.tolist() for end in descend(surface, give(points), limits=few)],
+        lambda give: [one.point.tolist() for one in refine_transition_states(surface, give(points), limits=few)],
+        lambda give: search_from_minimum(surface, give(points[0]), n_modes=1, limits=few)[0].point.tolist(),
+        lambda give: classify_stationary_point(surface, give(points[1])).eigenvalues.tolist(),
+        lambda give: local_expansions(surface, give(points))[2].tolist(),
+        lambda give: hessian_vector_products(surface, give(points[0]), give(points)).tolist(),
+        lambda give: (hessian_operator(surface, give(points[0])) @ np.asarray(give(points[1]))).tolist(),
+        lambda give: hessian_spectrum(surface, give(points[0])).lowest.tolist(),
+        lambda give: hessian_trace(surface, give(points[0])).value,
+    ]
+    for call in calls:
+        assert call(layout) == call(lambda values: values)
