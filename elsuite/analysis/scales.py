@@ -340,22 +340,6 @@ def wants_log(values: ArrayLike, *, ratio: float = 30.0) -> bool:
     return bool(len(positive) and array.min() >= 0 and positive.max() / ratio > positive.min())
 
 
-def digits_apart(values: ArrayLike, least: int = 4, *, parts: float = 1000.0) -> int:
-    """Return the significant digits, `least` or more, that show a `parts`-th of the range of values.
-
-    Examples
-    --------
-    >>> digits_apart([0.5, 1.0]), digits_apart([-12345.6, -12345.05])
-    (4, 9)
-    """
-    array = np.asarray(values, dtype=np.float64)
-    array = array[np.isfinite(array)]
-    span = float(np.ptp(array)) if len(array) else 0.0
-    if not 0 < span < np.inf:
-        return least
-    return int(np.clip(np.ceil(np.log10(np.abs(array).max() / span * parts)), least, 17))
-
-
 def round_numbers(low: float, high: float, n: int) -> Floats:
     """Return about `n` multiples of 1, 2 or 5 times a power of ten from `low` to `high`."""
     span = high - low

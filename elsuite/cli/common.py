@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elsuite.core.representing import as_json
+from elsuite.core.representing import as_json, digits_apart
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface, left_out_in_words, usable_minima
 from elsuite.schema import NotFoundError
@@ -132,8 +132,11 @@ def print_json(value: Any) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None) -> None:
-    """Print a plain table: text to the left, numbers to the right."""
-    cells = [[_cell(value) for value in row] for row in rows]
+    """Print a plain table: text to the left, numbers to the right, with digits that tell a column's apart."""
+    values = [list(row) for row in rows]
+    floats = [[row[k] for row in values if isinstance(row[k], float)] for k in range(len(header))]
+    digits = [digits_apart(column, 6) for column in floats]
+    cells = [[_cell(value, n) for value, n in zip(row, digits, strict=True)] for row in values]
     numeric = [all(_is_number(row[k]) for row in cells) and bool(cells) for k in range(len(header))]
     widths = [max([len(name), *(len(row[k]) for row in cells)]) for k, name in enumerate(header)]
     align: list[Callable[[str, int], str]] = [str.rjust if right else str.ljust for right in numeric]
@@ -143,9 +146,9 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, title: 
         click.echo("  ".join(f(cell, width) for f, cell, width in zip(align, row, widths, strict=True)).rstrip())
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, digits: int) -> str:
     if isinstance(value, float):
-        return "-" if not math.isfinite(value) else f"{value:.6g}"
+        return "-" if not math.isfinite(value) else f"{value:.{digits}g}"
     return "-" if value is None else str(value)
 
 

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MOST = 8
 """Longer arrays and texts are shown by their size."""
@@ -42,6 +43,22 @@ def _shown(value: Any) -> str:
     if isinstance(value, np.generic):
         return repr(value.item())
     return repr(value)
+
+
+def digits_apart(values: ArrayLike, least: int = 4, *, parts: float = 1000.0) -> int:
+    """Return the significant digits, `least` or more, that show a `parts`-th of the range of values.
+
+    Examples
+    --------
+    >>> digits_apart([0.5, 1.0]), digits_apart([-12345.6, -12345.05])
+    (4, 8)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    array = array[np.isfinite(array)]
+    largest, span = (float(np.abs(array).max()), float(np.ptp(array))) if len(array) else (0.0, 0.0)
+    if not 1e-10 * largest < span < np.inf:  # equal, up to rounding
+        return least
+    return int(np.clip(np.ceil(np.log10(largest / span * parts)), least, 17))
 
 
 def plain(value: Any) -> Any:

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from elsuite.analysis import tree_layout
 from elsuite.analysis.doubts import doubts, weak_note
 from elsuite.analysis.names import surface_name
-from elsuite.analysis.scales import LogGapScale, digits_apart, floor_of
+from elsuite.analysis.scales import LogGapScale, floor_of
 from elsuite.analysis.tree_evidence import NONE
 from elsuite.analysis.view import View, split_energy
+from elsuite.core.representing import digits_apart
 from elsuite.core.typing import Ids, Mask
 from elsuite.network import network_arrays, spanning_forest
 from elsuite.network.evidence import STATES

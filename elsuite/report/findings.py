@@ -8,9 +8,9 @@ import numpy as np
 
 from elsuite.analysis import minima_by_set, superbasins
 from elsuite.analysis.names import surface_name
-from elsuite.analysis.scales import digits_apart
 from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
+from elsuite.core.representing import digits_apart
 from elsuite.database.query import failures, left_out_in_words, n_left_out
 from elsuite.network.evidence import in_a_sentence
 from elsuite.report.contrasts import Contrast, pairs_left_out, sentence

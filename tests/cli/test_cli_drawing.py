@@ -172,6 +172,19 @@ def test_a_floor_makes_energies_of_any_sign_a_logarithmic_picture(tmp_path, kind
         assert (labels[0] == "\u2264 $10^{-7}$") is (kind != "heights")
 
 
+def test_tables_have_the_digits_that_tell_energies_apart(tmp_path, monkeypatch, capsys):
+    store = tmp_path / "common.elsuite"
+    with LandscapeDatabase.create(store, n_parameters=0, surfaces=["energy"]) as database:
+        paths = {"source": [0, 1], "target": [1, 2], "height": [-12345.05, -12345.07]}
+        database.add(minima={"energy": [[-12345.60], [-12345.55], [-12345.47]]}, paths=paths)
+    for command, texts in [("tree", ["-12345.05", "-12345.07"]), ("minima", ["-12345.6", "-12345.55", "-12345.47"])]:
+        monkeypatch.setattr(sys, "argv", ["elsuite", command, str(store)])
+        with pytest.raises(SystemExit):
+            main()
+        words = capsys.readouterr().out.split()
+        assert set(texts) <= set(words)
+
+
 @pytest.mark.parametrize("kind", ["disconnectivity", "heights", "profile", "superbasins", "mds"])
 def test_one_energy_of_zero_leaves_the_axis_logarithmic(kind):
     energies = np.array([0.0, 1e-12, 1e-9, 1e-5, 0.3])
