@@ -154,7 +154,7 @@ def merged_ids(report, stores, sizes):
     return found
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_the_order_of_stores_changes_nothing_where_near_is_an_equivalence(tmp_path_factory, data):
     # At each of some places every store has none to three minima, all of a place within the tolerance.
@@ -186,7 +186,7 @@ def at_of(store, number):
         return database.coordinates([number])[0, 0]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_in_chains_of_near_points_every_store_keeps_what_it_tells_apart(tmp_path_factory, data):
     # Neighbors are 0.6 to 1.4 tolerances apart: which join depends on who comes first, but nothing of one store does.
