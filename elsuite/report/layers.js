@@ -14,8 +14,10 @@ function svgElement(name, attributes, text = "") {
 // Pixels of the panel from coordinates on its axes (log10 on a log axis): [factor, shift] of each axis.
 function transforms(panel) {
   const straight = (axis) => {
-    const shift = axis._offset + axis.l2p(0);
-    return [axis._offset + axis.l2p(1) - shift, shift];
+    // From the ends of the axis: pixels are rounded, which far from them (of energies of -12345.6, say) adds up.
+    const [first, last] = axis.range;
+    const factor = (axis.l2p(last) - axis.l2p(first)) / (last - first);
+    return [factor, axis._offset + axis.l2p(first) - factor * first];
   };
   const { xaxis, yaxis } = panel._fullLayout;
   const frame = { left: xaxis._offset, top: yaxis._offset, width: xaxis._length, height: yaxis._length };

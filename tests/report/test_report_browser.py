@@ -363,6 +363,10 @@ def test_texts_of_the_page_have_the_digits_that_tell_energies_apart(browser, tmp
     browser.messages.clear()
     browser.open(file, until=READY)
     browser.run("state.picked = [0, 1]; showPicked(0)")
+    # Lines and rings are where the markers are, to half a pixel.
+    exact = "(() => { const { yaxis } = byId('graph')._fullLayout; return yaxis._offset + yaxis.l2p(surface().drawn[0]); })()"
+    drawn = "(() => { const { y } = transforms(byId('graph')); return y[0] * surface().drawn[0] + y[1]; })()"
+    assert abs(browser.run(exact) - browser.run(drawn)) < 0.5
     for text in ("\u221212345.6", "\u221212345.55", "joined at \u221212345.05"):
         assert text in said(browser)
     found = browser.run("document.body.innerText")
