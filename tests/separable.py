@@ -30,15 +30,21 @@ class Wells(PathFinder):
         )  # fmt: skip
 
 
-def wells(order, widths=None):
-    """A database of the minima of separable wells, whose coordinate k has the height 1 + order[k]."""
+def wells(order, widths=None, jitter=0.0):
+    """A database of the minima of separable wells, whose coordinate k has the height 1 + order[k]; energies are 0."""
     d = len(order)
     places = np.argsort(order)  # the finder counts coordinates by their heights
     spread = torch.as_tensor(np.ones(d) if widths is None else np.asarray(widths))
     heights = 1.0 + torch.arange(d)
-    landscape = FunctionLandscape(lambda p: (heights * ((p / spread) ** 2 - 1) ** 2).sum(1), d)
+
+    def energy(p):  # flat where the minima lie
+        off = ((p / spread) ** 2 - 1).abs() - 30 * jitter
+        return (heights * off.clamp(min=0) ** 2).sum(1)
+
+    landscape = FunctionLandscape(energy, d)
     database = LandscapeDatabase.create(None, landscape)
     bits = (np.arange(2**d)[:, None] >> places) & 1
     points = (2.0 * bits - 1) * spread.numpy()
+    points += jitter * np.random.default_rng(0).normal(size=points.shape)
     database.add(minima={"coordinates": points, "energy": np.zeros((2**d, 1))})
     return database, landscape

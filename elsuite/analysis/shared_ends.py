@@ -105,8 +105,8 @@ def least_worth(ends: Ids) -> float:
     Three pairs of four minima in a row; three pairs of six minima.
 
     >>> import numpy as np
-    >>> least_worth(np.array([[0, 1, 2], [1, 2, 3]])), least_worth(np.array([[0, 2, 4], [1, 3, 5]]))
-    (1.8, 3.0)
+    >>> [round(least_worth(np.array(ends)), 6) for ends in ([[0, 1, 2], [1, 2, 3]], [[0, 2, 4], [1, 3, 5]])]
+    [1.8, 3.0]
     """
     return float(Pairs(ends).effective(np.array(CORRELATIONS[-1])))
 

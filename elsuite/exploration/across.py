@@ -14,15 +14,17 @@ from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids, Mask
 
 N_NEIGHBORS = 48
-"""So many minima near each one, none of which is higher, are looked at first."""
+"""So many minima near each one, none of which is higher, are looked at first; more, as long as all are not too many."""
+
+MOST_NEARBY = 2**18
 
 N_BUCKETS = 512
 """Of points of more than eight times so many parameters, so many numbers are compared: good to a few percent."""
 
 MOST_WAYS = 64
 """Vectors of more numbers are not compared: of so many parameters hardly any two are ever the same."""
-SAME_WAY = 1e-6
-"""Vectors are the same whose numbers differ by less than this share of the longest one."""
+SAME_WAY = 0.05
+"""Vectors lead the same way whose numbers agree in units of this share of their lengths, which agree as well."""
 
 EQUALLY_NEAR = 1e-9
 """Relative difference of distances that is rounding."""
@@ -85,6 +87,7 @@ def nearby_pairs(
 ) -> Nearby:
     """Return each minimum with its nearest others among those that are not higher."""
     n = len(places)
+    n_neighbors = max(n_neighbors, MOST_NEARBY // max(n, 1))
     centered = places - places.mean(axis=0) if n else places
     squares = (centered**2).sum(axis=1)
     sources, targets = [], []
@@ -105,11 +108,13 @@ def nearby_pairs(
 
 
 def _ways(places: Floats, sources: Ids, targets: Ids, distances: Floats) -> Ids:
-    if not len(sources) or places.shape[1] > MOST_WAYS or not distances.max() > 0:
+    if not len(sources) or places.shape[1] > MOST_WAYS:
         return np.full(len(sources), -1)
-    steps = np.round((places[targets] - places[sources]) / (distances.max() * SAME_WAY)).astype(np.int64)
+    lengths = np.where(distances > 0, distances, 1.0)[:, None]
+    steps = np.round((places[targets] - places[sources]) / (SAME_WAY * lengths)).astype(np.int64)
     first = np.argmax(steps != 0, axis=1)
     steps *= np.where(steps[np.arange(len(steps)), first] < 0, -1, 1)[:, None]
+    steps = np.column_stack([steps, np.round(np.log(lengths[:, 0]) / (2 * SAME_WAY)).astype(np.int64)])
     _, ways, counts = np.unique(steps, axis=0, return_inverse=True, return_counts=True)
     return np.where(counts[ways.reshape(-1)] > 1, ways.reshape(-1), -1)
 

@@ -30,10 +30,13 @@ from elsuite.landscapes.base import Landscape
 from elsuite.network.evidence import STATES, TRIES, in_words, negligibly_above, search_rows
 from elsuite.network.transition import Joins, chosen_joins
 from elsuite.paths import PathFinder
-from elsuite.schema import KINDS
+from elsuite.schema import KINDS, NotFoundError
 
 ROUND = "round"
 """The root attribute that holds the pairs of a round until all of them are searched."""
+
+HOPEFUL = 8
+"""Where pairs are left that may well be lower, so many times more searches are made across a merge."""
 
 NO_END = 2**31
 """Searches without end."""
@@ -58,7 +61,8 @@ class CompletionReport:
     @property
     def n_left(self) -> int:
         """Merges that are neither closed nor tested, and joins of parts that none was found for."""
-        return sum(n for state, n in self.merges.items() if state not in ("closed", "tested")) + self.n_parts - 1
+        untested = sum(n for state, n in self.merges.items() if state not in ("closed", "tested"))
+        return untested + max(self.n_parts - 1, 0)
 
     def __str__(self) -> str:
         states = [state for state, n in self.merges.items() for _ in range(n)]
@@ -107,15 +111,22 @@ class Effort:
 
 
 def tree_effort(tries: int = TRIES, most_tries: int | None = None, n_pairs: int | None = None) -> Effort:
-    """Return how much `complete_tree` searches; raises ValueError for less than one try."""
-    if tries < 1:
-        raise ValueError(f"tries: given {tries}, allowed: whole numbers from 1")
-    return Effort(tries, most_tries or 4 * tries, NO_END if n_pairs is None else n_pairs)
+    """Return how much `complete_tree` searches; raises ValueError for less than one try or pair."""
+    tries = _count("tries", tries, 1)
+    most = 4 * tries if most_tries is None else _count("most_tries", most_tries, 1)
+    return Effort(tries, most, NO_END if n_pairs is None else _count("n_pairs", n_pairs, 0))
 
 
 def spanning_effort(n_pairs: int | None = None) -> Effort:
     """Return how much `connect_spanning` searches: until all is joined, or so many pairs."""
-    return Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, n_pairs)
+    return Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, _count("n_pairs", n_pairs, 0))
+
+
+def _count(name: str, value: object, least: int) -> int:
+    """Return a whole number as it was given, or refuse anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}: given {value!r}, allowed: whole numbers from {least}")
+    return int(value)
 
 
 def complete_tree(
@@ -159,7 +170,9 @@ def complete_tree(
     Raises
     ------
     ValueError
-        If `tries` is less than 1.
+        If `tries` is less than 1, or a number is not whole.
+    NotFoundError
+        For an id that is not there.
 
     Examples
     --------
@@ -269,7 +282,11 @@ def minima_of(
     """Return the minima of a tree, each once, that are solutions and have an energy, and which lie near each other."""
     name = choose_surface(database, surface)
     there = usable_minima(database, name)
-    chosen = np.flatnonzero(there) if ids is None else np.unique(np.array([*ids], dtype=np.int64))
+    chosen = (
+        np.flatnonzero(there)
+        if ids is None
+        else np.unique(np.array([_known(database, i) for i in ids], dtype=np.int64))
+    )
     chosen = chosen[there[chosen]]
     energies = database.minima["energy"].values[chosen, database.surfaces.index(name)]
     joins: Joins = chosen_joins(database, None) if align is None else "points" if align == "stored" else "isomers"
@@ -288,6 +305,13 @@ def minima_of(
     shape = (0, database.n_parameters)
     nearby = nearby_pairs(np.concatenate(places) if places else np.empty(shape), energies, aligned=aligned)
     return Minima(chosen, energies, name, joins, label, nearby)
+
+
+def _known(database: LandscapeDatabase, minimum: object) -> int:
+    number = _count("an id", minimum, 0)
+    if number >= database.n_minima:
+        raise NotFoundError(f"no minimum {number}; the database has {database.n_minima}")
+    return number
 
 
 def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Progressing:
@@ -329,7 +353,7 @@ def next_pairs(state: Progressing, minima: Minima, effort: Effort) -> Ids:
     if not len(pairs) and effort.tries:
         closed, tested = (state.evidence.codes == STATES.index(name) for name in ("closed", "tested"))
         open_ = (state.evidence.codes >= 0) & ~closed
-        hopeful = promising(tree, state.limits, nearby, tried)
+        hopeful = promising(tree, state.limits, nearby, tried) & (state.evidence.tries < HOPEFUL * effort.most_tries)
         wanted = open_ & (hopeful | (~tested & (state.evidence.tries < effort.most_tries)))
         pairs = crossing_pairs(tree, state.limits, nearby, tried, wanted)
     return minima.ids[pairs[:left]]

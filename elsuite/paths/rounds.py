@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,9 @@ Scales = Literal["own", "absolute"]
 
 SHARE_OF_RANGE = 1e-3
 """Of the range of the energies on the path, where the landscape declares no floor."""
+
+NUDGE = 1e-6
+"""Of the chord: how far a straight line is moved before its first round."""
 
 ROUNDINGS = 8
 """Energies that differ by no more than so many roundings of the largest are equal."""
@@ -134,6 +137,8 @@ def converge(
             return record.search(*best, Outcome.CONVERGED, f"{reached}; the last {_in_words(fall)}")
         if number == rule.max_rounds:
             break
+        if number == 0 and rule.scales == "own" and not isinstance(record.landscape, DataLandscape):
+            path = nudged(path)
         new = lowered(number, path, heights)
         if new is None:
             message = f"an energy or gradient in round {number + 1} is not finite"
@@ -150,6 +155,17 @@ def converge(
         return record.search(*best, Outcome.NOT_A_NUMBER, message)
     message = f"{reached}; the last {_in_words(fall)}, and more may lower it"
     return record.search(*best, Outcome.BUDGET_SPENT, message)
+
+
+def nudged(path: Path) -> Path:
+    """Return a path moved by a millionth of its chord, in a direction drawn at random, the same at every call.
+
+    A straight line can lie on a ridge along which no gradient points off it, such as a plane of symmetry. Over data the
+    noise of samples moves it off, elsewhere this does.
+    """
+    directions = torch.randn(path.coefficients.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    size = NUDGE * torch.linalg.vector_norm(path.end - path.start) / max(len(path.start), 1) ** 0.5
+    return replace(path, coefficients=path.coefficients + size * directions.to(path.coefficients))
 
 
 def _negligible(rule: Rule, landscape: Landscape, heights: Heights, end: float, straight: float) -> float:

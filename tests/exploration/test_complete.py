@@ -33,6 +33,39 @@ def test_the_tree_of_separable_wells_is_exact_after_a_few_searches_a_minimum(ord
     assert {merge.evidence.state for merge in tree.merges} == {"tested"}
 
 
+@pytest.mark.parametrize("jitter", [1e-8, 1e-5, 1e-3])
+@pytest.mark.parametrize("widths", [np.ones(6), np.array([4.1, 0.7, 2.2, 3.5, 1.1, 0.5])])
+def test_minima_need_not_lie_on_a_grid(jitter, widths):
+    database, landscape = wells([3, 0, 5, 1, 4, 2], widths, jitter)
+    report = complete_tree(database, landscape, Wells())
+    heights = [merge.height for merge in tree_of(database).merges]
+    assert heights == sorted(1.0 + k for k in range(6) for _ in range(2 ** (5 - k)))
+    assert report.n_searched <= 4 * 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"tries": 1.5}, "tries: given 1.5"),
+        ({"tries": True}, "tries: given True"),
+        ({"most_tries": 0}, "most_tries: given 0"),
+        ({"n_pairs": -5}, "n_pairs: given -5"),
+        ({"ids": [0, 99]}, "no minimum 99"),
+        ({"ids": [-1, 2]}, "an id: given -1"),
+        ({"ids": [0.5, 1]}, "an id: given 0.5"),
+    ],
+)
+def test_arguments_are_checked(arguments, words):
+    database, landscape = wells(range(2))
+    with pytest.raises((ValueError, LookupError), match=words):
+        complete_tree(database, landscape, Wells(), **arguments)
+
+
+def test_nothing_is_left_of_nothing():
+    database, landscape = wells(range(2))
+    assert complete_tree(database, landscape, Wells(), ids=[]).n_left == 0
+
+
 def test_an_interrupted_completion_goes_on_to_the_same_end():
     whole, landscape = wells(range(5))
     report = complete_tree(whole, landscape, Wells())

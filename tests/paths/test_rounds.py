@@ -5,10 +5,11 @@ from dataclasses import replace
 import cases
 import numpy as np
 import pytest
+import torch
 
 from elsuite.core.settings import added_settings, former_defaults, key_settings
 from elsuite.landscapes import FunctionLandscape
-from elsuite.paths import SineBasis
+from elsuite.paths import AutoNEBPathFinder, BezierPathFinder, ChainPathFinder, FourierPathFinder, SineBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, straight_path
 from elsuite.paths.rounds import Rule, converge, nothing_above
@@ -94,3 +95,15 @@ def test_searches_of_earlier_versions_have_the_keys_and_the_rule_that_they_had(n
     assert converge(path, SearchRecord(surface, 5), lambda *_: path, rule=rule).message == (
         f"0 above the higher end after 0 rounds; up to {1e-5 + 1e-3 * end:.2g} counts as none"
     )
+
+
+@pytest.mark.parametrize("finder", [FourierPathFinder(), BezierPathFinder(), ChainPathFinder(), AutoNEBPathFinder()])
+def test_a_straight_line_on_a_ridge_of_symmetry_is_left(finder):
+    """All gradients along it point along it; the way round is at 0.2976 (Fourier from an end moved by 1e-9)."""
+
+    def energy(p):
+        across = 0.5 * p[:, 1] ** 2 * (p[:, 1] ** 2 / 8 - 1) * torch.exp(-4 * p[:, 0] ** 2)
+        return (p[:, 0] ** 2 - 1) ** 2 + across + 0.1 * p[:, 1] ** 2 * p[:, 0] ** 2
+
+    search = finder.find(FunctionLandscape(energy, 2), [-1.0, 0.0], [1.0, 0.0])
+    assert search.refined_height == pytest.approx(0.2976, abs=0.005)
