@@ -152,6 +152,9 @@ def complete_tree(
     floor, of equals the nearest, after alignment where the paths join isomers. The same database gives the same
     searches, whatever the number of workers; an interrupted call, made again, goes on to the same end.
 
+    Closed is certain as far as a search is; tested is not: a lower path may lie between another pair of the two parts,
+    all the more likely the larger both are, and more `tries` make that less so.
+
     Parameters
     ----------
     ids : sequence of int, optional
