@@ -82,7 +82,7 @@ class AutoNEBPathFinder(PathFinder):
             lambda number, path, heights: self._cycle(number, path, heights, record, generator),
             # Over random samples a cycle may raise the band: that it grew at all says that more may help.
             lambda path, heights: self._with_pivots(path, heights, record),
-            rule=Rule(self.tolerance, self.negligible, self.max_cycles, self.scales),
+            rule=Rule(self.tolerance, self.negligible, self.max_cycles, self.scales, restarts=self.scales == "own"),
         )
 
     def _cycle(

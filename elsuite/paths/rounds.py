@@ -45,6 +45,9 @@ class Rule:
         A height above the higher end that counts as none, in the landscape's energy; None: by `scales`.
     first_settled : int
         The first round whose change says something.
+    restarts : bool
+        Whether rounds begin anew from where they have settled, until that does not lower the path: where their steps
+        become shorter, each round changes less than the one before, however far it is from the lowest path.
     """
 
     tolerance: float
@@ -52,6 +55,7 @@ class Rule:
     max_rounds: int
     scales: Scales = "own"
     first_settled: int = 2
+    restarts: bool = False
 
 
 def nothing_above(landscape: Landscape, heights: Heights) -> float:
@@ -125,6 +129,7 @@ def converge(
         return record.search(path, heights, Outcome.NOT_A_NUMBER, message)
     end, straight = max(ends), excess_of(heights)
     best, fall, grown = (path, heights), math.inf, False
+    began, settled = 0, math.inf if rule.restarts else -math.inf
     for number in range(rule.max_rounds + 1):
         excess = best[1].refined_height - end
         reached = f"{excess:.2g} above the higher end after {number} round{'' if number == 1 else 's'}"
@@ -133,13 +138,15 @@ def converge(
             message = f"{reached}; up to {negligible:.2g} counts as none"
             return record.search(*best, Outcome.CONVERGED, message)
         small = rule.tolerance * excess if rule.scales == "absolute" else max(rule.tolerance * excess, negligible)
-        if number >= rule.first_settled and not grown and abs(fall) <= small:
-            return record.search(*best, Outcome.CONVERGED, f"{reached}; the last {_in_words(fall)}")
+        if number - began >= rule.first_settled and not grown and abs(fall) <= small:
+            if settled - excess <= small:
+                return record.search(*best, Outcome.CONVERGED, f"{reached}; the last {_in_words(fall)}")
+            began, settled, (path, heights) = number, excess, best
         if number == rule.max_rounds:
             break
         if number == 0 and rule.scales == "own" and not isinstance(record.landscape, DataLandscape):
             path = nudged(path)
-        new = lowered(number, path, heights)
+        new = lowered(number - began, path, heights)
         if new is None:
             message = f"an energy or gradient in round {number + 1} is not finite"
             return record.search(*best, Outcome.NOT_A_NUMBER, message)

@@ -170,11 +170,14 @@ def test_a_dry_run_shows_the_pairs_that_are_left(elsuite, tmp_path):
     before = _n_paths(out)
     elsuite("run", study, "--out", out)
     assert len(plan["pairs"]) == 6 == _n_paths(out) - before
-    study.write_text(SMALL.split("[[paths]]")[0] + '[[paths]]\nfinder = "fourier"\npairs = "tree"\n')
-    said = elsuite("run", study, "--out", out, "--dry-run")[1]
-    assert "untested" in said
+    tree = SMALL.split("[[paths]]")[0] + '[[paths]]\nfinder = "fourier"\npairs = "tree"\n'
+    study.write_text(SMALL.split("[[paths]]")[0])
+    elsuite("run", study, "--out", tmp_path / "unjoined")
+    study.write_text(tree)
+    said = elsuite("run", study, "--out", tmp_path / "unjoined", "--dry-run")[1]
+    assert "parts are not joined" in said
     assert "in the next round: " in said
-    (plan,) = json.loads(elsuite("run", study, "--out", out, "--dry-run", "--json")[1])["pairs"]
+    (plan,) = json.loads(elsuite("run", study, "--out", tmp_path / "unjoined", "--dry-run", "--json")[1])["pairs"]
     assert plan["pairs"]
     assert plan["tree"] in said
 
