@@ -10,10 +10,9 @@ import numpy as np
 
 from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.analysis.tree_evidence import Edges, TreeEvidence, joins_between, tree_evidence
-from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Floats
 from elsuite.network import AnyGraph, NetworkArrays, network_arrays
-from elsuite.network.evidence import TRIES, Evidence, Searches
+from elsuite.network.evidence import NOT_SEARCHED, TRIES, Evidence, Searches
 from elsuite.schema import KINDS, NotFoundError
 
 
@@ -193,7 +192,7 @@ def _edges(network: AnyGraph, arrays: NetworkArrays) -> Edges:
     edges: list[Any] = [data for _, _, data in network.edges(data=True)]
     kinds, outcomes = ([data.get(name) for data in edges] for name in ("kind", "outcome"))
     verified = np.array([kind == KINDS[1] for kind in kinds], dtype=bool)
-    searched = np.array([outcome not in (None, "", Outcome.IMPORTED) for outcome in outcomes], dtype=bool)
+    searched = np.array([outcome not in (None, *NOT_SEARCHED) for outcome in outcomes], dtype=bool)
     kept = np.flatnonzero(np.isfinite(arrays.heights))
     sources, targets = arrays.sources[kept], arrays.targets[kept]
     lifted = np.maximum(arrays.heights[kept], np.maximum(arrays.energies[sources], arrays.energies[targets]))
@@ -206,9 +205,6 @@ def _searches(network: AnyGraph, arrays: NetworkArrays) -> Searches | None:
     if not isinstance(searches, Searches):
         return None
     position = {label: k for k, label in enumerate(arrays.labels)}
-    ends = [
-        np.array([position.get(node, -1) for node in nodes.tolist()], dtype=np.int64)
-        for nodes in (searches.sources, searches.targets, searches.surrounded)
-    ]
-    there = (ends[0] >= 0) & (ends[1] >= 0)
-    return Searches(ends[0][there], ends[1][there], searches.outcomes[there], ends[2][ends[2] >= 0])
+    return searches.renumbered(
+        lambda nodes: np.array([position.get(node, -1) for node in nodes.tolist()], dtype=np.int64)
+    )

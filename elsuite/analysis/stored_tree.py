@@ -8,13 +8,12 @@ import numpy as np
 from elsuite.analysis.disconnectivity import DisconnectivityTree
 from elsuite.analysis.merge_tree import merge_tree
 from elsuite.analysis.tree_evidence import Edges, tree_evidence
-from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Ids
-from elsuite.database.declared import energy_floor, joins_isomers
+from elsuite.database.declared import energy_floor
 from elsuite.database.query import choose_surface, usable_minima
-from elsuite.network import lowest_of_pairs, of_finder, path_heights
-from elsuite.network.evidence import TRIES, Searches, searches_of
-from elsuite.network.transition import Joins, chosen_joins
+from elsuite.network import lowest_of_pairs, path_heights
+from elsuite.network.evidence import NOT_SEARCHED, TRIES, searches_of
+from elsuite.network.transition import Joins, chosen_joins, joining_rows
 from elsuite.schema import KINDS
 
 if TYPE_CHECKING:
@@ -67,13 +66,9 @@ def stored_tree(
     sources, targets = position[found.sources], position[found.targets]
     kinds, outcomes = (database.paths[key].values[found.paths] for key in ("kind", "outcome"))
     verified = np.asarray(kinds == KINDS[1], dtype=bool)
-    searched = ~np.isin(outcomes.astype(str), ["", str(Outcome.IMPORTED)]) & ~verified
-    chosen = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
-    searches = searches_of(database, name, chosen if joins == "isomers" else chosen & ~joins_isomers(database))
-    ends = position[searches.sources], position[searches.targets]
-    there = (ends[0] >= 0) & (ends[1] >= 0)
-    around = position[searches.surrounded]
-    known = Searches(ends[0][there], ends[1][there], searches.outcomes[there], around[around >= 0])
+    searched = ~np.isin(outcomes.astype(str), NOT_SEARCHED) & ~verified
+    searches = searches_of(database, name, joining_rows(database, joins, finder))
+    known = searches.renumbered(lambda nodes: position[nodes])
     tree = merge_tree(energies, sources, targets, found.heights)
     edges = Edges(sources, targets, found.heights, verified, searched)
     evidence = tree_evidence(tree, known, edges, tries=tries, energy_floor=energy_floor(database))

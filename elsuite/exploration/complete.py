@@ -21,14 +21,14 @@ from elsuite.core.representing import short_repr
 from elsuite.core.settings import check_instance
 from elsuite.core.typing import Floats, Ids, Mask, Progress
 from elsuite.database import LandscapeDatabase
-from elsuite.database.declared import declared_symmetry, energy_floor, joins_isomers
+from elsuite.database.declared import declared_symmetry, energy_floor
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, joining_pairs, nearby_pairs, promising
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches
 from elsuite.landscapes.base import Landscape
 from elsuite.network.evidence import STATES, TRIES, in_words, negligibly_above, search_rows
-from elsuite.network.transition import Joins, chosen_joins
+from elsuite.network.transition import Joins, best_heights, chosen_joins, joining_rows
 from elsuite.paths import PathFinder
 from elsuite.schema import KINDS, NotFoundError
 
@@ -166,7 +166,7 @@ def complete_tree(
     n_pairs : int, optional
         Pairs tried in all, those before included.
     align : {"weights", "activations", "stored"}, optional
-        As in `connect_minima`; the tree is then that of isomers.
+        As in `connect_minima`; the tree is then that of isomers, with "stored" that of points.
     options
         Others of `connect_minima`, such as `workers`.
 
@@ -329,13 +329,12 @@ def state_of(database: LandscapeDatabase, minima: Minima, effort: Effort) -> Pro
 def _tried(database: LandscapeDatabase, minima: Minima) -> Tried:
     """Return the pairs that this finder has tried, with success or not, or any search that converged."""
     paths, runs = database.paths, database.runs
-    own = np.ones(database.n_paths, dtype=bool) if minima.joins == "isomers" else ~joins_isomers(database)
+    own = joining_rows(database, minima.joins)
     rows = search_rows(database, minima.surface, own)
     counts = own & (paths["surface"].values == minima.surface) & (paths["finder"].values == minima.label)
     counts &= paths["kind"].values == KINDS[0]
     counts[rows[paths["outcome"].values[rows] == Outcome.CONVERGED]] = True
-    heights, better = paths["height"].values[counts], paths["refined_height"].values[counts]
-    heights = np.where(np.isfinite(better), better, heights)
+    heights = best_heights(database)[counts]
     ends = [paths[name].values[counts] for name in ("source", "target")]
     if "target" in runs:  # pieces of mapping, which give transition states in place of paths
         pieces = (runs["target"].values >= 0) & (runs["minimizer"].values == minima.label)

@@ -5,7 +5,7 @@ a tree whose two parts no search ever tried to join lower is not a barrier but a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -26,6 +26,9 @@ STATES: Final[tuple[State, ...]] = ("closed", "tested", "verified", "unknown", "
 
 TRIES: Final = 2
 """So many converged searches that found nothing lower make a merge tested, unless a caller says another number."""
+
+NOT_SEARCHED: Final = ("", str(Outcome.IMPORTED))
+"""Outcomes of paths that others brought along."""
 
 _MEANINGS: Final[Mapping[str, str]] = {
     "verified": "verified: transition states, without a record of what else was searched",
@@ -94,6 +97,12 @@ class Searches:
         """Which searches (n_searches,) converged."""
         return np.asarray(self.outcomes == str(Outcome.CONVERGED))
 
+    def renumbered(self, number: Callable[[Ids], Ids]) -> "Searches":
+        """Return those between nodes that have a number, by these numbers; `number` gives -1 for nodes without one."""
+        sources, targets, surrounded = (number(nodes) for nodes in (self.sources, self.targets, self.surrounded))
+        there = (sources >= 0) & (targets >= 0)
+        return Searches(sources[there], targets[there], self.outcomes[there], surrounded[surrounded >= 0])
+
 
 def searches_of(database: "LandscapeDatabase", surface: str, chosen: Mask | None = None) -> Searches:
     """Return the searches for paths on one surface that a database has rows of.
@@ -134,7 +143,7 @@ def search_rows(database: "LandscapeDatabase", surface: str, chosen: Mask | None
     paths = database.paths
     outcomes = paths["outcome"].values.astype(str)
     wanted = (paths["surface"].values == surface) & (paths["kind"].values == "path")
-    wanted &= ~np.isin(outcomes, ["", str(Outcome.IMPORTED)])
+    wanted &= ~np.isin(outcomes, NOT_SEARCHED)
     if chosen is not None:
         wanted &= chosen
     for name, nothing in (("searched_on", ["", surface]), ("basis", None)):

@@ -175,11 +175,9 @@ def path_heights(
     name = choose_surface(database, surface)
     column = database.surfaces.index(name)
     paths, energies = database.paths, database.minima["energy"].values[:, column]
-    heights, better = paths["height"].values, paths["refined_height"].values
-    if refined:
-        heights = np.where(np.isfinite(better), better, heights)
+    heights = best_heights(database) if refined else paths["height"].values
     wanted = (paths["surface"].values == name) & np.isfinite(heights)
-    wanted &= _rows(database, finder, chosen_joins(database, joins))
+    wanted &= joining_rows(database, chosen_joins(database, joins), finder)
     usable, sources, targets = usable_minima(database, name), paths["source"].values, paths["target"].values
     rows = np.flatnonzero(wanted & usable[sources] & usable[targets])
     sources, targets = sources[rows], targets[rows]
@@ -187,8 +185,34 @@ def path_heights(
     return PathHeights(rows, sources, targets, lifted)
 
 
-def _rows(database: "LandscapeDatabase", finder: str | Sequence[str] | None, joins: Joins) -> Mask:
-    """Return which paths (n_paths,) are of the finder, and join what is asked for."""
+def best_heights(database: "LandscapeDatabase") -> Floats:
+    """Return the refined height of each path (n_paths,) that has one, else its height.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0, 0], "target": [1, 1], "height": [0.5, 0.75], "refined_height": [0.6, None]}
+    >>> _ = database.add(minima={"energy": [[0.0], [0.0]]}, paths=paths)
+    >>> best_heights(database).tolist()
+    [0.6, 0.75]
+    """
+    heights, refined = (database.paths[name].values for name in ("height", "refined_height"))
+    return np.where(np.isfinite(refined), refined, heights)
+
+
+def joining_rows(database: "LandscapeDatabase", joins: Joins, finder: str | Sequence[str] | None = None) -> Mask:
+    """Return which paths (n_paths,) join what is asked for, and are of the finder.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0, 0], "target": [1, 1], "height": [2.0, 1.0], "joins": ["points", "isomers"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [0.0]]}, paths=paths)
+    >>> joining_rows(database, "points").tolist(), joining_rows(database, "isomers").tolist()
+    ([True, False], [True, True])
+    """
     from elsuite.database.declared import joins_isomers
 
     wanted = np.ones(database.n_paths, dtype=bool) if finder is None else of_finder(database, finder)
