@@ -13,7 +13,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.symmetry.base import NoSymmetry, Symmetry, checked_pair
-from elsuite.symmetry.permutations import parameter_permutation, permute
+from elsuite.symmetry.permutations import Element, parameter_permutation, permute
 from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights
 
 Points = Iterable[ArrayLike | Tensor]
@@ -33,8 +33,10 @@ class Alignment:
     Attributes
     ----------
     permutation : ndarray (n_parameters,) int32, or None
-        Of networks: the signed permutation that makes the copy from the point as it was given, counted from 1: it can
-        be stored, and ``permute(point, permutation)`` makes the copy again.
+        Of networks: the signed permutation that makes the copy from the point as it was given, counted from 1:
+        ``permute(point, permutation)`` makes the copy again.
+    element : tuple of ndarray (n_units,) int32, or None
+        Of networks: the same by units, a signed permutation of each of the symmetry's groups.
     distance_before, distance_after : float
         Distance to the reference.
     energy_difference : float
@@ -52,6 +54,7 @@ class Alignment:
     n_sweeps: int
     outcome: Outcome
     message: str
+    element: Element | None = None
 
 
 def align(
@@ -105,6 +108,7 @@ def align(
     checked_pair(symmetry.n_parameters, one, other)
     if method not in {"weights", "activations"}:
         raise ValueError(f"method {method!r} given; 'weights' or 'activations' is expected")
+    element: Element | None = None
     if isinstance(symmetry, UnitSymmetry):
         if method == "weights":
             match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
@@ -132,6 +136,7 @@ def align(
         n_sweeps=n_sweeps,
         outcome=Outcome.CONVERGED if converged else Outcome.BUDGET_SPENT,
         message=nothing_to_align(symmetry) or usual,
+        element=element,
     )
 
 

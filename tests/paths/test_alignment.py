@@ -80,6 +80,7 @@ def test_own_copies_are_recovered(name, method, dtype):
         assert found.distance_after == 0
         assert found.outcome is Outcome.CONVERGED
         np.testing.assert_array_equal(found.coordinates, point)
+        np.testing.assert_array_equal(apply(landscape.symmetry, copy, found.element), point)
 
 
 @pytest.mark.parametrize("name", ["fcp", "fcp, tanh", "autoencoder", "lenet", "lstm"])
