@@ -43,6 +43,11 @@ BLOCK_ROWS: Final = 8192
 FILL: Final[Mapping[str, Any]] = {"float64": np.nan, "float32": np.nan, "int64": -1, "uint64": 0, "str": ""}
 LARGEST_ENERGY: Final = 1e305
 """Energies from here on have differences and margins that are no numbers: readers take them for not finite."""
+COMPUTED_GROUP: Final = "computed"
+"""The group of values computed for pictures, a group each."""
+COMPUTED_LIST: Final = "computed_values"
+"""The root attribute that names those of them that are whole."""
+COMPUTED_DTYPES: Final = ("float64", "float32", "int64", "str")
 RESERVED: Final = frozenset(
     {"format", "format_version", "Conventions", "created", "n_parameters", "surfaces", "n_runs", "n_minima", "n_paths"}
 )

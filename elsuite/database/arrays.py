@@ -6,7 +6,7 @@ All of it runs on zarr's asynchronous interface, so that the many small files of
 import asyncio
 import itertools
 import json
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Container, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
@@ -23,6 +23,9 @@ from elsuite.schema import FILL, Column, DamagedStoreError, StoreAccessError, Ta
 
 Array: TypeAlias = zarr.AsyncArray[Any]
 T = TypeVar("T")
+
+WHOLE_BYTES = 2**22
+"""Arrays that are written once and read whole have chunks of about so many bytes."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,85 @@ async def _create(store: Store, array: NewArray) -> Array:
         attributes=attributes,
         overwrite=True,
     )
+
+
+@dataclass(frozen=True)
+class Variable:
+    """Whole values of an array that is no column: the names of its dims, the values, and its attributes."""
+
+    dims: tuple[str, ...]
+    values: Values
+    attributes: Mapping[str, Any]
+
+
+def write_group(store: Store, path: str, variables: Mapping[str, Variable], attributes: Mapping[str, Any]) -> None:
+    """Make the group `path`, one below another that is made if need be, of whole arrays; what was there is removed."""
+    parent = path.rpartition("/")[0]
+
+    async def work() -> None:
+        if not await store.exists(f"{parent}/zarr.json"):
+            await zarr_async.create_group(store=store, path=parent, attributes={"long_name": parent})
+        await zarr_async.create_group(store=store, path=path, overwrite=True, attributes=dict(attributes))
+        await _all(_write_whole(store, f"{path}/{name}", variable) for name, variable in variables.items())
+
+    run(work(), f"write {path} to {store}")
+
+
+async def _write_whole(store: Store, path: str, variable: Variable) -> None:
+    values = variable.values
+    dtype = "str" if values.dtype.kind in "TUO" else str(values.dtype)
+    rest = [max(1, size) for size in values.shape[1:]]
+    rows = max(1, WHOLE_BYTES // (values.dtype.itemsize * int(np.prod(rest))))
+    array = await zarr_async.create_array(
+        store,
+        name=path,
+        shape=values.shape,
+        dtype=dtype,
+        chunks=(min(rows, max(1, values.shape[0])), *rest),
+        fill_value=FILL[dtype],
+        dimension_names=variable.dims,
+        chunk_key_encoding={"name": "default", "separator": "."},
+        attributes=dict(variable.attributes),
+        overwrite=True,
+    )
+    if values.size:
+        await array.setitem(slice(None), values)
+
+
+def read_group(store: Store, path: str) -> tuple[dict[str, Any], dict[str, Variable]]:
+    """Return the attributes of a group that `write_group` made, and its arrays with all their values."""
+
+    async def work() -> tuple[dict[str, Any], dict[str, Variable]]:
+        group = await zarr.AsyncGroup.open(StorePath(store, path), use_consolidated=False)
+        names = await _list(store, path)
+        arrays = await _all(_open(store, f"{path}/{name}") for name in names)
+        values = await _all(_read_whole(array) for array in arrays)
+        found = {
+            name: Variable(tuple(map(str, dims_of(array))), as_objects(own), dict(array.attrs))
+            for name, array, own in zip(names, arrays, values, strict=True)
+        }
+        return dict(group.attrs), found
+
+    return run(work(), f"read {path} in {store}")
+
+
+async def _read_whole(array: Array) -> Any:
+    try:
+        return await array.getitem(...)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DamagedStoreError(f"cannot read {array.path} (a damaged chunk?): {_one_line(error)}") from error
+
+
+def delete_groups(store: Store, parent: str, keep: Container[str]) -> None:
+    """Remove what is in a group but for the names to `keep`."""
+
+    async def work() -> None:
+        names = [name async for name in store.list_dir(parent)]
+        await _all(store.delete_dir(f"{parent}/{name}") for name in names if name not in keep and name != "zarr.json")
+
+    run(work(), f"clear {parent} in {store}")
 
 
 def resize(shapes: Iterable[tuple[Array, tuple[int, ...]]], store: Store) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from elsuite.core.typing import Array, Ids, Mask
+from elsuite.database.computed import carry_computed
 from elsuite.database.declared import joins_isomers
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import JOINS, KINDS
@@ -61,7 +62,14 @@ class Merger:
         self._take_runs_and_minima(source, name, new, {"runs": runs, "minima": minima})
         # A curve leads to the points that it was made for; with renamed units, or far off, it leads elsewhere.
         far = np.nan_to_num(found.distances) > _SAME_CURVE * self._scale
-        self._take_paths(source, name, minima, (joined, found.moved, found.moved | far))
+        elsewhere = found.moved | far
+        first = self._merged.n_paths
+        self._take_paths(source, name, minima, (joined, found.moved, elsewhere))
+        paths = np.full(source.n_paths, -1, dtype=np.int64)
+        if "origin_id" in self._merged.paths:
+            origins: Ids = self._merged.paths["origin_id"].values[first:].astype(np.int64)
+            paths[origins] = np.arange(first, self._merged.n_paths)
+        carry_computed(source, self._merged, np.where(elsewhere, -1, minima), paths)
         self._note(source, name, found)
 
     def _find(self, source: LandscapeDatabase) -> Matches:

@@ -11,8 +11,20 @@ from zarr.storage import LocalStore
 
 from elsuite.core.typing import Array
 from elsuite.database import arrays as za
+from elsuite.database.computed import listing_problem, read_computed
 from elsuite.database.folders import ROOT, check_root, existing_folder
-from elsuite.schema import FILL, KINDS, REFERENCES, TABLES, Column, DamagedStoreError, Table, height_tolerance
+from elsuite.schema import (
+    COMPUTED_GROUP,
+    COMPUTED_LIST,
+    FILL,
+    KINDS,
+    REFERENCES,
+    TABLES,
+    Column,
+    DamagedStoreError,
+    Table,
+    height_tolerance,
+)
 
 BLOCK_BYTES = 2**26
 
@@ -87,6 +99,7 @@ def verify_store(path: str | Path) -> tuple[Finding, ...]:
         findings += check(opened)
     for name, table in TABLES.items():
         findings += _bulky(store, table, arrays[name], opened.n_rows(name))
+    findings += _computed(store, opened)
     return tuple(findings)
 
 
@@ -264,6 +277,26 @@ def _bulky(store: LocalStore, table: Table, arrays: Mapping[str, za.Array], n_ro
                         yield Finding(where, f"{key} has {size} bytes, {expected} expected")
         except DamagedStoreError as error:
             yield Finding(where, str(error))
+
+
+def _computed(store: LocalStore, opened: _Opened) -> Iterator[Finding]:
+    """Read the computed values that are listed, and compare what they say they are of with the list."""
+    listed = opened.root.get(COMPUTED_LIST, {})
+    if problem := listing_problem(listed):
+        yield Finding("root", problem)
+        return
+    for name, entry in listed.items():
+        where = f"{COMPUTED_GROUP}.{name}"
+        try:
+            values = read_computed(store, name)
+        except DamagedStoreError as error:
+            yield Finding(where, str(error))
+            continue
+        if {key: values.attrs.get(key) for key in ("kind", "minima", "surface")} != entry:
+            yield Finding(where, "is of something else than the list of the root says")
+        bad = [i for i in entry["minima"] if not 0 <= i < opened.n_rows("minima")]
+        if bad:
+            yield Finding(where, f"is of minimum {bad[0]}, the store has {opened.n_rows('minima')}")
 
 
 def _blocks(array: za.Array, n_rows: int) -> Iterator[tuple[int, Array]]:

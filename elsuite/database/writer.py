@@ -63,6 +63,14 @@ class Writer:
         if sync:
             self._syncer.sync()
 
+    def note_group(self, path: str) -> None:
+        """Remember the files of a group that was written beside the tables: the next sync takes them along."""
+        if (folder := self._opened.path) is not None:
+            files = [item for item in (folder / path).rglob("*") if item.is_file()]
+            self._syncer.note(
+                [*(file.relative_to(folder).as_posix() for file in files), f"{path.rpartition('/')[0]}/zarr.json"]
+            )
+
     def sync(self) -> None:
         """Return when everything committed is on the disk."""
         self._syncer.sync()
