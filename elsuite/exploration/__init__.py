@@ -2,6 +2,8 @@
 
 Minima and paths into a database
     `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `basin_hopping`, `add_solutions`, `quench`
+Paths read back
+    `stored_path`
 Databases as a whole
     `merge_databases`
 Choosing pairs
@@ -19,6 +21,7 @@ from elsuite.exploration.minima import run_minimizer
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.quench import quench
 from elsuite.exploration.solutions import add_solutions
+from elsuite.exploration.stored import stored_path
 
 __all__ = [
     "CompletionReport",
@@ -38,5 +41,6 @@ __all__ = [
     "quench",
     "random_pairs",
     "run_minimizer",
+    "stored_path",
     "within_pairs",
 ]

@@ -10,11 +10,10 @@ import torch
 from elsuite.core.identity import OtherLandscapeError
 from elsuite.database import Finding, LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.stored import stored_path
 from elsuite.landscapes.base import Landscape
-from elsuite.paths import Path, measure
-from elsuite.paths.bases import basis_from_text
+from elsuite.paths import measure
 from elsuite.studies.build import landscape_of_database
-from elsuite.symmetry.permutations import permute
 
 TOLERANCE = 1e-4
 """Relative to the larger of the value and 1e-3: losses are sums of float32 numbers."""
@@ -48,25 +47,6 @@ def recompute_sample(store: str | FilePath, *, n: int, data_dir: str | FilePath 
         curves = _some(rng, np.array([i for i, basis in enumerate(bases) if basis]), n)
         findings += _check_paths(database, landscape, curves)
     return Recomputed(tuple(findings), len(chosen), len(curves), "drawn at random")
-
-
-def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
-    """Return the curve stored in `row` of the table of paths; None when its coefficients were not kept."""
-    table = database.paths
-    basis = basis_from_text(str(table["basis"].values[row]))
-    start, end = database.coordinates([int(table["source"][row]), int(table["target"][row])])
-    if "permutation" in table:
-        permutation = table["permutation"][row].values
-        end = end if (permutation == -1).all() else permute(end, permutation)
-    if basis.n_terms == 0:
-        coefficients = np.zeros((0, len(start)), dtype=start.dtype)
-    elif "coefficients" not in table:
-        return None
-    else:
-        coefficients = np.asarray(table["coefficients"][row, : basis.n_terms].values)
-        if np.isnan(coefficients).any():
-            return None
-    return Path(torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype)))
 
 
 def _check_minima(database: LandscapeDatabase, landscape: Landscape, ids: Any) -> list[Finding]:
