@@ -6,17 +6,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from elsuite.core.identity import content_key
+from elsuite.core.identity import content_key_of
 from elsuite.core.typing import Array, Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import Landscape, points_at_once
 
 SOLUTIONS_AT_ONCE = 16
-"""So many are committed together."""
+"""So many at most are committed together."""
 POINTS_AT_ONCE = 8
-"""So many are evaluated together."""
+"""So many at most are evaluated together."""
 
 
 def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
@@ -88,8 +88,9 @@ def add_solutions(
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     new = sorted(k for key, k in first.items() if key not in known)
     ids: list[int] = []
-    for begin in range(0, len(new), SOLUTIONS_AT_ONCE):
-        part = new[begin : begin + SOLUTIONS_AT_ONCE]
+    at_once = min(SOLUTIONS_AT_ONCE, points_at_once(landscape))
+    for begin in range(0, len(new), at_once):
+        part = new[begin : begin + at_once]
         energies, norms = evaluate(landscape, points[part])
         if not np.isfinite(energies).all():
             row = part[int(np.flatnonzero(~np.isfinite(energies).all(axis=1))[0])]
@@ -131,7 +132,7 @@ def stored_solutions(database: LandscapeDatabase, landscape: Landscape, solution
 
 
 def _keys(points: Array, set_name: str) -> list[int]:
-    return [content_key("solution", set_name, point.tobytes().hex()) for point in points]
+    return [content_key_of("solution", set_name, point) for point in points]
 
 
 def evaluate(landscape: Landscape, points: Array) -> tuple[Floats, Floats]:
@@ -139,12 +140,13 @@ def evaluate(landscape: Landscape, points: Array) -> tuple[Floats, Floats]:
     first, *others = (landscape.on(name) for name in landscape.surfaces)
     energies = [np.empty((0, len(landscape.surfaces)))]
     norms = [np.empty(0)]
-    for begin in range(0, len(points), POINTS_AT_ONCE):
-        part = torch.as_tensor(points[begin : begin + POINTS_AT_ONCE]).to(landscape.device, landscape.dtype)
+    at_once = min(POINTS_AT_ONCE, points_at_once(landscape, vectors=2))
+    for begin in range(0, len(points), at_once):
+        part = torch.as_tensor(points[begin : begin + at_once]).to(landscape.device, landscape.dtype)
         energy, gradient = first.energy_and_gradient(part)
         columns = [energy, *(other.energy(part) for other in others)]
         energies.append(torch.stack([c.double() for c in columns], dim=1).detach().cpu().numpy())
-        norms.append(torch.linalg.vector_norm(gradient.double(), dim=1).cpu().numpy())
+        norms.append(torch.linalg.vector_norm(gradient, dim=1, dtype=torch.float64).cpu().numpy())
     return np.concatenate(energies), np.concatenate(norms)
 
 

@@ -40,6 +40,9 @@ class Landscape(abc.ABC):
     length_scale : float
         A length over which the energy changes as much as it does, in the units of the points and wherever the origin
         lies. Tolerances and steps are relative to it.
+    byte_budget : int
+        About how many bytes the points of one call and what belongs to them may take; whoever makes points asks
+        `points_at_once` how many. One point is always made, and no result depends on it beyond rounding.
 
     Notes
     -----
@@ -53,6 +56,7 @@ class Landscape(abc.ABC):
     dtype: torch.dtype
     device: torch.device
     energy_floor: float | None = None
+    byte_budget: int = 2**30
 
     @cached_property
     def symmetry(self) -> Symmetry:
@@ -129,8 +133,17 @@ class Landscape(abc.ABC):
         Paths ask for this: their points, by weights W (n_points, k), are combinations of few spanning ones, S (k, P),
         and gradients are combined again, by C (n_points, m). A landscape that saves work by that has its own.
         """
-        energies, gradients = self.energy_and_gradient(weights @ spanning)
-        return energies, combination.T @ gradients
+        parts = parts_at_once(self, len(weights), vectors=2)
+        if len(parts) == 1:
+            energies, gradients = self.energy_and_gradient(weights @ spanning)
+            return energies, combination.T @ gradients
+        seen, combined = [], spanning.new_zeros(combination.shape[1], spanning.shape[1])
+        for part in parts:
+            energies, gradients = self.of_points(part).energy_and_gradient(weights[part] @ spanning)
+            combined.addmm_(combination[part].T, gradients)
+            seen.append(energies)
+            del gradients  # before the next ones are made
+        return torch.cat(seen), combined
 
     def of_points(self, points: slice) -> Self:
         """Return what some of the points of a call are to be asked of: itself, but where points have own samples."""
@@ -157,3 +170,28 @@ class DataLandscape(Landscape):
 
         `indices` of shape (batch,) are common to all points; of shape (n_points, batch), point k has row k.
         """
+
+
+def points_at_once(landscape: Landscape, *, vectors: float = 1) -> int:
+    """Return how many points the landscape's budget has room for, each as `vectors` vectors of its length; at least 1.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> points_at_once(SixHumpCamel(), vectors=2) == SixHumpCamel.byte_budget // (2 * 2 * 8)
+    True
+    """
+    return max(1, int(landscape.byte_budget / max(1, vectors * landscape.n_parameters * landscape.dtype.itemsize)))
+
+
+def parts_at_once(landscape: Landscape, n_points: int, *, vectors: float = 1) -> list[slice]:
+    """Return which of some points are to be in memory together, part after part, as `points_at_once` says.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> parts_at_once(SixHumpCamel(), 51)
+    [slice(0, 51, None)]
+    """
+    size = points_at_once(landscape, vectors=vectors)
+    return [slice(begin, min(begin + size, n_points)) for begin in range(0, n_points, size)] or [slice(0, 0)]

@@ -15,7 +15,7 @@ from elsuite.paths.base import Path, PathFinder, PathSearch
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
-from elsuite.paths.record import SearchRecord, on_samples, straight_path
+from elsuite.paths.record import SearchRecord, on_samples, spread_of_ends, straight_path
 from elsuite.paths.rounds import Rule, Scales, converge
 
 
@@ -94,7 +94,7 @@ class AutoNEBPathFinder(PathFinder):
         ends = heights.profile[[0, -1]].tolist()
         step = optimizer("adam", 0.999, absolute=self.scales == "absolute")
         rate = self.learning_rate / 2**number
-        rate *= float((path.end - path.start).double().square().mean().sqrt())
+        rate *= spread_of_ends(path)
         for _ in range(self.n_steps):
             shown, share = on_samples(record.landscape, len(band) - 2, self.images_per_step, generator)
             inner, gradients = shown.energy_and_gradient(band[1:-1])

@@ -13,6 +13,9 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 
+MOST_STACKED = 2**24
+"""Numbers, of the ends and coefficients of a path, that are copied to make points in one go."""
+
 
 class Basis(abc.ABC):
     """Functions of t in [0, 1] that vanish at both ends, so that a path's end points stay exact."""
@@ -53,7 +56,11 @@ class Path:
         """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends."""
         t = t.to(self.start)
         weights = torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
-        points = weights @ torch.vstack([self.start, self.end, self.coefficients])
+        if self.coefficients.numel() + 2 * len(self.start) <= MOST_STACKED:
+            points = weights @ torch.vstack([self.start, self.end, self.coefficients])
+        else:  # what spans the path is not copied
+            points = torch.outer(weights[:, 0], self.start).addr_(weights[:, 1], self.end)
+            points.addmm_(weights[:, 2:], self.coefficients)
         points[t == 0] = self.start
         points[t == 1] = self.end
         return points

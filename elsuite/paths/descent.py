@@ -9,15 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import Landscape, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import on_samples
 
 Density = Literal["uniform", "arcsine"]
-
-BYTES_AT_ONCE = 2**28
-"""Points of a path and their gradients are made in chunks of this size."""
 
 UNDER_ZERO = 1e-3
 """A power of energies is refused where one is under zero by more than this share of the largest.
@@ -38,6 +35,15 @@ class Objective(abc.ABC):
     .. math:: L = f(E_1 .. E_M) + \lambda \sum_m |w(t_{m+1}) - w(t_m)|^2
     """
 
+    @property
+    @abc.abstractmethod
+    def sees_each(self) -> bool:
+        """Whether the derivative by an energy depends on that energy alone."""
+
+    @abc.abstractmethod
+    def check(self, energies: Tensor) -> None:
+        """Raise ValueError for energies that f is not meant for."""
+
     @abc.abstractmethod
     def slopes(self, energies: Tensor) -> Tensor:
         """Return the derivatives of f, shape (M,)."""
@@ -54,16 +60,26 @@ class PowerSum(Objective):
     power: float = 1.0
     smoothness: float = 0.0
 
-    def slopes(self, energies: Tensor) -> Tensor:
-        """Return q E^(q - 1); raises ValueError where that falls with E, at energies under zero."""
+    @property
+    def sees_each(self) -> bool:
+        """It does: f is a sum."""
+        return True
+
+    def check(self, energies: Tensor) -> None:
+        """Raise ValueError where q E^(q - 1) falls with E, at energies under zero."""
         if self.power == 1:
-            return torch.ones_like(energies)
+            return
         lowest, highest = float(energies.min()), float(energies.abs().max())
         if lowest < -UNDER_ZERO * highest:
             raise ValueError(
                 f"power: given {self.power:g}, allowed: 1 where energies are under zero, as {lowest:.6g} is; "
                 "or give a landscape whose zero is its lowest energy"
             )
+
+    def slopes(self, energies: Tensor) -> Tensor:
+        """Return q E^(q - 1)."""
+        if self.power == 1:
+            return torch.ones_like(energies)
         whole = float(self.power).is_integer()
         return self.power * (energies if whole else energies.clamp(min=0.0)) ** (self.power - 1)
 
@@ -85,6 +101,14 @@ class SoftMaximum(Objective):
     r"""s: energies under the maximum by more than :math:`\Delta / s` hardly count."""
     stiffness: float = 0.0
     r""":math:`\mu`: keeps the points spread along the path, so that none rush over the top."""
+
+    @property
+    def sees_each(self) -> bool:
+        """It does not: the highest counts."""
+        return False
+
+    def check(self, energies: Tensor) -> None:
+        """Any energies will do."""
 
     def slopes(self, energies: Tensor) -> Tensor:
         """Return the softmax of the energies."""
@@ -197,21 +221,23 @@ def _energy_term(
     landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective
 ) -> tuple[Tensor, Tensor]:
     bows = weights[:, 2:]
-    size = max(1, BYTES_AT_ONCE // (2 * spanning.shape[1] * spanning.element_size()))
-    plain_sum = isinstance(objective, PowerSum) and objective.power == 1
-    if plain_sum and len(weights) <= size:
+    if isinstance(objective, PowerSum) and objective.power == 1:
         return landscape.combined_gradients(weights, spanning, bows)
-    if len(weights) <= size:
-        energies, gradients = landscape.energy_and_gradient(weights @ spanning)
-        return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
-    chunks = [slice(begin, begin + size) for begin in range(0, len(weights), size)]
-    # Two passes: the slopes of some objectives need all energies first.
-    energies = torch.cat([landscape.of_points(chunk).energy(weights[chunk] @ spanning) for chunk in chunks])
-    factors = bows * objective.slopes(energies).to(bows)[:, None]
-    gradient = torch.zeros_like(spanning[2:])
-    for chunk in chunks:
-        part = landscape.of_points(chunk).energy_and_gradient(weights[chunk] @ spanning)[1]
-        gradient += factors[chunk].T @ part
+    parts = parts_at_once(landscape, len(weights), vectors=2)
+    slopes = None
+    if len(parts) > 1 and not objective.sees_each:  # all energies are needed first
+        points = (landscape.of_points(part).energy(weights[part] @ spanning) for part in parts)
+        slopes = objective.slopes(torch.cat([energies.detach() for energies in points]))
+    seen, gradient = [], None
+    for part in parts:
+        energies, gradients = landscape.of_points(part).energy_and_gradient(weights[part] @ spanning)
+        own = objective.slopes(energies) if slopes is None else slopes[part]
+        factors = (bows[part] * own.to(bows)[:, None]).T
+        gradient = factors @ gradients if gradient is None else gradient.addmm_(factors, gradients)
+        seen.append(energies)
+    energies = torch.cat(seen)
+    objective.check(energies)
+    assert gradient is not None  # there is one part at least
     return energies, gradient
 
 

@@ -1,20 +1,29 @@
 """The descent of the last rounds over data: quasi-Newton steps on the whole data at few points (`descend_exactly`)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import Landscape, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.descent import Density, Descended, path_weights, stratified
+from elsuite.paths.record import spread_of_ends
 
 POINTS = 12
 """Points of the path whose energies are lowered, anew in each round; fewer leave ridges between them."""
 
 STEPS = 20
-"""Of L-BFGS in a round, and as many pairs are kept."""
+"""Of L-BFGS in a round, and as many pairs are kept, where there is room."""
+
+NUMBERS_KEPT = 2**29
+"""At most so many are kept in pairs of steps and changes of the gradient: how many pairs is not for a machine's memory
+to decide, since the path depends on it, but for the number of coefficients."""
+
+FEWEST_KEPT = 2
+"""Pairs, however many coefficients there are."""
 
 EVALUATIONS_A_STEP = 1.25
 """At most, on average over a round; a step along a line takes one as a rule."""
@@ -24,6 +33,12 @@ POWER = 0.25
 
 SMALLEST_SHARE = 1e-12
 """An energy nearer to the floor than this share of the highest counts as that far above it."""
+
+FAR_OVER = 10.0
+"""Ranges of the energies over the highest one of the start."""
+
+VECTORS_IN_PARTS, VECTORS_AS_WHOLE = 2, 7
+"""Of each point of a part, itself and its gradient; as a whole, also their products in float64."""
 
 SHARPNESS = 10.0
 """Of the soft maximum that is lowered where there is no floor."""
@@ -48,6 +63,20 @@ class _Target:
     top: float
     spread: float
 
+    def shares_of_slopes(self, energies: Tensor) -> Tensor:
+        """Return the derivatives of f by some of the energies, but for a factor that all of them decide together."""
+        if self.floor is None:
+            return torch.exp(SHARPNESS * ((energies - self.top) / self.spread))
+        above = ((energies - self.floor) / self.spread).clamp(min=torch.finfo(torch.float64).tiny)
+        return above ** (POWER - 1)
+
+    def has_shares(self, energies: Tensor) -> bool:
+        """Whether `shares_of_slopes` are what they say: no energy is next to nothing, or far over the top."""
+        if self.floor is None:
+            return float(energies.max() - self.top) < FAR_OVER * self.spread
+        above = energies - self.floor
+        return float(above.min()) > SMALLEST_SHARE * float(above.max())
+
     def value_and_slopes(self, energies: Tensor) -> tuple[float, Tensor]:
         """Return f and its derivatives by the energies."""
         if self.floor is None:
@@ -71,10 +100,14 @@ def descend_exactly(
     """
     t = torch.cat([stratified(POINTS, 1, generator, density)[0], torch.tensor([top], dtype=torch.float64)])
     weights = path_weights(path, t)
-    unit = float((path.end - path.start).double().square().mean().sqrt())
+    unit = spread_of_ends(path)
     if not unit or not len(path.coefficients):
         return Descended(path, True, 0, 0.0)
-    begin = landscape.energy(weights @ torch.vstack([path.start, path.end, path.coefficients])).double()
+    spanning = torch.vstack([path.start, path.end, path.coefficients])
+    parts = [slice(0, len(t))]
+    if len(parts_at_once(landscape, len(t), vectors=VECTORS_AS_WHOLE)) > 1:
+        parts = parts_at_once(landscape, len(t), vectors=VECTORS_IN_PARTS)
+    begin = torch.cat([landscape.energy(weights[part] @ spanning).detach() for part in parts]).double()
     spread = float(begin.max() - (begin.min() if landscape.energy_floor is None else landscape.energy_floor))
     if not math.isfinite(spread):
         return Descended(path, False, 0, 0.0)
@@ -86,12 +119,12 @@ def descend_exactly(
         [moved],
         max_iter=STEPS,
         max_eval=int(EVALUATIONS_A_STEP * STEPS),
-        history_size=STEPS,
+        history_size=min(STEPS, max(FEWEST_KEPT, NUMBERS_KEPT // (2 * moved.numel()))),
         tolerance_grad=0.0,
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
-    evaluate = _Evaluation(path, landscape, weights, target, moved, unit)
+    evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, parts)
     optimizer.step(evaluate)  # type: ignore[no-untyped-call]
     spent = float(evaluate.count * len(t))
     return Descended(replace(path, coefficients=evaluate.lowest * unit), True, STEPS, spent)
@@ -101,25 +134,67 @@ class _Evaluation:
     """The target and its gradient at what is `moved`, called by the optimizer; the lowest point of all is kept."""
 
     def __init__(
-        self, path: Path, landscape: Landscape, weights: Tensor, target: _Target, moved: Tensor, unit: float
+        self,
+        landscape: Landscape,
+        weights: Tensor,
+        spanning: Tensor,
+        target: _Target,
+        moved: Tensor,
+        unit: float,
+        parts: list[slice],
     ) -> None:
-        self._path, self._landscape, self._weights, self._target = path, landscape, weights, target
-        self._moved, self._unit = moved, unit
+        self._landscape, self._weights, self._spanning, self._target = landscape, weights, spanning, target
+        self._moved, self._unit, self._parts = moved, unit, parts
         self.count, self.value, self.lowest = 0, math.inf, moved.detach().clone()
 
     def __call__(self) -> float:
         self.count += 1
-        coefficients = self._moved.detach() * self._unit
-        points = self._weights @ torch.vstack([self._path.start, self._path.end, coefficients])
-        energies, gradients = self._landscape.energy_and_gradient(points)
-        energies = energies.double()
+        torch.mul(self._moved.detach(), self._unit, out=self._spanning[2:])
+        energies, gradient = self._in_parts() if len(self._parts) > 1 else self._whole()
         self._moved.grad = torch.zeros_like(self._moved)
         if not math.isfinite(float(energies.sum())) or float(energies.max()) == self._target.floor:
             return NOT_FINITE if not math.isfinite(float(energies.sum())) else -NOT_FINITE
         value, slopes = self._target.value_and_slopes(energies)
         if value < self.value:
-            self.value, self.lowest = value, self._moved.detach().clone()
-        # Slopes are large where energies are small: their products with the gradients are not.
-        scaled = (slopes[:, None] * gradients.double() * self._unit).to(self._weights)
-        self._moved.grad = self._weights[:, 2:].T @ scaled
+            self.value = value
+            self.lowest.copy_(self._moved.detach())
+        self._moved.grad = gradient(slopes)
         return value
+
+    def _whole(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Return the energies, and what makes the gradient of f from its derivatives by them."""
+        energies, gradients = self._landscape.energy_and_gradient(self._weights @ self._spanning)
+
+        def gradient(slopes: Tensor) -> Tensor:
+            # Slopes are large where energies are small: their products with the gradients are not.
+            scaled = (slopes[:, None] * gradients.double() * self._unit).to(self._weights)
+            return self._weights[:, 2:].T @ scaled
+
+        return energies.double(), gradient
+
+    def _in_parts(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        """Return the same, with the points of one part in memory after those of the other."""
+        seen, total = [], torch.zeros_like(self._spanning[2:])
+        for part in self._parts:
+            energies, gradients = self._landscape.energy_and_gradient(self._weights[part] @ self._spanning)
+            seen.append(energies.double())
+            self._add(total, part, self._target.shares_of_slopes(seen[-1]), gradients)
+            del gradients
+        whole = torch.cat(seen)
+
+        def gradient(slopes: Tensor) -> Tensor:
+            if self._target.has_shares(whole):
+                top = int(whole.argmax())
+                share = self._target.shares_of_slopes(whole[top : top + 1])
+                return total.mul_(float(slopes[top] / share) * self._unit)
+            total.zero_()
+            for part in self._parts:  # the slopes of points next to the floor depend on the highest: a second time
+                gradients = self._landscape.energy_and_gradient(self._weights[part] @ self._spanning)[1]
+                self._add(total, part, slopes[part] * self._unit, gradients)
+            return total
+
+        return whole, gradient
+
+    def _add(self, total: Tensor, part: slice, slopes: Tensor, gradients: Tensor) -> None:
+        factors = self._weights[part, 2:].double() * slopes[:, None]
+        total.addmm_(factors.to(total).T, gradients)

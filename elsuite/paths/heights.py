@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elsuite.core.typing import Floats
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import Landscape, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.bases import HatBasis
 
@@ -23,6 +23,9 @@ END_PARTS = (0.25, 0.5)
 
 DISAGREEMENTS = 2.0
 """An energy between two points may lie over both parabolas through them by so many times what these differ."""
+
+COORDINATES_AT_ONCE = 2**22
+"""In sums over coordinates."""
 
 FINE_STEPS = 20
 """Steps of a point's interval in which lengths are taken."""
@@ -137,9 +140,22 @@ def arc_lengths(path: Path, t: Tensor) -> Tensor:
     """Return the lengths of `path` from the first of `t`, ascending, to each, as a polygon through all of them."""
     t = t.to(path.start.device, torch.float64)
     steps = torch.diff(torch.column_stack([t, path.basis.values(t)]), dim=0)
-    spanning = torch.vstack([(path.end - path.start)[None], path.coefficients]).double()
-    squares = ((steps @ (spanning @ spanning.T)) * steps).sum(1)
+    squares = ((steps @ _products(path)) * steps).sum(1)
     return torch.cat([squares.new_zeros(1), squares.clamp(min=0).sqrt().cumsum(0)])
+
+
+def _products(path: Path) -> Tensor:
+    """Return the products of what spans the steps of a path, the way from end to end and the coefficients, in float64.
+
+    They are sums over coordinates, some at a time: copies of all in float64 would be twice what a path has.
+    """
+    n_terms, n_parameters = path.coefficients.shape
+    total = torch.zeros(1 + n_terms, 1 + n_terms, dtype=torch.float64, device=path.start.device)
+    for begin in range(0, n_parameters, COORDINATES_AT_ONCE):
+        part = slice(begin, begin + COORDINATES_AT_ONCE)
+        spanning = torch.vstack([(path.end[part] - path.start[part])[None], path.coefficients[:, part]]).double()
+        total += spanning @ spanning.T
+    return total
 
 
 def _long_steps(path: Path, t: Floats) -> Floats:
@@ -162,8 +178,10 @@ def _near_ends(path: Path, t: Floats) -> Floats:
 def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:
     if not t.size:
         return t
-    points = path.points(torch.as_tensor(t, device=path.start.device))
-    return landscape.energy(points).detach().cpu().numpy().astype(np.float64)
+    at = torch.as_tensor(t, device=path.start.device)
+    # Not without gradients: an energy may have derivatives inside.
+    found = [landscape.energy(path.points(at[part])).detach() for part in parts_at_once(landscape, len(t))]
+    return torch.cat(found).cpu().numpy().astype(np.float64)
 
 
 def _refine(

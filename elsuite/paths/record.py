@@ -1,5 +1,6 @@
 """What every search begins and ends with: checked end points, and the record that becomes a `PathSearch`."""
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.paths.base import Basis, Path, PathSearch
 from elsuite.paths.heights import Heights, measure, path_length
+
+MOST_COPIED = 2**22
+"""Of points of more coordinates no copies in float64 are made."""
 
 
 @dataclass
@@ -39,7 +43,7 @@ class SearchRecord:
             refined_t=heights.refined_t,
             profile=heights.profile,
             length=path_length(path),
-            chord=float(torch.linalg.vector_norm((path.end - path.start).double())),
+            chord=float(torch.linalg.vector_norm(path.end - path.start, dtype=torch.float64)),
             outcome=outcome,
             message=message,
             n_point_gradients=self.n_point_gradients,
@@ -58,6 +62,14 @@ def straight_path(landscape: Landscape, start: ArrayLike | Tensor, end: ArrayLik
             raise ValueError(f"{name} has shape {tuple(point.shape)}, but a point here has ({landscape.n_parameters},)")
         ends.append(point)
     return Path(ends[0], ends[1], basis, ends[0].new_zeros(basis.n_terms, len(ends[0])))
+
+
+def spread_of_ends(path: Path) -> float:
+    """Return the root mean square difference of the ends in a coordinate."""
+    difference = path.end - path.start
+    if len(difference) <= MOST_COPIED:
+        return float(difference.double().square().mean().sqrt())
+    return float(torch.linalg.vector_norm(difference, dtype=torch.float64)) / math.sqrt(len(difference))
 
 
 def on_samples(

@@ -16,7 +16,7 @@ from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
 from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, descend
 from elsuite.paths.exact import descend_exactly
 from elsuite.paths.heights import Heights
-from elsuite.paths.record import SearchRecord, straight_path
+from elsuite.paths.record import SearchRecord, spread_of_ends, straight_path
 from elsuite.paths.rounds import Rule, Scales, converge
 
 FEWEST_STEPS, MOST_STEPS = 400, 1000
@@ -188,7 +188,7 @@ class SeriesPathFinder(PathFinder):
     def _descent(self, path: Path, landscape: Landscape) -> Descent:
         rate = self.learning_rate
         if self.relative_step:
-            rate *= float((path.end - path.start).double().square().mean().sqrt())
+            rate *= spread_of_ends(path)
         return Descent(
             objective=PowerSum(self.power, self.smoothness),
             n_steps=self.steps_on(landscape),

@@ -1,5 +1,6 @@
 """The engine's gradient against autograd, finite differences and the loops of METHODS, section 3."""
 
+import copy
 import math
 
 import cases
@@ -9,7 +10,6 @@ from path_gradients import path_gradient
 
 from elsuite.landscapes import FourGaussians
 from elsuite.paths import BezierBasis, HatBasis, Path, SineBasis
-from elsuite.paths import descent as descent_module
 from elsuite.paths.descent import Descent, PowerSum, SoftMaximum, descend, stratified
 
 pytestmark = pytest.mark.making
@@ -89,16 +89,20 @@ def test_gradient_is_that_of_the_published_loops():
     assert torch.allclose(gradient, expected, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "budget_of", [lambda _: 1, lambda surface: 4 * 8 * surface.n_parameters], ids=["one point", "two points"]
+)
 @pytest.mark.parametrize("own_samples", [False, True])
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
-def test_chunks_of_points_give_the_same_gradient(monkeypatch, objective, own_samples):
+def test_chunks_of_points_give_the_same_gradient(objective, own_samples, budget_of):
     surface = whole = cases.LANDSCAPES["fcp"]()
     if own_samples:  # as in steps over samples, where each point of the path has others
         indices = torch.randint(whole.n_samples, (len(GRID), 5), generator=torch.Generator().manual_seed(0))
         surface = whole.minibatch(indices)
     path = bent_path(surface, SineBasis(4))
     energies, gradient = path_gradient(path, surface, GRID, objective)
-    monkeypatch.setattr(descent_module, "BYTES_AT_ONCE", 4 * 8 * surface.n_parameters)
+    surface = copy.copy(surface)
+    surface.byte_budget = budget_of(surface)
     chunked = path_gradient(path, surface, GRID, objective)
     assert torch.allclose(energies, chunked[0])
     assert torch.allclose(gradient, chunked[1], atol=1e-12)

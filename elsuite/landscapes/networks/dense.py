@@ -186,7 +186,10 @@ class DenseEvaluator(Evaluator):
     def _chunks(self, points: Tensor, samples: Samples) -> Iterator[tuple[slice, int]]:
         """Yield chunks of points, each with the size of its micro-batches."""
         n_points, n_samples = len(points), samples.n_samples
-        budget = min(self.byte_budget, _WORKING_SET) if points.device.type == "cpu" else self.byte_budget
+        budget = self.byte_budget
+        if points.device.type == "cpu":
+            # Weights that are larger than the cache are read anew for each micro-batch, which has to be worth it.
+            budget = min(budget, max(_WORKING_SET, points.shape[1] * points.element_size()))
         cells = max(1, budget // self.bytes_per_sample)
         per_chunk = min(n_points, max(1, cells // min(n_samples, _SMALLEST_BATCH)))
         n_batches = math.ceil(n_samples * max(1, per_chunk) / cells)

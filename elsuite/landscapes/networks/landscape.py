@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from elsuite.core.identity import checksum, plain_settings
 from elsuite.datasets.load import DataSet
-from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape
+from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape, points_at_once
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
 from elsuite.landscapes.networks.checks import check_function
@@ -87,6 +87,7 @@ class NeuralLandscape(DataLandscape):
         if dtype not in {torch.float32, torch.float64}:
             raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
         self.dtype = dtype
+        self.byte_budget = byte_budget
         self.device = _device(device)
         given = {"train": (inputs, targets)} | ({} if test is None else {"test": test})
         self._samples = {name: self._as_samples(name, *pair) for name, pair in given.items()}
@@ -116,7 +117,8 @@ class NeuralLandscape(DataLandscape):
     def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
         """See `Landscape`; stacks of dense layers use that the first layer is linear where that saves work."""
         samples = self._samples[self.surface]
-        if isinstance(self._evaluator, DenseEvaluator) and len(weights) > 2 * len(spanning):
+        few = points_at_once(self, vectors=2) >= len(weights) > 2 * len(spanning)
+        if isinstance(self._evaluator, DenseEvaluator) and few:
             return self._evaluator.combined_gradients(weights, self._checked(spanning), combination, samples)
         return super().combined_gradients(weights, spanning, combination)
 
@@ -227,7 +229,7 @@ class MinibatchLandscape(Landscape):
         self.n_parameters = whole.n_parameters
         self.surface = whole.surface
         self.surfaces = (whole.surface,)
-        self.dtype = whole.dtype
+        self.dtype, self.byte_budget = whole.dtype, whole.byte_budget
         self.device = whole.device
         self._whole = whole
         self.symmetry, self.length_scale = whole.symmetry, whole.length_scale
