@@ -19,11 +19,16 @@ from elsuite.exploration import between_pairs as between_pairs
 from elsuite.exploration import complete_tree as complete_tree
 from elsuite.exploration import connect_minima as connect_minima
 from elsuite.exploration import connect_spanning as connect_spanning
+from elsuite.exploration import interpolations as interpolations
 from elsuite.exploration import map_landscape as map_landscape
 from elsuite.exploration import merge_databases as merge_databases
 from elsuite.exploration import nearest_pairs as nearest_pairs
+from elsuite.exploration import plane as plane
 from elsuite.exploration import random_pairs as random_pairs
 from elsuite.exploration import run_minimizer as run_minimizer
+from elsuite.exploration import spectral_density as spectral_density
+from elsuite.exploration import stored_path as stored_path
+from elsuite.exploration import surface_around as surface_around
 from elsuite.exploration import within_pairs as within_pairs
 from elsuite.exploration.quench import quench as quench
 from elsuite.landscapes import FunctionLandscape as FunctionLandscape

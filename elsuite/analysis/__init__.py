@@ -14,6 +14,8 @@ Sets of minima
     `compare`; `conclusions` of whole sets of comparisons (`holm`, `equivalence_p_value`, `conclusion`), `verdict`
 Maps
     `kernel_pca`, `barrier_map`, `gram_matrix`
+Spectra
+    `broadened_density` of stored nodes and weights
 Clusters
     `superbasin_clusters`, `persistence_clusters`, `cluster_minima` of `barrier_dissimilarity`,
     `branch_lengths`, `euclidean_dissimilarity` or `map_dissimilarity`;
@@ -40,6 +42,7 @@ from elsuite.analysis.merge_tree import MergeTree, merge_tree
 from elsuite.analysis.node_groups import branches_between, meeting_energies, node_groups
 from elsuite.analysis.pair_heights import heights_by_set, pair_heights
 from elsuite.analysis.scales import EnergyScale, GapScale, LinearScale, LogScale, energy_scale
+from elsuite.analysis.spectra import broadened_density
 from elsuite.analysis.statistics import OriginDistances, SetSummary, distances_to_origin, holm, minima_by_set, set_table
 from elsuite.analysis.stored_tree import stored_tree
 from elsuite.analysis.superbasin_agreement import SuperbasinAgreement, superbasin_agreement, superbasin_agreements
@@ -81,6 +84,7 @@ __all__ = [
     "barrier_map",
     "branch_lengths",
     "branches_between",
+    "broadened_density",
     "cluster_agreement",
     "cluster_minima",
     "compare",

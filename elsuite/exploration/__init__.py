@@ -4,6 +4,8 @@ Minima and paths into a database
     `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `basin_hopping`, `add_solutions`, `quench`
 Paths read back
     `stored_path`
+Values for pictures, computed once and stored
+    `plane`, `surface_around`, `interpolations`, `spectral_density`
 Databases as a whole
     `merge_databases`
 Choosing pairs
@@ -12,13 +14,17 @@ Choosing pairs
 """
 
 from elsuite.database.merging import MergeReport, merge_databases
+from elsuite.exploration.around import surface_around
 from elsuite.exploration.complete import CompletionReport, complete_tree, connect_spanning
 from elsuite.exploration.connect import connect_minima
+from elsuite.exploration.densities import spectral_density
+from elsuite.exploration.lines import interpolations
 from elsuite.exploration.mapping.basin_hopping import HoppingResult, basin_hopping
 from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.run import map_landscape
 from elsuite.exploration.minima import run_minimizer
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
+from elsuite.exploration.planes import plane
 from elsuite.exploration.quench import quench
 from elsuite.exploration.solutions import add_solutions
 from elsuite.exploration.stored import stored_path
@@ -35,12 +41,16 @@ __all__ = [
     "complete_tree",
     "connect_minima",
     "connect_spanning",
+    "interpolations",
     "map_landscape",
     "merge_databases",
     "nearest_pairs",
+    "plane",
     "quench",
     "random_pairs",
     "run_minimizer",
+    "spectral_density",
     "stored_path",
+    "surface_around",
     "within_pairs",
 ]

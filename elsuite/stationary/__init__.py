@@ -1,7 +1,8 @@
 """Stationary points: curvature, what kind of point a point is, transition states and the minima they join.
 
 Curvature
-    `hessian_vector_products`, `hessian_operator`, `hessian_spectrum`, `hessian_trace`, `local_expansions`
+    `hessian_vector_products`, `hessian_operator`, `hessian_spectrum`, `hessian_trace`, `lanczos_quadrature` (the
+    density of the spectrum), `local_expansions`
 Kinds of points
     `classify_stationary_point` returns a `StationaryPoint`
 Searches
@@ -15,6 +16,7 @@ The zero modes of clusters are projected out.
 
 from elsuite.core.outcomes import Outcome
 from elsuite.stationary.classify import classify_stationary_point
+from elsuite.stationary.density import Quadrature, lanczos_quadrature
 from elsuite.stationary.descend import descend, follow_down
 from elsuite.stationary.hessian import (
     TraceEstimate,
@@ -33,6 +35,7 @@ __all__ = [
     "Box",
     "Limits",
     "Outcome",
+    "Quadrature",
     "Refinement",
     "Spectrum",
     "StationaryPoint",
@@ -44,6 +47,7 @@ __all__ = [
     "hessian_spectrum",
     "hessian_trace",
     "hessian_vector_products",
+    "lanczos_quadrature",
     "local_expansions",
     "refine_transition_state",
     "refine_transition_states",
