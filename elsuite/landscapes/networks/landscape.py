@@ -1,68 +1,98 @@
 """The loss of a neural network on data as a landscape."""
 
 import copy
-import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, Self, final
+from typing import Any, Self, final
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
-from torch.nn import functional
 
-from elsuite.core.identity import checksum, plain_settings
-from elsuite.datasets.load import DataSet
+from elsuite.core.identity import checksum
 from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape, points_at_once
 from elsuite.landscapes.conversion import to_tensor
-from elsuite.landscapes.networks.architectures import ARCHITECTURES
 from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
-from elsuite.landscapes.networks.evaluation import (
-    Evaluator,
-    LoopEvaluator,
-    Network,
-    Samples,
-    activation_bytes,
-    as_dtype,
-    unit_activations,
+from elsuite.landscapes.networks.devices import device_named, usual_budget
+from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, activation_bytes, unit_activations
+from elsuite.landscapes.networks.given import (
+    Given,
+    check_regularization,
+    checked_module,
+    chosen_buffers,
+    chosen_dtype,
 )
-from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, LossFunction, MeanSquaredError
+from elsuite.landscapes.networks.metrics import Metric, metric_values
+from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
+from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
+from elsuite.landscapes.networks.samples import (
+    Augmentation,
+    Conversion,
+    Samples,
+    augmented,
+    checksum_of,
+    tensors_in,
+)
+from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
-
-_NAMED = (CrossEntropy, MeanSquaredError)
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 @final
 class NeuralLandscape(DataLandscape):
-    """The mean loss of a module over data, as a function of its parameters.
+    r"""The mean loss of a module over data, as a function of its parameters.
 
-    A point is the concatenation of the module's flattened tensors in the module's own order. Tensors that do
-    not require gradients and all buffers (running averages of a batch normalization, say) are frozen at the
-    caller's values; the caller's module is copied and never changed. The surfaces are ``"train"`` and, with
-    `test`, ``"test"``.
+    A point is the concatenation of the module's flattened tensors in the module's own order; `point` makes it of a
+    ``state_dict``, `state_dict` is the inverse. Tensors that do not require gradients are frozen at the caller's
+    values; the caller's module is copied and never changed. The surfaces are ``"train"`` and, with `test`, ``"test"``.
 
     Parameters
     ----------
+    module : nn.Module or callable
+        Or a function without arguments that makes one, which then makes the random starts, too.
     loss : callable
-        ``loss(outputs, targets)``, the mean over samples, such as ``torch.nn.CrossEntropyLoss()``.
-    inputs, targets : array_like (n_samples, ...)
-        The training data; whole numbers stay whole, others take the landscape's dtype. They are not copied
-        where their type fits.
-    test : (array_like, array_like), optional
-        Inputs and targets of the surface ``"test"``.
-    byte_budget : int
+        ``loss(outputs, targets)``, such as ``torch.nn.CrossEntropyLoss()``: the mean over samples, by `reduction` their
+        sum or a value for each. Weights of classes and ignored targets of torch's losses are known: means over batches
+        are put together by what their samples count.
+    inputs, targets
+        The training data: arrays with the samples first; a tuple or a dict of arrays, which become the module's
+        arguments; or a torch ``Dataset`` or ``DataLoader``, read when needed if it is larger than the memory allowed.
+        Whole numbers, truth values and complex numbers stay what they are, others take the landscape's dtype.
+    test : tuple or Dataset, optional
+        Inputs and targets (and weights) of the surface ``"test"``.
+    buffers : {"estimated", "stored", "frozen"}, optional
+        What running averages of normalization layers are at a point: estimated anew from the training data
+        (`BatchStatistics`), the default where there are any; coordinates of the point, moved with it and without a
+        derivative, as are all floating-point buffers then; or frozen at the caller's values.
+    metrics : mapping of str to callable, optional
+        Further numbers of a solution: see `elsuite.landscapes.networks.metrics`.
+    weights : array_like (n_samples,) or callable, optional
+        What each training sample counts: of a loss with ``reduction="none"``; or a function of the targets that says
+        what samples count in the mean that the loss itself takes.
+    regularization : callable, optional
+        A term in the parameters, a mapping of names to tensors, added to the surface ``"train"``, such as
+        `WeightDecay`.
+    augmentation : callable, optional
+        ``augmentation(inputs, generator)``: random copies of inputs, in minibatches only. Searches and minimizers that
+        take minibatches lower the augmented loss; energies and heights are of the data as they are.
+    byte_budget : int, optional
         About how much memory one evaluation may take.
+    device : str
+        ``"auto"``, or a device of torch's, such as ``"cpu"``, ``"cuda:1"`` or ``"mps"``.
+    dtype : torch.dtype, optional
+        float32 or float64; by default the module's own, and of narrower ones float32.
+    autocast : torch.dtype, optional
+        In which the module computes where it may, such as ``torch.bfloat16``; sums stay in double precision.
+        `precision` says what that costs.
 
     Raises
     ------
     ValueError
         For inputs and targets of different numbers, a module that is not a function of its parameters and one
-        sample (active dropout, batch normalization in training mode), or a loss that is no mean over samples.
+        sample (active dropout, randomness), or a loss that is not what its reduction says.
 
     Examples
     --------
@@ -74,53 +104,137 @@ class NeuralLandscape(DataLandscape):
 
     def __init__(
         self,
-        module: nn.Module,
-        loss: LossFunction,
-        inputs: ArrayLike | Tensor,
-        targets: ArrayLike | Tensor,
+        module: nn.Module | Factory,
+        loss: Loss,
+        inputs: Any,
+        targets: Any = None,
         *,
-        test: tuple[ArrayLike | Tensor, ArrayLike | Tensor] | None = None,
-        byte_budget: int = 2**30,
-        device: Device = "auto",
-        dtype: torch.dtype = torch.float32,
+        test: Any = None,
+        buffers: Buffers | None = None,
+        metrics: Mapping[str, Metric] | None = None,
+        weights: Any = None,
+        reduction: Reduction | None = None,
+        regularization: Regularization | None = None,
+        augmentation: Augmentation | None = None,
+        byte_budget: int | None = None,
+        device: str = "auto",
+        dtype: torch.dtype | None = None,
+        autocast: torch.dtype | None = None,
     ) -> None:
-        if dtype not in {torch.float32, torch.float64}:
-            raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
-        self.dtype = dtype
-        self.byte_budget = byte_budget
-        self.device = _device(device)
-        given = {"train": (inputs, targets)} | ({} if test is None else {"test": test})
-        self._samples = {name: self._as_samples(name, *pair) for name, pair in given.items()}
-        self._network = Network(module, loss, dtype=self.dtype, device=self.device)
-        self._loss = check_function(self._network, self._samples)
-        self._evaluator = _evaluator(self._network, self._loss, self._samples, byte_budget)
+        template = checked_module(module)
+        self.dtype = chosen_dtype(dtype, template)
+        self.device = device_named(device)
+        self.byte_budget = usual_budget(self.device) if byte_budget is None else byte_budget
+        policy = chosen_buffers(buffers, template)
+        self._given = Given(loss, policy, weights, reduction, regularization, augmentation, autocast)
+        objective = self._given.objective
+        self._network = Network(module, dtype=self.dtype, device=self.device, buffers=policy)
+        self._samples = {
+            name: self._given.samples(name, given, Conversion(name, self.dtype, self.device), self.byte_budget)
+            for name, given in {"train": (inputs, targets), "test": test}.items()
+            if given is not None
+        }
+        self._known = check_function(self._network, self._samples, objective, buffers=policy)
+        self._objective = replace(objective, known=self._known if autocast is None else None)
+        check_regularization(regularization, self._network)
+        self._evaluator = self._chosen_evaluator()
+        self._metrics = dict(metrics or {})
+        self.metrics = tuple(self._metrics)
         self.n_parameters = self._network.n_parameters
         self.symmetry: UnitSymmetry = symmetry_of(self._network.module, self._network.names)
         self.surfaces = tuple(self._samples)
         self.surface = "train"
-        # Of a loss of the caller's own nothing is known.
-        self.energy_floor = None if self._loss is None else self._loss.floor
+        self.energy_floor = self._given.floor(self._known, self._samples)
+
+    def _chosen_evaluator(self) -> Evaluator:
+        """Return the quickest evaluator that is right for the network."""
+        network, objective = self._network, self._objective
+        tensors = [tensor for s in self._samples.values() for tensor in tensors_in(s.between(0, 1).inputs)]
+        layers = dense_layers(network.module, flat=all(tensor.ndim == 2 for tensor in tensors))
+        # Where some tensors are frozen, a point is shorter than the layers' tensors together.
+        every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters
+        one_input = len(tensors) == len(self._samples)
+        if layers is not None and every_tensor and objective.known is not None and one_input:
+            return DenseEvaluator(network, layers, objective.known, self.byte_budget)
+        train = self._samples["train"]
+        statistics = None
+        if self._given.buffers == "estimated":
+            for layer in running_averages(network.module).values():
+                layer.eval()
+            statistics = BatchStatistics(network, train)
+        size = activation_bytes(network, train)
+        return LoopEvaluator(network, objective, statistics, bytes_per_sample=size, byte_budget=self.byte_budget)
 
     @property
     def n_samples(self) -> int:  # type: ignore[override]
         """Number of samples of the surface shown."""
         return self._samples[self.surface].n_samples
 
+    @property
+    def precision(self) -> float:
+        """How far, relative, energies of the same point can differ between machines, or by what autocast rounds."""
+        if self._given.autocast is not None:
+            return 4 * torch.finfo(self._given.autocast).eps
+        # Where a channel hardly varies at a random point, its normalization makes much of rounding.
+        return super().precision * (10 if self._given.buffers == "estimated" else 1)
+
     def energy(self, points: Tensor) -> Tensor:
         """Return the mean losses, shape (n_points,) float64, differentiable where `points` require it."""
-        return self._evaluator.energies(self._checked(points), self._samples[self.surface])
+        points = self._checked(points)
+        return self._regularized(points, self._evaluator.energies(points, self._samples[self.surface]))
 
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean losses, shape (n_points,), and gradients, shape (n_points, P)."""
-        return self._evaluator.energies_and_gradients(self._checked(points), self._samples[self.surface])
+        points = self._checked(points)
+        found = self._evaluator.energies_and_gradients(points, self._samples[self.surface])
+        return self._with_regularization(points, *found)
 
     def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
         """See `Landscape`; stacks of dense layers use that the first layer is linear where that saves work."""
         samples = self._samples[self.surface]
         few = points_at_once(self, vectors=2) >= len(weights) > 2 * len(spanning)
-        if isinstance(self._evaluator, DenseEvaluator) and few:
+        if isinstance(self._evaluator, DenseEvaluator) and few and not self._has_term:
             return self._evaluator.combined_gradients(weights, self._checked(spanning), combination, samples)
         return super().combined_gradients(weights, spanning, combination)
+
+    @property
+    def _has_term(self) -> bool:
+        return self._given.regularization is not None and self.surface == "train"
+
+    def _term(self, point: Tensor) -> Tensor:
+        assert self._given.regularization is not None
+        tensors = self._network.parameters(point)
+        trained = {name: tensors[name] for name in self._network.names[: self._network.n_trained]}
+        return as_double(self._given.regularization(trained))
+
+    def _regularized(self, points: Tensor, energies: Tensor) -> Tensor:
+        return energies + torch.stack([self._term(point) for point in points]) if self._has_term else energies
+
+    def _with_regularization(self, points: Tensor, energies: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
+        for k in range(len(points) if self._has_term else 0):
+            with torch.enable_grad():
+                point = points[k].detach().requires_grad_()
+                term = self._term(point)
+            gradients[k] += torch.autograd.grad(term, point)[0]
+            energies[k] += term.detach().to(energies)
+        return energies, gradients
+
+    def metric_values(self, points: Tensor) -> Tensor:
+        """Return the metrics on the surface shown, shape (n_points, n_metrics) float64."""
+        rows = [self._metric_values(point) for point in self._checked(points)]
+        return torch.stack(rows) if rows else torch.empty(0, len(self.metrics), dtype=torch.float64)
+
+    def _metric_values(self, point: Tensor) -> Tensor:
+        evaluator = self._any_evaluator()
+        outputs = evaluator.outputs(point, self._samples[self.surface])
+        return metric_values(self._metrics, outputs)
+
+    def _any_evaluator(self) -> LoopEvaluator:
+        """Return an evaluator that gives outputs, whatever the one for energies is."""
+        if isinstance(self._evaluator, LoopEvaluator):
+            return self._evaluator
+        size = activation_bytes(self._network, self._samples["train"])
+        return LoopEvaluator(self._network, self._objective, bytes_per_sample=size, byte_budget=self.byte_budget)
 
     def on(self, surface: str) -> Self:
         """Return this landscape showing `surface`."""
@@ -140,7 +254,7 @@ class NeuralLandscape(DataLandscape):
     def length_scale(self) -> float:
         """The norm of a random start of layers as torch makes them, uniform within one over the root of the fan-in."""
         total, fan_in = 0.0, 1
-        for shape in self._network.shapes:
+        for shape in self._network.shapes[: self._network.n_trained]:
             # A tensor of one axis, a bias, comes after the weights of its layer and is drawn as they are.
             fan_in = shape[1:].numel() if len(shape) > 1 else fan_in
             total += shape.numel() / (3 * max(1, fan_in))
@@ -148,23 +262,26 @@ class NeuralLandscape(DataLandscape):
 
     def declared(self) -> dict[str, Any]:
         """Return layers, tensors and loss by their names, and checksums of the data and of what is frozen."""
-        module, loss = self._network.module, self._network.loss
-        trained = set(self._network.names)
+        module, estimated = self._network.module, self._given.buffers == "estimated"
+        elsewhere = set(self._network.names) | set(self._statistics_names if estimated else ())
         tensors = [*module.named_parameters(), *module.named_buffers()]
-        frozen = [tensor.cpu().numpy() for name, tensor in tensors if name not in trained]
+        frozen = [tensor.cpu().numpy() for name, tensor in tensors if name not in elsewhere]
         return {
             "kind": "network",
             "layers": [type(layer).__name__ for layer in module.modules()],
             "tensors": {n: list(s) for n, s in zip(self._network.names, self._network.shapes, strict=True)},
-            # What has an accurate form since version 0.1 is named as before.
-            "loss": type(self._loss).__name__ if isinstance(self._loss, _NAMED) else plain_settings(loss),
+            **self._given.declared(self._known, self._samples, self._network),
             "frozen": checksum(*frozen) if frozen else None,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "data": {
-                name: checksum(samples.inputs.cpu().numpy(), samples.targets.cpu().numpy())
-                for name, samples in self._samples.items()
-            },
+            "data": {name: checksum_of(samples) for name, samples in self._samples.items()},
         }
+
+    @property
+    def _statistics_names(self) -> list[str]:
+        """The running averages, and their counters, which say nothing here."""
+        kinds = ("running_mean", "running_var", "num_batches_tracked")
+        layers = running_averages(self._network.module)
+        return [f"{name}.{kind}" if name else kind for name in layers for kind in kinds]
 
     def probe_points(self) -> Tensor:
         """Return three points as wide as usual initial weights, that depend on the shapes of the tensors alone."""
@@ -178,8 +295,58 @@ class NeuralLandscape(DataLandscape):
                 f"indices of shape {tuple(indices.shape)} given; (batch,) or (n_points, batch) is expected"
             )
         whole = self._samples[self.surface]
-        part = Samples(_rows(whole.inputs, indices), _rows(whole.targets, indices), own=indices.ndim == 2)
-        return MinibatchLandscape(self, self._evaluator, part)
+        part, evaluator = whole.rows(indices), self._evaluator
+        if self._given.augmentation is not None and self.surface == "train":
+            part = augmented(part, self._given.augmentation, indices)
+        if isinstance(evaluator, LoopEvaluator):
+            evaluator = evaluator.as_in_training()
+        return MinibatchLandscape(self, evaluator, part)
+
+    def parts(self, n_samples: int) -> Iterator[tuple[Landscape, float]]:
+        """See `DataLandscape`: statistics estimated from all data cannot be taken apart, nor augmented data summed."""
+        if self._given.buffers == "estimated":
+            yield self, 1.0
+            return
+        whole = self._samples[self.surface]
+        for batch in whole.batches(n_samples):
+            yield MinibatchLandscape(self, self._evaluator, batch), batch.n_samples / whole.n_samples
+
+    def point(self, state: Mapping[str, Any]) -> Tensor:
+        """Return the point, shape (P,), of a ``state_dict`` of the module.
+
+        Running averages that are estimated here are not looked at; tied tensors have to be equal, frozen ones those of
+        this landscape.
+
+        Raises
+        ------
+        ValueError
+            That names the entries that are missing, unknown, of another shape or type, or not finite.
+
+        Examples
+        --------
+        >>> module = nn.Linear(3, 2)
+        >>> landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), torch.rand(20, 3), torch.arange(20) % 2)
+        >>> landscape.point(module.state_dict()).shape
+        torch.Size([8])
+        """
+        return self._network.point(state)
+
+    def state_dict(self, point: ArrayLike | Tensor) -> dict[str, Tensor]:
+        """Return one point, shape (P,), as the module's whole ``state_dict``, which loads strictly.
+
+        With it the module in evaluation mode gives this landscape's energies: running averages are the estimated ones.
+
+        Examples
+        --------
+        >>> module = nn.Linear(3, 2)
+        >>> landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), torch.rand(20, 3), torch.arange(20) % 2)
+        >>> module.load_state_dict(landscape.state_dict(torch.zeros(8)), strict=True)
+        <All keys matched successfully>
+        """
+        checked = self._checked(to_tensor(point)[None])[0]
+        evaluator = self._evaluator
+        in_full = isinstance(evaluator, LoopEvaluator)
+        return self._network.state_dict(evaluator.tensors(checked) if in_full else self._network.parameters(checked))
 
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """Return one point, shape (P,), as the module's named tensors (a ``state_dict`` without buffers)."""
@@ -187,8 +354,9 @@ class NeuralLandscape(DataLandscape):
 
     def unit_activations(self, point: Tensor, *, n_samples: int = 1024) -> dict[str, Tensor]:
         """Return for each group of units what they give on the first samples, shape (n_units, n_values)."""
-        inputs = self._samples[self.surface].inputs[:n_samples]
-        return unit_activations(self._network.module, self.parameters(point), inputs, self.symmetry)
+        inputs = self._samples[self.surface].between(0, n_samples).inputs
+        tensors = self._any_evaluator().tensors(self._checked(to_tensor(point)[None])[0])
+        return unit_activations(self._network.module, tensors, inputs, self.symmetry)
 
     def _checked(self, points: Tensor) -> Tensor:
         points = to_tensor(points, dtype=self.dtype, device=self.device)
@@ -197,20 +365,6 @@ class NeuralLandscape(DataLandscape):
                 f"points of shape {tuple(points.shape)} given; this network takes (n_points, {self.n_parameters})"
             )
         return points
-
-    def _as_samples(self, name: str, inputs: ArrayLike | Tensor, targets: ArrayLike | Tensor) -> Samples:
-        x, y = self._as_tensor(inputs), self._as_tensor(targets)
-        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
-            raise ValueError(
-                f"{name}: inputs of shape {tuple(x.shape)} and targets of shape {tuple(y.shape)} given; "
-                "equally many of both, at least one, are expected"
-            )
-        return Samples(x, y)
-
-    def _as_tensor(self, values: Any) -> Tensor:
-        tensor = to_tensor(values)
-        whole = not tensor.is_floating_point() and not tensor.is_complex()
-        return (tensor.to(torch.int64) if whole else as_dtype(tensor, self.dtype)).to(self.device)
 
 
 @final
@@ -239,11 +393,14 @@ class MinibatchLandscape(Landscape):
 
     def energy(self, points: Tensor) -> Tensor:
         """Return the mean losses over the samples."""
-        return self._evaluator.energies(self._checked(points), self._samples)
+        points = self._checked(points)
+        return self._whole._regularized(points, self._evaluator.energies(points, self._samples))
 
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean losses over the samples, and gradients."""
-        return self._evaluator.energies_and_gradients(self._checked(points), self._samples)
+        points = self._checked(points)
+        found = self._evaluator.energies_and_gradients(points, self._samples)
+        return self._whole._with_regularization(points, *found)
 
     def of_points(self, points: slice) -> Self:
         """Return the minibatch of some of the points."""
@@ -263,90 +420,6 @@ class MinibatchLandscape(Landscape):
 
     def _checked(self, points: Tensor) -> Tensor:
         points = self._whole._checked(points)
-        if self._samples.own and len(points) != len(self._samples.inputs):
-            raise ValueError(f"{len(points)} points given; the minibatch has indices for {len(self._samples.inputs)}")
+        if self._samples.own and len(points) != self._samples.n_points:
+            raise ValueError(f"{len(points)} points given; the minibatch has indices for {self._samples.n_points}")
         return points
-
-
-def network_landscape(
-    architecture: str,
-    data: DataSet,
-    *,
-    byte_budget: int = 2**30,
-    device: Device = "auto",
-    dtype: torch.dtype = torch.float32,
-    **options: Any,
-) -> NeuralLandscape:
-    """Return the landscape of a named network on a data set, with the loss that belongs to the network.
-
-    The loss is the class's ``loss``, a function of outputs and targets; by default cross-entropy, or, where the class
-    says that it ``reconstructs`` its inputs, the mean squared error to them. The arguments ``image`` (height, width)
-    and ``n_outputs`` of a class that has them are taken from the data.
-
-    Parameters
-    ----------
-    **options
-        Of the network's class, such as ``hidden`` and ``activation``.
-
-    Raises
-    ------
-    ValueError
-        No such architecture, or an option that it does not take.
-
-    Examples
-    --------
-    All weights zero: each of the ten digits is as likely, and the cross-entropy is log 10.
-
-    >>> from elsuite.landscapes import load_data
-    >>> landscape = network_landscape("fcp", load_data("digits", n_train=50, n_test=10), hidden=(4,))
-    >>> landscape.surfaces, landscape.n_parameters
-    (('train', 'test'), 296)
-    >>> landscape.energy(torch.zeros(1, 296)).item()
-    2.302585...
-    """
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"architecture {architecture!r} given; one of {', '.join(ARCHITECTURES)} is expected")
-    kind: Any = ARCHITECTURES[architecture]
-    shape = data.train_inputs.shape[1:]
-    sizes = {"image": shape if len(shape) == 2 else (1, math.prod(shape)), "n_outputs": data.n_classes}
-    taken = inspect.signature(kind).parameters
-    if "n_outputs" in taken and data.n_classes < 2:
-        raise ValueError(f"{data.name}: targets of one class; {architecture} expects two or more to tell apart")
-    try:
-        module = kind(**{name: size for name, size in sizes.items() if name in taken} | options)
-    except TypeError as error:
-        raise ValueError(f"{architecture}: {error}") from None
-    inputs, test_inputs = to_tensor(data.train_inputs), to_tensor(data.test_inputs)
-    targets, test_targets = to_tensor(data.train_targets), to_tensor(data.test_targets)
-    reconstructs = getattr(kind, "reconstructs", False)
-    if reconstructs:
-        targets, test_targets = inputs.flatten(1), test_inputs.flatten(1)
-    loss: LossFunction = getattr(kind, "loss", functional.mse_loss if reconstructs else functional.cross_entropy)
-    where: dict[str, Any] = {"byte_budget": byte_budget, "device": device, "dtype": dtype}
-    return NeuralLandscape(module, loss, inputs, targets, test=(test_inputs, test_targets), **where)
-
-
-def _rows(values: Tensor, indices: Tensor) -> Tensor:
-    # index_select is five times quicker than values[indices].
-    return values.index_select(0, indices.flatten()).view(*indices.shape, *values.shape[1:])
-
-
-def _device(name: Device) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' given, but torch sees no GPU; 'auto' or 'cpu' works here")
-    if name not in {"cpu", "cuda"}:
-        raise ValueError(f"device {name!r} given; 'auto', 'cpu' or 'cuda' is expected")
-    return torch.device(name)
-
-
-def _evaluator(network: Network, loss: KnownLoss | None, surfaces: dict[str, Samples], byte_budget: int) -> Evaluator:
-    """Return the quickest evaluator that is right for the network."""
-    layers = dense_layers(network.module, flat=all(s.inputs.ndim == 2 for s in surfaces.values()))
-    # Where some tensors are frozen, a point is shorter than the layers' tensors together.
-    every_tensor = sum(tensor.numel() for tensor in network.module.parameters()) == network.n_parameters
-    if layers is not None and every_tensor and loss is not None:
-        return DenseEvaluator(network, layers, loss, byte_budget)
-    size = activation_bytes(network, surfaces["train"])
-    return LoopEvaluator(network, loss, bytes_per_sample=size, byte_budget=byte_budget)

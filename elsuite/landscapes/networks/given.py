@@ -1,0 +1,186 @@
+"""What a user gives to make the landscape of a network: checked, and said for the landscape's identity (`Given`)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from elsuite.core.identity import checksum, plain_settings
+from elsuite.landscapes.conversion import to_tensor
+from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, MeanSquaredError
+from elsuite.landscapes.networks.network import Buffers, Factory, Network, made_by, running_averages
+from elsuite.landscapes.networks.objective import (
+    Loss,
+    Objective,
+    Reduction,
+    Regularization,
+    reduction_of,
+    torch_settings,
+    weights_of,
+)
+from elsuite.landscapes.networks.samples import AnySamples, Conversion, samples_of
+from elsuite.landscapes.networks.statistics import BATCH
+
+_NAMED = (CrossEntropy, MeanSquaredError)
+_COUNTED_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What energies depend on besides the module and the data."""
+
+    loss: Loss
+    buffers: Buffers
+    weights: Any = None
+    reduction: Reduction | None = None
+    regularization: Regularization | None = None
+    augmentation: Any = None
+    autocast: torch.dtype | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """The objective, the accurate form of its loss not looked for yet."""
+        if self.autocast not in {None, torch.float16, torch.bfloat16}:
+            raise ValueError(f"autocast: given {self.autocast!r}, allowed: torch.bfloat16, torch.float16 or None")
+        if self.reduction not in {None, "mean", "sum", "none"}:
+            raise ValueError(f"reduction: given {self.reduction!r}, allowed: 'mean', 'sum', 'none' or None")
+        reduction = self.reduction or reduction_of(self.loss)
+        if self.weights is not None and not callable(self.weights) and reduction != "none":
+            raise ValueError(
+                "weights of samples given, and a loss that is one number; a loss with reduction='none', a value for "
+                "each sample, is expected"
+            )
+        return Objective(self.loss, None, reduction, self.autocast)
+
+    def samples(self, surface: str, given: Any, convert: Conversion, byte_budget: int) -> AnySamples:
+        """Return the samples of one surface, with what each counts."""
+        inputs, targets, weights = _parts(surface, given)
+        samples = samples_of(convert, inputs, targets, byte_budget)
+        if surface == "train" and not callable(self.weights):
+            weights = self.weights
+        if weights is None:
+            counts = self._counted(surface, samples)
+        else:
+            counts = _checked_weights(surface, weights, samples)
+        exact = torch.float32 if convert.device.type == "mps" else torch.float64
+        return samples.with_weights(None if counts is None else counts.to(convert.device, exact))
+
+    def _counted(self, surface: str, samples: AnySamples) -> Tensor | None:
+        """Return what samples count by their targets, None where all count as much."""
+        parts = []
+        for batch in samples.batches(_COUNTED_AT_ONCE):
+            count = self.weights if callable(self.weights) else weights_of(self.loss, batch.targets)
+            if count is None:
+                return None
+            parts.append(count(batch.targets))
+        weights = _checked_weights(surface, torch.cat(parts), samples)
+        return None if bool((weights == weights[0]).all()) else weights
+
+    def declared(self, loss: KnownLoss | None, samples: dict[str, AnySamples], network: Network) -> dict[str, Any]:
+        """Return it in JSON's types; what is as it always was is left out."""
+        said: dict[str, Any] = {
+            # What has an accurate form since version 0.1 is named as before.
+            "loss": type(loss).__name__ if isinstance(loss, _NAMED) else plain_settings(self.loss)
+        }
+        if running_averages(network.module):
+            said["buffers"] = {"policy": self.buffers} | ({"batch": BATCH} if self.buffers == "estimated" else {})
+        weights = {name: s.weights for name, s in samples.items() if s.weights is not None}
+        if weights:
+            said["weights"] = {name: checksum(values.double().cpu().numpy()) for name, values in weights.items()}
+        if self.reduction not in {None, "mean"}:
+            said["reduction"] = self.reduction
+        for name in ("regularization", "augmentation"):
+            if (value := getattr(self, name)) is not None:
+                said[name] = plain_settings(value)
+        if self.autocast is not None:
+            said["autocast"] = str(self.autocast).removeprefix("torch.")
+        return said
+
+    def floor(self, loss: KnownLoss | None, samples: dict[str, AnySamples]) -> float | None:
+        """Return what no energy lies under and what they come near to; of a loss of the caller's own nothing is known."""
+        if self.regularization is not None:
+            return None
+        if loss is not None:
+            return loss.floor
+        function, settings = torch_settings(self.loss)
+        weighted = any(s.weights is not None for s in samples.values())
+        plain = function == "cross_entropy" and not settings.get("label_smoothing", 0.0)
+        return 0.0 if plain and weighted and not callable(self.weights) else None
+
+
+def checked_module(module: nn.Module | Factory) -> nn.Module:
+    """Return the module given, or one that is made; raises ValueError in one line for anything else."""
+    if isinstance(module, type) and issubclass(module, nn.Module):
+        try:
+            return made_by(module, 0)
+        except TypeError as error:
+            raise ValueError(f"the class {module.__name__} given, which takes arguments ({error}); give a module") from None
+    if isinstance(module, nn.Module):
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError("a ScriptModule given; the torch.nn.Module that it was made from is expected")
+        lazy = [name for name, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
+        if lazy:
+            raise ValueError(f"{lazy[0]} has no shape yet; call the module once before, with inputs of its kind")
+        return module
+    if not callable(module):
+        raise ValueError(
+            f"{type(module).__name__} given for the module; a torch.nn.Module, or a function that makes one, is expected"
+        )
+    return made_by(module, 0)
+
+
+def chosen_dtype(dtype: torch.dtype | None, module: nn.Module) -> torch.dtype:
+    """Return the type of the points: as asked, else float64 where the module has it, so that no digit is lost."""
+    if dtype not in {None, torch.float32, torch.float64}:
+        raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
+    if dtype is not None:
+        return dtype
+    trained = [p.dtype for p in module.parameters() if p.requires_grad]
+    return torch.float64 if trained and set(trained) == {torch.float64} else torch.float32
+
+
+def chosen_buffers(buffers: Buffers | None, module: nn.Module) -> Buffers:
+    """Return what buffers are at a point: as asked, else estimated where there are running averages."""
+    averages = running_averages(module)
+    if buffers not in {None, "estimated", "stored", "frozen"}:
+        raise ValueError(f"buffers: given {buffers!r}, allowed: 'estimated', 'stored', 'frozen' or None")
+    if buffers == "estimated" and not averages:
+        raise ValueError("buffers: given 'estimated', but the module has no layer with running averages")
+    return buffers or ("estimated" if averages else "frozen")
+
+
+def check_regularization(term: Regularization | None, network: Network) -> None:
+    """Refuse a term that is no number, or does not depend on the parameters."""
+    if term is None:
+        return
+    with torch.enable_grad():
+        point = network.own_point().requires_grad_()
+        tensors = {name: network.parameters(point)[name] for name in network.names[: network.n_trained]}
+        value = term(tensors)
+    if not isinstance(value, Tensor) or value.ndim:
+        raise ValueError(f"regularization gives {type(value).__name__}; one number, a tensor without axes, is expected")
+    if not value.requires_grad:
+        raise ValueError("regularization does not depend on the parameters that it is called with; it would be a constant")
+
+
+def _parts(surface: str, given: Any) -> tuple[Any, Any, Any]:
+    """Return inputs, targets and weights of what was given for a surface."""
+    if not isinstance(given, tuple):
+        return given, None, None
+    if len(given) == 3:
+        return given
+    if len(given) != 2:
+        raise ValueError(f"{surface}: {len(given)} things given; inputs and targets, or a Dataset, are expected")
+    return *given, None
+
+
+def _checked_weights(surface: str, weights: Any, samples: AnySamples) -> Tensor:
+    values = to_tensor(np.asarray(weights, dtype=np.float64) if not isinstance(weights, Tensor) else weights)
+    values = values.detach().cpu().double()
+    if values.shape != (samples.n_samples,):
+        raise ValueError(f"{surface}: weights of shape {tuple(values.shape)} given; ({samples.n_samples},) is expected")
+    if not bool(torch.isfinite(values).all()) or bool((values < 0).any()) or not float(values.sum()):
+        raise ValueError(f"{surface}: weights that are negative, not finite or all zero; some samples must count")
+    return values

@@ -1,0 +1,129 @@
+r"""Numbers of a solution beside its energy: accuracy, calibration, perplexity, or the user's own.
+
+A metric is a function of outputs and targets. It gives a value for each sample (or each target), whose mean is taken,
+those that are not a number left out; or one number of everything, and then it is called once with the outputs and
+targets of all samples together.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from elsuite.landscapes.networks.samples import Samples, Tree, joined_trees, mapped
+
+Metric = Callable[[Any, Any], Tensor | float]
+
+IGNORED: Final = -100
+"""The target that torch's losses ignore, and these metrics, too."""
+
+N_BINS: Final = 15
+"""Of confidences, as usual for the calibration error."""
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return for each target whether the largest of the logits is its own, shape as the targets.
+
+    Logits have the classes along axis 1, as `torch.nn.functional.cross_entropy` takes them; of one logit the sign
+    decides.
+
+    Examples
+    --------
+    >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+    tensor([1., 0.])
+    """
+    if outputs.ndim == targets.ndim and targets.is_floating_point():
+        right = (outputs > 0) == (targets > 0.5)
+        return right.float()
+    right = outputs.argmax(1) == targets
+    return torch.where(targets == IGNORED, torch.nan, right.float())
+
+
+def error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return for each target whether another logit is largest: see `accuracy`.
+
+    Examples
+    --------
+    >>> error(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+    tensor([0., 1.])
+    """
+    return 1 - accuracy(outputs, targets)
+
+
+def calibration_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    r"""Return the expected calibration error of softmax probabilities, in 15 bins (Guo et al. 2017), one number.
+
+    .. math:: \sum_b \frac{n_b}{n} |\mathrm{accuracy}_b - \mathrm{confidence}_b|
+
+    Examples
+    --------
+    >>> round(float(calibration_error(torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1]))), 6)
+    0.0
+    """
+    confidence, chosen = outputs.softmax(1).max(1)
+    counted = targets != IGNORED
+    confidence, right = confidence[counted], (chosen == targets)[counted].double()
+    bins = (confidence * N_BINS).long().clamp(max=N_BINS - 1)
+    gaps = torch.zeros(N_BINS, dtype=torch.float64, device=outputs.device)
+    gaps.index_add_(0, bins, right - confidence.double())
+    return gaps.abs().sum() / max(1, len(right))
+
+
+def perplexity(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the exponential of the mean cross-entropy, one number.
+
+    Examples
+    --------
+    Of four equal logits, whatever the target is:
+
+    >>> perplexity(torch.zeros(3, 4), torch.tensor([0, 1, 2]))
+    tensor(4.)
+    """
+    return functional.cross_entropy(outputs, targets, ignore_index=IGNORED).exp()
+
+
+def metric_values(metrics: Mapping[str, Metric], outputs: Iterable[tuple[Samples, Tree]]) -> Tensor:
+    """Return the values of metrics over all samples, shape (n_metrics,) float64, from outputs in micro-batches.
+
+    Raises
+    ------
+    ValueError
+        For a metric that cannot be computed from the outputs, or gives something else than numbers.
+    """
+    sums = {name: torch.zeros(2, dtype=torch.float64) for name in metrics}
+    whole: dict[str, list[tuple[Tree, Tree]]] = {}
+    for batch, given in outputs:
+        given = mapped(lambda tensor: tensor.detach(), given)
+        for name, metric in metrics.items():
+            if name not in whole:
+                values = _computed(name, metric, given, batch.targets)
+                if values.ndim and len(values) == batch.n_samples:
+                    counted = values.double()[~values.isnan()]
+                    sums[name] += torch.stack([counted.sum(), torch.tensor(counted.numel()).to(counted)]).cpu()
+                    continue
+                whole[name] = []
+            whole[name].append(_moved(given, batch.targets))
+    for name, parts in whole.items():
+        together = joined_trees([part for part, _ in parts]), joined_trees([targets for _, targets in parts])
+        value = _computed(name, metrics[name], *together)
+        if value.numel() != 1:
+            raise ValueError(
+                f"metric {name!r} gives values of shape {tuple(value.shape)}; one number, or one for each sample, is "
+                "expected"
+            )
+        sums[name] = torch.stack([value.double().cpu().reshape(()), torch.tensor(1.0, dtype=torch.float64)])
+    return torch.stack([total / count for total, count in sums.values()])
+
+
+def _moved(outputs: Tree, targets: Tree) -> tuple[Tree, Tree]:
+    return mapped(lambda tensor: tensor.cpu(), outputs), mapped(lambda tensor: tensor.cpu(), targets)
+
+
+def _computed(name: str, metric: Metric, outputs: Tree, targets: Tree) -> Tensor:
+    try:
+        return torch.as_tensor(metric(outputs, targets)).detach()
+    except Exception as error:  # of a user's own function
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"metric {name!r} cannot be computed: {type(error).__name__}: {reason}") from error

@@ -1,0 +1,255 @@
+"""A module as a function of one vector: its tensors by name, its starts, its state_dict."""
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from elsuite.landscapes.networks.samples import Tree, as_dtype
+
+Buffers = Literal["estimated", "stored", "frozen"]
+Factory = Callable[[], nn.Module]
+
+NAMES_SHOWN = 3
+"""A message names so many tensors at most."""
+
+
+def cast_module(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return the module itself, its tensors in `dtype` as `as_dtype` says: `Module.to` would drop imaginary parts."""
+    module._apply(lambda tensor: as_dtype(tensor, dtype))  # type: ignore[no-untyped-call]
+    return module
+
+
+def running_averages(module: nn.Module) -> dict[str, nn.Module]:
+    """Return the normalization layers that keep running averages, by their names.
+
+    Examples
+    --------
+    >>> list(running_averages(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.LayerNorm(3))))
+    ['1']
+    """
+    kind = nn.modules.batchnorm._NormBase
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, kind) and layer.running_mean is not None and layer.running_var is not None
+    }
+
+
+@final
+class Network:
+    """A module as a function of one vector of its trained parameters; the caller's stays as it is.
+
+    Parameters
+    ----------
+    module : nn.Module or callable
+        Or what makes one: then a start is what it makes under a seed.
+    buffers : {"estimated", "stored", "frozen"}
+        Of stored ones, the floating-point buffers of the ``state_dict`` are coordinates after the parameters.
+    """
+
+    def __init__(
+        self, module: nn.Module | Factory, *, dtype: torch.dtype, device: torch.device, buffers: Buffers = "frozen"
+    ) -> None:
+        self._factory = None if isinstance(module, nn.Module) else module
+        given = module if isinstance(module, nn.Module) else made_by(module, 0)
+        # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
+        self._template = copy.deepcopy(given).cpu()
+        self.module = cast_module(copy.deepcopy(given), dtype).to(device=device)
+        trained = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
+        if complex_ones := [name for name, tensor in trained.items() if tensor.is_complex()]:
+            raise ValueError(
+                f"{complex_ones[0]} is complex; a point is a vector of real numbers: keep real and imaginary parts as "
+                "tensors of their own, or freeze it by requires_grad_(False)"
+            )
+        self.n_trained = len(trained)
+        self.buffers: Buffers = buffers
+        if buffers == "stored":
+            kept = self.module.state_dict()
+            trained |= {n: b for n, b in self.module.named_buffers() if n in kept and b.is_floating_point()}
+        self.names = tuple(trained)
+        self.shapes = tuple(tensor.shape for tensor in trained.values())
+        self.sizes = [shape.numel() for shape in self.shapes]
+        self.module.requires_grad_(False)
+        for layer in self.module.modules():
+            # cuDNN gives gradients of recurrent layers in training mode only; without dropout it is the same.
+            if isinstance(layer, nn.RNNBase) and not layer.dropout:
+                layer.training = True
+        self.dtype = dtype
+        self.device = device
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of coordinates of a point."""
+        return sum(self.sizes)
+
+    def parameters(self, point: Tensor) -> dict[str, Tensor]:
+        """Return the module's tensors as views of `point`, shape (n_parameters,), in the module's own order.
+
+        Stored buffers move with the point and have no derivative: they belong to a solution, and nothing descends them.
+        """
+        parts = torch.split(point, self.sizes)
+        named = zip(self.names, parts, self.shapes, strict=True)
+        tensors = {name: part.view(shape) for name, part, shape in named}
+        for name in self.names[self.n_trained :]:
+            tensors[name] = tensors[name].detach()
+        return tensors
+
+    def own_point(self) -> Tensor:
+        """Return the point of the caller's parameters."""
+        return self._flat(self.module)
+
+    def random_points(self, seeds: Sequence[int]) -> Tensor:
+        """Return points as wide as usual initial weights, that depend on the shapes of the tensors alone.
+
+        Stored buffers are the module's own.
+        """
+        points = np.empty((len(seeds), self.n_parameters), dtype=np.float32)
+        own = dict(self.module.named_buffers())
+        for point, seed in zip(points, seeds, strict=True):
+            rng, end = np.random.default_rng(seed), 0
+            for k, shape in enumerate(self.shapes):
+                begin, end = end, end + shape.numel()
+                if k >= self.n_trained:
+                    point[begin:end] = own[self.names[k]].flatten().cpu().numpy()
+                    continue
+                width = shape[1:].numel() if len(shape) > 1 else shape.numel()
+                point[begin:end] = (2 * rng.random(end - begin, dtype=np.float32) - 1) / math.sqrt(max(width, 1))
+        return torch.from_numpy(points).to(self.device, self.dtype)
+
+    def outputs(self, tensors: Mapping[str, Tensor], inputs: Tree) -> Any:
+        """Return the outputs with the tensors of a point, as `parameters` gives them, and any other ones."""
+        arguments = inputs if isinstance(inputs, tuple) else () if isinstance(inputs, Mapping) else (inputs,)
+        named = dict(inputs) if isinstance(inputs, Mapping) else {}
+        return functional_call(self.module, dict(tensors), arguments, named)
+
+    def copy_at_start(self, seed: int) -> Tensor:
+        """Return the start that the factory or layers' ``reset_parameters`` make; raises ValueError if one lacks it."""
+        if self._factory is not None:
+            made = made_by(self._factory, seed)
+            shapes = {name: tensor.shape for name, tensor in self._tensors(made).items()}
+            if other := [name for name, shape in zip(self.names, self.shapes, strict=True) if shapes.get(name) != shape]:
+                raise ValueError(f"the factory makes another network under the seed {seed}: {other[0]} differs")
+            return self._flat(made).to(self.dtype)
+        module = copy.deepcopy(self._template)
+        # Layers draw from the global generator; it is put back as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(int(seed))
+            later = []
+            for name, layer in module.named_modules():
+                own = [key for key, _ in layer.named_parameters(name, recurse=False) if key in self.names]
+                if callable(reset := getattr(layer, "reset_parameters", None)):
+                    reset()
+                elif callable(reset := getattr(layer, "_reset_parameters", None)) and own:
+                    later.append(reset)  # of an attention layer, which draws again what its parts have drawn
+                elif own:
+                    raise ValueError(
+                        f"no random start for {_some(own)}: {type(layer).__name__} has no reset_parameters(); give the "
+                        "function that makes the module in place of the module, or start from points of your own"
+                    )
+            for reset in later:
+                reset()
+        return self._flat(module).to(self.dtype)
+
+    def _flat(self, module: nn.Module) -> Tensor:
+        tensors = self._tensors(module)
+        return torch.cat([tensors[name].detach().flatten() for name in self.names])
+
+    @staticmethod
+    def _tensors(module: nn.Module) -> dict[str, Tensor]:
+        """Return parameters and buffers by the first of their names."""
+        return dict(module.named_parameters()) | dict(module.named_buffers())
+
+    def state_dict(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the module's whole ``state_dict`` with these tensors, on the CPU, none narrower than it was."""
+        owners = {id(tensor): name for name, tensor in self._tensors(self._template).items()}
+        state = {}
+        for name, tensor in self._template.state_dict(keep_vars=True).items():
+            if not isinstance(tensor, Tensor):
+                state[name] = tensor  # what the module keeps beside tensors
+                continue
+            value = tensors.get(owners.get(id(tensor), name), tensor).detach()
+            wide = torch.promote_types(tensor.dtype, value.dtype) if tensor.is_floating_point() else tensor.dtype
+            state[name] = value.to("cpu", wide).reshape(tensor.shape).clone()
+        return state
+
+    def point(self, state: Mapping[str, Any]) -> Tensor:
+        """Return the point of a ``state_dict``; raises ValueError that names what does not fit."""
+        own = self._template.state_dict(keep_vars=True)
+        if not isinstance(state, Mapping):
+            raise ValueError(f"{type(state).__name__} given; a state_dict, a mapping of names to tensors, is expected")
+        first = self._tensors(self._template)
+        canonical = {id(tensor): name for name, tensor in first.items()}
+        found: dict[str, Tensor] = {}
+        missing = []
+        for name, tensor in own.items():
+            if not isinstance(tensor, Tensor):
+                continue
+            if name in state:
+                self._take(found, canonical.get(id(tensor), name), name, _fitting(name, state[name], tensor))
+        for name, tensor in own.items():
+            if isinstance(tensor, Tensor) and canonical.get(id(tensor), name) not in found:
+                missing.append(name)
+        missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+        unknown = [name for name in state if name not in own]
+        if missing or unknown:
+            words = [f"{what}: {_some(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
+            raise ValueError(f"the state_dict does not fit the module ({'; '.join(words)})")
+        self._check_frozen(found, first)
+        return torch.cat([found[name].detach().flatten().to(self.dtype) for name in self.names]).to(self.device)
+
+    @staticmethod
+    def _take(found: dict[str, Tensor], canonical: str, name: str, value: Tensor) -> None:
+        if canonical in found and not torch.equal(found[canonical], value):
+            raise ValueError(f"{canonical} and {name} are one tensor of the module, but two in the state_dict")
+        found[canonical] = value
+
+    def _check_frozen(self, found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
+        """Refuse a solution whose other tensors are not those that every point here is evaluated with."""
+        averages = {
+            f"{name}.{kind}" if name else kind
+            for name in running_averages(self._template)
+            for kind in ("running_mean", "running_var", "num_batches_tracked")
+        }
+        for name, value in found.items():
+            if name in self.names or name in averages:
+                continue
+            if not torch.equal(value.cpu(), own[name].detach().to(value.dtype)):
+                raise ValueError(
+                    f"{name} is frozen in this landscape, and the state_dict has other values for it; make the "
+                    "landscape of a module with these values"
+                )
+
+
+def made_by(factory: Factory, seed: int) -> nn.Module:
+    """Return the module that a factory makes under a seed, in evaluation mode; the global generator stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(int(seed))
+        module = factory()
+    if not isinstance(module, nn.Module):
+        raise ValueError(
+            f"{type(module).__name__} given; a torch.nn.Module, or a function that makes one, is expected"
+        )
+    return module.eval()
+
+
+def _fitting(name: str, value: Any, own: Tensor) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} is of type {type(value).__name__}; a tensor is expected")
+    if value.shape != own.shape:
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, the module's {tuple(own.shape)}")
+    if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+        raise ValueError(f"{name} has a value that is not finite")
+    if value.is_floating_point() != own.is_floating_point() or value.is_complex() != own.is_complex():
+        raise ValueError(f"{name} is of {value.dtype}, the module's of {own.dtype}")
+    return value.detach()
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
