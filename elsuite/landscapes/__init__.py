@@ -4,8 +4,8 @@
 - `FourGaussians`, `MullerBrown`, `SixHumpCamel`, `SeparableWells`: surfaces that know their own minima and transition
   states; `FunctionLandscape`: any differentiable torch function.
 - `LennardJones`: free clusters of atoms.
-- `NeuralLandscape`: the loss of any `torch.nn.Module` on data; `network_landscape`: that of a named network in
-  `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
+- `NeuralLandscape`: the loss of any `torch.nn.Module` on data, with `WeightDecay` if asked for; `network_landscape`:
+  that of a named network in `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
 - `LANDSCAPES`, `named_landscape`: those that need no data, by the names that the command line uses.
 - `load_data`, `fetch_data`: the data sets in `DATA_SETS`, and arrays of one's own.
 - `symmetry_of`: which units of a network are interchangeable.
@@ -27,7 +27,9 @@ from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import LennardJones
 from elsuite.landscapes.named import LANDSCAPES, named_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
-from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape, network_landscape
+from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape
+from elsuite.landscapes.networks.named import network_landscape
+from elsuite.landscapes.networks.objective import WeightDecay
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
@@ -57,6 +59,7 @@ __all__ = [
     "SeparableWells",
     "SixHumpCamel",
     "UnitSymmetry",
+    "WeightDecay",
     "fetch_data",
     "load_data",
     "named_landscape",

@@ -1,6 +1,7 @@
 """The interface of everything that can be explored: `Landscape`, and `DataLandscape` over a data set."""
 
 import abc
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -57,6 +58,8 @@ class Landscape(abc.ABC):
     device: torch.device
     energy_floor: float | None = None
     byte_budget: int = 2**30
+    metrics: tuple[str, ...] = ()
+    """Names of the numbers that a point has besides its energy, such as an accuracy."""
 
     @cached_property
     def symmetry(self) -> Symmetry:
@@ -119,6 +122,10 @@ class Landscape(abc.ABC):
         table = np.array(columns, dtype=np.float64).T
         return [[value if np.isfinite(value) else None for value in row] for row in table.tolist()]
 
+    def metric_values(self, points: Tensor) -> Tensor:
+        """Return the `metrics` on the surface shown, shape (n_points, n_metrics) float64."""
+        return torch.empty(len(points), 0, dtype=torch.float64)
+
     @abc.abstractmethod
     def energy(self, points: Tensor) -> Tensor:
         """Return the energies, shape (n_points,) float64, at `points`, shape (n_points, P)."""
@@ -170,6 +177,15 @@ class DataLandscape(Landscape):
 
         `indices` of shape (batch,) are common to all points; of shape (n_points, batch), point k has row k.
         """
+
+    def parts(self, n_samples: int) -> Iterator[tuple[Landscape, float]]:
+        """Yield landscapes of about so many samples, with shares, whose weighted sum is the energy exactly.
+
+        What is a sum over samples is so taken in pieces; a landscape whose energy is none yields itself.
+        """
+        for first in range(0, self.n_samples, n_samples):
+            last = min(first + n_samples, self.n_samples)
+            yield self.minibatch(torch.arange(first, last, device=self.device)), (last - first) / self.n_samples
 
 
 def points_at_once(landscape: Landscape, *, vectors: float = 1) -> int:

@@ -186,10 +186,7 @@ def _parts(landscape: Landscape) -> Iterator[tuple[Landscape, float]]:
     if not isinstance(landscape, DataLandscape) or landscape.n_samples <= SAMPLES_AT_ONCE:
         yield landscape, 1.0
         return
-    for first in range(0, landscape.n_samples, SAMPLES_AT_ONCE):
-        last = min(first + SAMPLES_AT_ONCE, landscape.n_samples)
-        part = torch.arange(first, last, device=landscape.device)
-        yield landscape.minibatch(part), len(part) / landscape.n_samples
+    yield from landscape.parts(SAMPLES_AT_ONCE)
 
 
 def _one_graph(landscape: Landscape, point: Tensor) -> Products:

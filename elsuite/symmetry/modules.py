@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Protocol, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
@@ -60,7 +60,8 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
     >>> symmetry_of(Network()).groups
     (UnitGroup(name='hidden', size=5, flips=False),)
     """
-    tensors = dict(module.named_parameters())
+    tensors: dict[str, Tensor] = dict(module.named_parameters())
+    tensors |= {name: buffer for name, buffer in module.named_buffers() if names is not None and name in names}
     if names is None:
         names = [name for name, tensor in tensors.items() if tensor.requires_grad]
     declared: UnitAxes = {}

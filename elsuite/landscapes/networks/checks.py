@@ -13,7 +13,17 @@ from torch.func import functional_call
 from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, known_loss
 from elsuite.landscapes.networks.network import Buffers, Network, cast_module, running_averages
 from elsuite.landscapes.networks.objective import Loss, Objective, torch_settings
-from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, as_dtype, joined_trees, mapped, tensors_in
+from elsuite.landscapes.networks.samples import (
+    AnySamples,
+    Samples,
+    Tree,
+    arguments_of,
+    as_dtype,
+    call,
+    joined_trees,
+    mapped,
+    tensors_in,
+)
 
 _N_PROBED: Final = 8
 _MOST_OUTPUTS: Final = 2**22
@@ -22,9 +32,19 @@ _AT_ONCE: Final = 512
 _N_LOOKED_AT: Final = 512
 """Of data that are read when they are needed, so many samples are looked at."""
 
-_ELEMENTWISE: Final = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
-                       "binary_cross_entropy_with_logits"}
-_MEAN = "it must be a mean over samples (reduction='mean', no weights of classes, no layer that mixes samples)"
+_ELEMENTWISE: Final = {
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+}
+_MEAN = (
+    "it must be a mean over samples, without a layer that mixes them (a weighted mean says what samples count by "
+    "weights=FUNCTION(targets), a sum that it is one by reduction='sum')"
+)
+_NO_SUM = "with reduction='sum' it must be a sum over samples, without a layer that mixes them"
 _ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AttributeError, KeyError)
 
 
@@ -188,9 +208,7 @@ class _Precise:
         """Return the outputs, computed in micro-batches."""
         parts = []
         for batch in Samples(inputs, None).batches(_AT_ONCE):
-            x = self._cast(batch.inputs)
-            arguments = x if isinstance(x, tuple) else () if isinstance(x, Mapping) else (x,)
-            outputs = functional_call(self.module, self.parameters, arguments, x if isinstance(x, Mapping) else {})
+            outputs = functional_call(self.module, self.parameters, *arguments_of(self._cast(batch.inputs)))
             parts.append(mapped(lambda tensor: tensor.detach(), outputs))
         return parts[0] if len(parts) == 1 else joined_trees(parts)
 
@@ -295,8 +313,9 @@ def _check_parts(precise: _Precise, surface: str, samples: Samples) -> bool:
     orders = [torch.arange(n, device=device), *(key.argsort() for key in _keys(samples.targets)[:1])]
     for order in orders if n > 1 else ():
         halves = [order[: n // 2], order[n // 2 :]]
-        losses = [precise.loss(mapped(lambda t, rows=half: t[rows], outputs), samples.rows(half)) for half in halves]
         parts = [samples.rows(half) for half in halves]
+        given = [Samples(outputs, None).rows(half).inputs for half in halves]
+        losses = [precise.loss(*pair) for pair in zip(given, parts, strict=True)]
         _compare(precise, surface, samples, whole, losses, parts, "the mean of those of two halves")
     return True
 
@@ -322,10 +341,8 @@ def _compare(
     # Losses of either sign may cancel: rounding is relative to their sizes.
     scale = max(abs(whole), sum(abs(term) for term in terms))
     if not abs(whole - sum(terms)) <= precise.rounding(of_loss=True) * scale:
-        hint = "; a loss that is a sum is said to be one by reduction='sum'" if precise.objective.reduction != "sum" else ""
-        raise ValueError(
-            f"{surface}: the loss of {samples.n_samples} samples is {whole:.6g}, {what} {sum(terms):.6g}: {_MEAN}{hint}"
-        )
+        of = f"the loss of {samples.n_samples} samples is {whole:.6g}, {what} {sum(terms):.6g}"
+        raise ValueError(f"{surface}: {of}: {_NO_SUM if precise.objective.reduction == 'sum' else _MEAN}")
 
 
 def _check_finite(precise: _Precise, surface: str, samples: Samples) -> None:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from elsuite.landscapes.networks.architectures import DenseNetwork
-from elsuite.landscapes.networks.evaluation import Evaluator, Network, Samples
+from elsuite.landscapes.networks.evaluation import Evaluator
 from elsuite.landscapes.networks.losses import KnownLoss
+from elsuite.landscapes.networks.network import Network
+from elsuite.landscapes.networks.samples import AnySamples, Samples
 
 _aten = torch.ops.aten
 
@@ -153,7 +155,7 @@ class DenseEvaluator(Evaluator):
         # Values before and after each activation, and their gradients.
         self.bytes_per_sample = 3 * network.dtype.itemsize * sum(layer.n_out for layer in layers)
 
-    def energies(self, points: Tensor, samples: Samples) -> Tensor:
+    def energies(self, points: Tensor, samples: AnySamples) -> Tensor:
         """Return the mean losses."""
         energies = [points.new_empty(0, dtype=torch.float64)]
         for chunk, size in self._chunks(points, samples):
@@ -167,7 +169,7 @@ class DenseEvaluator(Evaluator):
             energies.append(torch.stack(sums).sum(0))
         return torch.cat(energies) / samples.n_samples
 
-    def energies_and_gradients(self, points: Tensor, samples: Samples) -> tuple[Tensor, Tensor]:
+    def energies_and_gradients(self, points: Tensor, samples: AnySamples) -> tuple[Tensor, Tensor]:
         """Return the mean losses and gradients."""
         energies = torch.zeros(len(points), dtype=torch.float64, device=points.device)
         gradients = torch.empty_like(points)
@@ -183,7 +185,7 @@ class DenseEvaluator(Evaluator):
                 torch.cat(parts, 1, out=gradients[chunk])
         return energies / samples.n_samples, gradients
 
-    def _chunks(self, points: Tensor, samples: Samples) -> Iterator[tuple[slice, int]]:
+    def _chunks(self, points: Tensor, samples: AnySamples) -> Iterator[tuple[slice, int]]:
         """Yield chunks of points, each with the size of its micro-batches."""
         n_points, n_samples = len(points), samples.n_samples
         budget = self.byte_budget
@@ -197,7 +199,7 @@ class DenseEvaluator(Evaluator):
         for start in range(0, n_points, max(1, per_chunk)):
             yield slice(start, start + per_chunk), size
 
-    def _tensors(self, points: Tensor, samples: Samples) -> list[_Tensors]:
+    def _tensors(self, points: Tensor, samples: AnySamples) -> list[_Tensors]:
         tensors = self._views(points)
         if not samples.own:
             # For one product of all points; made here, once for all micro-batches.
@@ -219,7 +221,7 @@ class DenseEvaluator(Evaluator):
         return values
 
     def combined_gradients(
-        self, weights: Tensor, spanning: Tensor, combination: Tensor, samples: Samples
+        self, weights: Tensor, spanning: Tensor, combination: Tensor, samples: AnySamples
     ) -> tuple[Tensor, Tensor]:
         r"""Return the mean losses at the points W S, and C^T G for their gradients G.
 
@@ -287,7 +289,7 @@ def _first(weights: Tensor, biases: Tensor | None, batch: Samples) -> Tensor:
     """Return the values of the first layer before its activation, (n_points, n_out, batch)."""
     if batch.own:
         return _product(weights, biases, batch.inputs.flatten(2).transpose(1, 2))
-    values = (weights.flatten(0, 1) @ batch.inputs.flatten(1).T).view(*weights.shape[:2], -1)
+    values: Tensor = (weights.flatten(0, 1) @ batch.inputs.flatten(1).T).view(*weights.shape[:2], -1)
     return values if biases is None else values.add_(biases)
 
 
@@ -295,7 +297,8 @@ def _first_gradient(signal: Tensor, batch: Samples) -> Tensor:
     """Return the gradient of the first layer's weights, (n_points, n_out * n_in), from that of its values."""
     if batch.own:
         return torch.bmm(signal, batch.inputs.flatten(2)).flatten(1)
-    return (signal.flatten(0, 1) @ batch.inputs.flatten(1)).view(len(signal), -1)
+    gradient: Tensor = (signal.flatten(0, 1) @ batch.inputs.flatten(1)).view(len(signal), -1)
+    return gradient
 
 
 def _product(weights: Tensor, biases: Tensor | None, values: Tensor) -> Tensor:

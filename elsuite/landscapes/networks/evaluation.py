@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from elsuite.landscapes.networks.network import Network
 from elsuite.landscapes.networks.objective import Objective
-from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, call, mapped, tensors_in
+from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, arguments_of, call, mapped, tensors_in
 from elsuite.landscapes.networks.statistics import BATCH, BatchStatistics
 from elsuite.symmetry.units import UnitSymmetry
 
@@ -132,7 +132,8 @@ class LoopEvaluator(Evaluator):
             # The first layer may normalize the inputs themselves.
             moved = [(value, share * slope) for value, slope in zip(values, slopes, strict=True) if value.requires_grad]
             if moved:
-                gradient += torch.autograd.grad(*zip(*moved, strict=True), point)[0]  # type: ignore[misc]
+                ours, theirs = [value for value, _ in moved], [slope for _, slope in moved]
+                gradient += torch.autograd.grad(ours, point, theirs)[0]
 
     def _batches(self, samples: AnySamples) -> Iterator[Samples]:
         size = self.micro_batch
@@ -145,8 +146,10 @@ class LoopEvaluator(Evaluator):
 
     def _outputs(self, tensors: dict[str, Tensor], batch: Samples) -> Tree:
         with contextlib.ExitStack() as stack:
-            if self.in_training and self.statistics is not None:
+            if self.statistics is not None and self.in_training:
                 stack.enter_context(self.statistics.of_batches())
+            elif self.statistics is not None:
+                tensors = stack.enter_context(self.statistics.applied(tensors))
             if self.objective.autocast is not None:
                 device = self.network.device.type
                 stack.enter_context(torch.autocast(device, dtype=self.objective.autocast))
@@ -192,9 +195,7 @@ def unit_activations(
 
     for group in symmetry.groups:
         probe.get_submodule(_owner(symmetry, group.name)).register_forward_hook(partial(keep, group.name))
-    arguments = inputs if isinstance(inputs, tuple) else () if isinstance(inputs, Mapping) else (inputs,)
-    named = dict(inputs) if isinstance(inputs, Mapping) else {}
-    functional_call(probe, dict(tensors), arguments, named)
+    functional_call(probe, dict(tensors), *arguments_of(inputs))
     for group in symmetry.groups:
         if group.name not in found or len(found[group.name]) != group.size:
             raise ValueError(

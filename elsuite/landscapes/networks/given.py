@@ -1,6 +1,6 @@
 """What a user gives to make the landscape of a network: checked, and said for the landscape's identity (`Given`)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,8 @@ class Given:
         samples = samples_of(convert, inputs, targets, byte_budget)
         if surface == "train" and not callable(self.weights):
             weights = self.weights
-        if weights is None:
-            counts = self._counted(surface, samples)
-        else:
-            counts = _checked_weights(surface, weights, samples)
+        given = None if weights is None else _checked_weights(surface, weights, samples)
+        counts = self._counted(surface, samples) if given is None else given
         exact = torch.float32 if convert.device.type == "mps" else torch.float64
         return samples.with_weights(None if counts is None else counts.to(convert.device, exact))
 
@@ -99,7 +97,7 @@ class Given:
         return said
 
     def floor(self, loss: KnownLoss | None, samples: dict[str, AnySamples]) -> float | None:
-        """Return what no energy lies under and what they come near to; of a loss of the caller's own nothing is known."""
+        """Return what no energy lies under and what they come near to; None where nothing is known."""
         if self.regularization is not None:
             return None
         if loss is not None:
@@ -113,10 +111,13 @@ class Given:
 def checked_module(module: nn.Module | Factory) -> nn.Module:
     """Return the module given, or one that is made; raises ValueError in one line for anything else."""
     if isinstance(module, type) and issubclass(module, nn.Module):
+        kind: Any = module
         try:
-            return made_by(module, 0)
+            return made_by(kind, 0)
         except TypeError as error:
-            raise ValueError(f"the class {module.__name__} given, which takes arguments ({error}); give a module") from None
+            raise ValueError(
+                f"the class {module.__name__} given, which takes arguments ({error}); give a module"
+            ) from None
     if isinstance(module, nn.Module):
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError("a ScriptModule given; the torch.nn.Module that it was made from is expected")
@@ -124,9 +125,10 @@ def checked_module(module: nn.Module | Factory) -> nn.Module:
         if lazy:
             raise ValueError(f"{lazy[0]} has no shape yet; call the module once before, with inputs of its kind")
         return module
-    if not callable(module):
+    if not callable(module) or isinstance(module, type):
         raise ValueError(
-            f"{type(module).__name__} given for the module; a torch.nn.Module, or a function that makes one, is expected"
+            f"{type(module).__name__} given for the module; a torch.nn.Module, or a function that makes one, is "
+            "expected"
         )
     return made_by(module, 0)
 
@@ -162,7 +164,7 @@ def check_regularization(term: Regularization | None, network: Network) -> None:
     if not isinstance(value, Tensor) or value.ndim:
         raise ValueError(f"regularization gives {type(value).__name__}; one number, a tensor without axes, is expected")
     if not value.requires_grad:
-        raise ValueError("regularization does not depend on the parameters that it is called with; it would be a constant")
+        raise ValueError("regularization does not depend on the parameters that it is given; it would be a constant")
 
 
 def _parts(surface: str, given: Any) -> tuple[Any, Any, Any]:

@@ -18,24 +18,11 @@ from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
 from elsuite.landscapes.networks.devices import device_named, usual_budget
 from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, activation_bytes, unit_activations
-from elsuite.landscapes.networks.given import (
-    Given,
-    check_regularization,
-    checked_module,
-    chosen_buffers,
-    chosen_dtype,
-)
+from elsuite.landscapes.networks.given import Given, check_regularization, checked_module, chosen_buffers, chosen_dtype
 from elsuite.landscapes.networks.metrics import Metric, metric_values
 from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
 from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
-from elsuite.landscapes.networks.samples import (
-    Augmentation,
-    Conversion,
-    Samples,
-    augmented,
-    checksum_of,
-    tensors_in,
-)
+from elsuite.landscapes.networks.samples import Augmentation, Conversion, Samples, augmented, checksum_of, tensors_in
 from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
@@ -344,9 +331,7 @@ class NeuralLandscape(DataLandscape):
         <All keys matched successfully>
         """
         checked = self._checked(to_tensor(point)[None])[0]
-        evaluator = self._evaluator
-        in_full = isinstance(evaluator, LoopEvaluator)
-        return self._network.state_dict(evaluator.tensors(checked) if in_full else self._network.parameters(checked))
+        return self._network.state_dict(self._any_evaluator().tensors(checked))
 
     def parameters(self, point: Tensor) -> dict[str, Tensor]:
         """Return one point, shape (P,), as the module's named tensors (a ``state_dict`` without buffers)."""

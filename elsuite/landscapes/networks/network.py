@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from elsuite.landscapes.networks.samples import Tree, as_dtype
+from elsuite.landscapes.networks.samples import Tree, arguments_of, as_dtype
 
 Buffers = Literal["estimated", "stored", "frozen"]
 Factory = Callable[[], nn.Module]
@@ -61,7 +61,7 @@ class Network:
         # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
         self._template = copy.deepcopy(given).cpu()
         self.module = cast_module(copy.deepcopy(given), dtype).to(device=device)
-        trained = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
+        trained: dict[str, Tensor] = {name: t for name, t in self.module.named_parameters() if t.requires_grad}
         if complex_ones := [name for name, tensor in trained.items() if tensor.is_complex()]:
             raise ValueError(
                 f"{complex_ones[0]} is complex; a point is a vector of real numbers: keep real and imaginary parts as "
@@ -124,16 +124,15 @@ class Network:
 
     def outputs(self, tensors: Mapping[str, Tensor], inputs: Tree) -> Any:
         """Return the outputs with the tensors of a point, as `parameters` gives them, and any other ones."""
-        arguments = inputs if isinstance(inputs, tuple) else () if isinstance(inputs, Mapping) else (inputs,)
-        named = dict(inputs) if isinstance(inputs, Mapping) else {}
-        return functional_call(self.module, dict(tensors), arguments, named)
+        return functional_call(self.module, dict(tensors), *arguments_of(inputs))
 
     def copy_at_start(self, seed: int) -> Tensor:
         """Return the start that the factory or layers' ``reset_parameters`` make; raises ValueError if one lacks it."""
         if self._factory is not None:
             made = made_by(self._factory, seed)
             shapes = {name: tensor.shape for name, tensor in self._tensors(made).items()}
-            if other := [name for name, shape in zip(self.names, self.shapes, strict=True) if shapes.get(name) != shape]:
+            wanted = dict(zip(self.names, self.shapes, strict=True))
+            if other := [name for name, shape in wanted.items() if shapes.get(name) != shape]:
                 raise ValueError(f"the factory makes another network under the seed {seed}: {other[0]} differs")
             return self._flat(made).to(self.dtype)
         module = copy.deepcopy(self._template)
@@ -232,9 +231,7 @@ def made_by(factory: Factory, seed: int) -> nn.Module:
         torch.default_generator.manual_seed(int(seed))
         module = factory()
     if not isinstance(module, nn.Module):
-        raise ValueError(
-            f"{type(module).__name__} given; a torch.nn.Module, or a function that makes one, is expected"
-        )
+        raise ValueError(f"{type(module).__name__} given; a torch.nn.Module, or a function that makes one, is expected")
     return module.eval()
 
 

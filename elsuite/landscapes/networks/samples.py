@@ -1,7 +1,7 @@
 """The data of a network: inputs and targets as people have them, in memory or read as they are needed.
 
-Inputs are a tensor, or a tuple or a dict of such (several inputs, masks), with the samples along the first axis of each;
-targets likewise, or nothing where the loss needs none.
+Inputs are a tensor, or a tuple or a dict of such (several inputs, masks), with the samples along the first axis of
+each; targets likewise, or nothing where the loss needs none.
 """
 
 import math
@@ -72,9 +72,21 @@ def call(module: Callable[..., Any], inputs: Tree) -> Any:
     >>> call(lambda x, *, mask: x * mask, {"x": torch.ones(2), "mask": torch.zeros(2)})
     tensor([0., 0.])
     """
+    arguments, named = arguments_of(inputs)
+    return module(*arguments, **named)
+
+
+def arguments_of(inputs: Tree) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments and the keywords that inputs are for a module.
+
+    Examples
+    --------
+    >>> arguments_of((1, 2)), arguments_of({"x": 3})
+    (((1, 2), {}), ((), {'x': 3}))
+    """
     if isinstance(inputs, Mapping):
-        return module(**inputs)
-    return module(*inputs) if isinstance(inputs, tuple) else module(inputs)
+        return (), dict(inputs)
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
 
 
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -254,10 +266,10 @@ class Conversion:
 
 
 def samples_of(convert: Conversion, inputs: Any, targets: Any, byte_budget: int) -> AnySamples:
-    """Return the samples of arrays, of a torch Dataset or of a DataLoader; what exceeds the budget stays where it is."""
+    """Return the samples of arrays, a torch Dataset or a DataLoader; what exceeds the budget is read when needed."""
     if isinstance(inputs, (Dataset, DataLoader)):
         if targets is not None:
-            raise ValueError(f"{convert.surface}: a {type(inputs).__name__} and targets given; it has the targets itself")
+            raise ValueError(f"{convert.surface}: a {type(inputs).__name__} and targets given; it has them itself")
         return _of_dataset(convert, inputs, byte_budget)
     return convert(inputs, targets)
 
@@ -287,8 +299,8 @@ def _of_dataset(convert: Conversion, given: Any, byte_budget: int) -> AnySamples
     if size > byte_budget:
         return streamed
     parts = list(streamed.batches(max(1, math.ceil(len(given) / 64))))
-    trees = [(part.inputs, part.targets) for part in parts]
-    return Samples(*joined_trees(trees), n_whole=len(given))
+    inputs, targets = joined_trees([(part.inputs, part.targets) for part in parts])
+    return Samples(inputs, targets, n_whole=len(given))
 
 
 Augmentation = Callable[[Tree, torch.Generator], Tree]
@@ -309,7 +321,7 @@ def augmented(samples: Samples, augmentation: Augmentation, indices: Tensor) -> 
     if [len(tensor) for tensor in tensors_in(new)] != [len(tensor) for tensor in tensors_in(flat)]:
         raise ValueError("augmentation gives another number of samples than it was given; a copy of each is expected")
     shapes = iter(before)
-    return replace(samples, inputs=mapped(lambda v: v.unflatten(0, next(shapes).shape[:lead]), new))
+    return replace(samples, inputs=mapped(lambda v: v.view(*next(shapes).shape[:lead], *v.shape[1:]), new))
 
 
 def checksum_of(samples: AnySamples) -> str:

@@ -9,6 +9,7 @@ normalizes by the statistics of the batch, and their means over the batches are 
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Final, final
 
 import torch
@@ -81,21 +82,56 @@ class BatchStatistics:
         return dict(zip(self.names, total, strict=True))
 
     @contextlib.contextmanager
+    def applied(self, tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
+        r"""Yield tensors with which the module computes what it does with these statistics, differentiable by them.
+
+        Torch's normalization has no derivative by its running averages, so they move into the affine map that follows,
+
+        .. math:: \gamma' = \gamma / \sqrt{\sigma^2 + \epsilon}, \quad \beta' = \beta - \mu \gamma'
+
+        with averages 0 and 1. Where a layer has no such map, its inputs are normalized before.
+        """
+        folded, hooks = dict(tensors), []
+        for name, layer in self.layers.items():
+            kinds: Any = layer
+            mean, variance = (tensors[_joined(name, kind)] for kind in ("running_mean", "running_var"))
+            scale = (variance + kinds.eps).rsqrt()
+            folded[_joined(name, "running_mean")] = torch.zeros_like(mean)
+            folded[_joined(name, "running_var")] = torch.full_like(variance, 1 - kinds.eps)
+            if kinds.affine:
+                # Frozen ones are not among the tensors of a point.
+                weight = tensors.get(_joined(name, "weight"), kinds.weight) * scale
+                folded[_joined(name, "weight")] = weight
+                folded[_joined(name, "bias")] = tensors.get(_joined(name, "bias"), kinds.bias) - mean * weight
+            else:
+                hooks.append(layer.register_forward_pre_hook(partial(_normalized, mean, scale)))
+        try:
+            yield folded
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    @contextlib.contextmanager
     def of_batches(self) -> Iterator[None]:
         """Let each layer normalize by the statistics of the batch at hand, as in training; nothing is averaged."""
-        layers = list(self.layers.values())
+        layers: list[Any] = list(self.layers.values())
         before = [(layer.training, layer.track_running_stats) for layer in layers]
         try:
             for layer in layers:
-                layer.training, layer.track_running_stats = True, False  # type: ignore[assignment]
+                layer.training, layer.track_running_stats = True, False
             yield
         finally:
             for layer, (training, tracking) in zip(layers, before, strict=True):
-                layer.training, layer.track_running_stats = training, tracking  # type: ignore[assignment]
+                layer.training, layer.track_running_stats = training, tracking
 
 
 def _joined(name: str, kind: str) -> str:
     return f"{name}.{kind}" if name else kind
+
+
+def _normalized(mean: Tensor, scale: Tensor, _layer: nn.Module, inputs: Any) -> tuple[Tensor]:
+    shape = (-1,) + (1,) * (inputs[0].ndim - 2)
+    return ((inputs[0] - mean.view(shape)) * scale.view(shape),)
 
 
 def _moments(layer: nn.Module, values: Tensor) -> list[Tensor]:

@@ -1,0 +1,563 @@
+"""Own networks as people have them: data of any form, buffers, weights, terms of their own; energies as plain torch's."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.optim.swa_utils import update_bn
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+
+from elsuite import LandscapeDatabase
+from elsuite.exploration import connect_minima, run_minimizer
+from elsuite.landscapes import NeuralLandscape, WeightDecay
+from elsuite.landscapes.networks import accuracy, calibration_error, error, perplexity
+from elsuite.landscapes.networks.statistics import BATCH
+from elsuite.minimizers import LBFGSGSS
+from elsuite.paths import BezierPathFinder, FourierPathFinder
+from elsuite.stationary import hessian_operator
+
+pytestmark = pytest.mark.making
+
+N = 300
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+IMAGES, CLASSES = draw(N, 1, 6, 6), (torch.arange(N) * 3 // N)  # sorted
+
+
+def cnn():
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5), nn.BatchNorm1d(5),
+        nn.ReLU(), nn.Linear(5, 3),
+    )  # fmt: skip
+
+
+def trained(seed=0, steps=20):
+    """A network trained in minibatches, whose running averages have followed."""
+    torch.random.default_generator.manual_seed(seed)
+    module = cnn()
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-2)
+    rows = torch.randperm(N, generator=torch.Generator().manual_seed(seed))
+    for k in range(steps):
+        part = rows[30 * (k % 10) : 30 * (k % 10 + 1)]
+        optimizer.zero_grad()
+        functional.cross_entropy(module(IMAGES[part]), CLASSES[part]).backward()
+        optimizer.step()
+    return module.eval()
+
+
+class Rows(Dataset):
+    """Samples that are read one by one; it counts them."""
+
+    def __init__(self, inputs, targets):
+        self.inputs, self.targets, self.n_read = inputs, targets, 0
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, i):
+        self.n_read += 1
+        return self.inputs[i], self.targets[i]
+
+
+def plain(module, loss=functional.cross_entropy, inputs=IMAGES, targets=CLASSES):
+    with torch.no_grad():
+        return float(loss(module(inputs), targets))
+
+
+# Buffers
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_statistics_are_estimated_at_each_point(dtype):
+    """The energy is that of plain torch after `update_bn` on the documented batches, whatever the averages were."""
+    modules = [trained(0), trained(1)]
+    landscape = NeuralLandscape(modules[0], nn.CrossEntropyLoss(), IMAGES, CLASSES, dtype=dtype)
+    points = torch.stack([landscape.point(module.state_dict()) for module in modules])
+    n_batches = math.ceil(N / BATCH)
+    batches = [IMAGES[k::n_batches] for k in range(n_batches)]
+    for module, energy, point in zip(modules, landscape.energy(points).tolist(), points, strict=True):
+        there = copy.deepcopy(module)
+        there.load_state_dict(landscape.state_dict(point), strict=True)
+        assert plain(there) == pytest.approx(energy, rel=1e-5)
+        again = copy.deepcopy(module)
+        update_bn(batches, again)
+        assert plain(again.eval()) == pytest.approx(energy, rel=1e-5)
+
+
+def test_the_gradient_has_the_statistics_in_it():
+    landscape = NeuralLandscape(trained(), nn.CrossEntropyLoss(), IMAGES, CLASSES, dtype=torch.float64)
+    (point,) = landscape.initial_points([3])
+    energy, gradient = landscape.energy_and_gradient(point[None])
+    leaf = point[None].clone().requires_grad_()
+    (by_autograd,) = torch.autograd.grad(landscape.energy(leaf).sum(), leaf)
+    assert torch.allclose(gradient, by_autograd, rtol=1e-9, atol=1e-12)
+    direction = draw(len(point), seed=4).double()
+    step = 1e-5 * direction / direction.norm()
+    up, down = landscape.energy(torch.stack([point + step, point - step])).tolist()
+    assert (up - down) / 2 == pytest.approx(float(gradient[0] @ step), rel=1e-4)
+    # What comes before a normalization has no scale.
+    weights = point.clone()
+    weights[:36] *= 2.5
+    assert landscape.energy(weights[None]).item() == pytest.approx(energy.item(), rel=1e-4)
+
+
+def test_minibatches_normalize_by_themselves():
+    landscape = NeuralLandscape(trained(), nn.CrossEntropyLoss(), IMAGES, CLASSES)
+    rows = torch.tensor([[0, 50, 100, 150, 200, 299], [1, 2, 3, 150, 250, 251]])
+    points = landscape.initial_points([0, 1])
+    energies, gradients = landscape.minibatch(rows).energy_and_gradient(points)
+    for k in range(2):
+        module = cnn().train()
+        module.load_state_dict(landscape.state_dict(points[k]))
+        loss = functional.cross_entropy(module(IMAGES[rows[k]]), CLASSES[rows[k]])
+        loss.backward()
+        assert energies[k].item() == pytest.approx(loss.item(), rel=1e-5)
+        flat = torch.cat([tensor.grad.flatten() for tensor in module.parameters()])
+        assert torch.allclose(gradients[k], flat, atol=1e-5)
+
+
+def test_stored_buffers_are_coordinates():
+    modules = [trained(0), trained(1)]
+    landscape = NeuralLandscape(cnn().eval(), nn.CrossEntropyLoss(), IMAGES, CLASSES, buffers="stored")
+    points = torch.stack([landscape.point(module.state_dict()) for module in modules])
+    assert landscape.n_parameters == sum(p.numel() for p in modules[0].parameters()) + 2 * (4 + 5)
+    for module, energy in zip(modules, landscape.energy(points).tolist(), strict=True):
+        assert energy == pytest.approx(plain(module), rel=1e-5)
+    assert (landscape.energy_and_gradient(points)[1][:, -18:] == 0).all()
+    search = BezierPathFinder(n_steps=4, max_rounds=1, n_points=5).find(landscape, *points)
+    middle = search.path.points(torch.tensor([0.5]))[0]
+    assert torch.allclose(middle[-18:], points[:, -18:].mean(0), atol=1e-6)
+    there = cnn().eval()
+    there.load_state_dict(landscape.state_dict(middle), strict=True)
+    assert plain(there) == pytest.approx(landscape.energy(middle[None]).item(), rel=1e-5)
+
+
+def test_frozen_buffers_are_the_modules_own():
+    module = trained()
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES, buffers="frozen")
+    point = landscape.point(module.state_dict())
+    assert landscape.energy(point[None]).item() == pytest.approx(plain(module), rel=1e-5)
+
+
+def test_solutions_with_statistics_are_minimized_joined_and_looked_at():
+    landscape = NeuralLandscape(cnn, nn.CrossEntropyLoss(), IMAGES[::3], CLASSES[::3], dtype=torch.float64)
+    with LandscapeDatabase.create(None, landscape) as database:
+        run_minimizer(database, landscape, LBFGSGSS(epochs=30), seeds=[0, 1])
+        assert (database.minima["energy"].values[:, 0] < landscape.energy(landscape.initial_points([0])).item()).all()
+        connect_minima(database, landscape, FourierPathFinder(n_steps=5, max_rounds=1, n_points=5), [(0, 1)])
+        assert np.isfinite(database.paths["profile"].values).all()
+    (point,) = landscape.initial_points([0])
+    operator = hessian_operator(landscape, point)
+    direction = draw(landscape.n_parameters, seed=2).numpy()
+    direction /= np.linalg.norm(direction)
+    step = torch.as_tensor(1e-6 * direction)
+    there, here = landscape.energy_and_gradient(torch.stack([point + step, point - step]))[1].numpy()
+    product = operator @ direction
+    assert np.linalg.norm((there - here) / 2e-6 - product) < 1e-3 * np.linalg.norm(product)
+
+
+@pytest.mark.parametrize("buffers", ["running", 3])
+def test_policies_that_are_none(buffers):
+    with pytest.raises(ValueError, match=r"buffers: given .*'estimated', 'stored', 'frozen'"):
+        NeuralLandscape(cnn().eval(), nn.CrossEntropyLoss(), IMAGES, CLASSES, buffers=buffers)
+    with pytest.raises(ValueError, match="no layer with running averages"):
+        NeuralLandscape(nn.Linear(2, 2), nn.MSELoss(), draw(4, 2), draw(4, 2), buffers="estimated")
+
+
+# Solutions in and out
+
+
+class Tied(nn.Module):
+    """Two tied layers, one frozen, a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.second.weight = self.first.weight
+        self.third.bias.requires_grad_(False)
+        self.register_buffer("shift", torch.tensor([1, 2]))
+
+    def forward(self, inputs):
+        return self.third(self.second(torch.tanh(self.first(inputs)))) + self.shift
+
+
+def test_state_dicts_come_in_and_go_out():
+    torch.random.default_generator.manual_seed(0)
+    module = Tied()
+    inputs, targets = draw(20, 4), draw(20, 2)
+    landscape = NeuralLandscape(module, nn.MSELoss(), inputs, targets)
+    state = module.state_dict()
+    point = landscape.point(state)
+    assert len(point) == 16 + 4 + 4 + 8
+    back = landscape.state_dict(point)
+    assert list(back) == list(state)
+    assert all(torch.equal(back[name], state[name]) for name in state)
+    without = {name: tensor for name, tensor in state.items() if name != "second.weight"}
+    assert torch.equal(landscape.point(without), point)
+    moved = landscape.initial_points([5])[0]
+    there = Tied()
+    there.load_state_dict(landscape.state_dict(moved), strict=True)
+    there.third.bias.data = module.third.bias.data
+    assert landscape.energy(moved[None]).item() == pytest.approx(plain(there, nn.MSELoss(), inputs, targets), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"first.bias": None}, r"missing: first\.bias"),
+        ({"other": torch.zeros(1)}, "unknown: other"),
+        ({"first.bias": torch.zeros(5)}, r"first\.bias has shape \(5,\)"),
+        ({"first.bias": torch.full((4,), math.nan)}, r"first\.bias has a value that is not finite"),
+        ({"first.bias": torch.zeros(4, dtype=torch.int64)}, r"first\.bias is of torch\.int64"),
+        ({"first.bias": "text"}, r"first\.bias is of type str"),
+        ({"second.weight": torch.ones(4, 4)}, "are one tensor of the module, but two"),
+        ({"third.bias": torch.ones(2)}, r"third\.bias is frozen"),
+        ({"shift": torch.tensor([7, 7])}, "shift is frozen"),
+    ],
+)
+def test_state_dicts_that_do_not_fit_are_refused_by_name(change, message):
+    module = Tied()
+    landscape = NeuralLandscape(module, nn.MSELoss(), draw(20, 4), draw(20, 2))
+    state = {name: tensor for name, tensor in (module.state_dict() | change).items() if tensor is not None}
+    with pytest.raises(ValueError, match=message) as raised:
+        landscape.point(state)
+    assert "\n" not in str(raised.value)
+
+
+# Modules
+
+
+def test_a_factory_makes_the_starts():
+    def attention():
+        return nn.Sequential(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, dropout=0.1), nn.Linear(4, 2))
+
+    inputs, targets = draw(10, 3, 4), draw(10, 3, 2)
+    landscape = NeuralLandscape(attention, nn.MSELoss(), inputs, targets)
+    before = torch.random.get_rng_state()
+    starts = landscape.initial_points([7, 8])
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(starts[0], landscape.initial_points([7])[0])
+    assert not torch.equal(starts[0], starts[1])
+    torch.random.default_generator.manual_seed(7)
+    flat = torch.cat([tensor.detach().flatten() for tensor in attention().parameters()])
+    assert torch.equal(starts[0], flat)
+
+
+def test_modules_that_are_none():
+    inputs, targets = draw(10, 3), draw(10, 2)
+    lazy = nn.LazyLinear(2)
+    script = torch.jit.script(nn.Linear(3, 2)) if hasattr(torch.jit, "script") else None
+    for given, message in [
+        (nn.Linear, "takes arguments"), (lambda: 3, "int given"), (3, "int given"), (lazy, "has no shape yet"),
+        (script, "ScriptModule"),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=message) as raised:
+            NeuralLandscape(given, nn.MSELoss(), inputs, targets)
+        assert "\n" not in str(raised.value)
+
+
+def test_derivatives_inside_a_module():
+    class Physics(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 1))
+
+        def forward(self, x):
+            x = x.detach().requires_grad_()
+            with torch.enable_grad():
+                u = self.layers(x)
+                (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+            return slope + u
+
+    module = Physics()
+    x, y = torch.linspace(0, 1, 20)[:, None], torch.zeros(20, 1)
+    landscape = NeuralLandscape(module, nn.MSELoss(), x, y)
+    point = landscape.point(module.state_dict())[None]
+    truth = float(functional.mse_loss(module(x), y).detach())
+    assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-5)
+    assert landscape.energy_and_gradient(point)[1].isfinite().all()
+    search = FourierPathFinder(n_steps=4, max_rounds=1, n_points=5).find(landscape, point[0], -point[0])
+    assert np.isfinite(search.profile).all()
+
+
+def test_the_modules_own_precision_is_kept():
+    module = nn.Linear(3, 2).double()
+    assert NeuralLandscape(module, nn.MSELoss(), draw(5, 3), draw(5, 2)).dtype == torch.float64
+    assert NeuralLandscape(nn.Linear(3, 2), nn.MSELoss(), draw(5, 3), draw(5, 2)).dtype == torch.float32
+    assert NeuralLandscape(nn.Linear(3, 2).bfloat16(), nn.MSELoss(), draw(5, 3), draw(5, 2)).dtype == torch.float32
+
+
+def test_autocast_says_what_it_costs():
+    module = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 3))
+    inputs, targets = draw(50, 6), torch.arange(50) % 3
+    exact = NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets)
+    rough = NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets, autocast=torch.bfloat16)
+    points = exact.initial_points([0, 1, 2])
+    there, here = exact.energy(points), rough.energy(points)
+    assert not torch.equal(there, here)
+    assert torch.allclose(there, here, rtol=rough.precision)
+    assert rough.precision > 100 * exact.precision
+    with pytest.raises(ValueError, match="autocast: given"):
+        NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets, autocast=torch.float64)
+
+
+# Data
+
+
+class Masked(nn.Module):
+    """Two inputs; the outputs are a dict, as libraries of language models give them."""
+
+    def __init__(self, n_outputs=3):
+        super().__init__()
+        self.table, self.head = nn.Embedding(11, 4), nn.Linear(4, n_outputs)
+
+    def forward(self, tokens, mask):
+        assert mask.dtype == torch.bool
+        values = torch.where(mask[..., None], self.table(tokens), 0.0)
+        return {"logits": self.head(values.sum(1)), "n": mask.sum(1)}
+
+
+TOKENS = torch.randint(0, 11, (60, 5), generator=torch.Generator().manual_seed(0)).to(torch.int32)
+MASK = torch.rand(60, 5, generator=torch.Generator().manual_seed(1)) > 0.3
+LABELS = torch.arange(60) % 3
+
+
+def of_logits(outputs, targets):
+    return functional.cross_entropy(outputs["logits"], targets)
+
+
+class Sentences(Rows):
+    def __getitem__(self, i):
+        self.n_read += 1
+        return (TOKENS[i], MASK[i]), LABELS[i]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ((TOKENS, MASK), LABELS),
+        ({"tokens": TOKENS.numpy(), "mask": MASK.numpy()}, LABELS.numpy()),
+        (TensorDataset(TOKENS, MASK, LABELS),),
+        (Sentences(TOKENS, LABELS),),
+        (DataLoader(Sentences(TOKENS, LABELS), batch_size=7, shuffle=True),),
+    ],
+    ids=["tuple", "dict", "tensor data set", "data set", "loader"],
+)
+@pytest.mark.parametrize("byte_budget", [100, 2**30])
+def test_several_inputs_and_outputs(data, byte_budget):
+    module = Masked()
+    landscape = NeuralLandscape(module, of_logits, *data, byte_budget=byte_budget)
+    point = landscape.point(module.state_dict())[None]
+    truth = float(of_logits(module(TOKENS, MASK), LABELS).detach())
+    assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-6)
+    energy, gradient = landscape.energy_and_gradient(point)
+    assert energy.item() == pytest.approx(truth, rel=1e-6)
+    assert gradient.abs().sum() > 0
+    rows = torch.tensor([[0, 5, 9]])
+    expected = of_logits(module(TOKENS[rows[0]], MASK[rows[0]]), LABELS[rows[0]])
+    assert landscape.minibatch(rows).energy(point).item() == pytest.approx(float(expected.detach()), rel=1e-6)
+    assert landscape.identity.data["train"]
+
+
+def test_data_larger_than_the_budget_are_read_when_needed():
+    data = Rows(IMAGES, CLASSES)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    streamed = NeuralLandscape(
+        module, nn.CrossEntropyLoss(), data, test=Rows(IMAGES[:9], CLASSES[:9]), byte_budget=2000
+    )
+    held = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES, test=(IMAGES[:9], CLASSES[:9]))
+    points = held.initial_points([0, 1])
+    before = data.n_read
+    assert torch.allclose(streamed.energy(points), held.energy(points), rtol=1e-6)
+    assert data.n_read >= before + N
+    assert torch.allclose(streamed.on("test").energy(points), held.on("test").energy(points), rtol=1e-6)
+    assert torch.allclose(streamed.energy_and_gradient(points)[1], held.energy_and_gradient(points)[1], atol=1e-6)
+
+
+class Random(Rows):
+    def __getitem__(self, i):
+        return self.inputs[i] + torch.rand(()), self.targets[i]
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        yield IMAGES[0], 0
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((Random(IMAGES, CLASSES),), "other values when a sample is read again"),
+        ((Endless(),), "no length"),
+        ((Rows(IMAGES[:0], CLASSES[:0]),), "empty"),
+        ((Rows(IMAGES, CLASSES), CLASSES), "has them itself"),
+        ((IMAGES, ["a"] * N), "targets given as list of str"),
+        ((IMAGES, CLASSES[:7]), "equally many of both"),
+        (((IMAGES, CLASSES[:7]), CLASSES), "equally many of both"),
+        ((object(), CLASSES), "inputs given as object"),
+    ],
+)
+def test_data_that_are_none(data, message):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+    with pytest.raises(ValueError, match=message) as raised:
+        NeuralLandscape(module, nn.CrossEntropyLoss(), *data)
+    assert "\n" not in str(raised.value)
+
+
+# What an energy is made of
+
+HEAD = nn.Sequential(nn.Flatten(), nn.Linear(36, 3))
+IGNORED = torch.where(torch.arange(N) % 4 == 0, -100, CLASSES)
+OBJECTIVES = {
+    "weights of classes": (nn.CrossEntropyLoss(weight=torch.tensor([1.0, 1.0, 50.0])), CLASSES),
+    "a class without weight": (nn.CrossEntropyLoss(weight=torch.tensor([0.0, 1.0, 2.0])), CLASSES),
+    "ignored": (nn.CrossEntropyLoss(), IGNORED),
+    "ignored, weights, smooth": (
+        nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0, 0.5]), label_smoothing=0.1), IGNORED),
+    "a sum": (nn.CrossEntropyLoss(reduction="sum"), CLASSES),
+    "a sum with weights": (nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0, 0.5]), reduction="sum"), IGNORED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("byte_budget", [1, 20_000, 2**30])
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_batches_of_unequal_weight(name, byte_budget):
+    loss, targets = OBJECTIVES[name]
+    landscape = NeuralLandscape(HEAD, loss, IMAGES, targets, byte_budget=byte_budget)
+    point = landscape.point(HEAD.state_dict())[None]
+    truth = plain(HEAD, loss, IMAGES, targets)
+    assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-5)
+    assert sum(share * part.energy(point).item() for part, share in landscape.parts(70)) == pytest.approx(
+        truth, rel=1e-5
+    )
+    # Without bias: the mean over minibatches that are all of the data together.
+    parts = [landscape.minibatch(rows).energy(point).item() for rows in torch.arange(N).view(10, 30)]
+    assert np.mean(parts) == pytest.approx(truth, rel=1e-5)
+
+
+def each(outputs, targets):
+    return functional.cross_entropy(outputs, targets, reduction="none")
+
+
+def test_weights_of_samples():
+    weights = torch.rand(N, generator=torch.Generator().manual_seed(3))
+    weights[:70] = 0
+    landscape = NeuralLandscape(
+        HEAD, each, IMAGES, CLASSES, test=(IMAGES, CLASSES, 2 * weights), weights=weights, reduction="none",
+        byte_budget=1,
+    )  # fmt: skip
+    point = landscape.point(HEAD.state_dict())[None]
+    values = each(HEAD(IMAGES), CLASSES).detach()
+    truth = float((values * weights).sum() / weights.sum())
+    assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-5)
+    assert landscape.on("test").energy(point).item() == pytest.approx(truth, rel=1e-5)
+    own = NeuralLandscape(HEAD, lambda o, t: (each(o, t) * (1.0 + t)).sum() / (1.0 + t).sum(), IMAGES, CLASSES,
+                          weights=lambda targets: 1.0 + targets, byte_budget=1)  # fmt: skip
+    assert own.energy(point).item() == pytest.approx(
+        float((values * (1.0 + CLASSES)).sum() / (1.0 + CLASSES).sum()), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weights": torch.ones(N)}, "reduction='none'"),
+        ({"reduction": "total"}, "reduction: given 'total'"),
+        ({"weights": lambda targets: -1.0 * targets}, "negative"),
+        ({"regularization": lambda parameters: 1.0}, "regularization gives float"),
+        ({"regularization": lambda parameters: torch.tensor(1.0)}, "does not depend on the parameters"),
+    ],
+)
+def test_objectives_that_are_none(settings, message):
+    with pytest.raises(ValueError, match=message) as raised:
+        NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, **settings)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("module", [HEAD, cnn().eval()], ids=["dense", "normalized"])
+def test_weight_decay_is_part_of_the_energy_on_the_training_data(module):
+    decay = WeightDecay(0.3)
+    plainly = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES, test=(IMAGES, CLASSES))
+    decayed = NeuralLandscape(
+        module, nn.CrossEntropyLoss(), IMAGES, CLASSES, test=(IMAGES, CLASSES), regularization=decay
+    )
+    points = plainly.initial_points([0, 1])
+    terms = 0.15 * points.double().square().sum(1)
+    assert torch.allclose(decayed.energy(points), plainly.energy(points) + terms, rtol=1e-5)
+    assert torch.equal(decayed.on("test").energy(points), plainly.on("test").energy(points))
+    there, here = (landscape.energy_and_gradient(points)[1] for landscape in (plainly, decayed))
+    assert torch.allclose(here, there + 0.3 * points, atol=1e-5)
+    assert decayed.energy_floor is None
+    assert decayed.identity.differences(plainly.identity)
+    rows = torch.arange(40)
+    assert torch.allclose(
+        decayed.minibatch(rows).energy(points), plainly.minibatch(rows).energy(points) + terms, rtol=1e-5
+    )
+
+
+def flipped(inputs, generator):
+    flips = torch.rand(len(inputs), generator=generator) < 0.5
+    return torch.where(flips[:, None, None, None], inputs.flip(3), inputs)
+
+
+def test_augmentation_is_of_minibatches_only():
+    landscape = NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, augmentation=flipped)
+    plainly = NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES)
+    points = landscape.initial_points([0, 1])
+    assert torch.equal(landscape.energy(points), plainly.energy(points))
+    rows = torch.stack([torch.arange(40), torch.arange(40, 80)])
+    once, again = (landscape.minibatch(rows).energy(points) for _ in range(2))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, plainly.minibatch(rows).energy(points))
+
+
+# Metrics
+
+
+def test_metrics_of_points():
+    metrics = {
+        "accuracy": accuracy,
+        "error": error,
+        "calibration": calibration_error,
+        "perplexity": perplexity,
+        "largest": lambda outputs, targets: outputs.max(),
+    }
+    landscape = NeuralLandscape(
+        HEAD, nn.CrossEntropyLoss(), IMAGES, IGNORED, test=(IMAGES[:50], CLASSES[:50]), metrics=metrics, byte_budget=1
+    )
+    points = landscape.initial_points([0, 1])
+    for name, targets in (("train", IGNORED), ("test", CLASSES[:50])):
+        found = landscape.on(name).metric_values(points)
+        assert found.shape == (2, 5)
+        for point, values in zip(points, found.tolist(), strict=True):
+            module = copy.deepcopy(HEAD)
+            module.load_state_dict(landscape.state_dict(point))
+            outputs = module(IMAGES[: len(targets)]).detach()
+            counted = targets != -100
+            right = (outputs.argmax(1) == targets)[counted].double().mean().item()
+            assert values[0] == pytest.approx(right)
+            assert values[1] == pytest.approx(1 - right)
+            assert values[3] == pytest.approx(math.exp(functional.cross_entropy(outputs, targets)), rel=1e-5)
+            assert values[4] == pytest.approx(outputs.max().item(), rel=1e-6)
+            confidence, chosen = outputs.softmax(1).max(1)
+            gap = 0.0
+            for low in range(15):
+                inside = counted & (confidence > low / 15 - 1e-9) & (confidence < (low + 1) / 15)
+                gap += abs(float(((chosen == targets).double() - confidence)[inside].sum()))
+            assert values[2] == pytest.approx(gap / int(counted.sum()), rel=1e-4)
+
+
+def test_metrics_that_fail_say_so():
+    landscape = NeuralLandscape(
+        HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, metrics={"wrong": lambda outputs, targets: outputs[:, 7]}
+    )
+    with pytest.raises(ValueError, match="metric 'wrong' cannot be computed: IndexError"):
+        landscape.metric_values(landscape.initial_points([0]))
