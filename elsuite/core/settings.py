@@ -8,6 +8,7 @@ import dataclasses
 import difflib
 import functools
 import inspect
+import json
 import math
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -152,6 +153,49 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, s
     SettingsError
         As of a class made by `settings`.
     """
+
+    def check(hint: Any, value: Any) -> None:
+        pydantic.TypeAdapter(hint, config=_CONFIG).validate_python(plain(value))
+
+    _fitted(function, given, check, supplied)
+
+
+def fitted_arguments(
+    function: Callable[..., Any], given: Mapping[str, Any], *, supplied: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return values of JSON's types as the annotations of a function's parameters want them.
+
+    What JSON has no type for is made of what it has: a tuple of a list, a path of a text. Parameters without an
+    annotation, and with one that is no type of JSON's, get the value as it is.
+
+    Raises
+    ------
+    SettingsError
+        As `check_arguments`.
+
+    Examples
+    --------
+    >>> def walk(steps: tuple[int, ...], start=0.0): ...
+    >>> fitted_arguments(walk, {"steps": [1, 2], "start": [0]})
+    {'steps': (1, 2), 'start': [0]}
+    >>> fitted_arguments(walk, {"step": [1, 2]}, supplied=["steps"])
+    Traceback (most recent call last):
+    elsuite.core.settings.SettingsError: walk.step: unknown key, given [1, 2], allowed keys: start, steps (did you ...
+    """
+
+    def fit(hint: Any, value: Any) -> Any:
+        if hint is Any:
+            return value
+        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(hint, config=_CONFIG)
+        return adapter.validate_json(json.dumps(value))
+
+    return _fitted(function, given, fit, supplied)
+
+
+def _fitted(
+    function: Callable[..., Any], given: Mapping[str, Any], fit: Callable[[Any, Any], Any], supplied: Iterable[str]
+) -> dict[str, Any]:
+    """Return what `fit` makes of each argument, given the annotation of its parameter and its value."""
     hints = _hints(function.__init__ if isinstance(function, type) else function)  # type: ignore[misc]
     parameters = inspect.signature(function).parameters
     named = {
@@ -161,17 +205,17 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, s
     }
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     mistakes: list[tuple[str, str]] = []
+    fitted = dict(given)
     for name, value in given.items():
         if name not in named:
             mistakes += [] if takes_any else [(name, unknown_name(name, value, named))]
             continue
-        value = plain(value)
         try:
-            pydantic.TypeAdapter(named[name], config=_CONFIG).validate_python(value)
+            fitted[name] = fit(named[name], value)
         except pydantic.errors.PydanticUserError:
             continue  # an annotation that pydantic has no check for is the function's own business
         except pydantic.ValidationError:
-            mistakes.append((name, f"given {value!r}, allowed: {_allowed(named[name], value)}"))
+            mistakes.append((name, f"given {plain(value)!r}, allowed: {_allowed(named[name], value)}"))
     mistakes += [
         (name, "not given, but required")
         for name in named
@@ -179,6 +223,7 @@ def check_arguments(function: Callable[..., Any], given: Mapping[str, Any], *, s
     ]
     if mistakes:
         raise SettingsError(getattr(function, "__name__", "arguments"), mistakes)
+    return fitted
 
 
 def check_instance(name: str, value: object, kind: type | None = None) -> None:

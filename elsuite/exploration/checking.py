@@ -74,6 +74,24 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
     known.append(weakref.ref(landscape))
 
 
+def checked_count(name: str, value: object, least: int = 1) -> int:
+    """Return a whole number as one of Python's.
+
+    Raises
+    ------
+    ValueError
+        For what is none, or less than `least`.
+
+    Examples
+    --------
+    >>> checked_count("n_pairs", np.int64(3))
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name}: given {value!r}, allowed: whole numbers from {least}")
+    return int(value)
+
+
 def checked_seeds(seeds: Iterable[int]) -> list[int]:
     """Return the seeds of starts as a list.
 

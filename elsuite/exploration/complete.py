@@ -24,7 +24,7 @@ from elsuite.database import LandscapeDatabase
 from elsuite.database.declared import declared_symmetry, energy_floor
 from elsuite.database.query import choose_surface, usable_minima
 from elsuite.exploration.across import Nearby, Tried, crossing_pairs, folded, joining_pairs, nearby_pairs, promising
-from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.checking import check_landscape, checked_count
 from elsuite.exploration.connect import Align, SearchReport, connect_minima, plan_searches
 from elsuite.landscapes.base import Landscape
 from elsuite.network.evidence import STATES, TRIES, in_words, negligibly_above, search_rows
@@ -112,21 +112,16 @@ class Effort:
 
 def tree_effort(tries: int = TRIES, most_tries: int | None = None, n_pairs: int | None = None) -> Effort:
     """Return how much `complete_tree` searches; raises ValueError for less than one try or pair."""
-    tries = _count("tries", tries, 1)
-    most = 4 * tries if most_tries is None else _count("most_tries", most_tries, 1)
-    return Effort(tries, most, NO_END if n_pairs is None else _count("n_pairs", n_pairs, 0))
+    tries = checked_count("tries", tries)
+    most = 4 * tries if most_tries is None else checked_count("most_tries", most_tries)
+    return Effort(tries, most, NO_END if n_pairs is None else checked_count("n_pairs", n_pairs, 0))
 
 
 def spanning_effort(n_pairs: int | None = None) -> Effort:
     """Return how much `connect_spanning` searches: until all is joined, or so many pairs."""
-    return Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, _count("n_pairs", n_pairs, 0))
-
-
-def _count(name: str, value: object, least: int) -> int:
-    """Return a whole number as it was given, or refuse anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name}: given {value!r}, allowed: whole numbers from {least}")
-    return int(value)
+    return (
+        Effort(0, NO_END, NO_END) if n_pairs is None else Effort(NO_END, NO_END, checked_count("n_pairs", n_pairs, 0))
+    )
 
 
 def complete_tree(
@@ -311,7 +306,7 @@ def minima_of(
 
 
 def _known(database: LandscapeDatabase, minimum: object) -> int:
-    number = _count("an id", minimum, 0)
+    number = checked_count("an id", minimum, 0)
     if number >= database.n_minima:
         raise NotFoundError(f"no minimum {number}; the database has {database.n_minima}")
     return number

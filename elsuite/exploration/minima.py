@@ -14,7 +14,7 @@ from elsuite.core.settings import all_settings, check_instance
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, remaining_work, stops_all
-from elsuite.exploration.checking import check_landscape, checked_seeds
+from elsuite.exploration.checking import check_landscape, checked_count, checked_seeds
 from elsuite.exploration.ends import told_apart
 from elsuite.exploration.new_rows import (
     NewRows,
@@ -121,6 +121,18 @@ class Block:
                 "message": np.array([reason] * n),
             }
         )
+
+
+def work_identity(database: LandscapeDatabase, landscape: Landscape) -> Any:
+    """Return what the keys of runs say of their landscape: what the database says, which stays as it is.
+
+    Where code and data lie is no part of it. Of a landscape that a recipe has made, it is what that declares.
+    """
+    stored = database.attributes.get("landscape")
+    if isinstance(stored, dict) and "recipe" in stored:
+        identity = database.attributes["identity"]
+        return [identity[name] for name in ("kind", "settings", "data", "n_parameters", "surfaces")]
+    return stored or [landscape.n_parameters, list(landscape.surfaces)]
 
 
 def blocks_of(
@@ -241,6 +253,8 @@ def run_minimizer(
     label: str | None = None,
     keep: int | None = None,
     folder: str | Path | None = None,
+    checkpoint_every: int = 50,
+    starts_per_block: int = 24,
     workers: Workers | None = None,
     retry_failed: bool = False,
     progress: Progress | None = None,
@@ -258,6 +272,15 @@ def run_minimizer(
         Only the solutions of so many runs, the lowest on the first surface, become minima.
     folder : path, optional
         Checkpoints are kept there while it runs, and a killed call goes on where it was.
+    checkpoint_every : int
+        Epochs between two checkpoints.
+    starts_per_block : int
+        So many starts descend together; their rows are committed when all of them are done.
+
+    Raises
+    ------
+    ValueError
+        For seeds that are no different whole numbers, or numbers of epochs or starts that are not positive.
 
     Examples
     --------
@@ -271,11 +294,19 @@ def run_minimizer(
     """
     check_instance("landscape", landscape, Landscape)
     check_instance("minimizer", minimizer, Minimizer)
-    identity = database.attributes.get("landscape") or [landscape.n_parameters, list(landscape.surfaces)]
+    check_landscape(database, landscape)
+    blocks = blocks_of(
+        minimizer,
+        label=label or minimizer.name,
+        seeds=checked_seeds(seeds),
+        identity=work_identity(database, landscape),
+        starts_per_block=checked_count("starts_per_block", starts_per_block),
+        checkpoint_every=checked_count("checkpoint_every", checkpoint_every),
+    )
     return sample_into(
         database,
         landscape,
-        blocks_of(minimizer, label=label or minimizer.name, seeds=checked_seeds(seeds), identity=identity),
+        blocks,
         keep=keep,
         folder=None if folder is None else Path(folder),
         workers=workers,

@@ -5,55 +5,137 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from elsuite.core.settings import added_settings, former_defaults, frozen, setting_names
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.mapping.plan import describe_landscape
 from elsuite.exploration.pairs import PAIRS, AllPairs, NearestPairs, PairChooser, RandomPairs, SpanningPairs, TreePairs
-from elsuite.landscapes import LANDSCAPES, Landscape, NeuralLandscape, load_data, network_landscape
+from elsuite.landscapes import LANDSCAPES, Landscape
+from elsuite.landscapes.recipes import Recipe
 from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
 from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
 
+_COMPUTING = ("dtype", "device", "byte_budget")
 
-def landscape_of(data: DataSection, network: NetworkSection, data_dir: str | Path | None = None) -> NeuralLandscape:
-    """Return the landscape of a network on data, which may lie in `data_dir`."""
-    folders = [folder for folder in (data_dir, data.folder) if folder]
-    if data.name.endswith(".npz"):  # a data folder for others does not hide the folder of the study file
-        folders.sort(key=lambda folder: not (Path(folder) / data.name).exists())
-    folder = folders[0] if folders else None
-    loaded = load_data(data.name, n_train=data.n_train, n_test=data.n_test, seed=data.seed, data_dir=folder)
-    return network_landscape(
-        network.architecture,
-        loaded,
-        byte_budget=network.byte_budget,
-        device=network.device,
-        dtype=getattr(torch, network.dtype),
-        **frozen(network.settings),
-    )
+
+def recipe_of(data: DataSection | None, network: NetworkSection) -> Recipe:
+    """Return how the landscape of these sections is made.
+
+    Examples
+    --------
+    >>> recipe_of(DataSection(name="digits", n_train=50), NetworkSection(architecture="fcp", hidden=[4])).settings
+    {'data': 'digits', 'n_train': 50, 'hidden': [4]}
+    """
+    settings: dict[str, Any] = {} if data is None else data.model_dump(exclude_unset=True)
+    if "name" in settings:
+        settings = {"data": settings.pop("name"), **settings}
+    given = {name: getattr(network, name) for name in _COMPUTING if name in network.model_fields_set}
+    return Recipe(network.recipe or str(network.architecture), {**settings, **given, **network.settings})
+
+
+def landscape_of(data: DataSection | None, network: NetworkSection, data_dir: str | Path | None = None) -> Landscape:
+    """Return the landscape of a network on data, which may lie in `data_dir`, or that of a recipe."""
+    return recipe_of(data, network).landscape(data_dir=data_dir)
 
 
 def landscape_identity(data: DataSection, network: NetworkSection) -> dict[str, Any]:
     """Return in JSON's types what energies depend on: data and network, without where and how they are computed."""
     return {
         "data": data.model_dump(exclude={"folder"}),
-        "network": network.model_dump(exclude={"device", "byte_budget"}),
+        "network": network.model_dump(exclude={"device", "byte_budget", "recipe"}),
     }
 
 
-def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path | None = None) -> Landscape:
-    """Return the landscape that a database says it is of: a network on data, or a surface known by its name.
+def stored_landscape(recipe: Recipe, landscape: Landscape) -> dict[str, Any]:
+    """Return what a database keeps of the landscape that a recipe has made: its attribute ``landscape``.
+
+    Of what has a name it is the same whether the name stands in a recipe or elsewhere.
+
+    Examples
+    --------
+    >>> recipe = Recipe("elsuite.landscapes:SeparableWells", {"heights": [1.0]})
+    >>> stored_landscape(recipe, recipe.landscape())
+    {'recipe': 'elsuite.landscapes:SeparableWells', 'settings': {'heights': [1.0]}}
+    """
+    if recipe.is_network:
+        given = dict(recipe.settings)
+        fields = {"data": "name"} | {name: name for name in DataSection.model_fields if name != "name"}
+        data = {field: given.pop(name) for name, field in fields.items() if name in given}
+        return landscape_identity(DataSection(**data), NetworkSection(architecture=recipe.where, **given))
+    return describe_landscape(landscape) if recipe.is_known else recipe.described()
+
+
+def recipe_of_database(
+    database: LandscapeDatabase, recipe: Recipe | None = None, *, trust: bool = False
+) -> Recipe | None:
+    """Return how the landscape of a database is made: by the recipe given, or by what the database says.
+
+    Settings that the database has and a recipe given leaves out are taken, if its function takes them. None where the
+    database names a surface in a table, which `landscape_of_database` makes.
+
+    Raises
+    ------
+    ValueError
+        When the database does not say, or names code that is not elsuite's and there is neither a recipe nor `trust`.
+
+    Examples
+    --------
+    >>> attributes = {"landscape": {"recipe": "my.code:landscape", "settings": {}}}
+    >>> database = LandscapeDatabase.create(None, n_parameters=1, surfaces=["energy"], attributes=attributes)
+    >>> recipe_of_database(database, trust=True).where
+    'my.code:landscape'
+    >>> recipe_of_database(database)
+    Traceback (most recent call last):
+    ValueError: the database in memory names code that is not elsuite's, 'my.code:landscape': confirm it by --trust, ...
+    """
+    stored = database.attributes.get("landscape")
+    stored = stored if isinstance(stored, dict) else {}
+    if "recipe" in stored:
+        named = Recipe(str(stored["recipe"]), stored.get("settings") or {})
+        if recipe is None and not (trust or named.is_known):
+            raise ValueError(
+                f"{database.path or 'the database in memory'} names code that is not elsuite's, {named.where!r}: "
+                f"confirm it by --trust, or give your own by --recipe {named.where}"
+            )
+        if recipe is None:
+            return named
+        missing = {name: value for name, value in named.settings.items() if name not in recipe.settings}
+        return recipe.with_settings({name: value for name, value in missing.items() if recipe.takes(name)})
+    if recipe is not None:
+        return recipe
+    if {"data", "network"} <= stored.keys():
+        return recipe_of(DataSection(**stored["data"]), NetworkSection(**stored["network"]))
+    if "type" in stored:
+        return None
+    raise ValueError("the store does not say which network and data its energies are of")
+
+
+def landscape_of_database(
+    database: LandscapeDatabase,
+    recipe: Recipe | None = None,
+    *,
+    trust: bool = False,
+    data_dir: str | Path | None = None,
+) -> Landscape:
+    """Return the landscape that a database says it is of: a network on data, a surface known by its name, a recipe's.
+
+    Code that only the database names is never run unless it is confirmed.
 
     Parameters
     ----------
+    recipe : Recipe, optional
+        The user's own, instead of what the database says; what writes compares its identity with the stored one.
+    trust : bool
+        Run the code that the database names.
     data_dir : path, optional
         Of the data, if not where they are looked for.
 
     Raises
     ------
     ValueError
-        When the database does not say, the surface is in no table, or the data are not at hand.
+        When the database does not say, the surface is in no table, or the data are not at hand; or when it names code
+        and there is neither a recipe nor `trust`.
 
     Examples
     --------
@@ -62,13 +144,10 @@ def landscape_of_database(database: LandscapeDatabase, *, data_dir: str | Path |
     >>> landscape_of_database(map_landscape(SeparableWells((1.0,)), n_starts=4))
     SeparableWells(heights=(1.0,))
     """
-    identity = database.attributes.get("landscape")
-    if isinstance(identity, dict) and "type" in identity:
-        return _known_surface(identity).on(database.surfaces[0])
-    if not isinstance(identity, dict) or not {"data", "network"} <= identity.keys():
-        raise ValueError("the store does not say which network and data its energies are of")
-    data, network = DataSection(**identity["data"]), NetworkSection(**identity["network"])
-    return landscape_of(data, network, data_dir=data_dir)
+    how = recipe_of_database(database, recipe, trust=trust)
+    if how is not None:
+        return how.landscape(data_dir=data_dir)
+    return known_surface(database.attributes["landscape"]).on(database.surfaces[0])
 
 
 def threads_of(database: LandscapeDatabase) -> int:
@@ -78,7 +157,7 @@ def threads_of(database: LandscapeDatabase) -> int:
     return threads if isinstance(threads, int) and threads > 0 else 1
 
 
-def _known_surface(identity: dict[str, Any]) -> Landscape:
+def known_surface(identity: dict[str, Any]) -> Landscape:
     """Return the surface of that class and settings, from a file that may say anything."""
     known: dict[str, type[Landscape]] = {}
     for row in LANDSCAPES:

@@ -1,18 +1,30 @@
 """The study file: what is explored, how minima are reached and joined, as one validated value.
 
 A study is a TOML file with the tables `data`, `network`, one `[[minimizers]]` for each set of starts and one
-`[[paths]]` for each round of searches; docs/study.md lists every key. What an algorithm takes, its class says.
+`[[paths]]` for each round of searches; docs/study.md lists every key. What an algorithm takes, its class says, and a
+recipe's function what it takes.
 """
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+SURFACES = ("train", "test")
+"""Of a network that has a name; what a recipe makes has its own."""
 
 _STRICT = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
 
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[^/\s]+$")]
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ValueError("auto, cpu, cuda, cuda:N, mps")
+    return name
 
 
 class StudyError(ValueError):
@@ -42,11 +54,12 @@ class DataSection(pydantic.BaseModel):
 
 
 class NetworkSection(AlgorithmSection):
-    """Which network; any further key is an option of the architecture."""
+    """Which network: any further key is an option of the architecture, or of the function that `recipe` names."""
 
-    architecture: str
+    architecture: str | None = None
+    recipe: str | None = None
     dtype: Literal["float32", "float64"] = "float32"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[str, AfterValidator(_device)] = "auto"
     byte_budget: int = Field(2**30, ge=2**20)
 
 
@@ -93,12 +106,16 @@ class Study(pydantic.BaseModel):
     name: str = "study"
     seed: int = Field(0, ge=0, le=2**31 - 1)
     threads: Count = 1
-    data: DataSection
+    data: DataSection | None = None
     network: NetworkSection
     minimizers: Annotated[list[MinimizerSection], Field(min_length=1)]
     paths: list[PathsSection] = []
 
     @property
     def sets(self) -> dict[str, MinimizerSection]:
-        """The sets that the study makes, "minimizer/stopping", with the minimizer of each."""
-        return {f"{m.label}/{surface}": m for m in self.minimizers for surface in ("train", "test")}
+        """The sets that the study makes of a network that has a name."""
+        return self.sets_on(SURFACES)
+
+    def sets_on(self, surfaces: Iterable[str]) -> dict[str, MinimizerSection]:
+        """Return the sets that the study makes, "minimizer/stopping", with the minimizer of each."""
+        return {f"{m.label}/{surface}": m for m in self.minimizers for surface in surfaces}

@@ -18,10 +18,12 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.connect import plan_searches
 from elsuite.exploration.minima import starts_of
 from elsuite.exploration.pairs import AdaptiveChooser
-from elsuite.landscapes.networks.landscape import NeuralLandscape
+from elsuite.landscapes import DataLandscape, Landscape
 from elsuite.paths.series import SeriesPathFinder
 from elsuite.studies.build import as_stored, build_chooser, build_finder, build_minimizer, landscape_of
-from elsuite.studies.model import MinimizerSection, PathsSection, Study
+from elsuite.studies.few_samples import FewSamples
+from elsuite.studies.model import MinimizerSection, PathsSection, Study, StudyError
+from elsuite.studies.reading import check_surfaces
 from elsuite.studies.run import ids_of_round, study_pairs, study_threads
 
 _PROBE_IMAGES = 256
@@ -49,9 +51,9 @@ def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[s
 
 def _cost(study: Study, data_dir: str | Path | None) -> dict[str, Any]:
     landscape = landscape_of(study.data, study.network, data_dir)
-    n_train, n_test = (landscape.on(name).n_samples for name in ("train", "test"))
-    smaller = {"n_train": min(_PROBE_IMAGES, n_train), "n_test": min(_PROBE_IMAGES // 4, n_test)}
-    probe = landscape_of(study.data.model_copy(update=smaller), study.network, data_dir)
+    if mistakes := check_surfaces(study, landscape.surfaces):
+        raise StudyError("\n".join(mistakes))
+    probe = FewSamples(landscape, _PROBE_IMAGES) if isinstance(landscape, DataLandscape) else landscape
     seconds = _seconds_per_image(landscape)
     stages = [_minimizer_cost(section, landscape, probe, seconds) for section in study.minimizers]
     stages += [_paths_cost(section, study, landscape, probe, seconds) for section in study.paths]
@@ -60,11 +62,17 @@ def _cost(study: Study, data_dir: str | Path | None) -> dict[str, Any]:
     return {"stages": rows, "microseconds_per_image_gradient": seconds * 1e6, **totals}
 
 
-def _seconds_per_image(landscape: NeuralLandscape) -> float:
+def _n_samples(landscape: Landscape) -> int:
+    """Return the number of samples; an energy without data is one."""
+    return landscape.n_samples if isinstance(landscape, DataLandscape) else 1
+
+
+def _seconds_per_image(landscape: Landscape) -> float:
     """Return the time of one image's gradient at one point, the best of five with many images at once."""
-    n_images = min(_TIMED_IMAGES, landscape.n_samples)
-    points = landscape.initial_points([0, 1])
-    part = landscape.minibatch(torch.arange(n_images, device=landscape.device))
+    n_images = min(_TIMED_IMAGES, _n_samples(landscape))
+    points, part = landscape.initial_points([0, 1]), landscape
+    if isinstance(landscape, DataLandscape):
+        part = landscape.minibatch(torch.arange(n_images, device=landscape.device))
     times = []
     for _ in range(5):
         began = time.perf_counter()
@@ -74,17 +82,15 @@ def _seconds_per_image(landscape: NeuralLandscape) -> float:
     return min(times) / (len(points) * n_images)
 
 
-def _minimizer_cost(
-    section: MinimizerSection, landscape: NeuralLandscape, probe: NeuralLandscape, seconds: float
-) -> StageCost:
+def _minimizer_cost(section: MinimizerSection, landscape: Landscape, probe: Landscape, seconds: float) -> StageCost:
     minimizer = build_minimizer(section)
     epochs = minimizer.epochs
     short = dataclasses.replace(minimizer, epochs=min(epochs, 2))
     (result,) = short.minimize(probe, probe.initial_points([0]), seeds=[0])
     per_epoch = result.n_evaluations / max(short.epochs, 1)
-    batch = getattr(minimizer, "batch_size", None) or landscape.n_samples
+    batch = getattr(minimizer, "batch_size", None) or _n_samples(landscape)
     # Recording all surfaces once costs, in gradients of the training surface, a third of each.
-    samples = [landscape.on(name).n_samples for name in landscape.surfaces]
+    samples = [_n_samples(landscape.on(name)) for name in landscape.surfaces]
     evaluations = section.starts * epochs * (per_epoch + sum(samples) / samples[0] / 3)
     kept = section.keep or section.starts
     n_surfaces = len(landscape.surfaces)
@@ -92,35 +98,35 @@ def _minimizer_cost(
     stored += section.starts * (epochs + 1) * n_surfaces * 8
     return StageCost(
         stage=f"minimizing: {section.label}",
-        steps=section.starts * epochs * math.ceil(landscape.n_samples / batch),
+        steps=section.starts * epochs * math.ceil(samples[0] / batch),
         gradients=evaluations,
         bytes=stored,
-        hours=evaluations * landscape.n_samples * seconds / 3600,
+        hours=evaluations * samples[0] * seconds / 3600,
     )
 
 
 def _paths_cost(
-    section: PathsSection, study: Study, landscape: NeuralLandscape, probe: NeuralLandscape, seconds: float
+    section: PathsSection, study: Study, landscape: Landscape, probe: Landscape, seconds: float
 ) -> StageCost:
-    names = section.sets or list(study.sets)
-    n_pairs = build_chooser(section).count([study.sets[n].keep or study.sets[n].starts for n in names])
+    sets, n_samples = study.sets_on(landscape.surfaces), _n_samples(landscape)
+    n_pairs = build_chooser(section).count([sets[n].keep or sets[n].starts for n in section.sets or sets])
     start, end = probe.initial_points([0, 1])
     finder = shortened = build_finder(section)
     repeated = 1
     if isinstance(finder, SeriesPathFinder) and finder.tolerance is None:  # of equal steps one is enough to try
         shortened, repeated = dataclasses.replace(finder, n_steps=1), finder.steps_on(landscape)
     search = shortened.find(probe, start, end, seed=0)
-    images = search.n_point_gradients * probe.n_samples * repeated
+    images = search.n_point_gradients * _n_samples(probe) * repeated
     if not getattr(finder, "images_per_step", None):
-        images *= landscape.n_samples / probe.n_samples
-    looks = search.n_evaluations * (1 + len(section.measure)) * landscape.n_samples / 3
+        images *= n_samples / _n_samples(probe)
+    looks = search.n_evaluations * (1 + len(section.measure)) * n_samples / 3
     row = _SCALAR_BYTES + 8 * len(search.profile)
     if section.keep_curves:
         row += search.path.coefficients.numel() * 4
     return StageCost(
         stage=f"paths: {section.label}, {section.pairs}",
         steps=n_pairs,
-        gradients=n_pairs * (images + looks) / landscape.n_samples,
+        gradients=n_pairs * (images + looks) / n_samples,
         bytes=n_pairs * row * (1 + len(section.measure)),
         hours=n_pairs * (images + looks) * seconds / 3600,
     )

@@ -3,7 +3,7 @@
 import re
 import tomllib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from elsuite.core.plugins import PluginTable
 from elsuite.core.settings import SettingsError, check_arguments, frozen, setting_names, unknown_name
 from elsuite.exploration.pairs import PAIRS
 from elsuite.landscapes import ARCHITECTURES
+from elsuite.landscapes.recipes import RecipeError
 from elsuite.minimizers import MINIMIZERS
 from elsuite.paths import PATH_FINDERS
-from elsuite.studies.build import build_chooser, build_finder, build_minimizer
-from elsuite.studies.model import DataSection, NetworkSection, PathsSection, Study, StudyError
+from elsuite.studies.build import build_chooser, build_finder, build_minimizer, recipe_of
+from elsuite.studies.model import SURFACES, DataSection, NetworkSection, PathsSection, Study, StudyError
 
 _SIZES = ("image", "n_outputs")
 """Arguments of a network that the data give."""
@@ -58,21 +59,36 @@ def load_study(path: str | Path, *, seed: int | None = None) -> tuple[Study, str
         raise StudyError(f"{path}: cannot be read ({reason})") from None
     text = with_seed(text, seed, str(path))
     study = parse_study(text, str(path))
-    data = _beside(study.data, Path(path).absolute().parent)
-    return study.model_copy(update={"data": data}), text
+    folder = Path(path).absolute().parent
+    data = None if study.data is None else _beside(study.data, folder)
+    return study.model_copy(update={"data": data, "network": _code_beside(study.network, folder)}), text
 
 
 def _beside(data: DataSection, folder: Path) -> DataSection:
     """Return the section with what it names relative to the study file in `folder`, or else to where we are."""
     wanted = data.folder or (data.name if data.name.endswith(".npz") else None)
-    if wanted is None or Path(wanted).expanduser().is_absolute():
-        return data
-    if not (folder / wanted).exists() and Path(wanted).exists():
-        if Path.cwd() != folder:
-            key = "data.folder" if data.folder else "data.name"
-            warnings.warn(f"{key}: no {wanted} beside the study file; {Path(wanted).absolute()} is taken", stacklevel=3)
+    if wanted is None or not _lies_beside(wanted, folder, "data.folder" if data.folder else "data.name"):
         return data
     return data.model_copy(update={"folder": str(folder / data.folder) if data.folder else str(folder)})
+
+
+def _code_beside(network: NetworkSection, folder: Path) -> NetworkSection:
+    """Return the section with the file of its recipe relative to the study file in `folder`, as `_beside`."""
+    file = (network.recipe or "").rpartition(":")[0]
+    if not (file.endswith(".py") or "/" in file) or not _lies_beside(file, folder, "network.recipe"):
+        return network
+    return network.model_copy(update={"recipe": f"{folder / str(network.recipe)}"})
+
+
+def _lies_beside(name: str, folder: Path, key: str) -> bool:
+    """Return whether a name is relative to the folder of the study file; a warning says where it is not."""
+    if Path(name).expanduser().is_absolute():
+        return False
+    if (folder / name).exists() or not Path(name).exists():
+        return True
+    if Path.cwd() != folder:
+        warnings.warn(f"{key}: no {name} beside the study file; {Path(name).absolute()} is taken", stacklevel=4)
+    return False
 
 
 def parse_study(text: str, source: str = "study") -> Study:
@@ -166,7 +182,7 @@ def _comparable(raw: Mapping[str, Any]) -> str:
 
 def _cross_check(study: Study) -> list[str]:
     """Return what is wrong between the sections, and in the settings of algorithms."""
-    lines = _check_network(study.network)
+    lines = _check_network(study.network) or _check_data(study)
     labels: list[str] = []
     for i, section in enumerate(study.minimizers):
         where = f"minimizers[{i}]"
@@ -179,11 +195,38 @@ def _cross_check(study: Study) -> list[str]:
             lines.append(f"{where}.keep: given {section.keep}, allowed: 1 to starts = {section.starts}")
         labels.append(section.label)
     for i, paths in enumerate(study.paths):
-        lines += _check_paths(f"paths[{i}]", paths, study)
+        lines += check_paths(f"paths[{i}]", paths)
+    # Which surfaces a recipe's landscape has is known when it is made.
+    return lines if study.network.recipe else lines + check_surfaces(study, SURFACES)
+
+
+def _check_data(study: Study) -> list[str]:
+    if study.network.recipe is None:
+        return [] if study.data else [_missing("data")]
+    try:
+        recipe_of(study.data, study.network)
+    except RecipeError as error:
+        return [f"network.recipe: {line}" for line in str(error).splitlines()]
+    return []
+
+
+def check_surfaces(study: Study, surfaces: Sequence[str]) -> list[str]:
+    """Return what is wrong with the surfaces and sets that a study names, of a landscape that has these surfaces."""
+    lines = []
+    for i, paths in enumerate(study.paths):
+        for key, surface in [("surface", paths.surface or surfaces[0]), *(("measure", s) for s in paths.measure)]:
+            lines += _choice(f"paths[{i}].{key}", surface, surfaces)
+        for name in paths.sets:
+            lines += _choice(f"paths[{i}].sets", name, study.sets_on(surfaces))
     return lines
 
 
 def _check_network(network: NetworkSection) -> list[str]:
+    if network.recipe is not None:
+        both = f"given beside architecture = {network.architecture!r}, allowed: one of them"
+        return [] if network.architecture is None else [f"network.recipe: {both}"]
+    if network.architecture is None:
+        return [_missing("network.architecture")]
     lines = _row("network.architecture", network.architecture, ARCHITECTURES)
     if lines:
         return lines
@@ -194,7 +237,8 @@ def _check_network(network: NetworkSection) -> list[str]:
     return []
 
 
-def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
+def check_paths(where: str, paths: PathsSection) -> list[str]:
+    """Return what is wrong with the finder and the chooser of pairs of a section, and with their settings."""
     lines = _row(f"{where}.finder", paths.finder, PATH_FINDERS)
     lines += _row(f"{where}.pairs", paths.pairs, PAIRS)
     if not lines and paths.setting is not None and paths.finder != "fourier":
@@ -202,10 +246,6 @@ def _check_paths(where: str, paths: PathsSection, study: Study) -> list[str]:
     if not lines:
         classes = PATH_FINDERS[paths.finder], PAIRS[paths.pairs]
         lines = _built(where, build_finder, paths, *classes) + _built(where, build_chooser, paths, *classes)
-    for key, surface in [("surface", paths.surface or "train"), *(("measure", s) for s in paths.measure)]:
-        lines += _choice(f"{where}.{key}", surface, ("train", "test"))
-    for name in paths.sets:
-        lines += _choice(f"{where}.sets", name, study.sets)
     return lines
 
 

@@ -12,6 +12,7 @@ from elsuite.database import Finding, LandscapeDatabase, open_database
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.stored import stored_path
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.recipes import Recipe
 from elsuite.paths import measure
 from elsuite.studies.build import landscape_of_database
 
@@ -29,12 +30,32 @@ class Recomputed:
     note: str
 
 
-def recompute_sample(store: str | FilePath, *, n: int, data_dir: str | FilePath | None = None) -> Recomputed:
-    """Compute the energies of `n` random minima and the heights of `n` random stored curves again."""
+def recompute_sample(
+    store: str | FilePath,
+    *,
+    n: int,
+    recipe: Recipe | None = None,
+    trust: bool = False,
+    data_dir: str | FilePath | None = None,
+) -> Recomputed:
+    """Compute the energies of `n` random minima and the heights of `n` random stored curves again.
+
+    How the landscape is made, `recipe`, `trust` and `data_dir` say as for `landscape_of_database`. What is wrong with a
+    recipe that is given raises its error; where there is none and the store's does not suffice, a note says so.
+
+    Raises
+    ------
+    ValueError
+        What a recipe that is given, or trusted, raises.
+    OSError
+        When its data cannot be read.
+    """
     with open_database(store) as database:
         try:
-            landscape = landscape_of_database(database, data_dir=data_dir)
+            landscape = landscape_of_database(database, recipe, trust=trust, data_dir=data_dir)
         except (ValueError, OSError) as error:
+            if recipe is not None or trust:
+                raise
             return Recomputed((), 0, 0, f"not possible: {error}")
         try:
             check_landscape(database, landscape)

@@ -7,31 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from elsuite.core.identity import nested_differences
 from elsuite.core.settings import added_settings, all_settings
-from elsuite.core.typing import Progress
+from elsuite.core.typing import Ids, Progress
 from elsuite.core.versions import versions
 from elsuite.database import LandscapeDatabase, can_create, open_database
-from elsuite.database.query import usable_minima
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.complete import CompletionReport
 from elsuite.exploration.computing import torch_threads
-from elsuite.exploration.connect import SearchReport, connect_minima
-from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of
-from elsuite.exploration.pairs import AdaptiveChooser, PairContext
+from elsuite.exploration.connect import SearchReport
+from elsuite.exploration.minima import MinimizationReport, blocks_of, sample_into, starts_of, work_identity
 from elsuite.exploration.workers import FactoryRecipe, Workers
 from elsuite.landscapes import Landscape
-from elsuite.studies.build import (
-    as_stored,
-    build_chooser,
-    build_finder,
-    build_minimizer,
-    landscape_identity,
-    landscape_of,
-)
-from elsuite.studies.model import PathsSection, Study, StudyError
+from elsuite.studies.build import as_stored, build_finder, build_minimizer, landscape_of, recipe_of, stored_landscape
+from elsuite.studies.model import Study, StudyError
+from elsuite.studies.reading import check_surfaces
+from elsuite.studies.searches import chosen_pairs, ids_by_set, search_paths
 
 STORE_NAME = "landscape.elsuite"
 
@@ -111,6 +102,8 @@ def run_study(
     with ExitStack() as stack:
         threads = stack.enter_context(study_threads(run.study.threads))
         landscape = landscape_of(run.study.data, run.study.network, data_dir)
+        if mistakes := check_surfaces(run.study, landscape.surfaces):
+            raise StudyError("\n".join(mistakes))
         database = stack.enter_context(_opened(run, landscape))
         workers = None
         if n_workers is not None or scheduler is not None:
@@ -131,7 +124,7 @@ def run_study(
         n_work=n_done + sum(part.n_known for part in parts),
         n_done=n_done,
         n_failed=sum(part.n_failed for part in parts),
-        without_minima=tuple(name for name in run.study.sets if name not in filled),
+        without_minima=tuple(name for name in run.study.sets_on(landscape.surfaces) if name not in filled),
         incomplete=tuple(_left(run.study, k, made) for k, made in enumerate(searches) if _is_incomplete(made)),
     )
 
@@ -153,8 +146,7 @@ def _minimize(
         build_minimizer(section),
         label=section.label,
         seeds=list(starts_of(run.study.seed, position, section.starts)),
-        # As the store has it: the same data may lie elsewhere now, and keys must not change.
-        identity=database.attributes["landscape"],
+        identity=work_identity(database, landscape),
         starts_per_block=section.starts_per_block,
         checkpoint_every=section.checkpoint_every,
     )
@@ -176,65 +168,31 @@ def study_threads(number: int) -> Iterator[int]:
 
 
 def _search(
-    database: LandscapeDatabase,
-    landscape: Landscape,
-    study: Study,
-    position: int,
-    *,
-    progress: Progress | None,
-    workers: Workers | None,
-    retry_failed: bool,
+    database: LandscapeDatabase, landscape: Landscape, study: Study, position: int, **options: Any
 ) -> SearchReport | CompletionReport:
     section = study.paths[position]
-    surface = section.surface or landscape.surfaces[0]
-
-    def report(_: str, done: int, total: int) -> None:
-        if progress is not None:
-            progress(f"paths: {section.label}, {section.pairs}, {surface}", done, total)
-
-    options: dict[str, Any] = {
-        "surface": surface,
-        "measure_on": section.measure,
-        "label": section.label,
-        "keep_curve": section.keep_curves,
-        "align": section.align,
-        "retry_failed": retry_failed,
-        "progress": report,
-    }
-    finder, chooser = build_finder(section), build_chooser(section)
-    if isinstance(chooser, AdaptiveChooser):
-        ids = ids_of_round(database, study, position)
-        return chooser.search(database, landscape, finder, ids, workers=workers, **options)
-    pairs = study_pairs(database, study, position)
-    return connect_minima(database, landscape, finder, pairs, workers=workers, **options)
+    sets = ids_by_set(database, section.sets, study.sets_on(database.surfaces))
+    where = f"paths[{position}].pairs"
+    return search_paths(database, landscape, section, sets, seed=_pairs_seed(study, position), where=where, **options)
 
 
 def ids_of_round(database: LandscapeDatabase, study: Study, position: int) -> list[int]:
     """Return the ids of the minima that a round is about, ascending."""
-    return sorted(i for members in _ids_by_set(database, study.paths[position], study).values() for i in members)
+    sets = ids_by_set(database, study.paths[position].sets, study.sets_on(database.surfaces))
+    return sorted(i for members in sets.values() for i in members)
 
 
-def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> np.ndarray[Any, Any]:
+def study_pairs(database: LandscapeDatabase, study: Study, position: int) -> Ids:
     """Return the pairs of ids that a round asks for whose chooser is not adaptive; raises StudyError if that raises."""
     section = study.paths[position]
+    sets = ids_by_set(database, section.sets, study.sets_on(database.surfaces))
+    return chosen_pairs(database, section, sets, seed=_pairs_seed(study, position), where=f"paths[{position}].pairs")
+
+
+def _pairs_seed(study: Study, position: int) -> int:
     # Each round draws its pairs from a seed of its own, unless the study says another.
-    seed = study.seed + 7919 * position if section.pairs_seed is None else section.pairs_seed
-    context = PairContext(database, _ids_by_set(database, section, study), seed)
-    try:
-        pairs = np.asarray(build_chooser(section).choose(context), dtype=np.int64).reshape(-1, 2)
-    except Exception as error:  # of another package, which may raise anything
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise StudyError(f"paths[{position}].pairs: {section.pairs!r} cannot choose: {reason}") from error
-    # Drawn among all rows, as ever, so that a store of an earlier version draws the pairs that it has; no path leads to
-    # what a run left behind that diverged.
-    return np.sort(pairs[usable_minima(database)[pairs].all(axis=1)], axis=1)
-
-
-def _ids_by_set(database: LandscapeDatabase, section: PathsSection, study: Study) -> dict[str, list[int]]:
-    names = [str(name) for name in database.minima["set"].values.tolist()]
-    # Sets that came from elsewhere, such as relaxed minima, are none of the study's: they change none of its pairs.
-    wanted = section.sets or sorted(set(names) & set(study.sets))
-    return {name: [i for i, own in enumerate(names) if own == name] for name in wanted}
+    own = study.paths[position].pairs_seed
+    return study.seed + 7919 * position if own is None else own
 
 
 def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
@@ -249,7 +207,7 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
         "study": run.text,
         # What may not change while a store grows.
         "settings": {"seed": study.seed, "threads": study.threads, "minimizers": minimizers, "finders": finders},
-        "landscape": landscape_identity(study.data, study.network),
+        "landscape": stored_landscape(recipe_of(study.data, study.network), landscape),
         "finders": finders,
         "versions": versions(),
     }
@@ -260,8 +218,11 @@ def _opened(run: StudyRun, landscape: Landscape) -> LandscapeDatabase:
     try:
         _check_same(run, database, attributes)
         check_landscape(database, landscape)
-        if database.attributes.get("study") != run.text:
-            database.add(attributes={key: attributes[key] for key in ("study", "settings", "finders")})
+        grown = {key: attributes[key] for key in ("study", "settings", "finders")}
+        if "recipe" in attributes["landscape"] and "recipe" in database.attributes.get("landscape", {}):
+            grown["landscape"] = attributes["landscape"]  # the code may lie elsewhere now
+        if database.attributes.get("study") != run.text or "landscape" in grown:
+            database.add(attributes={key: value for key, value in grown.items() if database.attributes[key] != value})
     except BaseException:
         database.close()
         raise
@@ -285,7 +246,9 @@ def _check_same(run: StudyRun, database: LandscapeDatabase, attributes: dict[str
 
 
 def _by_content(landscape: Any) -> Any:
-    """Return a description without the name of data that are a file: they go by their content, which is checked."""
+    """Return a description without names of files: data and code go by what comes of them, which is checked."""
+    if isinstance(landscape, dict) and "recipe" in landscape:
+        return {}
     data = landscape.get("data") if isinstance(landscape, dict) else None
     if isinstance(data, dict) and str(data.get("name")).endswith(".npz"):
         return {**landscape, "data": {**data, "name": "a file"}}
