@@ -7,6 +7,7 @@ committed. What lies in the inbox at the next start counts as done.
 """
 
 import json
+import re
 import tempfile
 import warnings
 from collections import deque
@@ -26,6 +27,7 @@ from elsuite.exploration.checking import compared
 from elsuite.exploration.computing import computed_with
 from elsuite.exploration.new_rows import NewRows, load_rows, save_rows
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.recipes import Recipe
 
 DEATHS = 4
 """A task that has killed so many workers is given up."""
@@ -78,6 +80,18 @@ class FactoryRecipe:
         return self.factory(*self.arguments)
 
 
+def gpu_of_worker(name: object, n_gpus: int) -> int:
+    """Return which GPU is that of a worker: the number that its name ends with, modulo the number of GPUs.
+
+    Examples
+    --------
+    >>> [gpu_of_worker(name, 2) for name in (0, 1, 2, "node-3", "tcp://other:8786/main")]
+    [0, 1, 0, 1, 0]
+    """
+    number = re.search(r"(\d+)$", str(name))
+    return int(number[1]) % n_gpus if number else 0
+
+
 def performed(task: Task, landscape: Landscape) -> NewRows:
     """Return the rows of a task; of one that raises an exception, rows that say so."""
     try:
@@ -93,6 +107,9 @@ class Workers:
 
     Parameters
     ----------
+    recipe : FactoryRecipe or Recipe
+        How each worker makes the landscape. On a machine with GPUs worker k takes number k, counted around, unless the
+        recipe names another.
     inbox : Path, optional
         Folder of results that wait to be committed, for a later call to find; by default a temporary one.
     n_workers : int, optional
@@ -108,7 +125,7 @@ class Workers:
 
     def __init__(
         self,
-        recipe: FactoryRecipe,
+        recipe: FactoryRecipe | Recipe,
         inbox: Path | None = None,
         *,
         n_workers: int | None = None,
@@ -124,6 +141,8 @@ class Workers:
         for leftover in [*self._inbox.glob(".*.tmp"), *self._inbox.glob(".*.partial")]:
             leftover.unlink()
         self._dumps: Callable[[object], bytes] = engine.protocol.pickle.dumps
+        if isinstance(recipe, Recipe):
+            recipe = FactoryRecipe(Recipe.landscape, (recipe,))
         threads = recipe.threads or torch.get_num_threads()
         self._recipe = self._dumps(replace(recipe, threads=threads))
         cores = available_cores()
@@ -237,6 +256,8 @@ class Workers:
 
 def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
     """Do a task in a worker; return None if its result lies in the inbox, else the result."""
+    if torch.cuda.is_available():  # of each call: which GPU is current belongs to a thread
+        torch.cuda.set_device(gpu_of_worker(_name_of_worker(), torch.cuda.device_count()))
     threads, landscape = _landscape(recipe)
     torch.set_num_threads(threads)
     task: Task = _unpickled(sent)
@@ -251,6 +272,13 @@ def _perform(recipe: bytes, sent: bytes, inbox: str) -> NewRows | None:
         return rows
     save_rows(path, rows)
     return None
+
+
+def _name_of_worker() -> object:
+    import distributed
+
+    engine: Any = distributed
+    return engine.get_worker().name
 
 
 @lru_cache(maxsize=2)

@@ -18,14 +18,14 @@ from importlib.util import module_from_spec, spec_from_file_location
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from elsuite.core.identity import canonical_json
 from elsuite.core.representing import plain
-from elsuite.core.settings import SettingsError, check_arguments, fitted_arguments, frozen
+from elsuite.core.settings import Count, SettingsError, Whole, check_arguments, fitted_arguments, frozen
 from elsuite.datasets.load import load_data
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.named import LANDSCAPES, named_landscape
@@ -191,7 +191,6 @@ class Recipe:
 
 
 _ALLOWED = "package.module:function, path/to/file.py:function, a network or a surface that has a name, such as fcp, lj7"
-_NETWORK_SETTINGS = ("data", "n_train", "n_test", "seed", "folder", "dtype", "device", "byte_budget")
 _loaded: dict[str, bytes] = {}
 """Modules made of files, with the text that each was made of."""
 _folders: list[Path] = []
@@ -308,29 +307,45 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 def _network(recipe: Recipe, data_dir: str | Path | None) -> NeuralLandscape:
     """Return the landscape of a named network on a data set."""
-    settings = dict(recipe.settings)
-    own = {name: settings.pop(name) for name in _NETWORK_SETTINGS if name in settings}
-    if "data" not in own:
-        raise RecipeError(f"recipe {recipe.where}: settings.data: not given, but required: the name of a data set")
-    try:
-        check_arguments(ARCHITECTURES[recipe.where], frozen(settings), supplied=_SIZES)
-    except SettingsError as error:
-        raise RecipeError("\n".join(f"recipe {recipe.where}: {line}" for line in error.lines("settings"))) from None
-    dtype = getattr(torch, str(own.get("dtype", "float32")), None)
-    if not isinstance(dtype, torch.dtype):
-        raise RecipeError(f"recipe {recipe.where}: settings.dtype: given {own['dtype']!r}, allowed: float32, float64")
-    folders = [folder for folder in (data_dir, own.get("folder")) if folder]
-    if str(own["data"]).endswith(".npz"):  # a data folder for others does not hide the folder of the study file
-        folders.sort(key=lambda folder: not (Path(folder) / own["data"]).exists())
-    data = load_data(
-        own["data"],
-        n_train=own.get("n_train"),
-        n_test=own.get("n_test"),
-        seed=own.get("seed", 0),
-        data_dir=folders[0] if folders else None,
-    )
-    where: dict[str, Any] = {name: own[name] for name in ("byte_budget", "device") if name in own}
-    return network_landscape(recipe.where, data, dtype=dtype, **where, **frozen(settings))
+    options = dict(recipe.settings)
+    own = {name: options.pop(name) for name in _NETWORK_SETTINGS if name in options}
+    lines = []
+    checks: list[tuple[Callable[..., Any], dict[str, Any], tuple[str, ...]]]
+    checks = [(_on_data, own, ("options",)), (ARCHITECTURES[recipe.where], options, _SIZES)]
+    for function, given, supplied in checks:
+        try:
+            check_arguments(function, frozen(given), supplied=("architecture", "data_dir", *supplied))
+        except SettingsError as error:
+            lines += [f"recipe {recipe.where}: {line}" for line in error.lines("settings")]
+    if lines:
+        raise RecipeError("\n".join(lines))
+    return _on_data(recipe.where, data_dir, frozen(options), **own)
+
+
+def _on_data(
+    architecture: str,
+    data_dir: str | Path | None,
+    options: dict[str, Any],
+    *,
+    data: str,
+    n_train: Count | None = None,
+    n_test: Count | None = None,
+    seed: Whole = 0,
+    folder: str | None = None,
+    dtype: Literal["float32", "float64"] = "float32",
+    device: str = "auto",
+    byte_budget: Count = 2**30,
+) -> NeuralLandscape:
+    folders = [place for place in (data_dir, folder) if place]
+    if data.endswith(".npz"):  # a data folder for others does not hide the folder of the study file
+        folders.sort(key=lambda place: not (Path(place) / data).exists())
+    loaded = load_data(data, n_train=n_train, n_test=n_test, seed=seed, data_dir=folders[0] if folders else None)
+    where: dict[str, Any] = {"device": device, "dtype": getattr(torch, dtype), "byte_budget": byte_budget}
+    return network_landscape(architecture, loaded, **where, **options)
+
+
+_NETWORK_SETTINGS = tuple(inspect.signature(_on_data).parameters)[3:]
+"""Of a network that has a name, beside its own."""
 
 
 def _no_function(name: str, module: ModuleType) -> str:
