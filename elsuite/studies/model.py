@@ -100,7 +100,14 @@ class PathsSection(AlgorithmSection):
 
 
 class Study(pydantic.BaseModel):
-    """A whole study, as read from its file."""
+    """A whole study, as read from its file.
+
+    Examples
+    --------
+    >>> minimizers = [{"algorithm": "sgd", "starts": 3}]
+    >>> list(Study(network={"recipe": "lj7"}, minimizers=minimizers).sets_on(["energy"]))
+    ['sgd/energy']
+    """
 
     model_config = _STRICT
     name: str = "study"
