@@ -28,6 +28,7 @@ _PLACES = {
         "complete_tree",
         "connect_minima",
         "connect_spanning",
+        "import_checkpoints",
         "interpolations",
         "map_landscape",
         "merge_databases",

@@ -1,7 +1,8 @@
 """Where the two halves meet: from landscapes, minimizers and finders into a database.
 
 Minima and paths into a database
-    `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `basin_hopping`, `add_solutions`, `quench`
+    `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `basin_hopping`, `add_solutions`,
+    `import_checkpoints`, `quench`
 Paths read back
     `stored_path`
 Values for pictures, computed once and stored
@@ -15,6 +16,7 @@ Choosing pairs
 
 from elsuite.database.merging import MergeReport, merge_databases
 from elsuite.exploration.around import surface_around
+from elsuite.exploration.checkpoints import CheckpointReport, import_checkpoints
 from elsuite.exploration.complete import CompletionReport, complete_tree, connect_spanning
 from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.densities import spectral_density
@@ -30,6 +32,7 @@ from elsuite.exploration.solutions import add_solutions
 from elsuite.exploration.stored import stored_path
 
 __all__ = [
+    "CheckpointReport",
     "CompletionReport",
     "HoppingResult",
     "MappingPlan",
@@ -41,6 +44,7 @@ __all__ = [
     "complete_tree",
     "connect_minima",
     "connect_spanning",
+    "import_checkpoints",
     "interpolations",
     "map_landscape",
     "merge_databases",

@@ -20,23 +20,23 @@ POINTS_AT_ONCE = 8
 
 
 def check_set_name(name: str, surfaces: Sequence[str]) -> tuple[str, str]:
-    """Return minimizer and stopping of a set's name.
+    """Return the first half of a set's name and its stopping, the surface whose curve chose the points, or "".
 
     Raises
     ------
     ValueError
-        Unless it is ``minimizer/stopping``, and the stopping one of the surfaces.
+        Unless it is ``NAME`` or ``NAME/SURFACE``, without blanks.
 
     Examples
     --------
-    >>> check_set_name("lbfgs-gss/train", ("train", "test"))
-    ('lbfgs-gss', 'train')
+    >>> check_set_name("lbfgs-gss/train", ("train", "test")), check_set_name("run-7", ("train", "test"))
+    (('lbfgs-gss', 'train'), ('run-7', ''))
     """
-    minimizer, _, stopping = name.partition("/")
-    if not re.fullmatch(r"[^/\s\x00-\x1f]+", minimizer) or stopping not in surfaces:
-        allowed = " or ".join(f"MINIMIZER/{surface}" for surface in surfaces)
-        raise ValueError(f"set: given {name!r}, allowed: {allowed}, such as sgd/{surfaces[0]}")
-    return minimizer, stopping
+    first, slash, stopping = name.partition("/")
+    if not re.fullmatch(r"[^/\s\x00-\x1f\x7f-\x9f]+", first) or (slash and stopping not in surfaces):
+        allowed = " or ".join(["NAME", *(f"NAME/{surface}" for surface in surfaces)])
+        raise ValueError(f"set: given {name!r}, allowed: {allowed}, such as sgd/{surfaces[0]}, without blanks")
+    return first, stopping
 
 
 def add_solutions(
@@ -58,7 +58,7 @@ def add_solutions(
     solutions : ndarray (n, P)
         Stored in the landscape's dtype.
     set_name : str
-        ``minimizer/stopping``, the stopping being a surface.
+        ``NAME``, or ``NAME/SURFACE`` where the curve of a surface chose the points.
     origin : str
         Where they are from, for the column ``origin``.
 
@@ -80,7 +80,7 @@ def add_solutions(
     [0, 1, 2]
     [3]
     """
-    _, stopping = check_set_name(set_name, landscape.surfaces)
+    check_set_name(set_name, landscape.surfaces)
     check_landscape(database, landscape)
     points = _points(landscape, solutions)
     keys = _keys(points, set_name)
@@ -88,30 +88,66 @@ def add_solutions(
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     new = sorted(k for key, k in first.items() if key not in known)
     ids: list[int] = []
-    at_once = min(SOLUTIONS_AT_ONCE, points_at_once(landscape))
+    at_once = solutions_at_once(landscape)
     for begin in range(0, len(new), at_once):
         part = new[begin : begin + at_once]
         energies, norms = evaluate(landscape, points[part])
         if not np.isfinite(energies).all():
             row = part[int(np.flatnonzero(~np.isfinite(energies).all(axis=1))[0])]
             raise ValueError(f"solution {row} has an energy that is not a finite number")
-        added = database.add(
-            minima={
-                "coordinates": points[part],
-                "energy": energies,
-                "gradient_norm": norms,
-                "set": set_name,
-                "stopping": stopping,
-                "outcome": "imported",
-                "key": np.array([keys[k] for k in part], dtype=np.uint64),
-                "origin": origin,
-            },
-            attributes=contributed(database),
-        )
-        ids += added.minima.tolist()
+        ids += store_solutions(
+            database, points[part], energies, norms, set_name=set_name, origins=[origin] * len(part)
+        ).tolist()
         if progress is not None:
             progress(f"energies of {set_name}", begin + len(part), len(new))
     return np.array(ids, dtype=np.int64)
+
+
+def solutions_at_once(landscape: Landscape) -> int:
+    """Return how many solutions are in memory, and committed, together."""
+    return min(SOLUTIONS_AT_ONCE, points_at_once(landscape))
+
+
+def store_solutions(
+    database: LandscapeDatabase,
+    points: Array,
+    energies: Floats,
+    norms: Floats,
+    *,
+    set_name: str,
+    origins: Sequence[str],
+) -> Ids:
+    """Commit solutions that a set does not hold, shape (n, P), with what `evaluate` says of them; return their ids.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import SixHumpCamel
+    >>> camel = SixHumpCamel()
+    >>> with LandscapeDatabase.create(None, camel) as database:
+    ...     values = evaluate(camel, camel.minima[:2])
+    ...     store_solutions(database, camel.minima[:2], *values, set_name="mine", origins=["a.npy", "b.npy"]).tolist()
+    [0, 1]
+    """
+    added = database.add(
+        minima={
+            "coordinates": points,
+            "energy": energies,
+            "gradient_norm": norms,
+            "set": set_name,
+            "stopping": check_set_name(set_name, database.surfaces)[1],
+            "outcome": "imported",
+            "key": np.array(_keys(points, set_name), dtype=np.uint64),
+            "origin": list(origins),
+        },
+        attributes=contributed(database),
+    )
+    ids: Ids = added.minima
+    return ids
+
+
+def solution_key(point: Array, set_name: str) -> int:
+    """Return the key of a solution, shape (P,), in a set: the hash of its content."""
+    return content_key_of("solution", set_name, point)
 
 
 def stored_solutions(database: LandscapeDatabase, landscape: Landscape, solutions: Array, *, set_name: str) -> Ids:
@@ -132,7 +168,7 @@ def stored_solutions(database: LandscapeDatabase, landscape: Landscape, solution
 
 
 def _keys(points: Array, set_name: str) -> list[int]:
-    return [content_key_of("solution", set_name, point) for point in points]
+    return [solution_key(point, set_name) for point in points]
 
 
 def evaluate(landscape: Landscape, points: Array) -> tuple[Floats, Floats]:
