@@ -29,8 +29,8 @@ from elsuite.core.settings import Count, SettingsError, Whole, check_arguments, 
 from elsuite.datasets.load import load_data
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.named import LANDSCAPES, named_landscape
+from elsuite.landscapes.networks import NeuralLandscape, network_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
-from elsuite.landscapes.networks.landscape import NeuralLandscape, network_landscape
 
 PLACES = ("device", "byte_budget")
 """Settings that say where and how energies are computed, not which they are: databases do not keep them."""
