@@ -77,11 +77,9 @@ def test_what_is_wrong_is_said(landscape, database, change, message):
     assert database.n_minima == 0
 
 
-@pytest.mark.parametrize(
-    "name", ["sgd", "sgd/", "/train", "sgd/validation", "a/b/train", "s gd/train", "sgd/train\n", ""]
-)
+@pytest.mark.parametrize("name", ["sgd/", "/train", "sgd/validation", "a/b/train", "s gd/train", "sgd/train\n", ""])
 def test_names_that_are_no_set(name):
-    with pytest.raises(ValueError, match="allowed: MINIMIZER/train or MINIMIZER/test, such as sgd/train"):
+    with pytest.raises(ValueError, match="allowed: NAME or NAME/train or NAME/test, such as sgd/train"):
         check_set_name(name, ("train", "test"))
 
 
