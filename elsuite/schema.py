@@ -40,7 +40,15 @@ FORMAT_VERSION: Final = 1
 CONVENTIONS: Final = "CF-1.11"
 BLOCK_ROWS: Final = 8192
 """Arrays grow by this many rows at a time, so that most commits change no array's metadata."""
-FILL: Final[Mapping[str, Any]] = {"float64": np.nan, "float32": np.nan, "int64": -1, "uint64": 0, "str": ""}
+FILL: Final[Mapping[str, Any]] = {
+    "float64": np.nan,
+    "float32": np.nan,
+    "float16": np.nan,
+    "int64": -1,
+    "int32": 0,
+    "uint64": 0,
+    "str": "",
+}
 LARGEST_ENERGY: Final = 1e305
 """Energies from here on have differences and margins that are no numbers: readers take them for not finite."""
 COMPUTED_GROUP: Final = "computed"
@@ -100,11 +108,13 @@ class Column:
     """One array of a table; its first dim is the row."""
 
     name: str
-    dtype: str  # float64, float32, int64, uint64, str, or "parameter", the dtype of the database's coordinates
+    dtype: str  # float64, float32, int64, int32, uint64, str, or "parameter", the dtype of the database's coordinates
     long_name: str
-    dims: tuple[str, ...] = ()  # after the row, of surface, parameter (fixed sizes), epoch, point, term (they grow)
+    # After the row, of surface, parameter, unit (fixed sizes), epoch, point, term (they grow).
+    dims: tuple[str, ...] = ()
     units: str = ""
     optional: bool = False  # made when the first row has a value; with dims, a row without one has no chunk
+    others: tuple[str, ...] = ()  # dtypes that a store may have in place of `dtype`: the first rows decide
 
 
 @dataclass(frozen=True)
@@ -192,13 +202,33 @@ TABLES: Final[Mapping[str, Table]] = {
         Column("n_point_gradients", "float64", "gradients, in units of the whole data set at one point"),
         Column("n_evaluations", "float64", "energies computed for heights and profile, in the same unit"),
         _SECONDS,
-        Column("coefficients", "float32", "of the curve's terms", ("term", "parameter"), optional=True),
+        Column(
+            "coefficients",
+            "float32",
+            "of the curve's terms",
+            ("term", "parameter"),
+            optional=True,
+            others=("float16", "float64"),
+        ),
         Column("coordinates", "parameter", "stationary point of a transition state", ("parameter",), optional=True),
         Column(
             "permutation",
             "int64",
             "signed permutation, +-(index + 1), that makes the target the path's end; all -1: none",
             ("parameter",),
+            optional=True,
+        ),
+        Column(
+            "renaming",
+            "int32",
+            "signed permutation of each group of units, +-(index + 1), that makes the target the path's end; 0: none",
+            ("unit",),
+            optional=True,
+        ),
+        Column(
+            "curve",
+            "int64",
+            "id of the path that holds coefficients, renaming and permutation of this one; -1: itself",
             optional=True,
         ),
         Column("joins", "str", "points, or isomers: whether the path's end is the target itself", optional=True),
@@ -210,9 +240,11 @@ JOINS: Final = ("points", "isomers")
 REFERENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "runs": {"start": "minima", "end": "minima", "target": "minima"},
     "minima": {"run": "runs"},
-    "paths": {"source": "minima", "target": "minima"},
+    "paths": {"source": "minima", "target": "minima", "curve": "paths"},
 }
 """Columns that hold ids, and the table that the ids are of."""
+NAMED: Final = frozenset({"source", "target"})
+"""Those of them that every row has an id in; in all others -1 stands for none."""
 
 
 def extra_column(name: str, dtype: str) -> Column:
@@ -231,7 +263,7 @@ def extra_column(name: str, dtype: str) -> Column:
     Traceback (most recent call last):
     ValueError: ...
     """
-    taken = {table.dim for table in TABLES.values()} | {"surface", "parameter", "epoch", "point", "term"}
+    taken = {table.dim for table in TABLES.values()} | {"surface", "parameter", "unit", "epoch", "point", "term"}
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in taken:
         raise ValueError(
             f"column name {name!r}: letters, digits and underscores are allowed, and none of {', '.join(sorted(taken))}"
@@ -253,7 +285,7 @@ def chunk_shape(column: Column, inner: tuple[int, ...], dtype: str) -> tuple[int
     rest = [max(1, size) for size in inner]
     if "term" in column.dims:
         return (1, *rest)
-    if "parameter" in column.dims:
+    if column.dims in {("parameter",), ("unit",)}:
         rows = min(1024, max(1, 2**20 // (np.dtype(dtype).itemsize * rest[0])))
         return (2 ** int(math.log2(rows)), *rest)
     if "epoch" in column.dims:

@@ -8,9 +8,10 @@ from elsuite.core.identity import Identity
 from elsuite.core.typing import Ids, Mask
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import JOINS, KINDS
-from elsuite.symmetry import AtomSymmetry, Symmetry, symmetry_from
+from elsuite.symmetry import AtomSymmetry, Symmetry, UnitSymmetry, symmetry_from
+from elsuite.symmetry.permutations import identity_element
 
-_BLOCK = 512
+_BLOCK, _NUMBERS = 512, 2**24
 
 
 def energy_floor(database: LandscapeDatabase) -> float | None:
@@ -76,13 +77,24 @@ def declared_symmetry(database: LandscapeDatabase) -> Symmetry | None:
 
 def _permuted(database: LandscapeDatabase, rows: Ids) -> Mask:
     """Return which of some paths have a stored permutation that is not the identity."""
+    table = database.paths
     found = np.zeros(len(rows), dtype=np.bool_)
-    if "permutation" not in database.paths:
+    curve = table["curve"].values[rows] if "curve" in table else np.full(len(rows), -1)
+    held = np.where(curve >= 0, curve, rows)
+    if "renaming" in table:
+        symmetry = declared_symmetry(database)
+        unchanged = np.concatenate(identity_element(symmetry)) if isinstance(symmetry, UnitSymmetry) else np.empty(0)
+        for begin in range(0, len(rows), _BLOCK):
+            block = table["renaming"][held[begin : begin + _BLOCK]].values
+            known = (block != 0).any(axis=1) & (block.shape[1] == len(unchanged))
+            found[begin : begin + _BLOCK] = known & (block != unchanged).any(axis=1) if known.any() else False
+    if "permutation" not in table:
         return found
+    rows, step = held, max(1, min(_BLOCK, _NUMBERS // max(database.n_parameters, 1)))
     identity = 1 + np.arange(database.n_parameters)
-    for begin in range(0, len(rows), _BLOCK):
-        block = database.paths["permutation"][rows[begin : begin + _BLOCK]].values
-        found[begin : begin + _BLOCK] = (block != -1).any(axis=1) & (block != identity).any(axis=1)
+    for begin in range(0, len(rows), step):
+        block = table["permutation"][rows[begin : begin + step]].values
+        found[begin : begin + step] |= (block != -1).any(axis=1) & (block != identity).any(axis=1)
     return found
 
 
@@ -91,8 +103,9 @@ def _ends_elsewhere(database: LandscapeDatabase, rows: Ids) -> Mask:
     table = database.paths
     chords = table["chord"].values[rows]
     found = np.zeros(len(rows), dtype=np.bool_)
-    for begin in range(0, len(rows), _BLOCK):
-        part = slice(begin, begin + _BLOCK)
+    step = max(1, min(_BLOCK, _NUMBERS // max(database.n_parameters, 1)))
+    for begin in range(0, len(rows), step):
+        part = slice(begin, begin + step)
         ends = [database.coordinates(table[name].values[rows[part]].tolist()) for name in ("source", "target")]
         source, target = (points.astype(np.float64) for points in ends)
         size = np.maximum(np.linalg.norm(source, axis=1), np.linalg.norm(target, axis=1))

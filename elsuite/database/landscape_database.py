@@ -290,7 +290,9 @@ class LandscapeDatabase:
         for name, rows in given.items():
             if rows is not None:
                 extra = opened.extra_columns(name)
-                context = Context(opened.surfaces, opened.n_parameters, opened.dtype, extra)
+                context = Context(
+                    opened.surfaces, opened.n_parameters, opened.dtype, extra, opened.dtypes(name), opened.n_units(name)
+                )
                 batches[name] = make_batch(TABLES[name], rows, context)
         return {name: batch for name, batch in batches.items() if batch.n_rows}
 

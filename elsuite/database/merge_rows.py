@@ -9,14 +9,15 @@ import numpy as np
 
 from elsuite.core.typing import Array, Ids, Mask
 from elsuite.database.computed import carry_computed
-from elsuite.database.declared import joins_isomers
+from elsuite.database.declared import declared_symmetry, joins_isomers
 from elsuite.database.landscape_database import LandscapeDatabase
-from elsuite.schema import JOINS, KINDS
-from elsuite.symmetry.base import Symmetry
+from elsuite.schema import FILL, JOINS, KINDS
+from elsuite.symmetry import Symmetry, UnitSymmetry
+from elsuite.symmetry.permutations import parameter_permutation, split_element
 from elsuite.symmetry.points import Matches, PointIndex, rows_at_once
 
 _SAME_CURVE = 1e-6
-_CURVE = ("coefficients", "permutation", "basis")
+_CURVE = ("coefficients", "permutation", "renaming", "basis")
 _ORIGIN = ("origin", "origin_id")
 
 
@@ -35,11 +36,13 @@ class Joined:
 class Merger:
     """The new database, and what has been put into it so far; minima within the `tolerance` are one."""
 
-    def __init__(self, merged: LandscapeDatabase, symmetry: Symmetry, tolerance: float, scale: float) -> None:
+    def __init__(
+        self, merged: LandscapeDatabase, symmetry: Symmetry, tolerance: float, scale: float, curves: str = "float32"
+    ) -> None:
         self.joined: list[Joined] = []
         self.n_known = {"runs": 0, "paths": 0}  # rows left out, since they were there
         self.n_lifted = 0  # paths lifted to an end
-        self._merged, self._scale = merged, scale
+        self._merged, self._scale, self._dtype_of_curves = merged, scale, curves
         self._minima = PointIndex(symmetry, tolerance, read=merged.coordinates)
         self._states = PointIndex(
             symmetry, tolerance, read=lambda numbers: _state_points(merged, self._state_rows[numbers])
@@ -154,13 +157,16 @@ class Merger:
     def _take_paths(self, source: LandscapeDatabase, name: str, minima: Ids, ends_of: tuple[Mask, Mask, Mask]) -> None:
         joined, moved, elsewhere = ends_of
         table = source.paths
-        known = set(self._merged.paths["key"].values.tolist()) - {0}
+        known = {key: i for i, key in enumerate(self._merged.paths["key"].values.tolist()) if key}
         keys = table["key"].values.tolist()
         fresh = np.array([i for i, key in enumerate(keys) if key not in known], dtype=np.int64)
         self.n_known["paths"] += len(keys) - len(fresh)
         wide = [v.shape[1:] for v in table.data_vars.values() if v.ndim > 1]
         step = rows_at_once(max([1, *(int(np.prod(shape)) for shape in wide)]))
         states, isomers = self._known_states(source, minima), joins_isomers(source)
+        own = np.array([known.get(key, -1) for key in keys], dtype=np.int64)
+        added = (own < 0) & ~states
+        own[added] = self._merged.n_paths + np.arange(added.sum())
         for begin in range(0, len(fresh), step):
             rows = fresh[begin : begin + step]
             columns = _columns(table, rows, _ORIGIN)
@@ -173,6 +179,9 @@ class Merger:
             for column in _CURVE:
                 if column in columns:
                     columns[column] = _rows_or_none(columns[column], usable)
+            self._fit_curves(columns, source)
+            if "curve" in columns:
+                columns["curve"] = _pointed(columns["curve"], own)
             keep = ~states[rows]
             if "coordinates" in columns:
                 columns["coordinates"] = _rows_or_none(columns["coordinates"], np.ones(len(rows), dtype=bool))
@@ -185,6 +194,20 @@ class Merger:
             }
             n = int(keep.sum())
             self._merged.add(paths={**columns, "origin": [name] * n, "origin_id": rows[keep]} if n else None)
+
+    def _fit_curves(self, columns: dict[str, Any], source: LandscapeDatabase) -> None:
+        """Bring curves to the dtype that keeps all of them, and renamings to the symmetry of the new database."""
+        if "coefficients" in columns:
+            curves = columns["coefficients"]
+            columns["coefficients"] = [c if c is None else c.astype(self._dtype_of_curves, copy=False) for c in curves]
+        symmetries = declared_symmetry(source), declared_symmetry(self._merged)
+        if "renaming" not in columns or symmetries[0] == symmetries[1]:
+            return
+        renamings, other = columns.pop("renaming"), symmetries[0]
+        if isinstance(other, UnitSymmetry):
+            made = [r if r is None else parameter_permutation(other, split_element(other, r)) for r in renamings]
+            known = columns.get("permutation", [None] * len(made))
+            columns["permutation"] = [b if a is None else a for a, b in zip(known, made, strict=True)]
 
     def _lift(self, columns: dict[str, Any], joined: Mask) -> Mask:
         """Lift paths to the end that they are joined to now, which another machine gave a higher energy."""
@@ -278,6 +301,6 @@ def _columns(table: Any, rows: Ids, but: tuple[str, ...]) -> dict[str, Any]:
 def _rows_or_none(values: Array, usable: Mask) -> list[Any]:
     """Return each row, None where it holds nothing or may not be used."""
     if values.dtype.kind in "if":
-        empty = values == -1 if values.dtype.kind == "i" else np.isnan(values)
+        empty = np.isnan(values) if values.dtype.kind == "f" else values == FILL[str(values.dtype)]
         usable = usable & ~empty.reshape(len(values), -1).all(axis=1)
     return [row if use else None for row, use in zip(values, usable, strict=True)]

@@ -117,7 +117,7 @@ def merge_databases(
         within = max(1e-6 * scale, resolution) if tolerance is None else tolerance
         refused = said_if_refused(f"cannot create {target}")
         with refused, new_folder(target) as partial, _created(partial, sources) as merged:
-            merger = Merger(merged, copies, within, scale)
+            merger = Merger(merged, copies, within, scale, _dtype_of_curves(sources))
             for source, name in zip(sources, short_names(stores), strict=True):
                 _take(merger, source, name)
             counts = merged.n_runs, merged.n_minima, merged.n_paths
@@ -168,6 +168,13 @@ def _created(path: Path, sources: Sequence[LandscapeDatabase]) -> LandscapeDatab
         surfaces=first.surfaces,
         dtype="float64" if wide else "float32",
         attributes=attributes,
+    )
+
+
+def _dtype_of_curves(sources: Sequence[LandscapeDatabase]) -> str:
+    """Return the dtype that keeps the curves of all sources as they are."""
+    return str(
+        np.result_type(*(s.paths["coefficients"].dtype for s in sources if "coefficients" in s.paths), np.float16)
     )
 
 

@@ -77,6 +77,18 @@ class OpenStore:
             TABLES[name], self.arrays[name], n_rows, self.surfaces, lambda column: self.column(name, column, n_rows)
         )
 
+    def dtypes(self, table: str) -> dict[str, str]:
+        """Return the dtypes of the columns that the format leaves a choice for."""
+        columns = TABLES[table].columns
+        return {
+            name: za.dtype_name(a) for name, a in self.arrays[table].items() if name in columns and columns[name].others
+        }
+
+    def n_units(self, table: str) -> int | None:
+        """Return how many units the symmetry has by which paths are renamed; None where no row says so yet."""
+        units = [a.shape[1:] for a in self.arrays[table].values() if za.dims_of(a)[1:] == ("unit",)]
+        return units[0][0] if units else None
+
     def extra_columns(self, table: str) -> dict[str, Column]:
         """Return the columns that the format does not name."""
         return {

@@ -4,7 +4,7 @@ Then what must hold between rows: ids that exist, heights not under the ends, ke
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ from elsuite.schema import (
     FILL,
     JOINS,
     KINDS,
+    NAMED,
     REFERENCES,
     TABLES,
     Column,
@@ -24,17 +25,25 @@ from elsuite.schema import (
     height_tolerance,
 )
 
+MOST_STACKED = 2**20
+"""Bytes of a curve that is written together with others; longer ones are not copied for that."""
+
 Rows: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a batch is checked against: the surfaces, the number of parameters, their dtype, known extra dtypes."""
+    """What a batch is checked against: the surfaces, the number of parameters, their dtype, known extra dtypes.
+
+    `dtypes` and `n_units` are those of the columns that the store has, where the format leaves a choice.
+    """
 
     surfaces: tuple[str, ...]
     n_parameters: int
     dtype: str
     extra: Mapping[str, Column]
+    dtypes: Mapping[str, str] = field(default_factory=dict)
+    n_units: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class Batch:
     columns: dict[str, Array]  # rectangular (n_rows, ...): short curves and profiles are padded with NaN
     pieces: dict[str, list[tuple[int, Array]]]  # optional columns: runs of rows with a value, each with its first row
     extra: dict[str, Column]  # those that the format does not name
+    dtypes: dict[str, str] = field(default_factory=dict)  # of `pieces`
 
 
 @dataclass(frozen=True)
@@ -60,13 +70,13 @@ class _Field:
     def where(self) -> str:
         return f"{self.table.name}.{self.column.name}"
 
-    @property
-    def dtype(self) -> str:
-        return self.context.dtype if self.column.dtype == "parameter" else self.column.dtype
+    dtype: str
 
     @property
     def expected(self) -> tuple[int | str, ...]:
         sizes: dict[str, int | str] = {"surface": len(self.context.surfaces), "parameter": self.context.n_parameters}
+        if self.context.n_units is not None:
+            sizes["unit"] = self.context.n_units
         return (self.n_rows, *(sizes.get(dim, f"any {dim}") for dim in self.column.dims))
 
     def wrong_shape(self, given: tuple[int, ...]) -> ValueError:
@@ -94,18 +104,30 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
     columns: dict[str, Array] = {}
     pieces: dict[str, list[tuple[int, Array]]] = {}
     extra: dict[str, Column] = {}
+    dtypes: dict[str, str] = {}
     for name, values in given.items():
         column = table.columns.get(name) or context.extra.get(name)
         if column is None:
             column = extra[name] = extra_column(name, _inferred(table, name, values))
-        field = _Field(table, column, n_rows, context)
+        of_row = _Field(table, column, n_rows, context, _dtype(column, context, values))
         if column.optional and column.dims:
-            pieces[name] = _pieces(field, values)
+            pieces[name], dtypes[name] = _pieces(of_row, values), of_row.dtype
         else:
-            columns[name] = _column(field, values)
+            columns[name] = _column(of_row, values)
     if table.name == "paths":
         _complete_paths(columns, n_rows, context)
-    return Batch(n_rows, columns, pieces, extra)
+    return Batch(n_rows, columns, pieces, extra, dtypes)
+
+
+def _dtype(column: Column, context: Context, values: Any) -> str:
+    """Return the dtype of a column: the store's, or, where it has none yet, the first array's if that is allowed."""
+    if column.dtype == "parameter":
+        return context.dtype
+    if not column.others or column.name in context.dtypes:
+        return context.dtypes.get(column.name, column.dtype)
+    arrays = [values] if isinstance(values, np.ndarray) else [v for v in values if isinstance(v, np.ndarray)]
+    given = str(arrays[0].dtype) if arrays else ""
+    return given if given in column.others else column.dtype
 
 
 def _columns_of(table: Table, rows: Any) -> dict[str, list[Any]]:
@@ -231,7 +253,7 @@ def _cast(field: _Field, values: Any) -> Array:
     if dtype == "str":
         return _strings(field.where, values)
     try:
-        if dtype in {"int64", "uint64"}:
+        if dtype in {"int64", "int32", "uint64"}:
             return _integers(values, dtype)
         return _floats(values, dtype)
     except (TypeError, ValueError, OverflowError) as error:
@@ -306,21 +328,34 @@ def _pieces(field: _Field, values: Any) -> list[tuple[int, Array]]:
     if _length(values) != field.n_rows or isinstance(values, str | bytes | Mapping):
         raise field.wrong_shape(() if _length(values) is None else (len(values),))
     pieces: list[tuple[int, list[Array]]] = []
+    width = field.expected[-1]
     for row, value in enumerate(values):
         if value is None:
             continue
         array = _cast(field, value)
-        if array.ndim != len(dims) or array.shape[-1] != field.context.n_parameters:
+        if array.ndim != len(dims) or width not in (array.shape[-1], "any unit"):
             raise field.wrong_shape((field.n_rows, *array.shape))
-        if array.dtype.kind == "f" and np.isnan(array).all():
+        width = array.shape[-1]
+        if _is_fill(array):
             continue  # no value, in an array that has one for other rows
+        if "term" in dims and array.nbytes > MOST_STACKED:
+            pieces.append((row, [array]))
+            continue
         last = pieces[-1] if pieces else None
         if last and last[0] + len(last[1]) == row and last[1][0].shape == array.shape:
             last[1].append(array)
         else:
             pieces.append((row, [array]))
-    stacked = [(row, np.stack(arrays)) for row, arrays in pieces]
+    # One array is not copied: it may be as large as all others together.
+    stacked = [(row, arrays[0][None] if len(arrays) == 1 else np.stack(arrays)) for row, arrays in pieces]
     return stacked if "term" in dims else _without_gaps(stacked, field.dtype)
+
+
+def _is_fill(values: Array) -> bool:
+    """Whether a row of an optional column is what stands for none in it."""
+    if values.dtype.kind != "f":
+        return values.dtype == np.int32 and not values.any()
+    return not values.size or (bool(np.isnan(values.flat[0])) and bool(np.isnan(values).all()))
 
 
 def _without_gaps(pieces: list[tuple[int, Array]], dtype: str) -> list[tuple[int, Array]]:
@@ -362,7 +397,7 @@ def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) ->
                 continue
             ids = batch.columns[name]
             n_rows = counts[target] + (batches[target].n_rows if target in batches else 0)
-            lowest = 0 if table == "paths" else -1
+            lowest = 0 if name in NAMED else -1
             bad = np.flatnonzero((ids < lowest) | (ids >= n_rows))
             if bad.size:
                 raise ValueError(

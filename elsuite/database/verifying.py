@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from zarr.storage import LocalStore
 
+from elsuite.core.identity import Identity
 from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.computed import listing_problem, read_computed
@@ -18,6 +19,7 @@ from elsuite.schema import (
     COMPUTED_LIST,
     FILL,
     KINDS,
+    NAMED,
     REFERENCES,
     TABLES,
     Column,
@@ -25,6 +27,7 @@ from elsuite.schema import (
     Table,
     height_tolerance,
 )
+from elsuite.symmetry import UnitSymmetry, symmetry_from
 
 BLOCK_BYTES = 2**26
 
@@ -95,7 +98,7 @@ def verify_store(path: str | Path) -> tuple[Finding, ...]:
     arrays = {name: _open_table(store, table, root, findings) for name, table in TABLES.items()}
     columns = {name: _read_table(table, arrays[name], root, findings) for name, table in TABLES.items()}
     opened = _Opened(root, arrays, columns)
-    for check in (_references, _names, _keys, _energies, _heights, _points):
+    for check in (_references, _curves, _renamings, _names, _keys, _energies, _heights, _points):
         findings += check(opened)
     for name, table in TABLES.items():
         findings += _bulky(store, table, arrays[name], opened.n_rows(name))
@@ -152,7 +155,7 @@ def _metadata(table: Table, column: Column, array: za.Array, root: Mapping[str, 
         yield Finding(where, f"has dims {za.dims_of(array)}, {dims} expected")
         return
     dtype = za.dtype_name(array)
-    allowed = {"float32", "float64"} if column.dtype == "parameter" else {column.dtype}
+    allowed = {"float32", "float64"} if column.dtype == "parameter" else {column.dtype, *column.others}
     if dtype not in allowed:
         yield Finding(where, f"has dtype {dtype}, {' or '.join(sorted(allowed))} expected")
         return
@@ -193,9 +196,50 @@ def _references(opened: _Opened) -> Iterator[Finding]:
         for name, target in targets.items():
             found = opened.get(table, name)
             if found is not None:
-                lowest, n_rows = 0 if table == "paths" else -1, opened.n_rows(target)
+                lowest, n_rows = 0 if name in NAMED else -1, opened.n_rows(target)
                 bad = np.flatnonzero((found[0] < lowest) | (found[0] >= n_rows))
                 yield from _rows(f"{table}.{name}", bad, f"an id outside {lowest} to {n_rows - 1}")
+
+
+def _curves(opened: _Opened) -> Iterator[Finding]:
+    """Check that a path whose curve is in another row has the ends of that one, which holds it."""
+    found = opened.get("paths", "curve", "source", "target")
+    if found is None:
+        return
+    curve, *ends = found
+    rows = np.flatnonzero((curve >= 0) & (curve < len(curve)))
+    other = np.zeros(len(rows), dtype=bool)
+    for end in ends:
+        other |= end[rows] != end[curve[rows]]
+    yield from _rows("paths.curve", rows[other], "the id of a path between other ends")
+    yield from _rows("paths.curve", rows[curve[curve[rows]] >= 0], "the id of a path that has no curve of its own")
+
+
+def _renamings(opened: _Opened) -> Iterator[Finding]:
+    """Check that renamings are signed permutations of the groups of units that the identity declares."""
+    array, n_rows = opened.arrays["paths"].get("renaming"), opened.n_rows("paths")
+    if array is None or array.shape[0] < n_rows or za.dims_of(array) != ("path", "unit"):
+        return
+    try:
+        symmetry = symmetry_from(Identity.from_json(opened.root.get("identity")).symmetry)
+    except ValueError:
+        symmetry = None
+    sizes = [group.size for group in symmetry.groups] if isinstance(symmetry, UnitSymmetry) else []
+    if sum(sizes) != array.shape[1]:
+        problem = f"has {array.shape[1]} along unit, {sum(sizes)} expected: the units that the identity declares"
+        yield Finding("paths.renaming", problem)
+        return
+    wrong = np.zeros(n_rows, dtype=bool)
+    try:
+        for start, block in _blocks(array, n_rows):
+            there, begin = (block != 0).any(axis=1), 0
+            for size in sizes:
+                units = np.sort(np.abs(block[:, begin : begin + size]), axis=1)
+                wrong[start : start + len(block)] |= there & (units != np.arange(1, size + 1)).any(axis=1)
+                begin += size
+    except DamagedStoreError as error:
+        yield Finding("paths.renaming", str(error))
+    yield from _rows("paths.renaming", np.flatnonzero(wrong), "no signed permutation of each group of units")
 
 
 def _names(opened: _Opened) -> Iterator[Finding]:

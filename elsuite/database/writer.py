@@ -93,7 +93,7 @@ class Writer:
         given = {name: [(0, values)] for name, values in batch.columns.items()} | batch.pieces
         columns = table.columns | batch.extra
         new = [
-            _new_array(table, columns[name], opened.dtype, (rows, *pieces[0][1].shape[1:]))
+            _new_array(table, columns[name], batch.dtypes.get(name, opened.dtype), (rows, *pieces[0][1].shape[1:]))
             for name, pieces in given.items()
             if name not in arrays and pieces
         ]
@@ -191,7 +191,7 @@ def create_tables(store: Store, root: Mapping[str, Any], dtype: str) -> None:
 
 
 def _new_array(table: Table, column: Column, dtype: str, shape: tuple[int, ...]) -> za.NewArray:
-    own = dtype if column.dtype == "parameter" else column.dtype
+    own = dtype if column.dtype == "parameter" or column.others else column.dtype
     return za.NewArray(table, column, own, shape, (table.dim, *column.dims))
 
 

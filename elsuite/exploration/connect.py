@@ -1,12 +1,14 @@
 """Paths between minima of a database, searched and stored: `connect_minima`."""
 
 import itertools
+import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
+import torch
 
 from elsuite.core.identity import canonical_json, content_key, retry_key, work_seed
 from elsuite.core.outcomes import Outcome
@@ -20,13 +22,15 @@ from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks import NeuralLandscape
-from elsuite.paths import PathFinder, PathSearch, measure
+from elsuite.paths import Alignment, PathFinder, PathSearch, measure, path_length
 from elsuite.paths import align as align_to
 from elsuite.paths.alignment import nothing_to_align
 from elsuite.paths.bases import basis_text
 from elsuite.schema import JOINS, NotFoundError
 
 Align = Literal["weights", "activations", "stored"]
+Curves = Literal["float16", "float32", "float64", "none"]
+CURVES: Final[tuple[Curves, ...]] = ("float16", "float32", "float64", "none")
 
 AHEAD_BYTES = 8 * 2**20
 """End points are read so far ahead: one read takes a millisecond, however little it reads."""
@@ -74,7 +78,7 @@ class Search:
     measure_on: tuple[str, ...]
     finder: PathFinder
     label: str
-    keep_curve: bool
+    curves: Curves
     align: Align | None
 
 
@@ -120,13 +124,18 @@ class SearchTask:
     def perform(self, landscape: Landscape) -> NewRows:
         """Return the rows of the search: one for the surface searched on, one for each other surface measured."""
         search, seed = self.search, work_seed(self.search_key)
-        shown, end, permutation = landscape.on(search.surface), self.end, None
+        shown, end, renamed = landscape.on(search.surface), self.end, dict[str, Array]()
         if search.align == "weights" or search.align == "activations":
             aligned = align_to(shown, self.start, end, method=search.align, seed=seed)
-            end, permutation = aligned.coordinates, aligned.permutation
+            end, renamed = aligned.coordinates, _renamed(shown, aligned, self.identity)
             if np.linalg.norm(end - self.end) <= ITSELF * np.linalg.norm(self.end - self.start):
                 end = self.end
         found = search.finder.find(shown, self.start, end, seed=seed)
+        # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
+        kept = search.curves != "none" and (bool(renamed) or np.array_equal(end, self.end))
+        curve = found.path.coefficients.detach().cpu().numpy() if kept else _NOT_READ
+        if len(curve):
+            found, curve = _as_kept(found, shown, curve, search.curves)
         here = np.array_equal(end, self.end) or not landscape.symmetry.has_images
         if not np.array_equal(end, self.end):
             moved = (
@@ -140,14 +149,14 @@ class SearchTask:
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]
         }
         columns["joins"] = np.array([JOINS[not here]] * len(rows))
-        # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
-        rebuilt = permutation is not None or np.array_equal(end, self.end)
-        if search.keep_curve and rebuilt and len(found.path.coefficients):
-            curve = found.path.coefficients.detach().cpu().numpy().astype(np.float32)
-            columns["coefficients"] = np.array([curve] * len(rows))
-        if permutation is not None:
-            columns["permutation"] = np.array([np.asarray(permutation, dtype=np.int64)] * len(rows))
-        return NewRows(paths=columns)
+        held = {name: values[None] for name, values in renamed.items()}
+        if len(curve):
+            held["coefficients"] = curve[None]
+        if held:  # by the first row
+            held["path"] = np.array([0])
+            if len(rows) > 1:
+                columns["curve"] = np.array([-1] + [0] * (len(rows) - 1))
+        return NewRows(paths=columns, curves=held)
 
     def failed(self, reason: str) -> NewRows:
         """Return a path without heights that says why."""
@@ -183,7 +192,7 @@ def plan_searches(
     surface: str,
     measure_on: Sequence[str] = (),
     label: str | None = None,
-    keep_curve: bool = True,
+    curves: Curves | None = None,
     align: Align | None = None,
     retry_failed: bool = False,
 ) -> SearchPlan:
@@ -194,9 +203,11 @@ def plan_searches(
     ids = checked_pairs(database, pairs)
     others = tuple(name for name in dict.fromkeys(measure_on) if name != surface)
     align = chosen_align(database, align)
-    search = Search(surface, others, finder, label or finder.name, keep_curve, align)
+    search = Search(surface, others, finder, label or finder.name, chosen_curves(database, curves), align)
     minimum_keys = database.minima["key"].values.tolist()
-    settings = [finder.name, key_settings(finder), *([align] if align else [])]
+    settings: list[Any] = [finder.name, key_settings(finder), *([align] if align else [])]
+    if search.curves == "float16":  # heights are those of the rounded path
+        settings.append({"curves": search.curves})
     asked: dict[int, tuple[int, int, int]] = {}
     for a, b in ids.tolist():
         ends = [minimum_keys[a] or ["id", a], minimum_keys[b] or ["id", b]]
@@ -207,6 +218,30 @@ def plan_searches(
     points = EndPoints(database, np.array([work[:2] for work in todo], dtype=np.int64).reshape(-1, 2))
     tasks = [SearchTask(search, *work, position, ends=points) for position, work in enumerate(todo)]
     return SearchPlan(tuple(tasks), left.n_known, left.n_failed)
+
+
+def chosen_curves(database: LandscapeDatabase, curves: Curves | None) -> Curves:
+    """Return how coefficients are kept: as asked, or by default as the store has them already, else as float32.
+
+    Raises
+    ------
+    ValueError
+        For a dtype that the store, which has another one, could not hold without rounding.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> chosen_curves(LandscapeDatabase.create(None, MullerBrown()), None)
+    'float32'
+    """
+    if curves not in (None, *CURVES):
+        raise ValueError(f"curves: given {curves!r}, allowed: {', '.join(map(repr, CURVES))} or None")
+    stored = str(database.paths["coefficients"].dtype) if "coefficients" in database.paths else None
+    if stored is None or curves == "none":
+        return "float32" if curves is None else curves
+    if curves is not None and np.result_type(curves, stored) != stored:
+        raise ValueError(f"curves: given {curves!r}, the store has the coefficients of its paths as {stored}")
+    return next(name for name in CURVES if name == stored) if curves is None else curves
 
 
 def chosen_align(database: LandscapeDatabase, align: Align | None) -> Align | None:
@@ -235,6 +270,7 @@ def connect_minima(
     measure_on: Sequence[str] = (),
     label: str | None = None,
     keep_curve: bool = True,
+    curves: Curves | None = None,
     align: Align | None = None,
     commit_seconds: float = 2.0,
     workers: Workers | None = None,
@@ -254,6 +290,10 @@ def connect_minima(
         Searched on; by default the landscape's first.
     measure_on : sequence of str
         Surfaces on which the heights of the found paths are wanted as well.
+    curves : {"float16", "float32", "float64", "none"}, optional
+        How the coefficients of paths are stored: by default as the store has them already, else as float32. Those in
+        float16 are rounded first, and the heights are those of the rounded path. `keep_curve`, where it is false,
+        means ``"none"``.
     align : {"weights", "activations", "stored"}, optional
         The path leads to the copy of the target, by the landscape's symmetry, that is nearest to the source; a
         permutation of units is stored with it, and no curve to a copy of atoms that are turned or moved. ``"stored"``:
@@ -288,7 +328,8 @@ def connect_minima(
         raise ValueError(f"align: given {align!r}, {why}")
     for name in (surface, *measure_on):
         landscape.on(name)
-    search: dict[str, Any] = {"surface": surface, "measure_on": measure_on, "keep_curve": keep_curve, "align": align}
+    kept: Curves | None = curves if keep_curve else "none"
+    search: dict[str, Any] = {"surface": surface, "measure_on": measure_on, "curves": kept, "align": align}
     plan = plan_searches(database, finder, pairs, label=label, retry_failed=retry_failed, **search)
     tasks, n_failed = plan.tasks, plan.n_failed
     here = (performed(task.loaded(), landscape) for task in tasks)
@@ -328,7 +369,44 @@ def _commit(database: LandscapeDatabase, found: Sequence[tuple[SearchTask, NewRo
 
 
 def _kind(rows: NewRows) -> tuple[Any, ...]:
-    return tuple(rows.paths), rows.paths.get("coefficients", np.empty(0)).shape[1:]
+    held = {**rows.paths, **rows.curves}  # files of earlier versions have curves among the columns of all paths
+    return tuple(rows.paths), tuple(rows.curves), held.get("coefficients", np.empty(0)).shape[1:]
+
+
+def _renamed(landscape: Landscape, aligned: Alignment, identity: str) -> dict[str, Array]:
+    """Return the column that says how a copy is made from the stored point, empty where nothing does."""
+    if aligned.permutation is None:
+        return {}
+    declared = (json.loads(identity) or {}).get("symmetry")
+    if aligned.element and canonical_json(declared) == canonical_json(landscape.symmetry.description()):
+        return {"renaming": np.concatenate(aligned.element).astype(np.int32)}
+    return {"permutation": np.asarray(aligned.permutation, dtype=np.int64)}
+
+
+def _as_kept(
+    found: PathSearch, landscape: Landscape, curve: Array, dtype: Literal["float16", "float32", "float64", "none"]
+) -> tuple[PathSearch, Array]:
+    """Return the coefficients as they are stored, and the search with the heights of that path.
+
+    Raises
+    ------
+    ValueError
+        For coefficients beyond the largest number of the dtype.
+    """
+    with np.errstate(over="ignore"):
+        kept = curve.astype(dtype, copy=False)
+    if np.isfinite(curve).all() and not np.isfinite(kept).all():
+        raise ValueError(f"curves: coefficients up to {np.abs(curve).max():.3g} given, {dtype} cannot hold them")
+    if dtype != "float16":
+        return found, kept
+    path = replace(found.path, coefficients=torch.as_tensor(kept).to(found.path.coefficients))
+    rounded = replace(_measured_on(replace(found, path=path), landscape), length=path_length(path))
+    return replace(
+        rounded,
+        n_point_gradients=found.n_point_gradients,
+        n_evaluations=found.n_evaluations + rounded.n_evaluations,
+        seconds=found.seconds,
+    ), kept
 
 
 def _row_key(key: int, surface: str) -> int:

@@ -24,15 +24,21 @@ from elsuite.schema import FILL
 Columns = dict[str, Array]
 
 _COMPUTED = "computed"
+_TABLES = ("runs", "minima", "paths", "curves")
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """Columns of new rows for the three tables; `minima["run"]` counts the runs among them from 0."""
+    """Columns of new rows for the three tables; `minima["run"]` counts the runs among them from 0.
+
+    What few paths have, such as coefficients, is in `curves`, a row for each of the paths ``curves["path"]``, which
+    counts the paths from 0 as `paths["curve"]` does.
+    """
 
     runs: Columns = field(default_factory=dict)
     minima: Columns = field(default_factory=dict)
     paths: Columns = field(default_factory=dict)
+    curves: Columns = field(default_factory=dict)
     computed: tuple[dict[str, Any], ...] = ()
     """What computed them, as `computed_with` says; empty: this process."""
 
@@ -90,40 +96,60 @@ def select_lowest(rows: NewRows, k: int, others: Sequence[float] = ()) -> NewRow
 
 def add_rows(database: LandscapeDatabase, rows: NewRows, *, sync: bool = False) -> None:
     """Commit all rows together."""
-    minima = dict(rows.minima)
+    minima, paths = dict(rows.minima), _with_curves(rows)
     if "run" in minima:
         minima["run"] = minima["run"] + database.n_runs
+    if "curve" in paths:
+        paths["curve"] = np.where(paths["curve"] >= 0, paths["curve"] + database.n_paths, -1)
     database.add(
         runs=rows.runs or None,
         minima=minima or None,
-        paths=rows.paths or None,
+        paths=paths or None,
         attributes=contributed(database, rows.computed),
         sync=sync,
     )
 
 
+def _with_curves(rows: NewRows) -> dict[str, Any]:
+    """Return the columns of the paths, of which those in `curves` have None for most rows."""
+    paths: dict[str, Any] = dict(rows.paths)
+    for name, values in rows.curves.items():
+        if name != "path":
+            column: list[Array | None] = [None] * len(paths["key"])
+            for place, value in zip(rows.curves["path"].tolist(), values, strict=True):
+                column[place] = value
+            paths[name] = column
+    return paths
+
+
 def joined(parts: Sequence[NewRows]) -> NewRows:
     """Return the rows of several parts as one; where a part lacks a column, its rows have the format's fill value."""
+    if len(parts) == 1:  # not copied: it may be large
+        return parts[0]
     shift, minima = 0, []
+    before, paths, curves = 0, [], []
     for part in parts:
         rows = dict(part.minima)
         if "run" in rows:
             rows["run"] = rows["run"] + shift
         minima.append(rows)
         shift += len(part.runs.get("key", ()))
+        rows, of_some = dict(part.paths), dict(part.curves)
+        if "curve" in rows:
+            rows["curve"] = np.where(rows["curve"] >= 0, rows["curve"] + before, -1)
+        if of_some:
+            of_some["path"] = of_some["path"] + before
+        paths.append(rows)
+        curves.append(of_some)
+        before += len(part.paths.get("key", ()))
     computed = distinct(record for part in parts for record in part.computed)
-    return NewRows(
-        _stacked([p.runs for p in parts]), _stacked(minima), _stacked([p.paths for p in parts]), tuple(computed)
-    )
+    runs = _stacked([p.runs for p in parts])
+    return NewRows(runs, _stacked(minima), _stacked(paths), _stacked(curves), tuple(computed))
 
 
 def save_rows(path: Path, rows: NewRows) -> None:
     """Write `rows` wholly or not at all, also after a loss of power; raises TypeError for columns of Python objects."""
-    flat = {
-        f"{table}.{name}": np.asarray(column)
-        for table in ("runs", "minima", "paths")
-        for name, column in getattr(rows, table).items()
-    }
+    flat = {f"{table}.{name}": np.asarray(column) for table in _TABLES for name, column in getattr(rows, table).items()}
     for name, column in flat.items():
         if column.dtype.hasobject:  # `load_rows` could not read it without running what it finds
             raise TypeError(f"{name} holds Python objects; numbers or strings are allowed")
@@ -135,7 +161,7 @@ def save_rows(path: Path, rows: NewRows) -> None:
 
 def load_rows(path: Path) -> NewRows:
     """Return the rows that `save_rows` wrote at `path`."""
-    tables: dict[str, Columns] = {"runs": {}, "minima": {}, "paths": {}}
+    tables: dict[str, Columns] = {table: {} for table in _TABLES}
     with np.load(path, allow_pickle=False) as file:
         # A file of an earlier version does not say what computed it.
         computed = json.loads(str(file[_COMPUTED])) if _COMPUTED in file.files else []

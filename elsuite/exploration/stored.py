@@ -3,17 +3,20 @@
 import numpy as np
 import torch
 
+from elsuite.core.typing import Array
 from elsuite.database import LandscapeDatabase
+from elsuite.database.declared import declared_symmetry
 from elsuite.paths import Path
 from elsuite.paths.bases import basis_from_text
-from elsuite.schema import NotFoundError
-from elsuite.symmetry.permutations import permute
+from elsuite.schema import DamagedStoreError, NotFoundError
+from elsuite.symmetry import UnitSymmetry
+from elsuite.symmetry.permutations import apply, permute, split_element
 
 
 def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
     """Return the curve stored in `row` of the table of paths; None when its coefficients were not kept.
 
-    It leads from the stored source to the stored target or, where the path has a permutation, to that image of it.
+    It leads from the stored source to the stored target or, where the path has units renamed, to that image of it.
 
     Raises
     ------
@@ -42,9 +45,10 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
         return None
     basis = basis_from_text(text)
     start, end = database.coordinates([int(table["source"][row]), int(table["target"][row])])
-    if "permutation" in table:
-        permutation = table["permutation"][row].values
-        end = end if (permutation == -1).all() else permute(end, permutation)
+    # Rows of other surfaces than the one searched on name the row that holds the curve of the search.
+    held = int(table["curve"][row]) if "curve" in table else -1
+    row = row if held < 0 else held
+    end = _image(database, row, end)
     if basis.n_terms == 0:
         coefficients = np.zeros((0, len(start)), dtype=start.dtype)
     elif "coefficients" not in table:
@@ -53,4 +57,21 @@ def stored_path(database: LandscapeDatabase, row: int) -> Path | None:
         coefficients = np.asarray(table["coefficients"][row, : basis.n_terms].values)
         if np.isnan(coefficients).any():
             return None
-    return Path(torch.as_tensor(start), torch.as_tensor(end), basis, torch.as_tensor(coefficients.astype(start.dtype)))
+    return Path(
+        torch.as_tensor(start),
+        torch.as_tensor(end),
+        basis,
+        torch.as_tensor(coefficients.astype(start.dtype, copy=False)),
+    )
+
+
+def _image(database: LandscapeDatabase, row: int, point: Array) -> Array:
+    """Return the image of the stored target that a path leads to: by the units that are renamed, or all parameters."""
+    table = database.paths
+    if "renaming" in table and (renaming := table["renaming"][row].values).any():
+        symmetry = declared_symmetry(database)
+        if not isinstance(symmetry, UnitSymmetry):
+            raise DamagedStoreError(f"path {row} has units renamed, and the identity of the store declares none")
+        return apply(symmetry, point, split_element(symmetry, renaming))
+    permutation = table["permutation"][row].values if "permutation" in table else np.full(1, -1)
+    return point if (permutation == -1).all() else permute(point, permutation)

@@ -112,6 +112,28 @@ def random_element(symmetry: "UnitSymmetry", seed: int | Sequence[int]) -> Eleme
     )
 
 
+def split_element(symmetry: "UnitSymmetry", renaming: NDArray[Any]) -> Element:
+    """Return the element whose permutations of groups, one after the other, are `renaming`, shape (n_units,).
+
+    Raises
+    ------
+    ValueError
+        For another number of units.
+
+    Examples
+    --------
+    >>> from elsuite.symmetry import UnitSymmetry
+    >>> a, b = Axis("a"), Axis("b")
+    >>> symmetry = UnitSymmetry((Block((a, None), (2, 1)), Block((b, a), (3, 2)), Block((None, b), (1, 3))))
+    >>> split_element(symmetry, np.array([2, 1, 3, 1, 2]))
+    (array([2, 1], dtype=int32), array([3, 1, 2], dtype=int32))
+    """
+    sizes = [group.size for group in symmetry.groups]
+    if renaming.shape != (sum(sizes),):
+        raise ValueError(f"a renaming of shape {renaming.shape} given; the symmetry has {sum(sizes)} units")
+    return tuple(np.split(renaming.astype(np.int32), np.cumsum(sizes)[:-1])) if sizes else ()
+
+
 def parameter_permutation(symmetry: "UnitSymmetry", element: Element) -> Permutation:
     """Return the signed permutation of all parameters, shape (P,) int32, that an element stands for."""
     units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
