@@ -106,7 +106,8 @@ def _say_cost(study: Any, out: Path, data_dir: str | None, json_: bool) -> None:
     if json_:
         print_json({**cost, "pairs": pairs, "starts_left": n_starts})
         return
-    print_table(["stage", "steps", "gradients", "bytes", "hours"], [list(row.values()) for row in cost["stages"]])
+    heads = ["stage", "steps", "gradients", "bytes", "hours", "bytes a path"]
+    print_table(heads, [list(row.values()) for row in cost["stages"]])
     seconds, megabytes = cost["hours"] * 3600, cost["bytes"] / 1e6
     duration = f"{cost['hours']:.3g} hours" if seconds >= 3600 else f"{seconds:.3g} seconds"
     click.echo(f"total, from nothing: {duration} on this machine, {megabytes:.3g} MB stored")

@@ -407,6 +407,8 @@ def _failed_before(
     table, among = database.paths, set(minima.ids.tolist())
     rows = [table[name].values.tolist() for name in ("source", "target", "outcome")]
     pairs = {(a, b) for a, b, outcome in zip(*rows, strict=True) if outcome == Outcome.FAILED and {a, b} <= among}
-    settings = {key: options[key] for key in ("surface", "label", "align") if key in options}
+    settings = {key: options[key] for key in ("surface", "label", "align", "curves") if key in options}
+    if not options.get("keep_curve", True):
+        settings["curves"] = "none"
     plan = plan_searches(database, finder, sorted(pairs), **settings, retry_failed=True)
     return [(task.source, task.target) for task in plan.tasks if task.attempt]

@@ -91,6 +91,7 @@ class PathsSection(AlgorithmSection):
     sets: list[str] = []
     pairs_seed: int | None = Field(None, ge=0)
     keep_curves: bool = True
+    curves: Literal["float16", "float32", "float64", "none"] | None = None
     align: Literal["weights", "activations", "stored"] | None = None
 
     @property

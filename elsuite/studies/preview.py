@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from elsuite.database import LandscapeDatabase
@@ -19,12 +20,14 @@ from elsuite.exploration.connect import plan_searches
 from elsuite.exploration.minima import starts_of
 from elsuite.exploration.pairs import AdaptiveChooser
 from elsuite.landscapes import DataLandscape, Landscape
+from elsuite.paths import PathFinder, PathSearch
 from elsuite.paths.series import SeriesPathFinder
 from elsuite.studies.build import as_stored, build_chooser, build_finder, build_minimizer, landscape_of
 from elsuite.studies.few_samples import FewSamples
 from elsuite.studies.model import MinimizerSection, PathsSection, Study, StudyError
 from elsuite.studies.reading import check_surfaces
 from elsuite.studies.run import ids_of_round, study_pairs, study_threads
+from elsuite.symmetry import UnitSymmetry
 
 _PROBE_IMAGES = 256
 _TIMED_IMAGES = 2048
@@ -34,13 +37,17 @@ _SCALAR_BYTES = 128
 
 @dataclass(frozen=True)
 class StageCost:
-    """The cost of one table of the study file: steps of all its work, gradients of the whole data set, bytes stored."""
+    """The cost of one table of the study file: steps of all its work, gradients of the whole data set, bytes stored.
+
+    A path is one search, on all its surfaces.
+    """
 
     stage: str
     steps: int
     gradients: float
     bytes: int
     hours: float
+    bytes_a_path: int = 0
 
 
 def estimate_cost(study: Study, *, data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -121,15 +128,27 @@ def _paths_cost(
         images *= n_samples / _n_samples(probe)
     looks = search.n_evaluations * (1 + len(section.measure)) * n_samples / 3
     row = _SCALAR_BYTES + 8 * len(search.profile)
-    if section.keep_curves:
-        row += search.path.coefficients.numel() * 4
+    search_bytes = row * (1 + len(section.measure)) + _curve_bytes(section, landscape, finder, search)
     return StageCost(
         stage=f"paths: {section.label}, {section.pairs}",
         steps=n_pairs,
         gradients=n_pairs * (images + looks) / n_samples,
-        bytes=n_pairs * row * (1 + len(section.measure)),
+        bytes=n_pairs * search_bytes,
         hours=n_pairs * (images + looks) * seconds / 3600,
+        bytes_a_path=search_bytes,
     )
+
+
+def _curve_bytes(section: PathsSection, landscape: Landscape, finder: PathFinder, search: PathSearch) -> int:
+    """Return what one path's coefficients and renamed units take; of series, all the terms that it may get."""
+    renamed = 0
+    if section.align in {"weights", "activations"} and isinstance(landscape.symmetry, UnitSymmetry):
+        renamed = 4 * sum(group.size for group in landscape.symmetry.groups)
+    dtype = (section.curves or "float32") if section.keep_curves else "none"
+    if dtype == "none":
+        return renamed
+    whole = finder.basis(None) if isinstance(finder, SeriesPathFinder) else search.path.basis
+    return renamed + whole.n_terms * landscape.n_parameters * np.dtype(dtype).itemsize
 
 
 @dataclass(frozen=True)
@@ -157,7 +176,8 @@ def planned_pairs(database: LandscapeDatabase, study: Study) -> list[PlannedPair
             plans.append(PlannedPairs(stage, tuple((a, b) for a, b in pairs.tolist()), 0, words))
             continue
         wanted = study_pairs(database, study, position)
-        plan = plan_searches(database, finder, wanted, surface=surface, align=section.align)
+        curves = section.curves if section.keep_curves else "none"
+        plan = plan_searches(database, finder, wanted, surface=surface, align=section.align, curves=curves)
         left = tuple((task.source, task.target) for task in plan.tasks)
         plans.append(PlannedPairs(stage, left, len(wanted) - len(left)))
     return plans

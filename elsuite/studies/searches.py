@@ -101,6 +101,7 @@ def search_paths(
         "measure_on": section.measure,
         "label": section.label,
         "keep_curve": section.keep_curves,
+        "curves": section.curves,
         "align": section.align,
         "progress": report,
     }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from elsuite.database import LandscapeDatabase, describe, open_database, verify_store
+from elsuite.database.declared import declared_symmetry
 from elsuite.network import minimax_matrix, transition_network
 from elsuite.studies import StudyError, StudyRun, parse_study, run_study
 from elsuite.studies.recompute import recompute_sample
@@ -168,11 +169,13 @@ def test_paths_to_aligned_copies_come_out_again_and_keep_their_permutation(finis
     with open_database(finished) as database:
         table = database.paths
         rows = np.flatnonzero(table["finder"].values == "aligned")
-        permutations = table["permutation"][rows].values
-        others = table["permutation"].values[table["finder"].values != "aligned"]
-    assert len(rows) == 2
-    assert (np.sort(np.abs(permutations), axis=1) == np.arange(1, permutations.shape[1] + 1)).all()
-    assert (others == -1).all()
+        rows = rows[table["curve"].values[rows] < 0]
+        renamings = table["renaming"][rows].values
+        others = table["renaming"].values[table["finder"].values != "aligned"]
+        (group,) = declared_symmetry(database).groups
+    assert len(rows) == 1
+    assert (np.sort(np.abs(renamings), axis=1) == np.arange(1, group.size + 1)).all()
+    assert (others == 0).all()
     assert recompute_sample(finished, n=100).findings == ()
 
 
