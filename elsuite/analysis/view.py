@@ -24,6 +24,7 @@ from elsuite.analysis.scales import (
     log_gap_scale,
     wants_log,
 )
+from elsuite.analysis.stationarity import stationarity
 from elsuite.analysis.statistics import UNNAMED_SET
 from elsuite.analysis.superbasin_agreement import SuperbasinAgreement, superbasin_agreement
 from elsuite.analysis.trimming import (
@@ -158,6 +159,11 @@ class View:
             return ""
         copies = f"{n_isomers:,} of {n_points + n_isomers:,} paths lead to copies of minima"
         return f"points are joined: {copies}, left out" if of["joins"] == "points" else f"isomers are joined: {copies}"
+
+    @cached_property
+    def stationarity_note(self) -> str:
+        """What speaks against the solutions being minima of the surface shown; nothing where nothing does."""
+        return stationarity(self.database).caption if self.surface == self.database.surfaces[0] else ""
 
     @cached_property
     def whole_tree(self) -> DisconnectivityTree:

@@ -21,19 +21,23 @@ MOST_QUICK = 200_000
 @json_option
 def info(store: str, evidence: bool | None, json_: bool) -> None:
     """Say what a database holds: format, sizes, surfaces, sets, and what is known of the merges of its trees."""
+    from elsuite.analysis.stationarity import stationarity
+
     with open_database(store) as database:
         facts = describe(database)
         wanted = database.n_minima <= MOST_QUICK if evidence is None else evidence
         facts["merges"] = _merges(database) if wanted and database.n_paths else None if database.n_paths else {}
+        against = stationarity(database)
+        facts["falling_paths"] = {"count": against.n_falling, "of": against.n_paths}
     if json_:
         print_json(facts)
         return
     sets, failed, lines = facts.pop("sets"), facts.pop("failed"), facts.pop("unusable")
-    computed, merges = facts.pop("computed"), facts.pop("merges")
+    computed, merges, _ = facts.pop("computed"), facts.pop("merges"), facts.pop("falling_paths")
     print_table(["", store], [[key, _in_words(value)] for key, value in facts.items()])
     click.echo()
     print_table(["set", "minima"], list(sets.items()))
-    for line in lines + _merges_in_words(merges) + _computed_in_words(computed):
+    for line in lines + _merges_in_words(merges) + against.sentences() + _computed_in_words(computed):
         click.echo(line)
     if any(failed.values()):
         click.echo()

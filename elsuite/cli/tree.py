@@ -9,6 +9,7 @@ from elsuite.cli.common import (
     json_option,
     network_options,
     print_json,
+    print_notes,
     print_table,
     store_argument,
     tree_of_store,
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
 @json_option
 def tree(store: str, surface: str | None, finder: str | None, joins: "Joins | None", json_: bool) -> None:
     """Print the disconnectivity tree: all leaves, and the merges in ascending order of height, with their evidence."""
+    from elsuite.analysis.stationarity import stationarity
+    from elsuite.database import open_database
+    from elsuite.database.query import choose_surface
     from elsuite.network.evidence import counted, in_words, what_it_means
 
     value, joins = tree_of_store(store, surface, finder, joins)
+    with open_database(store) as database:
+        first = choose_surface(database, surface) == database.surfaces[0]
+        against = stationarity(database).sentences() if first else []
+    print_notes(against)
     states = value.evidence.states(value.tree)
     if json_:
         leaves = [{"id": i, "energy": e} for i, e in zip(value.leaves, value.energies, strict=True)]

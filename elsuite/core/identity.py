@@ -42,6 +42,7 @@ class Identity:
     symmetry: dict[str, Any]  # `Symmetry.description`: merging asks for it
     length_scale: float | None = None  # a typical length in the landscape's own units
     energy_floor: float | None = None  # a bound under all energies, as zero is under a loss
+    typical_slope: float | None = None  # the median gradient norm at the fixed points, on the first surface
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the attribute ``identity`` of a database."""
@@ -88,7 +89,7 @@ class Identity:
 
     def _declared(self) -> dict[str, Any]:
         declared = asdict(self)
-        for name in ("points", "energies", "precision", "length_scale"):
+        for name in ("points", "energies", "precision", "length_scale", "typical_slope"):
             declared.pop(name)
         if self.symmetry.get("kind") == "units":  # found by looking at the module: more may be found one day
             declared.pop("symmetry")

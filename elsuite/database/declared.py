@@ -29,6 +29,21 @@ def energy_floor(database: LandscapeDatabase) -> float | None:
     return float(floor) if isinstance(floor, (int, float)) else None
 
 
+def typical_slope(database: LandscapeDatabase) -> float | None:
+    """Return the median gradient norm at the landscape's fixed points, on the first surface; None where none is known.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FunctionLandscape
+    >>> square = FunctionLandscape(lambda points: (points**2).sum(1), 2)
+    >>> typical_slope(LandscapeDatabase.create(None, square)) > 0
+    True
+    """
+    identity = database.attributes.get("identity")
+    slope = identity.get("typical_slope") if isinstance(identity, dict) else None
+    return float(slope) if isinstance(slope, (int, float)) and slope > 0 else None
+
+
 def joins_isomers(database: LandscapeDatabase) -> Mask:
     """Return which paths (n_paths,) lead from their source to an image of their target, and so join isomers.
 

@@ -18,6 +18,7 @@ from elsuite.core.identity import superseded
 from elsuite.core.machine import computed_by
 from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
+from elsuite.database.declared import typical_slope
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import LARGEST_ENERGY, NotFoundError
 
@@ -305,7 +306,8 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     Parameters
     ----------
     tolerance : float
-        A minimum counts as stationary when the norm of its gradient is at most this.
+        A minimum counts as stationary when the norm of its gradient is at most so much of the landscape's own, the
+        median at its fixed points; of a database that does not say that, at most this.
 
     Returns
     -------
@@ -327,7 +329,9 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
     tables = {"runs": database.runs, "minima": database.minima, "paths": database.paths}
     sets, gradients = tables["minima"]["set"].values, tables["minima"]["gradient_norm"].values
     unknown = int(np.isnan(gradients).sum())
-    count = None if 0 < unknown == len(gradients) else int(np.sum(gradients <= tolerance))
+    slope = typical_slope(database)
+    limit = tolerance * (slope or 1.0)
+    count = None if 0 < unknown == len(gradients) else int(np.sum(gradients <= limit))
     attributes = database.attributes
     return {
         "format_version": attributes["format_version"],
@@ -345,7 +349,7 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
             for name, table in tables.items()
             if name != "minima"
         },
-        "n_stationary": {"count": count, "tolerance": tolerance, "unknown": unknown},
+        "n_stationary": {"count": count, "tolerance": limit, "unknown": unknown},
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
         "computed": computed_by(attributes),

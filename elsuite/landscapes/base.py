@@ -12,6 +12,7 @@ from torch import Tensor
 
 from elsuite.core.identity import Identity, plain_settings
 from elsuite.core.typing import Floats
+from elsuite.landscapes.conversion import norms
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 SHORT_POINT = 256
@@ -94,7 +95,23 @@ class Landscape(abc.ABC):
             symmetry=self.symmetry.description(),
             length_scale=self.length_scale,
             energy_floor=self.energy_floor,
+            typical_slope=self.on(self.surfaces[0]).typical_slope,
         )
+
+    @cached_property
+    def typical_slope(self) -> float | None:
+        """The median gradient norm at the fixed points on the surface shown, None where none is a positive number.
+
+        For a mean over samples, which is large where weights are random and falls for ever as they grow, it is what a
+        small gradient is small against; it does not depend on where a descent began.
+        """
+        points = self.probe_points().to(self.device, self.dtype)
+        try:
+            slopes = [float(norms(self.energy_and_gradient(point[None])[1])[0]) for point in points]
+        except Exception:  # of a user's own energy, which may have no gradient
+            return None
+        usable = [slope for slope in slopes if 0 < slope < np.inf]
+        return float(np.median(usable)) if usable else None
 
     @property
     def precision(self) -> float:

@@ -15,7 +15,7 @@ from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import Count, Finite, NonNegative, Whole, settings
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.landscapes.conversion import to_tensor
+from elsuite.landscapes.conversion import norms, to_tensor
 from elsuite.minimizers.checkpoint import read_checkpoint, write_checkpoint
 from elsuite.minimizers.record import Record, first_record, minimizations, with_epoch, with_finished
 from elsuite.minimizers.results import Minimization
@@ -23,7 +23,6 @@ from elsuite.minimizers.scales import (
     FAR,
     at_rounding,
     gradient_scales,
-    norms,
     secant_curvatures,
     slopes_nearby,
     typical_energy,

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from elsuite.core.settings import Count, Positive, Share, settings
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.conversion import norms
 from elsuite.minimizers.base import Minimizer, State
 from elsuite.minimizers.golden_section import golden_section_search
-from elsuite.minimizers.scales import FIRST, norms
+from elsuite.minimizers.scales import FIRST
 
 _SHRUNK = 0.382  # what a golden section search without success leaves of the first step, each value
 _SHORTEST = 1e-6  # length scales: the first step is not shorter

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.minimizers.scales import norms
+from elsuite.landscapes.conversion import norms
 
 
 def has_minibatches(landscape: Landscape, batch_size: int | None) -> TypeGuard[DataLandscape]:

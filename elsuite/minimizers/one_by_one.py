@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import norms
 from elsuite.minimizers.base import State
 from elsuite.minimizers.minibatches import has_minibatches, minibatches
-from elsuite.minimizers.scales import norms
 
 _BYTES, _LENGTH = "optimizer.bytes", "optimizer.length"
 _KINDS = {"list": list, "tuple": tuple}

@@ -14,8 +14,8 @@ from torch import Tensor
 from elsuite.core.outcomes import Outcome
 from elsuite.core.typing import Floats, Ids
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.conversion import norms
 from elsuite.minimizers.results import Minimization, Solution
-from elsuite.minimizers.scales import norms
 
 
 @dataclass(frozen=True)

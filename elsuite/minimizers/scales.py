@@ -6,6 +6,7 @@ from torch import Tensor
 
 from elsuite.core.typing import Floats, Mask
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.conversion import norms
 
 FAR = 1e8
 """A descent that is farther than so many length scales from its start has run away."""
@@ -13,43 +14,16 @@ FIRST = 0.05
 """Length scales: the first step on a landscape without data."""
 ROUNDINGS = 100.0
 """Energies are taken to be good to so many units in their last place: they come from long sums."""
-_LEAST = 1e-140  # norms under this, or over its inverse, have squares that leave the range of float64
 _PLACES = 8.0  # coordinates are good to so many units in their last place
 _NEAR = 1e-3  # length scales: a line search that fails has converged if the minimum is foretold nearer than this
 _FLAT = 1e-2  # gradients: and only if it is smaller than this part of the landscape's own
 _PROBE = 1e-4  # length scales: over which the curvature along a gradient is measured
 
 
-def norms(vectors: Tensor) -> Tensor:
-    """Return the Euclidean norms (n,) of the rows of (n, P), float64: no square overflows or is lost.
-
-    Examples
-    --------
-    >>> norms(torch.tensor([[3e300, 4e300], [3e-300, 4e-300]], dtype=torch.float64)).tolist()
-    [5e+300, 5e-300]
-    """
-    plain = torch.linalg.vector_norm(vectors, dim=1, dtype=torch.float64)
-    # Squares of float32 numbers fit into float64; those of float64 numbers need a unit where they are extreme.
-    if vectors.dtype == torch.float64 and vectors.numel():
-        extreme = ~((plain > _LEAST) & (plain < 1 / _LEAST))
-        if extreme.any():
-            rows = vectors[extreme]
-            unit = rows.abs().amax(dim=1, keepdim=True)
-            unit = torch.where((unit > 0) & torch.isfinite(unit), unit, torch.ones_like(unit))
-            plain[extreme] = torch.linalg.vector_norm(rows / unit, dim=1) * unit[:, 0]
-    return torch.as_tensor(plain)
-
-
 def typical_slope(landscape: Landscape) -> float:
-    """Return the median gradient norm at the landscape's fixed points, NaN where none is a positive number.
-
-    For a mean over samples, which is large where weights are random and falls for ever as they grow, it is what a small
-    gradient is small against; it does not depend on where a descent began.
-    """
-    points = landscape.probe_points().to(landscape.device, landscape.dtype)
-    slopes = np.concatenate([norms(landscape.energy_and_gradient(point[None])[1]).cpu().numpy() for point in points])
-    usable = slopes[np.isfinite(slopes) & (slopes > 0)]
-    return float(np.median(usable)) if usable.size else np.nan
+    """Return the median gradient norm at the landscape's fixed points, NaN where none is a positive number."""
+    slope = landscape.typical_slope
+    return np.nan if slope is None else slope
 
 
 def typical_energy(landscape: Landscape) -> float:

@@ -11,7 +11,7 @@ from elsuite.analysis.view import View
 from elsuite.plotting.coloring import clusters_of
 from elsuite.plotting.embedding import plot_embedding
 from elsuite.plotting.markers import UNGROUPED, SetStyle, category_styles, set_styles
-from elsuite.plotting.picture import Picture, joins_remarks, merge_remark, styles_of
+from elsuite.plotting.picture import Picture, merge_remark, styles_of, view_remarks
 from elsuite.plotting.style import DOUBLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 
@@ -116,7 +116,7 @@ def clustering_remarks(view: View) -> list[str]:
     evidence, options = view.clustering[0].evidence, view.options
     of_a_tree = options.method in {"superbasin", "persistence"} or options.distance == "barriers"
     said = [merge_remark("The weakest merge between clusters", evidence)] if evidence else []
-    return said + (joins_remarks(view) if of_a_tree else [])
+    return said + (view_remarks(view) if of_a_tree else [])
 
 
 PICTURE = Picture(

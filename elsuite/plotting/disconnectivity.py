@@ -25,7 +25,7 @@ from elsuite.plotting.axis import name_axis, scale_bar, scaled_axis, value_norm
 from elsuite.plotting.coloring import coloring, column_label, superbasin_energy
 from elsuite.plotting.leaf_labels import label_leaves
 from elsuite.plotting.markers import NEUTRAL, SetStyle, category_styles, set_styles
-from elsuite.plotting.picture import COLORING, Picture, energy_label, joins_remarks, styles_of
+from elsuite.plotting.picture import COLORING, Picture, energy_label, styles_of, view_remarks
 from elsuite.plotting.style import (
     DOUBLE_COLUMN,
     INK,
@@ -284,7 +284,7 @@ def disconnectivity_figure(view: View) -> Figure:
         energy=superbasin_energy(view) if shows_energy else None,
         energy_label=energy_label(view),
         value_label=column_label(view, options.order) if options.axis == "value" else "",
-        note="; ".join(filter(None, [note, view.joins_note])),
+        note="; ".join(filter(None, [note, view.joins_note, view.stationarity_note])),
     )
     return figure
 
@@ -328,7 +328,7 @@ def disconnectivity_remarks(view: View) -> list[str]:
     found = doubts(tree)
     named = " or ".join(name for doubt, name in DOUBT_NAMES.items() if (found == doubt).any())
     dashed = f"Dashed and faded are the lines of parts that join what is lower by a merge that is {named}."
-    return [*filter(None, [in_a_sentence(states), dashed if named else ""]), *joins_remarks(view)]
+    return [*filter(None, [in_a_sentence(states), dashed if named else ""]), *view_remarks(view)]
 
 
 PICTURE = Picture(

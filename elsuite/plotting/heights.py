@@ -15,7 +15,7 @@ from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.plotting.axis import energy_axis, name_axis
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, joins_remarks, plain_scale, styles_of
+from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of, view_remarks
 from elsuite.plotting.style import INK, SINGLE_COLUMN, legend_above, new_axes, paper_style, shown, sized_figure
 
 # More points than this are a smear: the density and the quartiles say the same.
@@ -187,7 +187,7 @@ PICTURE = Picture(
     heights_figure,
     caption="Path heights within the sets and between them: every path, its density, the quartiles and the median. "
     "A height is an upper bound of the barrier.",
-    remarks=joins_remarks,
+    remarks=view_remarks,
     uses=frozenset({"finder", "joins", "floor", "form", "scale"}),
     on_page=True,
     in_demo=True,

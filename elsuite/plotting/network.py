@@ -14,7 +14,7 @@ from elsuite.network import AnyGraph, minimax_route, spanning_forest
 from elsuite.plotting.axis import name_axis, scale_bar, value_norm
 from elsuite.plotting.embedding import marker_size, ring
 from elsuite.plotting.markers import SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, joins_remarks, styles_of
+from elsuite.plotting.picture import Picture, energy_label, styles_of, view_remarks
 from elsuite.plotting.style import INK, legend_above, legend_handles, new_axes, paper_style, scatter_sets, sized_figure
 
 MOST_EDGES = 20_000
@@ -147,7 +147,7 @@ PICTURE = Picture(
     network_figure,
     caption="The minima on the map, joined by the paths found; low paths are dark and wide. "
     "Where no line is drawn none was searched or found; a height is an upper bound of the barrier.",
-    remarks=joins_remarks,
+    remarks=view_remarks,
     uses=frozenset({"finder", "joins", "highlight", "kernel", "route"}),
     in_demo=True,
 )

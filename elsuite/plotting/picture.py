@@ -27,8 +27,8 @@ def no_remarks(_view: View) -> list[str]:
     return []
 
 
-def joins_remarks(view: View) -> list[str]:
-    """Return which graph a picture shows, where the database has paths between points and to copies of them.
+def view_remarks(view: View) -> list[str]:
+    """Return which graph a picture shows, where the database has several, and what speaks against its minima.
 
     Examples
     --------
@@ -36,11 +36,11 @@ def joins_remarks(view: View) -> list[str]:
     >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
     >>> paths = {"source": [0, 0], "target": [1, 1], "height": [2.0, 1.0], "joins": ["points", "isomers"]}
     >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
-    >>> joins_remarks(View(database, FigureOptions()))
+    >>> view_remarks(View(database, FigureOptions()))
     ['Points are joined: 1 of 2 paths lead to copies of minima, left out.']
     """
-    note = view.joins_note
-    return [f"{note[0].upper()}{note[1:]}."] if note else []
+    notes = filter(None, [view.joins_note, view.stationarity_note])
+    return [f"{note[0].upper()}{note[1:]}." for note in notes]
 
 
 def merge_remark(what: str, state: str) -> str:
@@ -71,7 +71,7 @@ def tree_remarks(view: View) -> list[str]:
     ['The only merge is tested.']
     """
     tree = view.whole_tree
-    return [*filter(None, [in_a_sentence(tree.evidence.states(tree.tree))]), *joins_remarks(view)]
+    return [*filter(None, [in_a_sentence(tree.evidence.states(tree.tree))]), *view_remarks(view)]
 
 
 @final

@@ -15,7 +15,7 @@ from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
 from elsuite.plotting.axis import energy_axis, name_axis, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
-from elsuite.plotting.picture import Picture, energy_label, joins_remarks, merge_remark, plain_scale, styles_of
+from elsuite.plotting.picture import Picture, energy_label, merge_remark, plain_scale, styles_of, view_remarks
 from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, shown, sized_figure
 
 
@@ -183,7 +183,7 @@ def profile_remarks(view: View) -> list[str]:
     """
     evidence = view.whole_tree.barrier_evidence(*(view.options.route or view.default_route))
     found = [] if evidence is None else [merge_remark("The merge at which the two are joined", evidence.state)]
-    return found + joins_remarks(view)
+    return found + view_remarks(view)
 
 
 PICTURE = Picture(

@@ -8,6 +8,7 @@ import numpy as np
 
 from elsuite.analysis import minima_by_set, superbasins
 from elsuite.analysis.names import surface_name
+from elsuite.analysis.stationarity import stationarity
 from elsuite.analysis.verdicts import LEVEL
 from elsuite.analysis.view import View, split_energy
 from elsuite.core.representing import digits_apart
@@ -37,7 +38,8 @@ def findings(database: "LandscapeDatabase", views: Sequence[View], found: Sequen
     sentences = [sentence(contrast) for contrast in found] + pairs_left_out(views[0])
     for view in views:
         sentences += [*([] if found else _energies(view)), *_tree(view), *_evidence(view), *_split(view)]
-    return sentences + failed
+    against = [f"{line[0].upper()}{line[1:]}." for line in stationarity(database).sentences()]
+    return sentences + against + failed
 
 
 def _energies(view: View) -> list[str]:

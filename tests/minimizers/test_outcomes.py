@@ -13,8 +13,8 @@ from elsuite.core.outcomes import UNUSABLE
 from elsuite.exploration import quench
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.landscapes import FunctionLandscape, LennardJones, MullerBrown, NeuralLandscape
+from elsuite.landscapes.conversion import norms
 from elsuite.minimizers import LBFGSGSS, SGD, LBFGSWolfe, Outcome, TorchOptimizer
-from elsuite.minimizers.scales import norms
 
 pytestmark = pytest.mark.making
 
