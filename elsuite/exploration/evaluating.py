@@ -111,13 +111,7 @@ def values_at(
 def _values(landscape: Landscape, batch: torch.Tensor) -> Floats:
     columns = [landscape.energy(batch).detach().double().cpu().numpy()[:, None]]
     if metric_names(landscape):
-        columns.append(
-            landscape.metric_values(batch)  # type: ignore[attr-defined]
-            .detach()
-            .double()
-            .cpu()
-            .numpy()
-        )
+        columns.append(landscape.metric_values(batch).detach().double().cpu().numpy())
     return np.concatenate(columns, axis=1)
 
 

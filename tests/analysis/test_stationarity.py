@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from elsuite.analysis import View
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.stationarity import stationarity
+from elsuite.analysis.view import View
 from elsuite.database import LandscapeDatabase
 
 IDENTITY = {"typical_slope": 2.0, "energy_floor": 0.0}
