@@ -16,7 +16,7 @@ from elsuite.core.plugins import PluginTable
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry
 from elsuite.symmetry.periodic import PeriodicSymmetry
-from elsuite.symmetry.permutations import Axis, Block
+from elsuite.symmetry.permutations import Axis, Block, Box
 from elsuite.symmetry.points import Matches, PointIndex
 from elsuite.symmetry.units import UnitSymmetry
 
@@ -41,6 +41,7 @@ def _units(blocks: list[dict[str, Any]]) -> UnitSymmetry:
                 tuple(None if axis is None else Axis(*axis) for axis in block["axes"]),
                 tuple(block["shape"]),
                 block["tensor"],
+                Box(*map(tuple, block["box"])) if "box" in block else None,
             )
             for block in blocks
         )

@@ -1,21 +1,26 @@
 """Which units of a module are interchangeable: `symmetry_of` it, and how modules declare it.
 
 A module's method ``unit_axes()`` names the tensors with permuted axes; `sequential_axes` and `lstm_axes` write such
-declarations for chains of layers and for an LSTM layer.
+declarations for chains of layers and for an LSTM layer. Where nothing is declared, units are found by following the
+operations of the module on example inputs (elsuite.symmetry.checking).
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, get_args, runtime_checkable
 
 from torch import Tensor, nn
 
+from elsuite.symmetry.checking import found_symmetry
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
 
 UnitAxes = Mapping[str, Block | Sequence[Block]]
 """Names of tensors with their block, or with the blocks that they are made of, one after the other."""
+
+
+Statistics = Literal["frozen", "stored", "estimated"]
 
 
 @runtime_checkable
@@ -26,17 +31,36 @@ class DeclaresUnits(Protocol):
         """Return the blocks of all tensors that have permuted axes; the others need not be named."""
 
 
-def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> UnitSymmetry:
+def symmetry_of(
+    module: nn.Module,
+    names: Collection[str] | None = None,
+    *,
+    inputs: Any = None,
+    statistics: Statistics = "frozen",
+    loss: Callable[[Any], Any] | None = None,
+) -> UnitSymmetry:
     """Return the permutable groups of a module.
 
     A module declares them by a method ``unit_axes()`` (see `DeclaresUnits`), which a subclass with a ``forward`` of its
-    own has to declare again; those of an `nn.Sequential` are found by `sequential_axes`; any other module has none. A
-    group that a frozen tensor belongs to is left out.
+    own has to declare again; those of an `nn.Sequential` of known layers are found by `sequential_axes`. Of any other
+    module they are found on example `inputs`, by following what its operations do to the axes of its tensors, and each
+    is checked on the module itself: of layers of any kind, residual streams, heads of attention and the units in them,
+    recurrences. What operations treat units alike is known for torch's common ones; the others keep units apart. A
+    group that a frozen tensor belongs to is left out, unless its values are all equal.
 
     Parameters
     ----------
     names : collection of str, optional
-        The tensors that make up the parameter vector, in order; those that require gradients by default.
+        The tensors that make up the parameter vector, in order; those that require gradients by default. Buffers are
+        among them where they are coordinates of a point, such as running averages.
+    inputs : tensor, tuple or dict, optional
+        A few inputs in the form that the module is called with: ``module(inputs)``, ``module(*inputs)`` or
+        ``module(**inputs)``. Without them only what is declared is known.
+    statistics : {"frozen", "stored", "estimated"}
+        Where batch normalizations have their means and variances from: from buffers, which belong to the point if they
+        are among `names`, or, estimated, from the data at each point.
+    loss : callable, optional
+        What counts of the outputs: only its value has to stay as it is. All outputs by default.
 
     Raises
     ------
@@ -58,28 +82,47 @@ def symmetry_of(module: nn.Module, names: Collection[str] | None = None) -> Unit
     ...             "second.weight": Block((None, hidden)),
     ...         }
     >>> symmetry_of(Network()).groups
-    (UnitGroup(name='hidden', size=5, flips=False),)
+    (UnitGroup(name='hidden', size=5, flips=False, within=''),)
+
+    Found on an example, without a declaration:
+
+    >>> import torch
+    >>> encoder = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, dropout=0.0, batch_first=True)
+    >>> for group in symmetry_of(encoder, inputs=torch.rand(2, 3, 8)).groups:
+    ...     print(group.name, group.size)
+    self_attn 2
+    self_attn.inner 8
+    self_attn.inner#2 8
+    linear1 16
     """
+    if statistics not in get_args(Statistics):
+        raise ValueError(f"statistics {statistics!r} given; one of {', '.join(get_args(Statistics))} is expected")
     tensors: dict[str, Tensor] = dict(module.named_parameters())
-    tensors |= {name: buffer for name, buffer in module.named_buffers() if names is not None and name in names}
     if names is None:
         names = [name for name, tensor in tensors.items() if tensor.requires_grad]
+    tensors |= {name: buffer for name, buffer in module.named_buffers() if name in names}
+    declares = isinstance(module, DeclaresUnits) and _speaks_of_forward(module)
     declared: UnitAxes = {}
-    if isinstance(module, DeclaresUnits):
-        declared = module.unit_axes() if _speaks_of_forward(module) else {}
+    if isinstance(module, DeclaresUnits) and declares:
+        declared = module.unit_axes()
     elif type(module) is nn.Sequential and not _is_changed(module):
         declared = sequential_axes(module)
     if unknown := [name for name in declared if name not in tensors]:
         raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
     blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
     frozen = {axis.group for name in set(tensors) - set(names) for block in blocks[name] for axis in block.axes if axis}
-    return UnitSymmetry(
+    symmetry = UnitSymmetry(
         tuple(
             replace(block, axes=tuple(None if axis and axis.group in frozen else axis for axis in block.axes))
             for name in names
             for block in blocks[name]
         )
     )
+    n_layers = len({name.rpartition(".")[0] for name in tensors})
+    if inputs is None or declares or (declared and len(symmetry.groups) == n_layers - 1):
+        return symmetry
+    found = found_symmetry(module, list(names), inputs, loss=loss, batch_statistics=statistics == "estimated")
+    return found if len(found.groups) > len(symmetry.groups) else replace(symmetry, note=found.note)
 
 
 def _is_changed(module: nn.Module) -> bool:
@@ -132,9 +175,9 @@ def sequential_axes(layers: nn.Sequential, prefix: str = "") -> dict[str, Block]
 
     Examples
     --------
-    >>> sequential_axes(nn.Sequential(nn.Linear(3, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False)))
-    {'0.weight': Block(axes=(Axis(group='0', flips=True), None), shape=(5, 3), tensor=''),
-     '2.weight': Block(axes=(None, Axis(group='0', flips=True)), shape=(2, 5), tensor='')}
+    >>> declared = sequential_axes(nn.Sequential(nn.Linear(3, 5, bias=False), nn.Tanh(), nn.Linear(5, 2, bias=False)))
+    >>> [axis.group if axis else None for axis in declared["0.weight"].axes], declared["2.weight"].shape
+    (['0', None], (2, 5))
     """
     # Not `named_children`, which shows an activation that is used twice only once.
     chain: list[tuple[str, Any]] = [

@@ -4,10 +4,14 @@ Two solutions may be one and the same with units renamed; `elsuite.symmetry.unit
 **signed permutation** is a whole-number array p, counted from 1 with signs: it takes x to y with
 ``y[i] = sign(p[i]) * x[abs(p[i]) - 1]``. An **element** of a symmetry has one for each group of units;
 `parameter_permutation` turns it into one of all parameters, int32, that can be stored.
+
+Units may have units of their own: each head of an attention layer has inner ones. The heads are a group, and the
+inner units of all heads another one, **within** it, in equal runs, whose permutations keep every unit in its run. The
+heads move first, with all that is in them; then the inner units of each head, where it is now, are permuted.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
@@ -30,6 +34,22 @@ class Axis:
     group: str
     flips: bool = False
     """Whether values along this axis change sign with their unit."""
+    within: str = ""
+    """The group that another axis of the block counts, where each of its units has units of its own along this one."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where in a tensor, viewed as of shape `whole`, a block is: from `start` on, `extent` along each axis."""
+
+    whole: tuple[int, ...]
+    start: tuple[int, ...]
+    extent: tuple[int, ...]
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """The same as an index."""
+        return tuple(slice(begin, begin + size) for begin, size in zip(self.start, self.extent, strict=True))
 
 
 @dataclass(frozen=True)
@@ -45,11 +65,14 @@ class Block:
         (units, 16, 25).
     tensor : str
         Name of the tensor that the parameters come from; filled in by `symmetry_of`.
+    box : Box, optional
+        Where in the tensor the parameters are, if not one after the other; the blocks of one tensor make it up.
     """
 
     axes: tuple[Axis | None, ...]
     shape: tuple[int, ...] = ()
     tensor: str = ""
+    box: Box | None = None
 
     @property
     def n_parameters(self) -> int:
@@ -64,6 +87,8 @@ class UnitGroup:
     name: str
     size: int
     flips: bool
+    within: str = ""
+    """The group of which each unit has an equal run of these."""
 
 
 @overload
@@ -105,11 +130,46 @@ def identity_element(symmetry: "UnitSymmetry") -> Element:
 def random_element(symmetry: "UnitSymmetry", seed: int | Sequence[int]) -> Element:
     """Return an element drawn uniformly: a permutation of each group, with signs where units have flips."""
     rng = np.random.default_rng(seed)
-    return tuple(
-        (rng.permutation(g.size) + 1).astype(np.int32)
-        * (rng.choice([-1, 1], g.size).astype(np.int32) if g.flips else np.int32(1))
-        for g in symmetry.groups
+    sizes = {group.name: group.size for group in symmetry.groups}
+    element = []
+    for group in symmetry.groups:
+        runs = sizes.get(group.within, 1)
+        length = group.size // runs
+        units = np.concatenate([rng.permutation(length) + run * length for run in range(runs)]) + 1
+        signs = rng.choice([-1, 1], group.size).astype(np.int32) if group.flips else np.int32(1)
+        element.append(units.astype(np.int32) * signs)
+    return tuple(element)
+
+
+def composed(symmetry: "UnitSymmetry", first: Element, second: Element) -> Element:
+    """Return the element that does what `first` does and after it `second`."""
+    earlier, later = (
+        dict(zip((group.name for group in symmetry.groups), element, strict=True)) for element in (first, second)
     )
+    result = []
+    for group in symmetry.groups:
+        units = earlier[group.name]
+        if group.within:
+            units = _runs_moved(units, later[group.within])
+        result.append(permute(units, later[group.name]))
+    return tuple(result)
+
+
+def inverse_element(symmetry: "UnitSymmetry", element: Element) -> Element:
+    """Return the element that undoes `element`."""
+    undone = {group.name: inverse(units) for group, units in zip(symmetry.groups, element, strict=True)}
+    return tuple(
+        _runs_moved(undone[group.name], undone[group.within]) if group.within else undone[group.name]
+        for group in symmetry.groups
+    )
+
+
+def _runs_moved(units: Permutation, outer: Permutation) -> Permutation:
+    """Return permutations of inner units as they are where the units that they are in have been permuted."""
+    order, runs = np.abs(outer) - 1, units.reshape(len(outer), -1)
+    begins = runs.shape[1] * np.arange(len(outer), dtype=np.int32)[:, None]
+    moved: Permutation = ((np.abs(runs) - begins)[order] + begins) * np.sign(runs)[order]
+    return moved.ravel().astype(np.int32)
 
 
 def split_element(symmetry: "UnitSymmetry", renaming: NDArray[Any]) -> Element:
@@ -137,15 +197,59 @@ def split_element(symmetry: "UnitSymmetry", renaming: NDArray[Any]) -> Element:
 def parameter_permutation(symmetry: "UnitSymmetry", element: Element) -> Permutation:
     """Return the signed permutation of all parameters, shape (P,) int32, that an element stands for."""
     units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
-    parts, start = [np.empty(0, np.int32)], 1
-    for block in symmetry.blocks:
-        part = np.arange(start, start + block.n_parameters, dtype=np.int32).reshape(block.shape)
-        for place, axis in enumerate(block.axes):
-            if axis is not None:
-                part = permute_axis(part, place, axis, units[axis.group])
-        parts.append(part.ravel())
-        start += block.n_parameters
-    return np.concatenate(parts)
+    permutation = np.arange(1, symmetry.n_parameters + 1, dtype=np.int32)
+    for begin, block in located(symmetry.blocks):
+        if any(block.axes):
+            part = values_of(permutation, begin, block)
+            part[...] = permute_axes(part.reshape(block.shape), block.axes, units).reshape(part.shape)
+    return permutation
+
+
+def located(blocks: Sequence[Block]) -> Iterator[tuple[int, Block]]:
+    """Yield each block with the place of the first parameter of its tensor, or of its own if it is no box of one."""
+    begin = filled = 0
+    for block in blocks:
+        yield begin, block
+        filled += block.n_parameters
+        whole = block.n_parameters if block.box is None else math.prod(block.box.whole)
+        if filled == whole:
+            begin, filled = begin + whole, 0
+
+
+def values_of(vector: NDArray[Any], begin: int, block: Block) -> NDArray[Any]:
+    """Return a view of a block's parameters in a vector, in the shape of its box where it has one."""
+    if block.box is None:
+        return vector[begin : begin + block.n_parameters].reshape(block.shape)
+    return vector[begin : begin + math.prod(block.box.whole)].reshape(block.box.whole)[block.box.slices]
+
+
+def permute_axes(
+    values: NDArray[Any], axes: Sequence[Axis | None], units: Mapping[str, Permutation], but: Sequence[int] = ()
+) -> NDArray[Any]:
+    """Return `values` with the units permuted that its axes count, all but the axes numbered in `but`."""
+    nested = []
+    for place, axis in enumerate(axes):
+        if axis is not None and place not in but:
+            if axis.within:
+                nested.append((place, axis))
+            else:
+                values = permute_axis(values, place, axis, units[axis.group])
+    for place, axis in nested:
+        outer = next(k for k, other in enumerate(axes) if other is not None and other.group == axis.within)
+        values = _permute_within(values, outer, place, axis, units[axis.group])
+    return values
+
+
+def _permute_within(values: NDArray[Any], outer: int, place: int, axis: Axis, permutation: Permutation) -> NDArray[Any]:
+    """Return `values` with the units along `place` permuted, for each unit along `outer` by its run."""
+    moved = np.moveaxis(values, (outer, place), (0, 1))
+    runs = permutation.reshape(moved.shape[:2])
+    rest = (...,) + (None,) * (moved.ndim - 2)
+    index = np.abs(runs) - 1 - moved.shape[1] * np.arange(len(runs), dtype=np.int32)[:, None]
+    moved = np.take_along_axis(moved, index[rest], axis=1)
+    if axis.flips:
+        moved *= np.sign(runs)[rest].astype(moved.dtype)
+    return np.moveaxis(moved, (0, 1), (outer, place))
 
 
 def permute_axis(values: NDArray[Any], place: int, axis: Axis, permutation: Permutation) -> NDArray[Any]:

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
 
@@ -22,10 +22,12 @@ from elsuite.symmetry.permutations import (
     UnitGroup,
     apply,
     identity_element,
+    located,
     parameter_permutation,
     permute,
-    permute_axis,
+    permute_axes,
     random_element,
+    values_of,
 )
 
 Units = dict[str, Permutation]
@@ -59,6 +61,8 @@ class UnitSymmetry(Symmetry):
     """
 
     blocks: tuple[Block, ...]
+    note: str = field(default="", kw_only=True, repr=False, compare=False)
+    """Why there are no further groups, where that was tried."""
     n_parameters: int = field(init=False, repr=False, compare=False)
     has_images: bool = field(init=False, repr=False, compare=False)
     joins_nearest: bool = field(default=False, init=False, repr=False, compare=False)
@@ -68,8 +72,8 @@ class UnitSymmetry(Symmetry):
         for block in self.blocks:
             if len(block.axes) != len(block.shape):
                 raise ValueError(f"{block} given; as many axes as its shape has are expected")
-            for axis, size in zip(block.axes, block.shape, strict=True):
-                if axis is not None and sizes.setdefault(axis.group, size) != size:
+            for axis, size in _counted(block):
+                if sizes.setdefault(axis.group, size) != size:
                     raise ValueError(f"group {axis.group!r} has {sizes[axis.group]} units, but {size} in {block}")
         object.__setattr__(self, "n_parameters", sum(block.n_parameters for block in self.blocks))
         object.__setattr__(self, "has_images", bool(sizes))
@@ -79,10 +83,9 @@ class UnitSymmetry(Symmetry):
         """The groups, in the order in which they first appear."""
         found: dict[str, UnitGroup] = {}
         for block in self.blocks:
-            for axis, size in zip(block.axes, block.shape, strict=True):
-                if axis is not None:
-                    known = found.get(axis.group, UnitGroup(axis.group, size, False))
-                    found[axis.group] = replace(known, flips=known.flips or axis.flips)
+            for axis, size in _counted(block):
+                known = found.get(axis.group, UnitGroup(axis.group, size, False, axis.within))
+                found[axis.group] = replace(known, flips=known.flips or axis.flips)
         return tuple(found.values())
 
     def fingerprint(self, points: ArrayLike) -> Floats:
@@ -99,13 +102,28 @@ class UnitSymmetry(Symmetry):
         """Return the kind and all blocks."""
         blocks = [
             {
-                "axes": [None if axis is None else [axis.group, axis.flips] for axis in block.axes],
+                "axes": [None if axis is None else _described(axis) for axis in block.axes],
                 "shape": list(block.shape),
                 "tensor": block.tensor,
             }
+            | ({} if block.box is None else {"box": [list(part) for part in astuple(block.box)]})
             for block in self.blocks
         ]
         return {"kind": "units", "blocks": blocks}
+
+
+def _described(axis: Axis) -> list[str | bool]:
+    return [axis.group, axis.flips, *([axis.within] if axis.within else [])]
+
+
+def _counted(block: Block) -> Iterator[tuple[Axis, int]]:
+    """Yield the permuted axes of a block with the number of units of their groups; raise ValueError for a lost one."""
+    lengths = {axis.group: size for axis, size in zip(block.axes, block.shape, strict=True) if axis}
+    for axis, size in zip(block.axes, block.shape, strict=True):
+        if axis is not None:
+            if axis.within and axis.within not in lengths:
+                raise ValueError(f"{block} given; group {axis.group!r} is within {axis.within!r}, which no axis counts")
+            yield axis, size * lengths.get(axis.within, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,13 +240,9 @@ class _Part:
         """Return the groups of the other axes, when one axis of the group `name` is looked at."""
         return set(self.groups) - ({name} if self.groups.count(name) == 1 else set())
 
-    def permuted(self, units: Units, but: int | None = None) -> Floats:
-        """Return `b` with its axes permuted, all but the axis number `but`."""
-        values = self.b
-        for place, axis in enumerate(self.axes):
-            if axis is not None and place != but:
-                values = permute_axis(values, place, axis, units[axis.group])
-        return values
+    def permuted(self, units: Units, but: Sequence[int] = ()) -> Floats:
+        """Return `b` with its axes permuted, all but those numbered in `but`."""
+        return permute_axes(self.b, self.axes, units, but)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,14 +254,29 @@ class _Problem:
     @cached_property
     def parts(self) -> dict[str, list[_Part]]:
         """The parts that each group has axes of."""
-        blocks = self.symmetry.blocks
-        ends = np.cumsum([block.n_parameters for block in blocks])[:-1]
         found: dict[str, list[_Part]] = {group.name: [] for group in self.symmetry.groups}
-        for block, a, b in zip(blocks, np.split(self.a, ends), np.split(self.b, ends), strict=True):
-            part = _Part(block.axes, a.reshape(block.shape), b.reshape(block.shape))
-            for name in set(part.groups):
-                found[name].append(part)
+        for begin, block in located(self.symmetry.blocks):
+            if any(block.axes):
+                a, b = (values_of(vector, begin, block).reshape(block.shape) for vector in (self.a, self.b))
+                part = _Part(block.axes, a, b)
+                for name in set(part.groups):
+                    found[name].append(part)
         return found
+
+    @cached_property
+    def outer(self) -> tuple[UnitGroup, ...]:
+        """The groups that are within no other one."""
+        return tuple(group for group in self.symmetry.groups if not group.within)
+
+    @cached_property
+    def inner(self) -> dict[str, list[UnitGroup]]:
+        """The groups within each."""
+        groups = self.symmetry.groups
+        return {group.name: [other for other in groups if other.within == group.name] for group in groups}
+
+    def waits_for(self, part: _Part, group: UnitGroup) -> set[str]:
+        """Return the groups that have to be matched before `part` says anything about `group` and those within it."""
+        return part.others(group.name) - {other.name for other in self.inner[group.name]}
 
     @cached_property
     def alone(self) -> dict[str, Floats]:
@@ -265,7 +294,33 @@ class _Problem:
     def gains(self, group: UnitGroup, units: Units) -> Floats:
         """Return the gains of `group`, with the other axes as in `units`; parts with axes not in it do not count."""
         shared = [p for p in self.parts[group.name] if len(p.groups) > 1 and p.others(group.name) <= set(units)]
+        if inner := {other.name for other in self.inner[group.name]}:
+            shared = [part for part in shared if inner.isdisjoint(part.groups)]
         return self.alone[group.name] + _gains(shared, group, units)
+
+    def matched(self, group: UnitGroup, units: Units) -> Units:
+        """Return the best permutation of `group`, and with it of the groups within it, with all else as in `units`.
+
+        What each pair of units of `group` brings depends on how the units within it are matched: best, for each pair,
+        by the parts that count one kind of inner units; the other parts say more once the pairs are known.
+        """
+        gains = self.gains(group, units)
+        own: dict[str, list[list[Permutation]]] = {}
+        inner = {other.name for other in self.inner[group.name]}
+        several = [part for part in self.parts[group.name] if len(inner.intersection(part.groups)) > 1]
+        for other in self.inner[group.name]:
+            parts = [p for p in self.parts[other.name] if self.waits_for(p, group) <= set(units) and p not in several]
+            pairs = _inner_gains(parts, group, other, units)
+            best = own[other.name] = [[best_assignment(*pair) for pair in row] for row in pairs]
+            gains = gains + np.array([[_total(g, p) for g, p in zip(*rows)] for rows in zip(pairs, best)])  # noqa: B905
+        matched = {group.name: best_assignment(*gains)}
+        for name, permutations in own.items():
+            matched[name] = _joined([permutations[k][j] for k, j in enumerate(np.abs(matched[group.name]) - 1)])
+        for other in self.inner[group.name] if several else ():
+            known = units | matched
+            parts = [part for part in self.parts[other.name] if set(part.groups) <= set(known)]
+            matched[other.name] = _joined([best_assignment(*run) for run in _run_gains(parts, other, known)])
+        return matched
 
     def overlap(self, group: UnitGroup, units: Units) -> float:
         """Return the inner product over the parts of `group`."""
@@ -282,8 +337,52 @@ def _gains(parts: Sequence[_Part], group: UnitGroup, units: Units) -> Floats:
         for place, axis in enumerate(part.axes):
             if axis is not None and axis.group == group.name:
                 target = flipping if axis.flips else constant
-                target += _rows(part.a, place) @ _rows(part.permuted(units, but=place), place).T
-    return np.stack([constant + flipping, constant - flipping if group.flips else np.full_like(constant, -np.inf)])
+                target += _rows(part.a, place) @ _rows(part.permuted(units, but=(place,)), place).T
+    return _with_signs(constant, flipping, group.flips)
+
+
+def _with_signs(constant: Floats, flipping: Floats, flips: bool) -> Floats:
+    return np.stack([constant + flipping, constant - flipping if flips else np.full_like(constant, -np.inf)])
+
+
+def _inner_gains(parts: Sequence[_Part], group: UnitGroup, inner: UnitGroup, units: Units) -> Floats:
+    """Return what each pair of inner units brings, by the pairs of units they are in: (size, size, 2, n, n)."""
+    constant, flipping = np.zeros((2, inner.size, inner.size))
+    for part in parts:
+        places = [k for k, axis in enumerate(part.axes) if axis and axis.group == inner.name]
+        outer = [k for k, axis in enumerate(part.axes) if axis and axis.group == group.name]
+        if len(places) == len(outer) == 1:
+            a, b = (
+                np.moveaxis(values, (outer[0], places[0]), (0, 1)).reshape(inner.size, -1)
+                for values in (part.a, part.permuted(units, but=(outer[0], places[0])))
+            )
+            axis = part.axes[places[0]]
+            target = flipping if axis is not None and axis.flips else constant
+            target += a @ b.T
+    gains = _with_signs(constant, flipping, inner.flips)
+    return gains.reshape(2, group.size, -1, group.size, inner.size // group.size).transpose(1, 3, 0, 2, 4)
+
+
+def _run_gains(parts: Sequence[_Part], inner: UnitGroup, units: Units) -> Floats:
+    """Return what each pair of inner units of one unit brings, where it is now: (size, 2, n, n)."""
+    n_runs = len(units[inner.within])
+    constant, flipping = np.zeros((2, n_runs, inner.size // n_runs, inner.size // n_runs))
+    for part in parts:
+        for place, axis in enumerate(part.axes):
+            if axis is not None and axis.group == inner.name:
+                outer = next(k for k, other in enumerate(part.axes) if other and other.group == inner.within)
+                a, b = (
+                    np.moveaxis(values, (outer, place), (0, 1)).reshape(*constant.shape[:2], -1)
+                    for values in (part.a, part.permuted(units, but=(place,)))
+                )
+                target = flipping if axis.flips else constant
+                target += a @ b.swapaxes(1, 2)
+    return _with_signs(constant, flipping, inner.flips).swapaxes(0, 1)
+
+
+def _joined(runs: Sequence[Permutation]) -> Permutation:
+    """Return one permutation of the units of all runs, each of which keeps its own."""
+    return np.concatenate([run + np.sign(run) * (k * len(run)) for k, run in enumerate(runs)]).astype(np.int32)
 
 
 def _rows(values: Floats, place: int) -> Floats:
@@ -294,9 +393,9 @@ def _rows(values: Floats, place: int) -> Floats:
 def _starts(problem: _Problem, restarts: int, seed: int) -> Iterator[Element]:
     symmetry = problem.symmetry
     yield identity_element(symmetry)
-    yield _progressive(problem, symmetry.groups)
-    if len(symmetry.groups) > 1:
-        yield _progressive(problem, symmetry.groups[::-1])
+    yield _progressive(problem, problem.outer)
+    if len(problem.outer) > 1:
+        yield _progressive(problem, problem.outer[::-1])
     yield from (random_element(symmetry, [seed, k]) for k in range(restarts))
 
 
@@ -304,18 +403,17 @@ def _progressive(problem: _Problem, order: Sequence[UnitGroup]) -> Element:
     """Match one group after the other, each by the parts whose other axes are matched already."""
     units: Units = {}
     while waiting := [group for group in order if group.name not in units]:
-        matchable = (g for g in waiting if any(part.others(g.name) <= set(units) for part in problem.parts[g.name]))
+        matchable = (g for g in waiting if any(problem.waits_for(p, g) <= set(units) for p in problem.parts[g.name]))
         group = next(matchable, waiting[0])
-        units[group.name] = best_assignment(*problem.gains(group, units))
+        units.update(problem.matched(group, units))
     return tuple(units[group.name] for group in problem.symmetry.groups)
 
 
 def _sweep(problem: _Problem, start: Element) -> tuple[Element, int, bool]:
     """Improve one group after the other until none improves; return the element, the sweeps, and whether it ended."""
-    groups = problem.symmetry.groups
-    units = dict(zip((group.name for group in groups), start, strict=True))
+    units = dict(zip((group.name for group in problem.symmetry.groups), start, strict=True))
     for swept in range(1, MAX_SWEEPS + 1):
-        improved = [_improve(problem, group, units) for group in groups]
+        improved = [_improve(problem, group, units) for group in problem.outer]
         if not any(improved):
             return tuple(units.values()), swept, True
     return tuple(units.values()), MAX_SWEEPS, False
@@ -323,6 +421,11 @@ def _sweep(problem: _Problem, start: Element) -> tuple[Element, int, bool]:
 
 def _improve(problem: _Problem, group: UnitGroup, units: Units) -> bool:
     """Give `group` a better permutation in `units`, if one is found; return whether it was."""
+    if problem.inner[group.name]:
+        matched, overlap = problem.matched(group, units), problem.overlap(group, units)
+        if better := problem.overlap(group, units | matched) > overlap + problem.rounding:
+            units.update(matched)
+        return better
     present, gains = units[group.name], problem.gains(group, units)
     if not any(part.groups.count(group.name) > 1 for part in problem.parts[group.name]):
         units[group.name] = best_assignment(*gains)

@@ -1,0 +1,218 @@
+"""Units of any module that are interchangeable: `found_symmetry` follows its operations, and checks what comes out."""
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
+
+from elsuite.symmetry.grouping import grouped
+from elsuite.symmetry.permutations import Axis, Block, Element, inverse_element, located, permute_axes, values_of
+from elsuite.symmetry.tracing import called, plain_operations, traced
+from elsuite.symmetry.units import UnitSymmetry
+
+
+def found_symmetry(
+    module: nn.Module,
+    names: Sequence[str],
+    inputs: Any,
+    *,
+    loss: Callable[[Any], Any] | None = None,
+    batch_statistics: bool = False,
+) -> UnitSymmetry:
+    """Return the groups of units of a module that leave its outputs, or the loss that is made of them, as they are.
+
+    Each is found by following the operations on `inputs`, and is checked at a random point. What was found and did not
+    pass, or why nothing could be followed, is the symmetry's note.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The tensors that make up a point; all others are constants.
+    batch_statistics : bool
+        Whether batch normalizations use the statistics of the inputs.
+    """
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    nothing = tuple(Block((None,) * tensors[name].ndim, tuple(tensors[name].shape), name) for name in names)
+    why = ""
+    for dtype in (torch.float64, None):
+        try:
+            own = _copy(module, dtype, batch_statistics)
+            example = tree_map(partial(_cast, dtype=dtype), inputs)
+            symmetry = UnitSymmetry(grouped(*traced(own, names, example, loss)))
+            return checked(own, example, symmetry, loss)
+        except Exception as error:
+            # Anything may fail in a module of the user's on a copy in another precision, or on few inputs.
+            why = why or f"its operations can't be followed: {type(error).__name__}: {error}".split("\n", 1)[0]
+    return UnitSymmetry(nothing, note=why)
+
+
+def _copy(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool) -> nn.Module:
+    own = copy.deepcopy(module).cpu().eval()
+    own._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
+    own.requires_grad_(False)
+    for layer in own.modules() if batch_statistics else ():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.train()
+    return own
+
+
+def _cast(value: Any, dtype: torch.dtype | None) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    value = value.detach().cpu()
+    if dtype is None:
+        return value
+    return value.to(torch.complex128) if value.is_complex() else value.to(dtype) if value.is_floating_point() else value
+
+
+def checked(
+    module: nn.Module, inputs: Any, symmetry: UnitSymmetry, loss: Callable[[Any], Any] | None = None
+) -> UnitSymmetry:
+    """Return the symmetry with the groups that leave the module's outputs as they are; the others are its note.
+
+    Units are permuted in the module itself, at a random point: it is a copy that nobody needs. All groups are tried at
+    once; only where the outputs change by more than rounding, halves of them are.
+    """
+    _randomize(module, {block.tensor for block in symmetry.blocks})
+    expected = _outputs(module, inputs, loss)
+    names = [group.name for group in symmetry.groups]
+    if not all(np.isfinite(values).all() for values in expected):
+        return replace(_without(symmetry, set(names)), note="its outputs at a random point are not finite")
+
+    def stays(tried: UnitSymmetry, element: Element) -> bool:
+        _apply(module, tried, element)
+        same = all(map(_is_rounding, expected, _outputs(module, inputs, loss)))
+        if not same:
+            _apply(module, tried, inverse_element(tried, element))
+        return same
+
+    def wrong(names: Sequence[str]) -> set[str]:
+        tried = _without(symmetry, {group.name for group in symmetry.groups} - set(names))
+        if all(stays(tried, element) for element in generators(tried)):
+            return set()
+        if len(names) == 1:
+            return set(names)
+        half = len(names) // 2
+        return wrong(names[:half]) | wrong(names[half:]) or set(names)
+
+    if refused := wrong(names) if names else set():
+        if not all(map(_is_rounding, expected, _outputs(module, inputs, loss))):
+            return replace(_without(symmetry, set(names)), note="its outputs are not the same twice")
+        # Units may be interchangeable, but not flipped.
+        symmetry = _without_flips(symmetry, refused)
+        refused = wrong(names)
+    note = f"renaming {', '.join(name for name in names if name in refused)} changes its outputs" if refused else ""
+    return replace(_without(symmetry, refused), note=note)
+
+
+def generators(symmetry: UnitSymmetry) -> Iterator[Element]:
+    """Yield two elements that all others are made of: all units go around, then two change places and one is flipped.
+
+    Each group has the two by itself; that all of them together leave a function as it is by chance is not possible.
+    """
+    rng = np.random.default_rng(0)
+    sizes = {group.name: group.size for group in symmetry.groups}
+    around, swapped = [], []
+    for group in symmetry.groups:
+        n_runs = sizes.get(group.within, 1)
+        # In an order of their own: places may be equal in turn, where a convolution goes around.
+        runs = [rng.permutation(group.size // n_runs) + k * (group.size // n_runs) for k in range(n_runs)]
+        cycle, swap = np.arange(group.size), np.arange(group.size)
+        for run in runs:
+            cycle[run] = np.roll(run, 1)
+            swap[run[:2]] = run[1::-1]
+        signs = np.ones(group.size, np.int32)
+        signs[[run[0] for run in runs]] = -1 if group.flips else 1
+        around.append((cycle + 1).astype(np.int32))
+        swapped.append((swap + 1).astype(np.int32) * signs)
+    yield tuple(around)
+    yield tuple(swapped)
+
+
+def _randomize(module: nn.Module, names: set[str]) -> None:
+    """Give the named tensors values that differ from each other everywhere, as wide as usual ones; spreads positive."""
+    generator = torch.Generator().manual_seed(0)
+    spreads = {
+        f"{name}.{own}" if name else own
+        for name, layer in module.named_modules()
+        for own, _ in layer.named_buffers(recurse=False)
+        if isinstance(layer, nn.modules.batchnorm._NormBase) and own == "running_var"
+    }
+    with torch.no_grad():
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+            if name not in names:
+                continue
+            noise = torch.randn(tensor.shape, generator=generator).to(tensor)
+            if name in spreads:
+                tensor.mul_((noise / 2).exp())
+            else:
+                width = math.sqrt(1 / max(1, tensor.shape[1:].numel())) if tensor.ndim > 1 else 0.5
+                tensor.copy_(tensor + noise * (float(tensor.square().mean().sqrt()) or width))
+
+
+def _outputs(module: nn.Module, inputs: Any, loss: Callable[[Any], Any] | None) -> list[np.ndarray[Any, Any]]:
+    with plain_operations():
+        outputs = called(module, inputs, loss)
+    tensors = [value for value in tree_leaves(outputs) if isinstance(value, Tensor)]
+    real = [torch.view_as_real(value) if value.is_complex() else value for value in tensors]
+    return [value.detach().numpy().copy() for value in real if value.is_floating_point()]
+
+
+def _is_rounding(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Return whether two arrays differ by less than anything but the order of sums makes a difference."""
+    if not a.size or not np.isfinite(b).all():
+        return bool(a.size == 0)
+    # How outputs vary says what a difference is; where they don't, how large they are.
+    size = float(a.std()) or float(np.abs(a).max())
+    return bool(np.abs(a - b).max() <= np.finfo(a.dtype).eps ** 0.6 * size)
+
+
+def _apply(module: nn.Module, symmetry: UnitSymmetry, element: Element) -> None:
+    """Permute the module's own tensors."""
+    units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
+    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    for blocks in _by_tensor(symmetry.blocks):
+        if any(any(block.axes) for block in blocks):
+            tensor = tensors[blocks[0].tensor]
+            vector = tensor.detach().numpy().flatten()
+            for begin, block in located(blocks):
+                part = values_of(vector, begin, block)
+                part[...] = permute_axes(part.reshape(block.shape), block.axes, units).reshape(part.shape)
+            with torch.no_grad():
+                tensor.copy_(torch.from_numpy(vector).view(tensor.shape))
+
+
+def _by_tensor(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    together: list[Block] = []
+    for block in blocks:
+        if together and together[0].tensor != block.tensor:
+            yield together
+            together = []
+        together.append(block)
+    if together:
+        yield together
+
+
+def _changed(symmetry: UnitSymmetry, names: set[str], axis_of: Any) -> UnitSymmetry:
+    blocks = (
+        replace(block, axes=tuple(axis_of(axis) if axis and axis.group in names else axis for axis in block.axes))
+        for block in symmetry.blocks
+    )
+    return UnitSymmetry(tuple(blocks))
+
+
+def _without(symmetry: UnitSymmetry, names: set[str]) -> UnitSymmetry:
+    """Return the symmetry without some groups, and without those within them."""
+    inner = {group.name for group in symmetry.groups if group.within in names}
+    return _changed(symmetry, names | inner, lambda axis: None) if names else symmetry
+
+
+def _without_flips(symmetry: UnitSymmetry, names: set[str]) -> UnitSymmetry:
+    return _changed(symmetry, names, lambda axis: Axis(axis.group, within=axis.within))
