@@ -247,8 +247,20 @@ NAMED: Final = frozenset({"source", "target"})
 """Those of them that every row has an id in; in all others -1 stands for none."""
 
 
-def extra_column(name: str, dtype: str) -> Column:
-    """Return the column for a scalar that the format does not name.
+METRIC: Final = "metric_"
+PROFILE: Final = "profile_"
+FAMILIES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "minima": {METRIC: ("surface",)},
+    "paths": {PROFILE: ("point",)},
+}
+"""Of columns that the format does not name, those with dims after the row, by how their names begin."""
+
+
+def extra_column(name: str, dtype: str, table: str = "") -> Column:
+    """Return the column that the format does not name: a scalar, or of minima and paths a metric.
+
+    A metric NAME is the column ``metric_NAME`` of minima, a value on every surface, and ``profile_NAME`` of paths,
+    values at equally spaced t.
 
     Raises
     ------
@@ -259,6 +271,8 @@ def extra_column(name: str, dtype: str) -> Column:
     --------
     >>> extra_column("log_product", "float64").dtype
     'float64'
+    >>> extra_column("metric_accuracy", "float64", "minima").dims
+    ('surface',)
     >>> extra_column("2nd", "float64")
     Traceback (most recent call last):
     ValueError: ...
@@ -268,6 +282,9 @@ def extra_column(name: str, dtype: str) -> Column:
         raise ValueError(
             f"column name {name!r}: letters, digits and underscores are allowed, and none of {', '.join(sorted(taken))}"
         )
+    for prefix, dims in FAMILIES.get(table, {}).items():
+        if name.startswith(prefix) and len(name) > len(prefix):
+            return Column(name, "float64", name.removeprefix(prefix).replace("_", " "), dims)
     return Column(name, dtype, name.replace("_", " "))
 
 

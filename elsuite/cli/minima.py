@@ -7,7 +7,7 @@ import click
 
 from elsuite.cli.common import check_sets, json_option, print_json, print_table, store_argument
 from elsuite.database import open_database
-from elsuite.database.query import choose_surface, select_minima
+from elsuite.database.query import choose_surface, minima_metrics, select_minima
 
 
 @click.command(epilog="Example: elsuite minima demo/landscape.elsuite --set sgd/train --sort train")
@@ -32,6 +32,11 @@ def minima(store: str, set_: str | None, sort: str | None, where: str | None, li
             }
             for i, (name, energies, run, outcome) in enumerate(zip(*columns, strict=True))
         ]
+        metrics = minima_metrics(database)
+        for i, row in enumerate(rows if metrics else []):
+            row["metrics"] = {
+                metric: dict(zip(surfaces, values[i].tolist(), strict=True)) for metric, values in metrics.items()
+            }
         if set_ is not None:
             check_sets([row["set"] for row in rows], [set_])
         if where is not None:
@@ -44,6 +49,16 @@ def minima(store: str, set_: str | None, sort: str | None, where: str | None, li
         print_json(rows)
         return
     print_table(
-        ["id", "set", *surfaces, "seed", "outcome"],
-        [[r["id"], r["set"], *(r["energy"][s] for s in surfaces), r["seed"], r["outcome"]] for r in rows],
+        ["id", "set", *surfaces, *(f"{m} {s}" for m in metrics for s in surfaces), "seed", "outcome"],
+        [
+            [
+                r["id"],
+                r["set"],
+                *(r["energy"][s] for s in surfaces),
+                *(r["metrics"][m][s] for m in metrics for s in surfaces),
+                r["seed"],
+                r["outcome"],
+            ]
+            for r in rows
+        ],
     )

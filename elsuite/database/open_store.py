@@ -15,7 +15,7 @@ from zarr.abc.store import Store
 from elsuite.core.typing import Array
 from elsuite.database import arrays as za
 from elsuite.database.folders import check_root
-from elsuite.schema import TABLES, Column, DamagedStoreError, Table
+from elsuite.schema import TABLES, Column, DamagedStoreError, Table, extra_column
 
 Arrays = dict[str, dict[str, za.Array]]
 
@@ -91,11 +91,15 @@ class OpenStore:
 
     def extra_columns(self, table: str) -> dict[str, Column]:
         """Return the columns that the format does not name."""
-        return {
-            name: Column(name, za.dtype_name(array), "")
-            for name, array in self.arrays[table].items()
-            if name not in TABLES[table].columns and array.ndim == 1
-        }
+        found = {}
+        for name, array in self.arrays[table].items():
+            if name in TABLES[table].columns:
+                continue
+            if array.ndim == 1:
+                found[name] = Column(name, za.dtype_name(array), "")
+            elif (column := extra_column(name, "float64", table)).dims == za.dims_of(array)[1:]:
+                found[name] = column
+        return found
 
 
 def _check_arrays(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, Any]) -> None:

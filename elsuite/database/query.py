@@ -20,7 +20,7 @@ from elsuite.core.outcomes import UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.declared import typical_slope
 from elsuite.database.landscape_database import LandscapeDatabase
-from elsuite.schema import LARGEST_ENERGY, NotFoundError
+from elsuite.schema import LARGEST_ENERGY, METRIC, NotFoundError
 
 _COMPARISONS: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
     ast.Lt: operator.lt,
@@ -76,8 +76,8 @@ def select(condition: str, columns: Mapping[str, Array]) -> Mask:
 def select_minima(database: LandscapeDatabase, condition: str) -> Ids:
     """Return the ids of the minima that meet a condition, ascending.
 
-    Columns are ``id``, ``energy.SURFACE``, ``set``, ``stopping``, ``outcome``, ``run``, ``epoch``, ``seed``,
-    ``gradient_norm``, and whatever else the store holds with one value a minimum.
+    Columns are ``id``, ``energy.SURFACE``, ``METRIC.SURFACE``, ``set``, ``stopping``, ``outcome``, ``run``, ``epoch``,
+    ``seed``, ``gradient_norm``, and whatever else the store holds with one value a minimum.
 
     Raises
     ------
@@ -100,10 +100,33 @@ def minima_columns(database: LandscapeDatabase) -> dict[str, Array]:
     columns: dict[str, Array] = {"id": np.arange(database.n_minima)}
     energy = table["energy"].values
     columns |= {f"energy.{name}": energy[:, k] for k, name in enumerate(database.surfaces)}
+    columns |= {
+        f"{metric}.{name}": values[:, k]
+        for metric, values in minima_metrics(database).items()
+        for k, name in enumerate(database.surfaces)
+    }
     columns |= {str(n): v.values for n, v in table.data_vars.items() if v.dims == ("minimum",) and n != "key"}
     seeds, runs = database.runs["seed"].values, columns["run"]
     columns["seed"] = np.where(runs >= 0, seeds[runs] if len(seeds) else -1, -1)
     return columns
+
+
+def minima_metrics(database: LandscapeDatabase) -> dict[str, Floats]:
+    """Return the metrics of the minima by their names, (n_minima, n_surfaces); NaN where none was computed.
+
+    Examples
+    --------
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["train", "test"])
+    >>> _ = database.add(minima={"energy": [[0.1, 0.2]], "metric_accuracy": [[1.0, 0.9]]})
+    >>> minima_metrics(database)
+    {'accuracy': array([[1. , 0.9]])}
+    """
+    found = {str(name): values for name, values in database.minima.data_vars.items()}
+    return {
+        name.removeprefix(METRIC): values.values
+        for name, values in found.items()
+        if name.startswith(METRIC) and values.dims == ("minimum", "surface")
+    }
 
 
 def choose_surface(database: LandscapeDatabase, surface: str | None) -> str:

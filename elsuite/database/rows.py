@@ -108,7 +108,7 @@ def make_batch(table: Table, rows: Rows, context: Context) -> Batch:
     for name, values in given.items():
         column = table.columns.get(name) or context.extra.get(name)
         if column is None:
-            column = extra[name] = extra_column(name, _inferred(table, name, values))
+            column = extra[name] = extra_column(name, _inferred(table, name, values), table.name)
         of_row = _Field(table, column, n_rows, context, _dtype(column, context, values))
         if column.optional and column.dims:
             pieces[name], dtypes[name] = _pieces(of_row, values), of_row.dtype

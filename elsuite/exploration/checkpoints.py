@@ -9,6 +9,7 @@ import numpy as np
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
+from elsuite.exploration.metrics import metrics_of_points
 from elsuite.exploration.solutions import check_set_name, evaluate, solution_key, solutions_at_once, store_solutions
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.checkpoints import expected_shapes, read_checkpoint, takes_state_dicts
@@ -130,7 +131,15 @@ def _stored(
     if not good.any():
         return []
     origins = [solutions[k].origin for k in np.flatnonzero(good).tolist()]
-    added = store_solutions(database, points[good], energies[good], norms[good], set_name=set_name, origins=origins)
+    added = store_solutions(
+        database,
+        points[good],
+        energies[good],
+        norms[good],
+        set_name=set_name,
+        origins=origins,
+        metrics=metrics_of_points(landscape, points[good]),
+    )
     return [int(i) for i in added]
 
 

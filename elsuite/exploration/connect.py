@@ -18,6 +18,7 @@ from elsuite.database import LandscapeDatabase
 from elsuite.database.declared import declared_symmetry
 from elsuite.exploration.attempts import remaining_work
 from elsuite.exploration.checking import check_landscape, checked_pairs
+from elsuite.exploration.metrics import metrics_of_path
 from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
@@ -144,6 +145,8 @@ class SearchTask:
             found = replace(found, message=f"{found.message}; to {moved}")
         rows = [_row(self, found, search.surface)]
         rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
+        for name, row in zip([search.surface, *search.measure_on], rows, strict=True):
+            row |= metrics_of_path(landscape.on(name), found.path, len(found.profile))
         # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
         columns = {
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]

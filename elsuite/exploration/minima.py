@@ -16,6 +16,7 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, remaining_work, stops_all
 from elsuite.exploration.checking import check_landscape, checked_count, checked_seeds
 from elsuite.exploration.ends import told_apart
+from elsuite.exploration.metrics import metrics_of_points
 from elsuite.exploration.new_rows import (
     NewRows,
     add_rows,
@@ -169,13 +170,16 @@ def block_rows(landscape: Landscape, block: Block, progress: "_StartsDone | None
             checkpoint_every=block.checkpoint_every,
             progress=progress,
         )
-        return minimization_rows(
+        rows = minimization_rows(
             told_apart(landscape, results),
             keys=block.keys,
             label=block.label,
             surfaces=landscape.surfaces,
             row_keys=block.row_keys,
         )
+        if not rows.minima:
+            return rows
+        return replace(rows, minima=rows.minima | metrics_of_points(landscape, rows.minima["coordinates"]))
     except Exception as error:  # of a user's own landscape, anything
         if (progress is not None and progress.raised) or stops_all(error, block.folder):
             raise

@@ -22,6 +22,7 @@ from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
 from elsuite.exploration.ends import told_apart
+from elsuite.exploration.metrics import metrics_of_points
 from elsuite.exploration.new_rows import minimization_rows
 from elsuite.exploration.solutions import evaluate
 from elsuite.landscapes.base import Landscape
@@ -255,9 +256,9 @@ def _minimized(landscape: Landscape, minimizer: Minimizer, starts: Tensor) -> li
 
 def _minima(landscape: Landscape, surface: str, found: Sequence[Solution]) -> dict[str, Any]:
     points, norms = np.array([s.coordinates for s in found]), np.array([s.gradient_norm for s in found])
-    columns: dict[str, Any] = {"gradient_norm": norms}
+    columns: dict[str, Any] = {"gradient_norm": norms, **metrics_of_points(landscape, points)}
     if surface != landscape.surfaces[0]:
-        columns = {"gradient_norm": evaluate(landscape, points)[1], f"gradient_norm_{surface}": norms}
+        columns |= {"gradient_norm": evaluate(landscape, points)[1], f"gradient_norm_{surface}": norms}
     return columns | {
         "coordinates": points,
         "energy": [[s.energies[name] for name in landscape.surfaces] for s in found],

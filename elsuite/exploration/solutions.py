@@ -1,7 +1,7 @@
 """Solutions from elsewhere into a database: their energies and gradients computed here, their origin said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from elsuite.core.typing import Array, Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
+from elsuite.exploration.metrics import metrics_of_points
 from elsuite.landscapes.base import Landscape, points_at_once
 
 SOLUTIONS_AT_ONCE = 16
@@ -95,9 +96,16 @@ def add_solutions(
         if not np.isfinite(energies).all():
             row = part[int(np.flatnonzero(~np.isfinite(energies).all(axis=1))[0])]
             raise ValueError(f"solution {row} has an energy that is not a finite number")
-        ids += store_solutions(
-            database, points[part], energies, norms, set_name=set_name, origins=[origin] * len(part)
-        ).tolist()
+        added = store_solutions(
+            database,
+            points[part],
+            energies,
+            norms,
+            set_name=set_name,
+            origins=[origin] * len(part),
+            metrics=metrics_of_points(landscape, points[part]),
+        )
+        ids += added.tolist()
         if progress is not None:
             progress(f"energies of {set_name}", begin + len(part), len(new))
     return np.array(ids, dtype=np.int64)
@@ -116,6 +124,7 @@ def store_solutions(
     *,
     set_name: str,
     origins: Sequence[str],
+    metrics: Mapping[str, Floats] | None = None,
 ) -> Ids:
     """Commit solutions that a set does not hold, shape (n, P), with what `evaluate` says of them; return their ids.
 
@@ -138,6 +147,7 @@ def store_solutions(
             "outcome": "imported",
             "key": np.array(_keys(points, set_name), dtype=np.uint64),
             "origin": list(origins),
+            **(metrics or {}),
         },
         attributes=contributed(database),
     )

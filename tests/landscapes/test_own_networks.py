@@ -11,8 +11,11 @@ from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
-from elsuite import LandscapeDatabase
-from elsuite.exploration import connect_minima, run_minimizer
+from elsuite import LandscapeDatabase, open_database
+from elsuite.database import verify_store
+from elsuite.database.merging import merge_databases
+from elsuite.database.query import minima_metrics, select_minima
+from elsuite.exploration import add_solutions, connect_minima, run_minimizer, stored_path
 from elsuite.landscapes import NeuralLandscape, WeightDecay
 from elsuite.landscapes.networks import accuracy, calibration_error, error, perplexity
 from elsuite.landscapes.networks.statistics import BATCH
@@ -556,8 +559,46 @@ def test_metrics_of_points():
 
 
 def test_metrics_that_fail_say_so():
+    for metrics, message in [
+        ({"wrong": lambda outputs, targets: outputs[:, 7]}, "metric 'wrong' cannot be computed: IndexError"),
+        ({"wide": lambda outputs, targets: outputs.T}, r"metric 'wide' gives values of shape \(3, 8\)"),
+        ({"top 1": accuracy}, "metric 'top 1' given"),
+        ({"accuracy": 3}, "metric 'accuracy' is int"),
+    ]:
+        with pytest.raises(ValueError, match=message) as raised:
+            NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, metrics=metrics)
+        assert "\n" not in str(raised.value)
+
+
+def test_metrics_are_stored_with_minima_and_along_paths(tmp_path):
+    metrics = {"accuracy": accuracy, "calibration": calibration_error}
     landscape = NeuralLandscape(
-        HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, metrics={"wrong": lambda outputs, targets: outputs[:, 7]}
+        HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, test=(IMAGES[:50], CLASSES[:50]), metrics=metrics
     )
-    with pytest.raises(ValueError, match="metric 'wrong' cannot be computed: IndexError"):
-        landscape.metric_values(landscape.initial_points([0]))
+    plainly = NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, test=(IMAGES[:50], CLASSES[:50]))
+    with LandscapeDatabase.create(tmp_path / "a.elsuite", plainly) as database:
+        add_solutions(database, plainly, plainly.initial_points([9]).numpy(), set_name="before")
+    with open_database(tmp_path / "a.elsuite", mode="a") as database:
+        run_minimizer(database, landscape, LBFGSGSS(epochs=5), seeds=[0])
+        add_solutions(database, landscape, landscape.initial_points([5]).numpy(), set_name="mine")
+        connect_minima(
+            database, landscape, FourierPathFinder(n_steps=5, max_rounds=1, n_points=7), [(1, 3)], measure_on=["test"]
+        )
+    with open_database(tmp_path / "a.elsuite") as database:
+        points = torch.as_tensor(database.coordinates(range(database.n_minima)))
+        found = minima_metrics(database)
+        assert np.isnan(found["accuracy"][0]).all()
+        for k, name in enumerate(("train", "test")):
+            expected = landscape.on(name).metric_values(points).numpy()
+            assert np.allclose(found["accuracy"][1:, k], expected[1:, 0])
+            assert np.allclose(found["calibration"][1:, k], expected[1:, 1])
+            path = stored_path(database, k)
+            along = landscape.on(name).metric_values(path.points(torch.linspace(0, 1, 7))).numpy()
+            assert np.allclose(database.paths["profile_accuracy"].values[k, :7], along[:, 0], atol=0.02)
+        best = select_minima(database, f"accuracy.test >= {found['accuracy'][3, 1]}").tolist()
+        assert 3 in best
+        assert not list(verify_store(tmp_path / "a.elsuite"))
+    merge_databases([tmp_path / "a.elsuite"], tmp_path / "b.elsuite")
+    with open_database(tmp_path / "b.elsuite") as merged:
+        assert np.array_equal(minima_metrics(merged)["accuracy"], found["accuracy"], equal_nan=True)
+        assert "profile_accuracy" in merged.paths

@@ -19,10 +19,18 @@ from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
 from elsuite.landscapes.networks.devices import device_named, usual_budget
 from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, activation_bytes, unit_activations
 from elsuite.landscapes.networks.given import Given, check_regularization, checked_module, chosen_buffers, chosen_dtype
-from elsuite.landscapes.networks.metrics import Metric, metric_values
+from elsuite.landscapes.networks.metrics import FEW, Metric, checked_metrics, metric_values
 from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
 from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
-from elsuite.landscapes.networks.samples import Augmentation, Conversion, Samples, augmented, checksum_of, tensors_in
+from elsuite.landscapes.networks.samples import (
+    Augmentation,
+    Conversion,
+    Samples,
+    Tree,
+    augmented,
+    checksum_of,
+    tensors_in,
+)
 from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
@@ -125,7 +133,7 @@ class NeuralLandscape(DataLandscape):
         self._objective = replace(objective, known=self._known if autocast is None else None)
         check_regularization(regularization, self._network)
         self._evaluator = self._chosen_evaluator()
-        self._metrics = dict(metrics or {})
+        self._metrics = checked_metrics(metrics, self._some_outputs()) if metrics else {}
         self.metrics = tuple(self._metrics)
         self.n_parameters = self._network.n_parameters
         self.symmetry: UnitSymmetry = symmetry_of(self._network.module, self._network.names)
@@ -215,6 +223,11 @@ class NeuralLandscape(DataLandscape):
         evaluator = self._any_evaluator()
         outputs = evaluator.outputs(point, self._samples[self.surface])
         return metric_values(self._metrics, outputs)
+
+    def _some_outputs(self) -> tuple[Samples, Tree]:
+        """Return a few samples with the outputs at the module's own parameters."""
+        few = self._samples["train"].between(0, FEW)
+        return next(self._any_evaluator().outputs(self._network.own_point(), few))
 
     def _any_evaluator(self) -> LoopEvaluator:
         """Return an evaluator that gives outputs, whatever the one for energies is."""

@@ -19,6 +19,9 @@ Metric = Callable[[Any, Any], Tensor | float]
 IGNORED: Final = -100
 """The target that torch's losses ignore, and these metrics, too."""
 
+FEW: Final = 8
+"""So many samples are enough to try a metric on."""
+
 N_BINS: Final = 15
 """Of confidences, as usual for the calibration error."""
 
@@ -84,6 +87,19 @@ def perplexity(outputs: Tensor, targets: Tensor) -> Tensor:
     return functional.cross_entropy(outputs, targets, ignore_index=IGNORED).exp()
 
 
+def checked_metrics(metrics: Mapping[str, Metric] | None, some: tuple[Samples, Tree]) -> dict[str, Metric]:
+    """Return metrics that can be columns of a database, each tried on some outputs; raises ValueError for others."""
+    for name, metric in (metrics or {}).items():
+        if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
+            raise ValueError(f"metric {name!r} given; names of letters, digits and underscores are allowed")
+        if not callable(metric):
+            raise ValueError(
+                f"metric {name!r} is {type(metric).__name__}; a function of outputs and targets is expected"
+            )
+    metric_values(metrics or {}, [some])
+    return dict(metrics or {})
+
+
 def metric_values(metrics: Mapping[str, Metric], outputs: Iterable[tuple[Samples, Tree]]) -> Tensor:
     """Return the values of metrics over all samples, shape (n_metrics,) float64, from outputs in micro-batches.
 
@@ -114,7 +130,7 @@ def metric_values(metrics: Mapping[str, Metric], outputs: Iterable[tuple[Samples
                 "expected"
             )
         sums[name] = torch.stack([value.double().cpu().reshape(()), torch.tensor(1.0, dtype=torch.float64)])
-    return torch.stack([total / count for total, count in sums.values()])
+    return torch.stack([total / count for total, count in sums.values()]) if sums else torch.empty(0)
 
 
 def _moved(outputs: Tree, targets: Tree) -> tuple[Tree, Tree]:
