@@ -150,7 +150,11 @@ def nothing_to_align(symmetry: Symmetry) -> str:
     'nothing to align: the landscape declares no symmetry (its property `symmetry`)'
     """
     if isinstance(symmetry, UnitSymmetry) and not symmetry.groups:
-        return "nothing to align: no units are known to be interchangeable (a module declares them by `unit_axes()`)"
+        why = f"; {symmetry.note}" if symmetry.note else ""
+        return (
+            "nothing to align: no units are known to be interchangeable (a module declares them by `unit_axes()`), see "
+            f"'Which units are interchangeable' in docs/landscapes.md{why}"
+        )
     return _NONE_DECLARED if isinstance(symmetry, NoSymmetry) else ""
 
 

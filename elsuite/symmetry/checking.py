@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,46 +10,41 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from elsuite.symmetry.grouping import grouped
 from elsuite.symmetry.permutations import Axis, Block, Element, inverse_element, located, permute_axes, values_of
-from elsuite.symmetry.tracing import called, plain_operations, traced
+from elsuite.symmetry.tracing import Example, plain_operations, tensors_of, traced
 from elsuite.symmetry.units import UnitSymmetry
 
 
 def found_symmetry(
-    module: nn.Module,
-    names: Sequence[str],
-    inputs: Any,
-    *,
-    loss: Callable[[Any], Any] | None = None,
-    batch_statistics: bool = False,
+    module: nn.Module, names: Sequence[str], example: Example, *, batch_statistics: bool = False
 ) -> UnitSymmetry:
-    """Return the groups of units of a module that leave its outputs, or the loss that is made of them, as they are.
+    """Return the groups of units of a module that leave what counts of an example as it is.
 
-    Each is found by following the operations on `inputs`, and is checked at a random point. What was found and did not
-    pass, or why nothing could be followed, is the symmetry's note.
+    Each is found by following the operations, and is checked at a random point. What was found and did not pass, or why
+    nothing could be followed, is the symmetry's note.
 
     Parameters
     ----------
     names : sequence of str
         The tensors that make up a point; all others are constants.
     batch_statistics : bool
-        Whether batch normalizations use the statistics of the inputs.
+        Whether normalizations that keep running averages use the statistics of the inputs.
     """
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    nothing = tuple(Block((None,) * tensors[name].ndim, tuple(tensors[name].shape), name) for name in names)
+    tensors = tensors_of(module)
     why = ""
     for dtype in (torch.float64, None):
         try:
             own = _copy(module, dtype, batch_statistics)
-            example = tree_map(partial(_cast, dtype=dtype), inputs)
-            symmetry = UnitSymmetry(grouped(*traced(own, names, example, loss)))
-            return checked(own, example, symmetry, loss)
+            inputs, targets = tree_map(partial(_cast, dtype=dtype), (example.inputs, example.targets))
+            cast = replace(example, inputs=inputs, targets=targets)
+            return checked(own, names, cast, UnitSymmetry(grouped(*traced(own, names, cast))))
         except Exception as error:
             # Anything may fail in a module of the user's on a copy in another precision, or on few inputs.
             why = why or f"its operations can't be followed: {type(error).__name__}: {error}".split("\n", 1)[0]
+    nothing = tuple(Block((None,) * tensors[name].ndim, tuple(tensors[name].shape), name) for name in names)
     return UnitSymmetry(nothing, note=why)
 
 
@@ -58,7 +53,7 @@ def _copy(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool) 
     own._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
     own.requires_grad_(False)
     for layer in own.modules() if batch_statistics else ():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+        if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None:
             layer.train()
     return own
 
@@ -72,43 +67,41 @@ def _cast(value: Any, dtype: torch.dtype | None) -> Any:
     return value.to(torch.complex128) if value.is_complex() else value.to(dtype) if value.is_floating_point() else value
 
 
-def checked(
-    module: nn.Module, inputs: Any, symmetry: UnitSymmetry, loss: Callable[[Any], Any] | None = None
-) -> UnitSymmetry:
-    """Return the symmetry with the groups that leave the module's outputs as they are; the others are its note.
+def checked(module: nn.Module, names: Sequence[str], example: Example, symmetry: UnitSymmetry) -> UnitSymmetry:
+    """Return the symmetry with the groups that leave what counts as it is; the others are its note.
 
     Units are permuted in the module itself, at a random point: it is a copy that nobody needs. All groups are tried at
     once; only where the outputs change by more than rounding, halves of them are.
     """
     _randomize(module, {block.tensor for block in symmetry.blocks})
-    expected = _outputs(module, inputs, loss)
-    names = [group.name for group in symmetry.groups]
+    expected = _values(module, names, example)
+    found = [group.name for group in symmetry.groups]
     if not all(np.isfinite(values).all() for values in expected):
-        return replace(_without(symmetry, set(names)), note="its outputs at a random point are not finite")
+        return replace(_without(symmetry, set(found)), note="its outputs at a random point are not finite")
 
     def stays(tried: UnitSymmetry, element: Element) -> bool:
         _apply(module, tried, element)
-        same = all(map(_is_rounding, expected, _outputs(module, inputs, loss)))
+        same = all(map(_is_rounding, expected, _values(module, names, example)))
         if not same:
             _apply(module, tried, inverse_element(tried, element))
         return same
 
-    def wrong(names: Sequence[str]) -> set[str]:
-        tried = _without(symmetry, {group.name for group in symmetry.groups} - set(names))
+    def wrong(some: Sequence[str]) -> set[str]:
+        tried = _without(symmetry, set(found) - set(some))
         if all(stays(tried, element) for element in generators(tried)):
             return set()
-        if len(names) == 1:
-            return set(names)
-        half = len(names) // 2
-        return wrong(names[:half]) | wrong(names[half:]) or set(names)
+        if len(some) == 1:
+            return set(some)
+        half = len(some) // 2
+        return wrong(some[:half]) | wrong(some[half:]) or set(some)
 
-    if refused := wrong(names) if names else set():
-        if not all(map(_is_rounding, expected, _outputs(module, inputs, loss))):
-            return replace(_without(symmetry, set(names)), note="its outputs are not the same twice")
+    if refused := wrong(found) if found else set():
+        if not all(map(_is_rounding, expected, _values(module, names, example))):
+            return replace(_without(symmetry, set(found)), note="its outputs are not the same twice")
         # Units may be interchangeable, but not flipped.
         symmetry = _without_flips(symmetry, refused)
-        refused = wrong(names)
-    note = f"renaming {', '.join(name for name in names if name in refused)} changes its outputs" if refused else ""
+        refused = wrong(found)
+    note = f"renaming {', '.join(name for name in found if name in refused)} changes its outputs" if refused else ""
     return replace(_without(symmetry, refused), note=note)
 
 
@@ -157,10 +150,9 @@ def _randomize(module: nn.Module, names: set[str]) -> None:
                 tensor.copy_(tensor + noise * (float(tensor.square().mean().sqrt()) or width))
 
 
-def _outputs(module: nn.Module, inputs: Any, loss: Callable[[Any], Any] | None) -> list[np.ndarray[Any, Any]]:
+def _values(module: nn.Module, names: Sequence[str], example: Example) -> list[np.ndarray[Any, Any]]:
     with plain_operations():
-        outputs = called(module, inputs, loss)
-    tensors = [value for value in tree_leaves(outputs) if isinstance(value, Tensor)]
+        tensors = example.values(module, names)
     real = [torch.view_as_real(value) if value.is_complex() else value for value in tensors]
     return [value.detach().numpy().copy() for value in real if value.is_floating_point()]
 
@@ -177,7 +169,7 @@ def _is_rounding(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
 def _apply(module: nn.Module, symmetry: UnitSymmetry, element: Element) -> None:
     """Permute the module's own tensors."""
     units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
-    tensors: dict[str, Tensor] = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    tensors = tensors_of(module)
     for blocks in _by_tensor(symmetry.blocks):
         if any(any(block.axes) for block in blocks):
             tensor = tensors[blocks[0].tensor]

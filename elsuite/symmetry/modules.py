@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from elsuite.symmetry.checking import found_symmetry
 from elsuite.symmetry.permutations import Axis, Block
+from elsuite.symmetry.tracing import Example
 from elsuite.symmetry.units import UnitSymmetry
 
 UnitAxes = Mapping[str, Block | Sequence[Block]]
@@ -36,8 +37,10 @@ def symmetry_of(
     names: Collection[str] | None = None,
     *,
     inputs: Any = None,
+    targets: Any = None,
+    loss: Callable[[Any, Any], Any] | None = None,
+    term: Callable[[Mapping[str, Tensor]], Any] | None = None,
     statistics: Statistics = "frozen",
-    loss: Callable[[Any], Any] | None = None,
 ) -> UnitSymmetry:
     """Return the permutable groups of a module.
 
@@ -56,11 +59,13 @@ def symmetry_of(
     inputs : tensor, tuple or dict, optional
         A few inputs in the form that the module is called with: ``module(inputs)``, ``module(*inputs)`` or
         ``module(**inputs)``. Without them only what is declared is known.
+    loss, targets : callable, any, optional
+        What counts of the outputs: only ``loss(outputs, targets)`` has to stay as it is. All outputs by default.
+    term : callable, optional
+        What else has to stay as it is, by the mapping of `names` to tensors.
     statistics : {"frozen", "stored", "estimated"}
         Where batch normalizations have their means and variances from: from buffers, which belong to the point if they
         are among `names`, or, estimated, from the data at each point.
-    loss : callable, optional
-        What counts of the outputs: only its value has to stay as it is. All outputs by default.
 
     Raises
     ------
@@ -121,7 +126,8 @@ def symmetry_of(
     n_layers = len({name.rpartition(".")[0] for name in tensors})
     if inputs is None or declares or (declared and len(symmetry.groups) == n_layers - 1):
         return symmetry
-    found = found_symmetry(module, list(names), inputs, loss=loss, batch_statistics=statistics == "estimated")
+    example = Example(inputs, targets, loss, term)
+    found = found_symmetry(module, list(names), example, batch_statistics=statistics == "estimated")
     return found if len(found.groups) > len(symmetry.groups) else replace(symmetry, note=found.note)
 
 

@@ -6,6 +6,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -116,33 +117,60 @@ def plain_operations() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def called(module: nn.Module, inputs: Any, loss: Callable[[Any], Any] | None = None) -> Any:
-    """Return the outputs, or a function of them, on inputs as the module is called with: a tensor, a tuple, a dict."""
-    if isinstance(inputs, Mapping):
-        outputs = module(**inputs)
-    else:
-        outputs = module(*inputs) if isinstance(inputs, tuple | list) else module(inputs)
-    return outputs if loss is None else loss(outputs)
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What a module is followed on, and what of it has to stay as it is.
+
+    Attributes
+    ----------
+    inputs : tensor, tuple or dict
+        In the form that the module is called with.
+    loss : callable, optional
+        ``loss(outputs, targets)``: its value counts; all outputs by default.
+    term : callable, optional
+        Of the mapping of the point's names to tensors: its value counts as well.
+    """
+
+    inputs: Any
+    targets: Any = None
+    loss: Callable[[Any, Any], Any] | None = None
+    term: Callable[[Mapping[str, Tensor]], Any] | None = None
+
+    def values(self, module: nn.Module, names: Sequence[str]) -> list[Tensor]:
+        """Return what has to stay as it is."""
+        if isinstance(self.inputs, Mapping):
+            outputs = module(**self.inputs)
+        else:
+            outputs = module(*self.inputs) if isinstance(self.inputs, tuple | list) else module(self.inputs)
+        if self.loss is not None:
+            outputs = self.loss(outputs, self.targets)
+        if self.term is not None:
+            tensors = tensors_of(module)
+            outputs = outputs, self.term({name: tensors[name] for name in names})
+        return [value for value in tree_leaves(outputs) if isinstance(value, Tensor)]
 
 
-def traced(
-    module: nn.Module, names: Sequence[str], inputs: Any, loss: Callable[[Any], Any] | None = None
-) -> tuple[dict[str, Counts], list[Counts]]:
-    """Return what the axes of the named tensors count, and those of all tensors on the way to outputs or loss."""
+def tensors_of(module: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers by the first of their names."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
+
+
+def traced(module: nn.Module, names: Sequence[str], example: Example) -> tuple[dict[str, Counts], list[Counts]]:
+    """Return what the axes of the named tensors count, and those of all tensors on the way to what has to stay."""
     tracer = Tracer()
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    tensors = tensors_of(module)
     for name in names:
         shape = tensors[name].shape
         tracer.learn(
             tensors[name],
             tuple((Leaf(Units(size), frozenset([(name, k)])),) if size != 1 else () for k, size in enumerate(shape)),
         )
-    for value in tree_leaves(inputs):
+    for value in tree_leaves((example.inputs, example.targets)):
         if isinstance(value, Tensor):
             tracer.learn(value, tuple(map(fixed, value.shape)))
     with plain_operations(), tracer:
-        outputs = called(module, inputs, loss)
-    for value in tree_leaves(outputs):
+        values = example.values(module, names)
+    for value in values:
         if tracer.knows(value):
             fix(*tracer[value])
     return {name: tracer[tensors[name]] for name in names}, tracer.seen

@@ -174,10 +174,25 @@ def test_only_the_loss_has_to_stay_where_it_is_given():
     module, inputs, targets = seeded(Talkative), random(4, 12), torch.tensor([0, 1, 2, 0])
     assert [group.name for group in symmetry_of(module, inputs=inputs).groups] == ["second"]
 
-    def loss(outputs):
+    def loss(outputs, targets):
         return nn.functional.cross_entropy(outputs["logits"], targets)
 
-    assert [group.name for group in symmetry_of(module, inputs=inputs, loss=loss).groups] == ["first", "second"]
+    given = {"inputs": inputs, "targets": targets, "loss": loss}
+    assert [group.name for group in symmetry_of(module, **given).groups] == ["first", "second"]
+
+    def term(tensors):
+        return (tensors["first.weight"] * torch.arange(12)).sum() + tensors["second.bias"].square()[:2].sum()
+
+    # The outputs of the first layer are alike in the term, two of the second's are apart from the other three.
+    found = symmetry_of(module, **given, term=term).groups
+    assert [(group.name, group.size) for group in found] == [("first", 7), ("second", 2), ("second#2", 3)]
+
+
+def test_targets_that_happen_to_be_alike_do_not_make_outputs_interchangeable():
+    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 5))
+    given = {"inputs": random(4, 3), "targets": torch.zeros(4, 5), "loss": nn.MSELoss()}
+    assert [group.name for group in symmetry_of(nn.Sequential(*module, nn.Identity()), **given).groups] == ["0"]
+    assert [group.name for group in symmetry_of(nn.Sequential(module), **given).groups] == ["0.0"]
 
 
 def test_modules_bound_to_a_precision_are_followed_in_it():

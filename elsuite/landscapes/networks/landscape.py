@@ -3,9 +3,9 @@
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 import torch
 from numpy.typing import ArrayLike
@@ -23,6 +23,7 @@ from elsuite.landscapes.networks.metrics import FEW, Metric, checked_metrics, me
 from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
 from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
 from elsuite.landscapes.networks.samples import (
+    AnySamples,
     Augmentation,
     Conversion,
     Samples,
@@ -34,6 +35,31 @@ from elsuite.landscapes.networks.samples import (
 from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.units import UnitSymmetry
+
+N_FOLLOWED: Final = 4
+"""On how many samples the operations of a module are followed."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Units:
+    """Which units are interchangeable: found when it is asked for, once for all that show surfaces of a landscape."""
+
+    network: Network
+    samples: AnySamples
+    given: Given
+
+    @cached_property
+    def symmetry(self) -> UnitSymmetry:
+        some = self.samples.between(0, N_FOLLOWED)
+        return symmetry_of(
+            self.network.module,
+            self.network.names,
+            inputs=some.inputs,
+            targets=some.targets,
+            loss=self.given.loss,
+            term=self.given.regularization,
+            statistics=self.network.buffers,
+        )
 
 
 @final
@@ -136,10 +162,15 @@ class NeuralLandscape(DataLandscape):
         self._metrics = checked_metrics(metrics, self._some_outputs()) if metrics else {}
         self.metrics = tuple(self._metrics)
         self.n_parameters = self._network.n_parameters
-        self.symmetry: UnitSymmetry = symmetry_of(self._network.module, self._network.names)
+        self._units = _Units(self._network, self._samples["train"], self._given)
         self.surfaces = tuple(self._samples)
         self.surface = "train"
         self.energy_floor = self._given.floor(self._known, self._samples)
+
+    @property
+    def symmetry(self) -> UnitSymmetry:
+        """The units that are interchangeable, declared by the module or found on the first samples (`symmetry_of`)."""
+        return self._units.symmetry
 
     def _chosen_evaluator(self) -> Evaluator:
         """Return the quickest evaluator that is right for the network."""
@@ -384,10 +415,15 @@ class MinibatchLandscape(Landscape):
         self.dtype, self.byte_budget = whole.dtype, whole.byte_budget
         self.device = whole.device
         self._whole = whole
-        self.symmetry, self.length_scale = whole.symmetry, whole.length_scale
+        self.length_scale = whole.length_scale
         self.energy_floor = whole.energy_floor
         self._evaluator = evaluator
         self._samples = samples
+
+    @property
+    def symmetry(self) -> UnitSymmetry:
+        """That of the whole."""
+        return self._whole.symmetry
 
     def energy(self, points: Tensor) -> Tensor:
         """Return the mean losses over the samples."""
