@@ -15,6 +15,7 @@ class Outcome(enum.StrEnum):
 
     CONVERGED = "converged"
     BUDGET_SPENT = "budget spent"
+    INTERRUPTED = "interrupted"
     DIVERGED = "diverged"
     NOT_A_NUMBER = "not a number"
     FAILED = "failed"
@@ -28,3 +29,6 @@ class Outcome(enum.StrEnum):
 
 UNUSABLE: Final = frozenset({Outcome.DIVERGED, Outcome.NOT_A_NUMBER, Outcome.FAILED})
 """Outcomes of runs that lead to no solution: what lies at their ends or starts is counted, never used."""
+
+UNFINISHED: Final = frozenset({Outcome.FAILED, Outcome.INTERRUPTED})
+"""Outcomes of attempts that others may follow; the last attempt counts."""

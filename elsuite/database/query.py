@@ -16,7 +16,7 @@ import xarray as xr
 
 from elsuite.core.identity import superseded
 from elsuite.core.machine import computed_by
-from elsuite.core.outcomes import UNUSABLE, Outcome
+from elsuite.core.outcomes import UNFINISHED, UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
 from elsuite.database.declared import typical_slope
 from elsuite.database.landscape_database import LandscapeDatabase
@@ -218,7 +218,8 @@ def unusable_by_set(database: LandscapeDatabase) -> dict[str, dict[str, int]]:
 def _is_last(table: xr.Dataset) -> Array:
     """Return which rows of runs or paths are last attempts: of work that was tried again, these count."""
     keys = table["key"].values
-    earlier = superseded(keys[table["outcome"].values == Outcome.FAILED].tolist(), set(keys.tolist()))
+    unfinished = np.isin(table["outcome"].values.astype(str), [str(outcome) for outcome in UNFINISHED])
+    earlier = superseded(keys[unfinished].tolist(), set(keys.tolist()))
     return ~np.isin(keys, np.array(list(earlier), dtype=np.uint64))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import xarray as xr
 
 from elsuite.core.identity import last_attempt, retry_key
-from elsuite.core.outcomes import Outcome
+from elsuite.core.outcomes import UNFINISHED, Outcome
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,21 @@ class Remaining:
 
 
 def remaining_work(table: xr.Dataset, keys: Iterable[int], *, retry_failed: bool = False) -> Remaining:
-    """Return the work with these keys that `table` has no row of or, with `retry_failed`, a last row of "failed"."""
+    """Return the work with these keys that `table` has no row of, or whose last attempt was interrupted.
+
+    With `retry_failed`, that whose last attempt failed as well.
+    """
     outcomes = dict(zip(table["key"].values.tolist(), table["outcome"].values.tolist(), strict=True))
     attempts: dict[int, int] = {}
     n_known = n_failed = 0
     for key in dict.fromkeys(keys):
         attempt, last = 0, outcomes.get(key)
-        if last == Outcome.FAILED:
+        if last in UNFINISHED:
             attempt = last_attempt(key, outcomes)
             last = outcomes[retry_key(key, attempt)]
         if last is None:
             attempts[key] = 0
-        elif last == Outcome.FAILED and retry_failed:
+        elif last == Outcome.INTERRUPTED or (last == Outcome.FAILED and retry_failed):
             attempts[key] = attempt + 1
         else:
             n_known += 1

@@ -30,6 +30,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.network.evidence import STATES, TRIES, in_words, negligibly_above, search_rows
 from elsuite.network.transition import Joins, best_heights, chosen_joins, joining_rows
 from elsuite.paths import PathFinder
+from elsuite.paths.record import WITHIN
 from elsuite.schema import KINDS, NotFoundError
 
 ROUND = "round"
@@ -258,7 +259,8 @@ def _completed(
 
         def tell(name: str, n: int, of: int, before: int = done) -> None:
             if progress is not None:
-                progress(name, before + n, before + of)
+                within = name.startswith(WITHIN)  # one search
+                progress(name, n if within else before + n, of if within else before + of)
 
         made = connect_minima(database, landscape, finder, pairs.tolist(), progress=tell, **options)
         n_searched, n_failed, n_rounds = n_searched + made.n_searched, n_failed + made.n_failed, n_rounds + 1
@@ -327,7 +329,7 @@ def _tried(database: LandscapeDatabase, minima: Minima) -> Tried:
     own = joining_rows(database, minima.joins)
     rows = search_rows(database, minima.surface, own)
     counts = own & (paths["surface"].values == minima.surface) & (paths["finder"].values == minima.label)
-    counts &= paths["kind"].values == KINDS[0]
+    counts &= (paths["kind"].values == KINDS[0]) & (paths["outcome"].values != Outcome.INTERRUPTED)
     counts[rows[paths["outcome"].values[rows] == Outcome.CONVERGED]] = True
     heights = best_heights(database)[counts]
     ends = [paths[name].values[counts] for name in ("source", "target")]

@@ -23,10 +23,11 @@ from elsuite.exploration.new_rows import NewRows, add_rows, joined
 from elsuite.exploration.workers import Workers, performed
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks import NeuralLandscape
-from elsuite.paths import Alignment, PathFinder, PathSearch, measure, path_length
+from elsuite.paths import Alignment, PathFinder, PathSearch, SearchInterruptedError, measure, path_length
 from elsuite.paths import align as align_to
 from elsuite.paths.alignment import nothing_to_align
 from elsuite.paths.bases import basis_text
+from elsuite.paths.record import telling
 from elsuite.schema import JOINS, NotFoundError
 
 Align = Literal["weights", "activations", "stored"]
@@ -123,7 +124,13 @@ class SearchTask:
         return replace(self, start=start, end=end, identity=self.ends.identity, ends=None)
 
     def perform(self, landscape: Landscape) -> NewRows:
-        """Return the rows of the search: one for the surface searched on, one for each other surface measured."""
+        """Return the rows of the search: one for the surface searched on, one for each other surface measured.
+
+        Raises
+        ------
+        InterruptedTaskError
+            With the first of them, where Ctrl-C ends the search.
+        """
         search, seed = self.search, work_seed(self.search_key)
         shown, end, renamed = landscape.on(search.surface), self.end, dict[str, Array]()
         if search.align == "weights" or search.align == "activations":
@@ -131,7 +138,11 @@ class SearchTask:
             end, renamed = aligned.coordinates, _renamed(shown, aligned, self.identity)
             if np.linalg.norm(end - self.end) <= ITSELF * np.linalg.norm(self.end - self.start):
                 end = self.end
-        found = search.finder.find(shown, self.start, end, seed=seed)
+        interrupted = False
+        try:
+            found = search.finder.find(shown, self.start, end, seed=seed)
+        except SearchInterruptedError as stopped:
+            found, interrupted = stopped.search, True
         # A curve to a copy that was turned or moved is of no use to whoever has the stored points alone.
         kept = search.curves != "none" and (bool(renamed) or np.array_equal(end, self.end))
         curve = found.path.coefficients.detach().cpu().numpy() if kept else _NOT_READ
@@ -144,9 +155,10 @@ class SearchTask:
             )
             found = replace(found, message=f"{found.message}; to {moved}")
         rows = [_row(self, found, search.surface)]
-        rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
-        for name, row in zip([search.surface, *search.measure_on], rows, strict=True):
-            row |= metrics_of_path(landscape.on(name), found.path, len(found.profile))
+        if not interrupted:
+            rows += [_row(self, _measured_on(found, landscape.on(name)), name) for name in search.measure_on]
+            for name, row in zip([search.surface, *search.measure_on], rows, strict=True):
+                row |= metrics_of_path(landscape.on(name), found.path, len(found.profile))
         # Without its dtype, a list of numbers on both sides of 2^63 would become float64.
         columns = {
             name: np.array([row[name] for row in rows], dtype=np.uint64 if name == "key" else None) for name in rows[0]
@@ -159,7 +171,10 @@ class SearchTask:
             held["path"] = np.array([0])
             if len(rows) > 1:
                 columns["curve"] = np.array([-1] + [0] * (len(rows) - 1))
-        return NewRows(paths=columns, curves=held)
+        made = NewRows(paths=columns, curves=held)
+        if interrupted:
+            raise InterruptedTaskError(self, made)
+        return made
 
     def failed(self, reason: str) -> NewRows:
         """Return a path without heights that says why."""
@@ -176,6 +191,14 @@ class SearchTask:
         }
         columns = {name: np.array([value]) for name, value in row.items()}
         return NewRows(paths={"key": np.array([self.row_key], dtype=np.uint64), **columns})
+
+
+class InterruptedTaskError(KeyboardInterrupt):
+    """A search was interrupted by Ctrl-C; `rows` hold the lowest path until then, which the next attempt follows."""
+
+    def __init__(self, task: SearchTask, rows: NewRows) -> None:
+        super().__init__(f"path {task.source}-{task.target}")
+        self.task, self.rows = task, rows
 
 
 @dataclass(frozen=True)
@@ -283,9 +306,10 @@ def connect_minima(
     """Search a path for each of `pairs` that has none by this finder with these settings, and store what is found.
 
     A search that raises an exception is a path without heights whose row says why; with `retry_failed`, such ones are
-    tried again. What is found is committed at least every `commit_seconds`; an interrupted call loses no more than
-    that and, called again, does only what is missing. With `workers`, searches run in other processes, at the same
-    time, and are stored in the same order.
+    tried again. What is found is committed at least every `commit_seconds`; a killed call loses no more than that and,
+    called again, does only what is missing. Ctrl-C within a search stores its lowest path so far, as ``interrupted``;
+    the next call searches that pair again. `progress` is told each search, and the rounds of those that take long. With
+    `workers`, searches run in other processes, at the same time, and are stored in the same order.
 
     Parameters
     ----------
@@ -307,6 +331,8 @@ def connect_minima(
     ------
     ValueError
         For what would make every search fail.
+    InterruptedTaskError
+        Where Ctrl-C ends a search; it is a KeyboardInterrupt.
 
     Examples
     --------
@@ -340,14 +366,18 @@ def connect_minima(
     waiting: list[tuple[SearchTask, NewRows]] = []
     last = time.monotonic()
     try:
-        for done, (task, rows) in enumerate(zip(tasks, found, strict=True), start=1):
-            waiting.append((task, rows))
-            n_failed += rows.paths["outcome"][0] == Outcome.FAILED
-            if time.monotonic() - last > commit_seconds:
-                _commit(database, waiting, workers)
-                waiting, last = [], time.monotonic()
-            if progress is not None:
-                progress(f"paths: {label or finder.name}", done, len(tasks))
+        with telling(progress):
+            for done, (task, rows) in enumerate(zip(tasks, found, strict=True), start=1):
+                waiting.append((task, rows))
+                n_failed += rows.paths["outcome"][0] == Outcome.FAILED
+                if time.monotonic() - last > commit_seconds:
+                    _commit(database, waiting, workers)
+                    waiting, last = [], time.monotonic()
+                if progress is not None:
+                    progress(f"paths: {label or finder.name}", done, len(tasks))
+    except InterruptedTaskError as stopped:
+        waiting.append((stopped.task, stopped.rows))
+        raise
     finally:
         _commit(database, waiting, workers)
     return SearchReport(len(tasks), plan.n_known, int(n_failed))

@@ -143,7 +143,7 @@ def search_rows(database: "LandscapeDatabase", surface: str, chosen: Mask | None
     paths = database.paths
     outcomes = paths["outcome"].values.astype(str)
     wanted = (paths["surface"].values == surface) & (paths["kind"].values == "path")
-    wanted &= ~np.isin(outcomes, NOT_SEARCHED)
+    wanted &= ~np.isin(outcomes, [*NOT_SEARCHED, str(Outcome.INTERRUPTED)])
     if chosen is not None:
         wanted &= chosen
     for name, nothing in (("searched_on", ["", surface]), ("basis", None)):

@@ -10,7 +10,7 @@ file here and a row there, or an entry point of the group ``elsuite.finders`` in
 from elsuite.core.plugins import PluginTable
 from elsuite.paths.alignment import Alignment, align, align_all
 from elsuite.paths.autoneb import AutoNEBPathFinder
-from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
+from elsuite.paths.base import Basis, Path, PathFinder, PathSearch, SearchInterruptedError
 from elsuite.paths.bases import BASES, BezierBasis, EmptyBasis, HatBasis, SineBasis
 from elsuite.paths.bezier import BezierPathFinder
 from elsuite.paths.chain import ChainPathFinder
@@ -35,6 +35,7 @@ __all__ = [
     "Path",
     "PathFinder",
     "PathSearch",
+    "SearchInterruptedError",
     "SineBasis",
     "align",
     "align_all",

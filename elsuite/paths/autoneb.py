@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from elsuite.core.settings import Count, NonNegative, Points, Whole, settings
+from elsuite.core.settings import Count, NonNegative, Points, Positive, Whole, settings
 from elsuite.landscapes.base import Landscape
 from elsuite.paths.base import Path, PathFinder, PathSearch
 from elsuite.paths.bases import HatBasis
@@ -45,6 +45,8 @@ class AutoNEBPathFinder(PathFinder):
         The search ends when the band is no further above the higher end: `SeriesPathFinder` has the default.
     scales : {"own", "absolute"}
         As `SeriesPathFinder` has them.
+    seconds : float, optional
+        As `SeriesPathFinder` has them.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class AutoNEBPathFinder(PathFinder):
     negligible: NonNegative | None = None
     n_points: Points = 51
     scales: Scales = field(default="own", metadata={"before": "absolute"})
+    seconds: Positive | None = field(default=None, metadata={"before": None})
 
     name: ClassVar[str] = "autoneb"
 
@@ -74,7 +77,7 @@ class AutoNEBPathFinder(PathFinder):
     ) -> PathSearch:
         """Return the lowest band found from `start` to `end`; `seed` draws the samples."""
         generator = torch.Generator().manual_seed(seed)
-        record = SearchRecord(landscape, self.n_points)
+        record = SearchRecord(landscape, self.n_points, self.seconds)
         path = straight_path(landscape, start, end, HatBasis(self.n_pivots))
         return converge(
             path,
@@ -95,7 +98,9 @@ class AutoNEBPathFinder(PathFinder):
         step = optimizer("adam", 0.999, absolute=self.scales == "absolute")
         rate = self.learning_rate / 2**number
         rate *= spread_of_ends(path)
-        for _ in range(self.n_steps):
+        for done in range(self.n_steps):
+            if not record.goes_on(done, self.n_steps):
+                break
             shown, share = on_samples(record.landscape, len(band) - 2, self.images_per_step, generator)
             inner, gradients = shown.energy_and_gradient(band[1:-1])
             record.n_point_gradients += share * len(inner)
@@ -104,7 +109,7 @@ class AutoNEBPathFinder(PathFinder):
             energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
             tangents = band_tangents(band, energies)
             across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
-            step(band[1:-1], across, rate)
+            step(band[1:-1], across, rate, None)
             band = spread_evenly(band, positions)
         return _path_through(band, positions)
 

@@ -97,6 +97,26 @@ class PathSearch:
     resolution: float = math.nan
 
 
+class SearchInterruptedError(KeyboardInterrupt):
+    """A search was interrupted by Ctrl-C; `search` has the lowest path until then, with the outcome ``interrupted``.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> from elsuite.paths import FourierPathFinder
+    >>> try:
+    ...     search = FourierPathFinder().find(MullerBrown(), *MullerBrown().minima[:2])
+    ... except SearchInterruptedError as stopped:
+    ...     search = stopped.search
+    >>> print(search.outcome)
+    converged
+    """
+
+    def __init__(self, search: PathSearch) -> None:
+        super().__init__(search.message)
+        self.search = search
+
+
 class PathFinder(abc.ABC):
     """Searches a low path between two points; finders are frozen dataclasses, with settings for fields."""
 
@@ -109,5 +129,6 @@ class PathFinder(abc.ABC):
     ) -> PathSearch:
         """Return the search from `start` to `end`, shape (P,), on the surface that `landscape` shows.
 
-        The same seed gives the same path. Raises ValueError for end points of another width.
+        The same seed gives the same path. Raises ValueError for end points of another width, and
+        SearchInterruptedError where Ctrl-C ends a search that has a path already.
         """

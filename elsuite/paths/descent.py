@@ -25,6 +25,9 @@ A zero that is a little off, as that of the published example is by 3e-5, raises
 SMALLEST_SPREAD = 1e-300
 """In place of a range of energies, or a length, that is zero."""
 
+LOOK_EVERY = 64
+"""Steps on a GPU after which it is seen whether numbers are finite."""
+
 LENGTH_STEPS = 200
 """Steps in which the length of a path is taken while it is searched."""
 
@@ -153,31 +156,95 @@ class Descended:
     finite: bool
     n_steps: int
     n_point_gradients: float
+    interrupted: bool = False
+    """By Ctrl-C."""
 
 
-def descend(path: Path, landscape: Landscape, descent: Descent, generator: torch.Generator) -> Descended:
-    """Lower the objective over the coefficients of `path`; the generator draws points and samples."""
+def always(done: int, n_steps: int) -> bool:
+    """Return that another step is to be taken."""
+    return True
+
+
+def descend(
+    path: Path,
+    landscape: Landscape,
+    descent: Descent,
+    generator: torch.Generator,
+    goes_on: Callable[[int, int], bool] = always,
+) -> Descended:
+    """Lower the objective over the coefficients of `path`; the generator draws points and samples.
+
+    Before each step `goes_on` is told how many are done of how many, and says whether it is to be taken.
+    """
     spanning = torch.vstack([path.start, path.end, path.coefficients])
     coefficients = spanning[2:]
     chord = float(torch.linalg.vector_norm(path.end - path.start))
     step = optimizer(descent.optimizer, descent.second_decay, absolute=descent.absolute_floor)
-    spent = 0.0
+    finite = _Finite(waits=_waits(coefficients))
     next_weights = _sampler(path, descent, generator)
     # On a grid the first and the last point are the ends of the path, which do not move: constants in a sum.
     grid = descent.points_per_step is None and descent.images_per_step is None
     asked = slice(1, -1) if grid and isinstance(descent.objective, PowerSum) else slice(None)
     n_points = descent.points_per_step or descent.n_points
-    for done in range(descent.n_steps):
-        weights = next_weights(spanning)
-        shown, share = on_samples(landscape, n_points, descent.images_per_step, generator)
-        energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked)
-        spent += share * len(energies)
+    interrupted = False
+    try:
+        for done in range(descent.n_steps):
+            if not goes_on(done, descent.n_steps):
+                break
+            weights = next_weights(spanning)
+            shown, share = on_samples(landscape, n_points, descent.images_per_step, generator)
+            energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked)
+            if not finite.add(energies, gradient, share * len(energies)):
+                break
+            cosine = 0.5 + 0.5 * math.cos(math.pi * done / descent.n_steps)
+            rate = descent.learning_rate * (cosine if descent.schedule == "cosine" else 1.0)
+            step(coefficients, gradient, rate, finite.so_far)
+            del gradient  # before the next one is made
+    except KeyboardInterrupt:
+        interrupted = True
+    n_steps, spent, so_far = finite.totals()
+    return Descended(replace(path, coefficients=coefficients), so_far, n_steps, spent, interrupted)
+
+
+class _Finite:
+    """Whether all energies and gradients of a descent were finite so far, and how many steps that was true of.
+
+    Elsewhere than on the CPU, asking makes the program wait until all that was begun is done: there the answer stays
+    where the gradients are, holds all later steps, and is asked for now and then.
+    """
+
+    def __init__(self, *, waits: bool) -> None:
+        self._waits, self._steps, self._spent, self._seen = waits, 0, 0.0, True
+        self.so_far: Tensor | None = None
+        self._counted: Tensor | None = None
+
+    def add(self, energies: Tensor, gradient: Tensor, cost: float) -> bool:
+        """Note a step that is to be taken; return whether to go on."""
+        self._spent += cost
         # One check for both: a sum over all is not finite if any is not.
-        if not math.isfinite(float(energies.sum() + gradient.sum())):
-            return Descended(replace(path, coefficients=coefficients), False, done, spent)
-        cosine = 0.5 + 0.5 * math.cos(math.pi * done / descent.n_steps)
-        step(coefficients, gradient, descent.learning_rate * (cosine if descent.schedule == "cosine" else 1.0))
-    return Descended(replace(path, coefficients=coefficients), True, descent.n_steps, spent)
+        total = energies.sum() + gradient.sum()
+        if not self._waits:
+            self._seen = math.isfinite(float(total))
+            self._steps += self._seen
+            return self._seen
+        here = torch.isfinite(total).to(gradient.device)
+        self.so_far = here if self.so_far is None else self.so_far & here
+        counted = self.so_far.long()
+        self._counted = counted if self._counted is None else self._counted + counted
+        self._steps += 1
+        return self._steps % LOOK_EVERY > 0 or bool(self.so_far)
+
+    def totals(self) -> tuple[int, float, bool]:
+        """Return the steps taken, what was spent, the failed step included, and whether all was finite."""
+        if self._counted is None or self.so_far is None or bool(self.so_far):
+            return self._steps, self._spent, self._seen
+        taken = int(self._counted)
+        return taken, self._spent / self._steps * (taken + 1), False
+
+
+def _waits(values: Tensor) -> bool:
+    """Whether reading one number makes the program wait for all that was begun."""
+    return values.device.type != "cpu"
 
 
 def stratified(n_points: int, n_steps: int, generator: torch.Generator, density: Density = "uniform") -> Tensor:

@@ -1,5 +1,6 @@
 """The descent of the last rounds over data: quasi-Newton steps on the whole data at few points (`descend_exactly`)."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from elsuite.landscapes.base import Landscape, parts_at_once
 from elsuite.paths.base import Path
-from elsuite.paths.descent import Density, Descended, path_weights, stratified
+from elsuite.paths.descent import Density, Descended, always, path_weights, stratified
 from elsuite.paths.record import spread_of_ends
 
 POINTS = 12
@@ -92,10 +93,17 @@ class _Target:
 
 
 def descend_exactly(
-    path: Path, landscape: Landscape, generator: torch.Generator, *, density: Density, top: float
+    path: Path,
+    landscape: Landscape,
+    generator: torch.Generator,
+    *,
+    density: Density,
+    top: float,
+    goes_on: Callable[[int, int], bool] = always,
 ) -> Descended:
     """Lower energies at random points of `path`, and at its highest, t = `top`, by `STEPS` steps of L-BFGS.
 
+    `goes_on` is told the evaluations done, and how many there may be, and says whether there is to be another.
     Nothing here has a unit: coefficients are counted in root mean square differences of the ends in a coordinate.
     """
     t = torch.cat([stratified(POINTS, 1, generator, density)[0], torch.tensor([top], dtype=torch.float64)])
@@ -124,10 +132,15 @@ def descend_exactly(
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
-    evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, parts)
-    optimizer.step(evaluate)  # type: ignore[no-untyped-call]
+    evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, parts, goes_on)
+    with contextlib.suppress(_LateError):
+        optimizer.step(evaluate)  # type: ignore[no-untyped-call]
     spent = float(evaluate.count * len(t))
     return Descended(replace(path, coefficients=evaluate.lowest * unit), True, STEPS, spent)
+
+
+class _LateError(Exception):
+    """There is to be no other evaluation; the only way out of torch's optimizer."""
 
 
 class _Evaluation:
@@ -142,12 +155,16 @@ class _Evaluation:
         moved: Tensor,
         unit: float,
         parts: list[slice],
+        goes_on: Callable[[int, int], bool] = always,
     ) -> None:
+        self._goes_on = goes_on
         self._landscape, self._weights, self._spanning, self._target = landscape, weights, spanning, target
         self._moved, self._unit, self._parts = moved, unit, parts
         self.count, self.value, self.lowest = 0, math.inf, moved.detach().clone()
 
     def __call__(self) -> float:
+        if not self._goes_on(self.count, int(EVALUATIONS_A_STEP * STEPS)):
+            raise _LateError
         self.count += 1
         torch.mul(self._moved.detach(), self._unit, out=self._spanning[2:])
         energies, gradient = self._in_parts() if len(self._parts) > 1 else self._whole()

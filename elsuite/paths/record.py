@@ -2,6 +2,9 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import torch
@@ -9,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
+from elsuite.core.typing import Progress
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.paths.base import Basis, Path, PathSearch
@@ -18,15 +22,59 @@ MOST_COPIED = 2**22
 """Of points of more coordinates no copies in float64 are made."""
 
 
+TELL_EVERY = 0.5
+"""Seconds between what is told of a search; quicker searches tell nothing."""
+
+WITHIN = "round "
+"""What the stages are called that are told within one search, with the number of the round."""
+
+_LISTENER: ContextVar[Progress | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def telling(progress: Progress | None) -> Iterator[None]:
+    """Have the searches in this context tell `progress` their rounds, each as a stage, and the steps done in it.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import MullerBrown
+    >>> from elsuite.paths import LinearPathFinder
+    >>> with telling(print):  # a search of less than half a second tells nothing
+    ...     search = LinearPathFinder().find(MullerBrown(), *MullerBrown().minima[:2])
+    """
+    token = _LISTENER.set(progress)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
 @dataclass
 class SearchRecord:
     """What one search on a landscape has cost so far; heights are measured on profiles of `n_points`."""
 
     landscape: Landscape
     n_points: int
+    seconds: float | None = None
+    """That the search may take."""
     n_point_gradients: float = 0.0
     n_evaluations: float = 0.0
-    began: float = field(default_factory=time.perf_counter)
+    round: int = 0
+    began: float = field(default_factory=lambda: time.perf_counter())
+    told: float = field(default_factory=lambda: time.perf_counter())
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the seconds that the search may take are over."""
+        return self.seconds is not None and time.perf_counter() - self.began >= self.seconds
+
+    def goes_on(self, done: int, n_steps: int) -> bool:
+        """Tell how many steps of a round are done, and return whether there is time for another."""
+        listener = _LISTENER.get()
+        if listener is not None and (now := time.perf_counter()) - self.told >= TELL_EVERY:
+            self.told = now
+            listener(f"{WITHIN}{self.round}", done, n_steps)
+        return not self.is_late
 
     def measure(self, path: Path) -> Heights:
         """Return the heights of `path`, and note what that cost."""

@@ -11,7 +11,7 @@ import torch
 from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.network.evidence import SHARE_OF_EXCESS
-from elsuite.paths.base import Path, PathSearch
+from elsuite.paths.base import Path, PathSearch, SearchInterruptedError
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord
 
@@ -109,7 +109,8 @@ def converge(
     With the excess, which is the refined height above the higher end, the search is ``converged`` when all energies are
     finite and the excess is negligible (`nothing_above`), or a round changed it by no more than the tolerance times
     what is left or than what is negligible: one that comes out higher by more shows noise, which the next one has less
-    of. ``budget spent`` when the rounds are used up; ``not a number`` when an energy or gradient is not finite.
+    of. ``budget spent`` when the rounds or the seconds are used up; ``not a number`` when an energy or gradient is not
+    finite.
 
     Parameters
     ----------
@@ -119,6 +120,11 @@ def converge(
     widened : callable
         Given a lowered path and its heights, returns the path to go on with. A search goes on as long as that is
         another one.
+
+    Raises
+    ------
+    SearchInterruptedError
+        With the lowest path so far, at Ctrl-C.
     """
     heights = record.measure(path)
     ends = float(heights.profile[0]), float(heights.profile[-1])
@@ -142,21 +148,29 @@ def converge(
             if settled - excess <= small:
                 return record.search(*best, Outcome.CONVERGED, f"{reached}; the last {_in_words(fall)}")
             began, settled, (path, heights) = number, excess, best
-        if number == rule.max_rounds:
+        if number == rule.max_rounds or record.is_late:
             break
         if number == 0 and rule.scales == "own" and not isinstance(record.landscape, DataLandscape):
             path = nudged(path)
-        new = lowered(number - began, path, heights)
-        if new is None:
-            message = f"an energy or gradient in round {number + 1} is not finite"
-            return record.search(*best, Outcome.NOT_A_NUMBER, message)
-        heights = record.measure(new)
+        record.round = number + 1
+        try:
+            new = lowered(number - began, path, heights)
+            if new is None:
+                message = f"an energy or gradient in round {number + 1} is not finite"
+                return record.search(*best, Outcome.NOT_A_NUMBER, message)
+            heights = record.measure(new)
+        except KeyboardInterrupt:
+            found = record.search(*best, Outcome.INTERRUPTED, f"{reached}; interrupted in round {number + 1}")
+            raise SearchInterruptedError(found) from None
         fall = best[1].refined_height - heights.refined_height
         # A height that is no number is not lower.
         if heights.refined_height < best[1].refined_height:
             best = new, heights
         path = widened(new, heights)
         grown = path is not new
+    if record.is_late:
+        message = f"{reached}; the {record.seconds:g} seconds are spent, and more may lower it"
+        return record.search(*best, Outcome.BUDGET_SPENT, message)
     if not math.isfinite(fall):
         message = f"an energy on the path is not finite; {reached}"
         return record.search(*best, Outcome.NOT_A_NUMBER, message)

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
-from elsuite.core.settings import AtLeastOne, Count, NonNegative, Points, Share, settings
+from elsuite.core.settings import AtLeastOne, Count, NonNegative, Points, Positive, Share, settings
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.paths.base import Basis, Path, PathFinder, PathSearch
+from elsuite.paths.base import Basis, Path, PathFinder, PathSearch, SearchInterruptedError
 from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, descend
 from elsuite.paths.exact import descend_exactly
 from elsuite.paths.heights import Heights
@@ -87,6 +87,8 @@ class SeriesPathFinder(PathFinder):
         the higher end's energy over data, a ten-thousandth of the straight line's height elsewhere, and 1e-8.
     late : {"exact", "sampled"}
         Over data, whether later rounds see the whole data or are like the first.
+    seconds : float, optional
+        A search ends after so long, with the lowest path so far: what it finds depends on the machine.
     """
 
     n_points: Points = 51
@@ -106,6 +108,7 @@ class SeriesPathFinder(PathFinder):
     max_rounds: Count = field(default=6, metadata={"was": 4})
     scales: Scales = field(default="own", metadata={"before": "absolute"})
     late: Late = field(default="exact", metadata={"before": "sampled"})
+    seconds: Positive | None = field(default=None, metadata={"before": None})
 
     @abc.abstractmethod
     def basis(self, number: int | None) -> Basis:
@@ -117,17 +120,23 @@ class SeriesPathFinder(PathFinder):
     ) -> PathSearch:
         """Return the lowest path found from `start` to `end`; `seed` draws points and samples."""
         generator = torch.Generator().manual_seed(seed)
-        record = SearchRecord(landscape, self.n_points)
+        record = SearchRecord(landscape, self.n_points, self.seconds)
         path = straight_path(landscape, start, end, self.basis(None if self.tolerance is None else 0))
         descent = self._descent(path, landscape)
         if self.tolerance is None:
-            descended = descend(path, landscape, descent, generator)
+            record.round = 1
+            descended = descend(path, landscape, descent, generator, record.goes_on)
             record.n_point_gradients = descended.n_point_gradients
             heights = record.measure(descended.path)
+            if descended.interrupted:
+                message = f"interrupted after {descended.n_steps} steps"
+                raise SearchInterruptedError(record.search(descended.path, heights, Outcome.INTERRUPTED, message))
             if not descended.finite or not math.isfinite(heights.refined_height):
                 message = f"an energy or gradient after {descended.n_steps} steps is not finite"
                 return record.search(descended.path, heights, Outcome.NOT_A_NUMBER, message)
             message = f"{descended.n_steps} steps, as many as set, without a rule of convergence"
+            if descended.n_steps < descent.n_steps:
+                message = f"{descended.n_steps} of {descent.n_steps} steps in the {self.seconds:g} seconds set"
             return record.search(descended.path, heights, Outcome.BUDGET_SPENT, message)
         exact = self.late == "exact" and isinstance(landscape, DataLandscape)
         rule = Rule(
@@ -156,6 +165,7 @@ class SeriesPathFinder(PathFinder):
             generator,
             density=self.density,
             top=heights.refined_t,
+            goes_on=record.goes_on,
         )
         record.n_point_gradients += found.n_point_gradients
         return found.path if found.finite else None
@@ -167,6 +177,11 @@ class SeriesPathFinder(PathFinder):
 
         Noisy energies are lowered as a mean: going for their maximum was worse at equal cost. Where every energy is
         exact there is no noise to average out, and the soft maximum is lowered instead, from blunt to sharp.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            At Ctrl-C.
         """
         n_steps = first.n_steps * 2**number
         if isinstance(record.landscape, DataLandscape):
@@ -178,8 +193,10 @@ class SeriesPathFinder(PathFinder):
             descents = [replace(exact, objective=SoftMaximum(s, STIFFNESS)) for s in SHARPNESSES]
         path = _with_basis(path, basis)
         for descent in descents:
-            descended = descend(path, record.landscape, descent, generator)
+            descended = descend(path, record.landscape, descent, generator, record.goes_on)
             record.n_point_gradients += descended.n_point_gradients
+            if descended.interrupted:
+                raise KeyboardInterrupt
             if not descended.finite:
                 return None
             path = descended.path

@@ -12,6 +12,7 @@ from elsuite.exploration.complete import CompletionReport
 from elsuite.exploration.connect import SearchReport, connect_minima
 from elsuite.exploration.pairs import AdaptiveChooser, PairContext
 from elsuite.landscapes import Landscape
+from elsuite.paths.record import WITHIN
 from elsuite.studies.build import build_chooser, build_finder
 from elsuite.studies.model import PathsSection, StudyError
 
@@ -92,9 +93,10 @@ def search_paths(
     """
     surface = section.surface or landscape.surfaces[0]
 
-    def report(_: str, done: int, total: int) -> None:
+    def report(stage: str, done: int, total: int) -> None:
         if progress is not None:
-            progress(f"paths: {section.label}, {section.pairs}, {surface}", done, total)
+            usual = f"paths: {section.label}, {section.pairs}, {surface}"
+            progress(stage if stage.startswith(WITHIN) else usual, done, total)
 
     options |= {
         "surface": surface,
