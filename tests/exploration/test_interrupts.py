@@ -24,7 +24,7 @@ SEARCHING = {
     "fourier": cases.finder("fourier", n_points=11, n_steps=6, tolerance=0.0, images_per_step=5, max_rounds=3),
     "bezier": cases.finder("bezier", n_points=11, n_steps=6, tolerance=0.0, images_per_step=5, max_rounds=3),
     "chain": cases.finder("chain", n_points=11, n_steps=6, tolerance=0.0, images_per_step=5, max_rounds=3),
-    "autoneb": cases.finder("autoneb", n_points=11, n_steps=6, tolerance=0.0, images_per_step=5, max_cycles=4),
+    "autoneb": cases.finder("autoneb", n_points=11, n_steps=6, tolerance=0.0, images_per_step=5, max_cycles=8),
     "no rounds": cases.finder("fourier", n_points=11, n_steps=40, tolerance=None, images_per_step=5),
 }
 
@@ -193,7 +193,14 @@ def test_what_many_searches_tell_is_not_mixed_up_with_what_one_tells(monkeypatch
 @pytest.mark.parametrize("last", [None, 7, 70])
 def test_a_descent_that_does_not_wait_for_numbers_gives_the_same(monkeypatch, network, optimizer, scales, last):
     """As on a GPU, where a step whose numbers are not finite is found out later, and moves nothing until then."""
-    settings = {"optimizer": optimizer, "scales": scales, "n_steps": 100, "tolerance": None, "n_points": 11, "images_per_step": 5}
+    settings = {
+        "optimizer": optimizer,
+        "scales": scales,
+        "n_steps": 100,
+        "tolerance": None,
+        "n_points": 11,
+        "images_per_step": 5,
+    }
     finder = FourierPathFinder(**settings, n_terms=2, learning_rate=1e-3)
     shown, calls = copy.copy(network), [0]
 
