@@ -12,10 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
+from elsuite.core.typing import Array
 from elsuite.symmetry.grouping import grouped
 from elsuite.symmetry.permutations import Axis, Block, Element, inverse_element, located, permute_axes, values_of
 from elsuite.symmetry.tracing import Example, plain_operations, tensors_of, traced
 from elsuite.symmetry.units import UnitSymmetry
+
+N_POINTS, FEW_PARAMETERS = 3, 10**6
+"""At how many random points groups are checked, where a network has few parameters."""
 
 
 def found_symmetry(
@@ -40,7 +44,7 @@ def found_symmetry(
             own = _copy(module, dtype, batch_statistics)
             inputs, targets = tree_map(partial(_cast, dtype=dtype), (example.inputs, example.targets))
             cast = replace(example, inputs=inputs, targets=targets)
-            return checked(own, names, cast, UnitSymmetry(grouped(*traced(own, names, cast))))
+            return _checked(own, module, names, cast, UnitSymmetry(grouped(*traced(own, names, cast))))
         except Exception as error:
             # Anything may fail in a module of the user's on a copy in another precision, or on few inputs.
             why = why or f"its operations can't be followed: {type(error).__name__}: {error}".split("\n", 1)[0]
@@ -67,23 +71,40 @@ def _cast(value: Any, dtype: torch.dtype | None) -> Any:
     return value.to(torch.complex128) if value.is_complex() else value.to(dtype) if value.is_floating_point() else value
 
 
-def checked(module: nn.Module, names: Sequence[str], example: Example, symmetry: UnitSymmetry) -> UnitSymmetry:
+def _checked(
+    own: nn.Module, module: nn.Module, names: Sequence[str], example: Example, symmetry: UnitSymmetry
+) -> UnitSymmetry:
     """Return the symmetry with the groups that leave what counts as it is; the others are its note.
 
-    Units are permuted in the module itself, at a random point: it is a copy that nobody needs. All groups are tried at
-    once; only where the outputs change by more than rounding, halves of them are.
+    Units are permuted in `own`, a copy of the module that nobody needs, at random points: several where they cost
+    little, since units of a small network may all be without effect at one of them.
     """
-    _randomize(module, {block.tensor for block in symmetry.blocks})
-    expected = _values(module, names, example)
+    notes = []
+    for seed in range(N_POINTS if symmetry.n_parameters <= FEW_PARAMETERS else 1):
+        for wide in (True, False):
+            _randomize(own, module, names, seed, wide=wide)
+            expected = _values(own, names, example)
+            if all(np.isfinite(values).all() for values in expected):
+                break
+        else:
+            found = {group.name for group in symmetry.groups}
+            return replace(_without(symmetry, found), note="its outputs at a random point are not finite")
+        symmetry = _checked_here(own, names, example, symmetry, expected)
+        notes += [symmetry.note] if symmetry.note else []
+    return replace(symmetry, note="; ".join(notes))
+
+
+def _checked_here(
+    own: nn.Module, names: Sequence[str], example: Example, symmetry: UnitSymmetry, expected: Sequence[Array]
+) -> UnitSymmetry:
+    """Try all groups at once; only where what counts changes by more than rounding, halves of them."""
     found = [group.name for group in symmetry.groups]
-    if not all(np.isfinite(values).all() for values in expected):
-        return replace(_without(symmetry, set(found)), note="its outputs at a random point are not finite")
 
     def stays(tried: UnitSymmetry, element: Element) -> bool:
-        _apply(module, tried, element)
-        same = all(map(_is_rounding, expected, _values(module, names, example)))
+        _apply(own, tried, element)
+        same = all(map(_is_rounding, expected, _values(own, names, example)))
         if not same:
-            _apply(module, tried, inverse_element(tried, element))
+            _apply(own, tried, inverse_element(tried, element))
         return same
 
     def wrong(some: Sequence[str]) -> set[str]:
@@ -96,7 +117,7 @@ def checked(module: nn.Module, names: Sequence[str], example: Example, symmetry:
         return wrong(some[:half]) | wrong(some[half:]) or set(some)
 
     if refused := wrong(found) if found else set():
-        if not all(map(_is_rounding, expected, _values(module, names, example))):
+        if not all(map(_is_rounding, expected, _values(own, names, example))):
             return replace(_without(symmetry, set(found)), note="its outputs are not the same twice")
         # Units may be interchangeable, but not flipped.
         symmetry = _without_flips(symmetry, refused)
@@ -129,35 +150,34 @@ def generators(symmetry: UnitSymmetry) -> Iterator[Element]:
     yield tuple(swapped)
 
 
-def _randomize(module: nn.Module, names: set[str]) -> None:
-    """Give the named tensors values that differ from each other everywhere, as wide as usual ones; spreads positive."""
-    generator = torch.Generator().manual_seed(0)
+def _randomize(own: nn.Module, module: nn.Module, names: Sequence[str], seed: int, *, wide: bool) -> None:
+    """Give the named tensors values that differ from each other everywhere: as wide as usual, or near the module's."""
+    generator = torch.Generator().manual_seed(seed)
+    given, tensors = tensors_of(module), tensors_of(own)
     spreads = {
-        f"{name}.{own}" if name else own
-        for name, layer in module.named_modules()
-        for own, _ in layer.named_buffers(recurse=False)
-        if isinstance(layer, nn.modules.batchnorm._NormBase) and own == "running_var"
+        f"{name}.running_var" if name else "running_var"
+        for name, layer in own.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._NormBase)
     }
     with torch.no_grad():
-        for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-            if name not in names:
-                continue
+        for name in names:
+            tensor = tensors[name].copy_(given[name])
             noise = torch.randn(tensor.shape, generator=generator).to(tensor)
-            if name in spreads:
+            if name in spreads or not wide:
                 tensor.mul_((noise / 2).exp())
             else:
                 width = math.sqrt(1 / max(1, tensor.shape[1:].numel())) if tensor.ndim > 1 else 0.5
-                tensor.copy_(tensor + noise * (float(tensor.square().mean().sqrt()) or width))
+                tensor.copy_(noise * (float(tensor.square().mean().sqrt()) or width))
 
 
-def _values(module: nn.Module, names: Sequence[str], example: Example) -> list[np.ndarray[Any, Any]]:
+def _values(module: nn.Module, names: Sequence[str], example: Example) -> list[Array]:
     with plain_operations():
         tensors = example.values(module, names)
     real = [torch.view_as_real(value) if value.is_complex() else value for value in tensors]
     return [value.detach().numpy().copy() for value in real if value.is_floating_point()]
 
 
-def _is_rounding(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+def _is_rounding(a: Array, b: Array) -> bool:
     """Return whether two arrays differ by less than anything but the order of sums makes a difference."""
     if not a.size or not np.isfinite(b).all():
         return bool(a.size == 0)
