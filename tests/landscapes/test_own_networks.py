@@ -112,6 +112,55 @@ def test_the_gradient_has_the_statistics_in_it():
     assert landscape.energy(weights[None]).item() == pytest.approx(energy.item(), rel=1e-4)
 
 
+class Shared(nn.Module):
+    """One normalization that is called twice in a pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(16, 3)
+        self.norm = nn.BatchNorm2d(4)
+
+    def forward(self, inputs):
+        values = torch.tanh(self.norm(self.first(inputs)))
+        return self.last(torch.tanh(self.norm(self.second(values))).flatten(1))
+
+
+def normalized(*layers, n_features):
+    return nn.Sequential(*layers, nn.Tanh(), nn.Flatten(), nn.Linear(n_features, 3))
+
+
+NORMALIZED = {
+    "of instances": lambda: normalized(
+        nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, affine=True, track_running_stats=True), n_features=64
+    ),
+    "of instances, nothing after": lambda: normalized(
+        nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, track_running_stats=True), n_features=64
+    ),
+    "without an affine map": lambda: normalized(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, affine=False), n_features=64),
+    "of the inputs": lambda: normalized(nn.BatchNorm2d(1), nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), n_features=64),
+    "called twice": Shared,
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_layers_that_average(name):
+    torch.random.default_generator.manual_seed(0)
+    module = NORMALIZED[name]().eval()
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES, dtype=torch.float64)
+    point = landscape.point(module.state_dict())[None]
+    energy, gradient = landscape.energy_and_gradient(point)
+    leaf = point.clone().requires_grad_()
+    value = landscape.energy(leaf)
+    assert value.item() == pytest.approx(energy.item(), rel=1e-9)
+    assert torch.allclose(torch.autograd.grad(value.sum(), leaf)[0], gradient, rtol=1e-7, atol=1e-11)
+    module.load_state_dict(landscape.state_dict(point[0]))
+    assert plain(module.double(), inputs=IMAGES.double()) == pytest.approx(energy.item(), rel=1e-5)
+    if name != "called twice":
+        n_batches = math.ceil(N / BATCH)
+        update_bn([IMAGES[k::n_batches].double() for k in range(n_batches)], module)
+        assert plain(module.eval(), inputs=IMAGES.double()) == pytest.approx(energy.item(), rel=1e-5)
+
+
 def test_minibatches_normalize_by_themselves():
     landscape = NeuralLandscape(trained(), nn.CrossEntropyLoss(), IMAGES, CLASSES)
     rows = torch.tensor([[0, 50, 100, 150, 200, 299], [1, 2, 3, 150, 250, 251]])

@@ -92,21 +92,22 @@ class LoopEvaluator(Evaluator):
         energies = torch.zeros(len(points), dtype=torch.float64, device=points.device)
         gradients = torch.zeros_like(points)
         for k in range(len(points)):
-            own, estimated = samples.of_point(k), dict[str, Tensor]()
+            own, at = samples.of_point(k), points[k].detach()
+            of_batches, estimated = [], dict[str, Tensor]()
             if self.statistics is not None and not self.in_training:
-                estimated = {name: value.detach() for name, value in self.tensors(points[k].detach()).items()}
-                estimated = {name: estimated[name].requires_grad_() for name in self.statistics.names}
-            by_statistics = [torch.zeros_like(value) for value in estimated.values()]
+                of_batches = self.statistics.of_each_batch(self.network.parameters(at))
+                estimated = {n: v.requires_grad_() for n, v in self.statistics.total(of_batches).items()}
+            slopes = [torch.zeros_like(value) for value in estimated.values()]
             for batch in self._batches(own):
-                point = points[k].detach().requires_grad_()
+                point = at.detach().requires_grad_()
                 with torch.enable_grad():
                     part = self._term(self.network.parameters(point) | estimated, batch, own)
                 first, *others = torch.autograd.grad(part, [point, *estimated.values()])
                 gradients[k] += first
                 energies[k] += part.detach().to(energies)
-                by_statistics = [a.add_(b) for a, b in zip(by_statistics, others, strict=True)]
-            if by_statistics:
-                self._add_by_statistics(points[k], by_statistics, gradients[k])
+                slopes = [a.add_(b) for a, b in zip(slopes, others, strict=True)]
+            if self.statistics is not None and slopes:
+                self.statistics.add_gradient(at, of_batches, slopes, gradients[k])
         return energies, gradients
 
     def outputs(self, point: Tensor, samples: AnySamples) -> Iterator[tuple[Samples, Tree]]:
@@ -121,19 +122,6 @@ class LoopEvaluator(Evaluator):
         if self.statistics is None or self.in_training:
             return tensors
         return tensors | self.statistics(tensors)
-
-    def _add_by_statistics(self, at: Tensor, slopes: list[Tensor], gradient: Tensor) -> None:
-        """Add what the energy changes by the statistics, whose derivatives are taken batch after batch."""
-        assert self.statistics is not None
-        for batch, share in self.statistics.batches():
-            point = at.detach().requires_grad_()
-            with torch.enable_grad():
-                values = self.statistics.of_batch(self.network.parameters(point), batch)
-            # The first layer may normalize the inputs themselves.
-            moved = [(value, share * slope) for value, slope in zip(values, slopes, strict=True) if value.requires_grad]
-            if moved:
-                ours, theirs = [value for value, _ in moved], [slope for _, slope in moved]
-                gradient += torch.autograd.grad(ours, point, theirs)[0]
 
     def _batches(self, samples: AnySamples) -> Iterator[Samples]:
         size = self.micro_batch

@@ -9,14 +9,14 @@ normalizes by the statistics of the batch, and their means over the batches are 
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, final
 
 import torch
 from torch import Tensor, nn
 
 from elsuite.landscapes.networks.network import Network, running_averages
-from elsuite.landscapes.networks.samples import AnySamples, Samples
+from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, tensors_in
 
 BATCH: Final = 128
 """Samples of a batch whose statistics are taken, as in the published work; energies depend on it, a little."""
@@ -49,37 +49,114 @@ class BatchStatistics:
             batch = self.samples.between(k, self.samples.n_samples, self.n_batches)
             yield batch, batch.n_samples / self.samples.n_samples
 
-    def of_batch(self, tensors: Mapping[str, Tensor], batch: Samples) -> list[Tensor]:
-        """Return the statistics of one batch, in the order of `names`."""
-        found: dict[str, list[list[Tensor]]] = {}
-        hooks = []
-        for name, layer in self.layers.items():
-            # Named by an argument of its own: a loop's variable would be the last one in every hook.
-            def keep(module: nn.Module, inputs: Any, name: str = name) -> None:
-                found.setdefault(name, []).append(_moments(module, inputs[0]))
+    def __call__(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the statistics of the training data, by the names of the running averages."""
+        follow = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors.values())
+        taken = self._followed if follow or self._called_often else self._taken
+        return self.total([taken(tensors, batch) for batch, _ in self.batches()])
 
-            hooks.append(layer.register_forward_pre_hook(keep))
+    def of_each_batch(self, tensors: Mapping[str, Tensor]) -> list[list[Tensor]]:
+        """Return the statistics of each batch, in the order of `names`, without their derivatives."""
+        taken = self._followed if self._called_often else self._taken
+        return [[value.detach() for value in taken(tensors, batch)] for batch, _ in self.batches()]
+
+    def total(self, of_batches: list[list[Tensor]]) -> dict[str, Tensor]:
+        """Return the statistics of all samples by those of the batches."""
+        shares = [share for _, share in self._shares()]
+        columns = zip(*of_batches, strict=True)
+        return {
+            name: torch.stack([share * value for share, value in zip(shares, column, strict=True)]).sum(0)
+            for name, column in zip(self.names, columns, strict=True)
+        }
+
+    def add_gradient(self, at: Tensor, of_batches: list[list[Tensor]], slopes: list[Tensor], gradient: Tensor) -> None:
+        """Add the gradient of what has the derivatives `slopes` by the statistics; batch after batch, at one point."""
+        for (batch, share), values in zip(self.batches(), of_batches, strict=True):
+            point = at.detach().requires_grad_()
+            with torch.enable_grad():
+                tensors = self.network.parameters(point)
+                scaled = [share * slope for slope in slopes]
+                if self._called_often:
+                    pairs = zip(self._followed(tensors, batch), scaled, strict=True)
+                    moved = [pair for pair in pairs if pair[0].requires_grad]
+                else:
+                    outputs = tensors_in(self._pulled(tensors, batch, values, scaled))
+                    moved = [(output, torch.zeros_like(output)) for output in outputs if output.requires_grad]
+            # The first layer may normalize the inputs themselves.
+            if moved:
+                ours, theirs = [value for value, _ in moved], [slope for _, slope in moved]
+                gradient += torch.autograd.grad(ours, point, theirs)[0]
+
+    def _shares(self) -> Iterator[tuple[int, float]]:
+        """Yield the number of samples of each batch, and its share of all."""
+        n = self.samples.n_samples
+        for k in range(self.n_batches):
+            size = len(range(k, n, self.n_batches))
+            yield size, size / n
+
+    @cached_property
+    def _called_often(self) -> bool:
+        """Whether a layer is called several times in a pass, so that its statistics are means of those of its calls."""
+        counts: dict[str, int] = {}
+
+        def count(name: str, _module: nn.Module, _inputs: Any) -> None:
+            counts[name] = counts.get(name, 0) + 1
+
+        hooks = [layer.register_forward_pre_hook(partial(count, name)) for name, layer in self.layers.items()]
+        try:
+            self.network.outputs({}, self.samples.between(0, 2).inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        if unused := [name for name in self.layers if name not in counts]:
+            raise ValueError(
+                f"{unused[0]} keeps running averages but is not called; take buffers='frozen', or leave the layer out"
+            )
+        return max(counts.values()) > 1
+
+    def _taken(self, tensors: Mapping[str, Tensor], batch: Samples) -> list[Tensor]:
+        """Return the statistics of one batch as the layers compute them anyway: averages that follow at once."""
+        buffers = {name: torch.zeros_like(self._buffers[name]) for name in self._buffers}
+        with self.of_batches(momentum=1.0):
+            self.network.outputs({**tensors, **buffers}, batch.inputs)
+        return [buffers[name] for name in self.names]
+
+    @cached_property
+    def _buffers(self) -> dict[str, Tensor]:
+        averages = {*self.names, *(_joined(name, "num_batches_tracked") for name in self.layers)}
+        return {name: buffer for name, buffer in self.network.module.named_buffers() if name in averages}
+
+    def _followed(self, tensors: Mapping[str, Tensor], batch: Samples) -> list[Tensor]:
+        """Return the statistics of one batch with their derivatives."""
+        found: dict[str, list[list[Tensor]]] = {}
+
+        def keep(name: str, module: nn.Module, inputs: Any) -> None:
+            found.setdefault(name, []).append(_moments(module, inputs[0]))
+
+        hooks = [layer.register_forward_pre_hook(partial(keep, name)) for name, layer in self.layers.items()]
         try:
             with self.of_batches():
                 self.network.outputs(tensors, batch.inputs)
         finally:
             for hook in hooks:
                 hook.remove()
-        if unused := [name for name in self.layers if name not in found]:
-            raise ValueError(
-                f"{unused[0]} keeps running averages but is not called; take buffers='frozen', or leave the layer out"
-            )
-        # A layer that is called several times in a pass has the mean of its statistics.
         calls = (list(zip(*found[name], strict=True)) for name in self.layers)
         return [torch.stack(values).mean(0) if len(values) > 1 else values[0] for kinds in calls for values in kinds]
 
-    def __call__(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the statistics of the training data, by the names of the running averages."""
-        total: list[Tensor] = []
-        for batch, share in self.batches():
-            new = [share * value for value in self.of_batch(tensors, batch)]
-            total = [a + b for a, b in zip(total, new, strict=True)] if total else new
-        return dict(zip(self.names, total, strict=True))
+    def _pulled(
+        self, tensors: Mapping[str, Tensor], batch: Samples, values: list[Tensor], slopes: list[Tensor]
+    ) -> Tree:
+        """Return the outputs of a batch, with gradients at the layers that come from the statistics there."""
+        hooks = []
+        for k, layer in enumerate(self.layers.values()):
+            pull = partial(_pull, values[2 * k], slopes[2 * k], slopes[2 * k + 1])
+            hooks.append(layer.register_forward_pre_hook(pull))
+        try:
+            with self.of_batches():
+                return self.network.outputs(tensors, batch.inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     @contextlib.contextmanager
     def applied(self, tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
@@ -112,17 +189,53 @@ class BatchStatistics:
                 hook.remove()
 
     @contextlib.contextmanager
-    def of_batches(self) -> Iterator[None]:
-        """Let each layer normalize by the statistics of the batch at hand, as in training; nothing is averaged."""
+    def of_batches(self, momentum: float | None = None) -> Iterator[None]:
+        """Let each layer normalize by the statistics of the batch at hand, as in training.
+
+        Nothing is averaged, but with a momentum, of 1, into buffers that the batch alone is to be in.
+        """
         layers: list[Any] = list(self.layers.values())
-        before = [(layer.training, layer.track_running_stats) for layer in layers]
+        before = [(layer.training, layer.track_running_stats, layer.momentum) for layer in layers]
         try:
             for layer in layers:
-                layer.training, layer.track_running_stats = True, False
+                layer.training, layer.track_running_stats = True, momentum is not None
+                layer.momentum = layer.momentum if momentum is None else momentum
             yield
         finally:
-            for layer, (training, tracking) in zip(layers, before, strict=True):
-                layer.training, layer.track_running_stats = training, tracking
+            for layer, was in zip(layers, before, strict=True):
+                layer.training, layer.track_running_stats, layer.momentum = was
+
+
+class _Pull(torch.autograd.Function):
+    r"""Nothing forward; backward what comes from the mean and the variance of the values in each channel.
+
+    .. math:: \frac{\partial E}{\partial x} \mathrel{+}= \frac{1}{n} \frac{\partial E}{\partial \mu}
+        + \frac{2 (x - \mu)}{n - 1} \frac{\partial E}{\partial \sigma^2}
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, mean: Tensor, by_mean: Tensor, by_variance: Tensor, layer: Any) -> Tensor:
+        ctx.save_for_backward(values, mean, by_mean, by_variance)
+        ctx.instances = isinstance(layer, nn.modules.instancenorm._InstanceNorm)
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        values, mean, by_mean, by_variance = ctx.saved_tensors
+        shape = (-1,) + (1,) * (values.ndim - 2)
+        n = values.numel() // values.shape[1]
+        if ctx.instances:  # of each instance alone, and averaged over these
+            n, mean = n // len(values), values.flatten(2).mean(2).view(*values.shape[:2], *shape[1:])
+            slope = 2 / (n - 1) / len(values) * by_variance.view(shape)
+            offset = by_mean.view(shape) / n / len(values)
+            return gradient + slope * (values - mean) + offset, None, None, None, None
+        slope = 2 / (n - 1) * by_variance
+        offset = by_mean / n - slope * mean
+        return torch.addcmul(gradient + offset.view(shape), values, slope.view(shape)), None, None, None, None
+
+
+def _pull(mean: Tensor, by_mean: Tensor, by_variance: Tensor, layer: nn.Module, inputs: Any) -> tuple[Tensor]:
+    return (_Pull.apply(inputs[0], mean, by_mean, by_variance, layer),)  # type: ignore[no-untyped-call]
 
 
 def _joined(name: str, kind: str) -> str:
@@ -140,8 +253,5 @@ def _moments(layer: nn.Module, values: Tensor) -> list[Tensor]:
     if isinstance(layer, nn.modules.instancenorm._InstanceNorm):
         each = values.flatten(2)
         return [each.mean(2).mean(0), each.var(2).mean(0)]
-    each = values.transpose(0, 1).flatten(1) if values.ndim > 1 else values[:, None]
-    if each.shape[1] < 2:
-        raise ValueError("one value for each channel given to a batch normalization; two samples at least are expected")
-    variance, mean = torch.var_mean(each, dim=1)
+    variance, mean = torch.var_mean(values, dim=[0, *range(2, values.ndim)])
     return [mean, variance]
