@@ -177,12 +177,22 @@ class DenseEvaluator(Evaluator):
             for chunk, size in self._chunks(points, samples):
                 tensors, own = self._tensors(points[chunk], samples), samples.of_points(chunk)
                 parts: list[Tensor] = []
+                # Of a long point the largest parts are made where they belong, and not copied.
+                long = len(gradients[chunk]) == 1 and points.shape[1] * points.element_size() > _WORKING_SET
                 for batch in own.batches(size):
-                    sums, signal, more = self._pass_(tensors, _first(*tensors[0], batch), batch, 1 / own.n_samples)
+                    into = [layer.weights(gradients[chunk]) for layer in self.layers] if long and not parts else None
+                    values = _first(*tensors[0], batch)
+                    sums, signal, more = self._pass_(tensors, values, batch, 1 / own.n_samples, into)
                     more = [_first_gradient(signal, batch), *more]
                     energies[chunk] += sums
                     parts = [total.add_(new) for total, new in zip(parts, more, strict=True)] if parts else more
-                torch.cat(parts, 1, out=gradients[chunk])
+                if not long:
+                    torch.cat(parts, 1, out=gradients[chunk])
+                    continue
+                places = torch.split(gradients[chunk], [part.shape[1] for part in parts], 1)
+                for place, part in zip(places, parts, strict=True):
+                    if place.data_ptr() != part.data_ptr():
+                        place.copy_(part)
         return energies / samples.n_samples, gradients
 
     def _chunks(self, points: Tensor, samples: AnySamples) -> Iterator[tuple[slice, int]]:
@@ -256,9 +266,17 @@ class DenseEvaluator(Evaluator):
         return sums / samples.n_samples, gradients
 
     def _pass_(
-        self, tensors: list[_Tensors], values: Tensor, batch: Samples, weight: float
+        self,
+        tensors: list[_Tensors],
+        values: Tensor,
+        batch: Samples,
+        weight: float,
+        into: list[Tensor] | None = None,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return the losses' sums, the gradient of the first `values`, and its parts but for that layer's weights."""
+        """Return the losses' sums, the gradient of the first `values`, and its parts but for that layer's weights.
+
+        Those of other layers' weights are written `into` tensors where such are given.
+        """
         kept, outputs = [], []  # what each activation's gradient is computed from, and what each layer gives
         for i, layer in enumerate(self.layers):
             if i:
@@ -280,7 +298,9 @@ class DenseEvaluator(Evaluator):
             if layer.bias:
                 parts.append(gradient.sum(-1))
             if i:
-                parts.append(torch.bmm(gradient, outputs[i - 1].transpose(1, 2)).flatten(1))
+                before = outputs[i - 1].transpose(1, 2)
+                made = torch.bmm(gradient, before) if into is None else torch.bmm(gradient, before, out=into[i])
+                parts.append(made.flatten(1))
                 gradient = torch.bmm(tensors[i][0].transpose(1, 2), gradient)
         return sums, gradient, parts[::-1]
 

@@ -98,12 +98,18 @@ class LoopEvaluator(Evaluator):
                 of_batches = self.statistics.of_each_batch(self.network.parameters(at))
                 estimated = {n: v.requires_grad_() for n, v in self.statistics.total(of_batches).items()}
             slopes = [torch.zeros_like(value) for value in estimated.values()]
+            # Derivatives by each tensor, added where they belong: by the point as a whole they would be copied twice.
+            places, values = self.network.parameters(gradients[k]), self.network.parameters(at)
+            trained = self.network.names[: self.network.n_trained]
             for batch in self._batches(own):
-                point = at.detach().requires_grad_()
+                tensors = {name: values[name].detach().requires_grad_() for name in trained}
                 with torch.enable_grad():
-                    part = self._term(self.network.parameters(point) | estimated, batch, own)
-                first, *others = torch.autograd.grad(part, [point, *estimated.values()])
-                gradients[k] += first
+                    part = self._term(values | tensors | estimated, batch, own)
+                asked = [*tensors.values(), *estimated.values()]
+                found = torch.autograd.grad(part, asked, allow_unused=True, materialize_grads=True)
+                for name, slope in zip(trained, found, strict=False):
+                    places[name].add_(slope)
+                others = found[len(tensors) :]
                 energies[k] += part.detach().to(energies)
                 slopes = [a.add_(b) for a, b in zip(slopes, others, strict=True)]
             if self.statistics is not None and slopes:
