@@ -266,12 +266,7 @@ class DenseEvaluator(Evaluator):
         return sums / samples.n_samples, gradients
 
     def _pass_(
-        self,
-        tensors: list[_Tensors],
-        values: Tensor,
-        batch: Samples,
-        weight: float,
-        into: list[Tensor] | None = None,
+        self, tensors: list[_Tensors], values: Tensor, batch: Samples, weight: float, into: list[Tensor] | None = None
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Return the losses' sums, the gradient of the first `values`, and its parts but for that layer's weights.
 
