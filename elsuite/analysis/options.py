@@ -50,6 +50,7 @@ _drawn = partial(_option, "What is drawn")
 _colors = partial(_option, "Colors and names")
 _graphs = partial(_option, "Disconnectivity graphs")
 _maps = partial(_option, "Maps, clusters, heights")
+_values = partial(_option, "Computed values and profiles")
 _size = partial(_option, "Size")
 
 
@@ -137,6 +138,19 @@ class FigureOptions:
     )
     form: str = _maps(
         "points", "Heights: values, densities and quartiles, or outlines.", allowed=("points", "histogram")
+    )
+    minima: tuple[int, int, int] | None = _values(
+        None, "Three minima: the stored plane through them; default: the last one stored.", value="A B C"
+    )
+    minimum: int | None = _values(
+        None, "The minimum that is looked at; default: that of the values stored last.", value="ID", limits=(0, None)
+    )
+    dims: int | None = _values(
+        None, "Of a surface around a minimum: 1 or 2; default: the last one stored.", value="N", limits=(1, 2)
+    )
+    metric: str | None = _values(None, "A metric that was computed, in place of the energy.")
+    by_finder: bool = _values(
+        False, "Profile: the lowest path of each finder between the two minima of --route, with all metrics."
     )
     width: float | None = _size(None, "3.4 is a column of print, 7 two.", value="INCHES", limits=(1.5, 100))
     height: float | None = _size(None, "What suits the picture by default.", value="INCHES", limits=(1.5, 100))

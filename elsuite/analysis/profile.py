@@ -1,17 +1,18 @@
 """The energy along a route of paths through other minima: `route_profile`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from elsuite.core.typing import Floats
-from elsuite.network import AnyGraph
+from elsuite.network import AnyGraph, transition_network
 
 if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
+    from elsuite.network.transition import Joins
 from elsuite.core.representing import short_repr
 
 
@@ -84,3 +85,66 @@ def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Seque
         tuple(energy[minimum] for minimum in route), tuple(legs), tuple(heights), label,
         "; ".join(lifted),
     )  # fmt: skip
+
+
+METRIC_PROFILE = "profile_"
+"""What the names of columns begin with that hold a metric along paths."""
+
+
+@dataclass(frozen=True)
+class FinderProfile:
+    """The lowest path of one finder between two minima, its place along the path from 0 to 1.
+
+    Attributes
+    ----------
+    metrics : dict of str to ndarray (n_points,)
+        Along the path, at equally spaced t; by the metric's name.
+    """
+
+    path: int
+    profile: Profile
+    metrics: dict[str, Floats]
+
+    __repr__ = short_repr
+
+
+def finder_profiles(
+    database: "LandscapeDatabase", source: int, target: int, *, surface: str, joins: "Joins | None" = None
+) -> dict[str, FinderProfile]:
+    """Return of each finder the lowest path between two minima on a surface, the lowest one first.
+
+    Examples
+    --------
+    >>> from elsuite.database import LandscapeDatabase
+    >>> database = LandscapeDatabase.create(None, n_parameters=0, surfaces=["energy"])
+    >>> paths = {"source": [0, 0], "target": [1, 1], "height": [2.0, 1.5], "finder": ["linear", "neb"]}
+    >>> _ = database.add(minima={"energy": [[0.0], [1.0]]}, paths=paths)
+    >>> {name: found.path for name, found in finder_profiles(database, 0, 1, surface="energy").items()}
+    {'neb': 1, 'linear': 0}
+    """
+    table, found = database.paths, {}
+    ends = {source, target}
+    sources, targets = table["source"].values.tolist(), table["target"].values.tolist()
+    labels = [str(name) for name in table["finder"].values]
+    there = [row for row in range(database.n_paths) if {sources[row], targets[row]} == ends]
+    for finder in dict.fromkeys(labels[row] for row in there):
+        network = transition_network(database, surface=surface, finder=finder, joins=joins)
+        if not network.has_edge(source, target):
+            continue
+        whole = route_profile(database, network, [source, target])
+        legs = tuple(leg / [whole.positions[-1], 1.0] for leg in whole.legs)
+        profile = replace(whole, positions=(0.0, 1.0), legs=legs, position_label="t along each path")
+        row = int(network.edges[source, target]["path"])
+        found[finder] = FinderProfile(row, profile, _metrics(database, row, backward=sources[row] != source))
+    return dict(sorted(found.items(), key=lambda item: item[1].profile.heights[0]))
+
+
+def _metrics(database: "LandscapeDatabase", row: int, *, backward: bool) -> dict[str, Floats]:
+    metrics: dict[str, Floats] = {}
+    for key, column in database.paths.data_vars.items():
+        name = str(key)
+        if name.startswith(METRIC_PROFILE) and column.dims == ("path", "point"):
+            values = np.asarray(column[row].values, dtype=np.float64)
+            if len(values := values[np.isfinite(values)]):
+                metrics[name.removeprefix(METRIC_PROFILE)] = values[::-1] if backward else values
+    return metrics

@@ -32,7 +32,7 @@ def _option(field: dataclasses.Field[Any], hint: Any) -> Callable[[Any], Any]:
     """Return the option of a field: what it takes by the field's type, the rest by its metadata."""
     facts, flag = field.metadata, _flag(field.name)
     if hint is bool:
-        return click.option(f"{flag}/--no-{field.name}", field.name, default=None, help=facts["help"])
+        return click.option(f"{flag}/--no-{flag.removeprefix('--')}", field.name, default=None, help=facts["help"])
     given: dict[str, Any] = {"help": facts["help"], "metavar": facts["metavar"]}
     low, high = facts["limits"]
     kind = next(k for k in get_args(hint) if k is not types.NoneType) if isinstance(hint, types.UnionType) else hint

@@ -5,6 +5,8 @@ Pictures of values, ``plot_x(value, *, ax=None, ...) -> Axes``
     `plot_profile`, `plot_network`, `plot_clustering`, `plot_superbasins`. All take ``ax`` (a new figure's if None);
     where there are sets, ``styles``, set -> `SetStyle` (by default `set_styles` of the names); and the name of the
     values with their unit, ``label`` or ``energy_label``
+Pictures of computed values, of the Datasets that `elsuite.plane` and its like return or that a database keeps
+    `plot_plane`, `plot_around`, `plot_interpolation`, `plot_spectrum`
 Finished figures of a database
     `FIGURES` by kind, `FigureOptions`, `save_figure` (PNG, SVG or PDF)
 Their look
@@ -23,16 +25,20 @@ from elsuite.plotting.figures import FIGURES
 from elsuite.plotting.markers import SetStyle, category_styles, set_styles
 
 if TYPE_CHECKING:
+    from elsuite.plotting.around import plot_around
     from elsuite.plotting.clustering import plot_clustering
     from elsuite.plotting.disconnectivity import plot_disconnectivity
     from elsuite.plotting.distances import plot_distances
     from elsuite.plotting.embedding import plot_embedding
     from elsuite.plotting.heights import plot_heights
+    from elsuite.plotting.interpolation import plot_interpolation
     from elsuite.plotting.losses import plot_losses
     from elsuite.plotting.network import plot_network
     from elsuite.plotting.picture import Picture
+    from elsuite.plotting.plane import plot_plane
     from elsuite.plotting.profile import plot_profile
     from elsuite.plotting.saving import check_format, save_figure
+    from elsuite.plotting.spectrum import plot_spectrum
     from elsuite.plotting.style import DOUBLE_COLUMN, SINGLE_COLUMN, new_figure, paper_style
     from elsuite.plotting.superbasins import plot_superbasins
 
@@ -50,14 +56,18 @@ __all__ = [
     "cluster_names",
     "new_figure",
     "paper_style",
+    "plot_around",
     "plot_clustering",
     "plot_disconnectivity",
     "plot_distances",
     "plot_embedding",
     "plot_heights",
+    "plot_interpolation",
     "plot_losses",
     "plot_network",
+    "plot_plane",
     "plot_profile",
+    "plot_spectrum",
     "plot_superbasins",
     "save_figure",
     "set_styles",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -121,9 +122,19 @@ def _step(ticks: ArrayLike) -> float:
     return float(np.diff(np.unique(np.asarray(ticks, dtype=float))).min(initial=np.inf))
 
 
-def scale_bar(mappable: ScalarMappable, ax: Axes, label: str, *, fraction: float) -> Colorbar:
-    """Draw the scale bar of colors beside the axes, named as `name_axis` does."""
-    bar = figure_of(ax).colorbar(mappable, ax=ax, fraction=fraction, pad=0.02)
+def scale_bar(
+    mappable: ScalarMappable,
+    ax: Axes,
+    label: str,
+    *,
+    fraction: float,
+    extend: Literal["neither", "max"] = "neither",
+    aspect: float = 20.0,
+) -> Colorbar:
+    """Draw the scale bar of colors beside the axes, named as `name_axis` does; values may go on above its end."""
+    bar = figure_of(ax).colorbar(mappable, ax=ax, fraction=fraction, pad=0.02, extend=extend, aspect=aspect)
+    if isinstance(norm := mappable.norm, LogNorm) and norm.vmin and norm.vmax:
+        _log_ticks(bar.ax.yaxis, float(norm.vmin), float(norm.vmax))
     name_axis(bar.ax.yaxis, label)
     return bar
 

@@ -8,15 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from elsuite.analysis.profile import Profile, route_profile
+from elsuite.analysis.computed_values import metric_label
+from elsuite.analysis.profile import Profile, finder_profiles, route_profile
 from elsuite.analysis.scales import EnergyScale, axis_scale
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.network import minimax_route
 from elsuite.plotting.axis import energy_axis, name_axis, short_number
-from elsuite.plotting.markers import NEUTRAL, SetStyle, set_styles
+from elsuite.plotting.markers import FAMILIES, NEUTRAL, SetStyle, set_styles
 from elsuite.plotting.picture import Picture, energy_label, merge_remark, plain_scale, styles_of, view_remarks
-from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, legend_above, new_axes, paper_style, shown, sized_figure
+from elsuite.schema import NotFoundError
 
 
 def plot_profile(
@@ -53,7 +55,7 @@ def plot_profile(
     ax = new_axes(ax)
     named = {"": profiles} if isinstance(profiles, Profile) else dict(profiles)
     styles = set_styles(name for value in named.values() for name in value.sets) if styles is None else styles
-    looks = (("-", INK), ("--", NEUTRAL), (":", NEUTRAL), ("-.", NEUTRAL))
+    looks = profile_looks(len(named))
     everything = np.concatenate([_energies(value) for value in named.values()])
     axis = axis_scale(scale, everything, floor=floor)
     for number, (name, given) in enumerate(named.items()):
@@ -76,6 +78,21 @@ def plot_profile(
     if len(named_once) > 1:
         ax.legend(named_once.values(), named_once.keys(), loc="best")
     return ax
+
+
+def profile_looks(n: int) -> tuple[tuple[str, str], ...]:
+    """Return line and color of each of `n` profiles over each other; of more than two none is only a background.
+
+    Examples
+    --------
+    >>> profile_looks(2)
+    (('-', '#222222'), ('--', '#8a8a8a'))
+    """
+    if n <= 2:
+        return ("-", INK), ("--", NEUTRAL)
+    lines = ("-", "--", ":", "-.")
+    colors = (INK, *(family[0] for family in FAMILIES[:-1]))
+    return tuple((lines[k % len(lines)], colors[k % len(colors)]) for k in range(n))
 
 
 def _energies(value: Profile) -> Floats:
@@ -146,6 +163,8 @@ def profile_figure(view: View) -> Figure:
     """Return the energies along the lowest route of two minima, and their direct one; raises ValueError without any."""
     options = view.options
     a, b = options.route or view.default_route
+    if options.by_finder or options.metric is not None:
+        return _by_finder(view, view.check_minimum(a), view.check_minimum(b))
     route = minimax_route(view.network, view.check_minimum(a), view.check_minimum(b))
     if len(route) < 2:
         raise ValueError(f"no route joins minima {a} and {b} on surface '{view.surface}'")
@@ -165,6 +184,49 @@ def profile_figure(view: View) -> Figure:
         scale=plain_scale(view),
         floor=options.floor,
     )
+    return figure
+
+
+def _by_finder(view: View, a: int, b: int) -> Figure:
+    """Return the lowest path of each finder between two minima, and the metrics along them, a panel each."""
+    found = finder_profiles(view.database, a, b, surface=view.surface, joins=view.joins)
+    if view.options.finder is not None:
+        found = {name: own for name, own in found.items() if name == view.options.finder}
+    if not found:
+        raise ValueError(f"no stored path leads from minimum {a} to {b} on surface '{view.surface}'")
+    metrics = list(dict.fromkeys(name for own in found.values() for name in own.metrics))
+    if view.options.metric is not None:
+        if view.options.metric not in metrics:
+            there = ", ".join(metrics) or "none"
+            raise NotFoundError(f"no metric {view.options.metric!r} along these paths; there are: {there}")
+        metrics = [view.options.metric]
+    figure = sized_figure(view.options, SINGLE_COLUMN, 2.5 + 1.2 * len(metrics))
+    panels = figure.subplots(1 + len(metrics), 1, squeeze=False, sharex=True, height_ratios=[2, *[1] * len(metrics)])[
+        :, 0
+    ]
+    named = {f"{shown(name, 24)}: {short_number(own.profile.heights[0])}": own for name, own in found.items()}
+    plot_profile(
+        {name: own.profile for name, own in named.items()},
+        ax=panels[0],
+        styles=styles_of(view),
+        label=energy_label(view),
+        scale=plain_scale(view),
+        floor=view.options.floor,
+    )
+    if (legend := panels[0].get_legend()) is not None:
+        legend.remove()
+    handles, labels = panels[0].get_legend_handles_labels()
+    chosen = [handle for handle, label in zip(handles, labels, strict=True) if label in named]
+    legend_above(panels[0], chosen, title="finder: height", alignment="left")
+    panels[0].set_xlabel("t along each path" if not metrics else "")
+    for ax, metric in zip(panels[1:], metrics, strict=True):
+        for (line, color), own in zip(profile_looks(len(named)), named.values(), strict=False):
+            if metric in own.metrics:
+                values = own.metrics[metric]
+                ax.plot(np.linspace(0, 1, len(values)), values, linestyle=line, color=color, linewidth=1.2)
+        name_axis(ax.yaxis, metric_label(metric))
+        name_axis(ax.xaxis, "t along each path" if ax is panels[-1] else "")
+    panels[-1].xaxis.set_major_locator(MaxNLocator(5))
     return figure
 
 
@@ -190,7 +252,7 @@ PICTURE = Picture(
     profile_figure,
     caption="Energy along the lowest route between the lowest minima of two sets.",
     remarks=profile_remarks,
-    uses=frozenset({"finder", "joins", "floor", "route", "scale"}),
+    uses=frozenset({"by_finder", "finder", "joins", "floor", "metric", "route", "scale"}),
     on_page=True,
     in_demo=True,
 )
