@@ -1,8 +1,10 @@
 """Made-up landscape databases whose pictures look like those of networks, of any size; used by plotting and report."""
 
 import numpy as np
+import xarray as xr
 
 from elsuite.database import LandscapeDatabase
+from elsuite.database.computed import store_computed
 
 SETS = ("sgd/train", "sgd/test", "lbfgs-gss/train", "lbfgs-gss/test")
 STUDY = 'name = "made up"\nseed = 0\n\n[data]\nname = "digits" # <script>alert("no")</script>\n'
@@ -47,6 +49,42 @@ def example_database(
     database.add(runs=runs, minima=minima)
     if paths_each and n_each * len(sets) > 1:
         database.add(paths=_paths(rng, minima, paths_each, surfaces))
+    return database
+
+
+def add_computed_values(database, surface="train"):
+    """Add made-up values of every kind that pictures are drawn from, of the first three minima."""
+    rng = np.random.default_rng(0)
+    x, y = np.linspace(-1, 5, 13), np.linspace(-1, 3, 9)
+    bowl = 0.01 + 0.3 * ((x - 2) ** 2 + (y[:, None] - 1) ** 2)
+    ids = {"minimum": ("corner", np.arange(3), {"ids": "minima"})}
+    t = np.linspace(0, 1, 11)
+    bent = np.stack([4 * t, np.sin(np.pi * t)], axis=1)
+    plane = {
+        "energy": (("y", "x"), bowl),
+        "metric_accuracy": (("y", "x"), 1 / (1 + bowl)),
+        **ids,
+        "place": (("corner", "axis"), [[0.0, 0.0], [4.0, 0.0], [1.0, 2.0]]),
+        "finder": ("line", np.array(["linear", "fourier"], dtype=object)),
+        "curve": (("line", "step", "axis"), [4 * t[:, None] * [1.0, 0.0], bent]),
+        "share_outside": ("line", [1e-12, 0.876]),
+    }
+    lines = 0.1 + rng.uniform(0.5, 1.5, size=(2, 6, 1)) * np.sin(np.pi * t) ** 2 * [[[1.0]], [[0.3]]]
+    center = {"minimum": ("center", [2], {"ids": "minima"})}
+    axis = np.linspace(-1, 1, 9)
+    kinds = {
+        "plane": (plane, {"x": x, "y": y}, [0, 1, 2], {"align": None}),
+        "around": ({"energy": (("y", "x"), 1 + axis**2 + axis[:, None] ** 2), **center}, {"x": axis, "y": axis}, [2], {"directions": "filter"}),
+        "interpolation": ({"energy": (("ends", "pair", "t"), lines)}, {"t": t, "ends": np.array(["as stored", "aligned"], dtype=object)}, [0, 1], {}),
+        "spectrum": ({"node": (("probe", "step"), [[-0.1, 0.0, 3.0], [-0.1, 0.1, 3.0]]), "weight": (("probe", "step"), [[0.1, 0.8, 0.1]] * 2), **center}, {}, [2], {}),
+    }  # fmt: skip
+    moments = {"n_parameters": 30, "trace": 10.0, "trace_error": 0.5}
+    for kind, (arrays, coordinates, minima, settings) in kinds.items():
+        said = {"kind": kind, "minima": minima, "surface": surface, "settings": settings}
+        store_computed(database, xr.Dataset(arrays, coordinates, said | (moments if kind == "spectrum" else {})))
+    line = xr.Dataset({"energy": ("x", 1 + axis**2), **center}, {"x": axis})
+    line.attrs = {"kind": "around", "minima": [2], "surface": surface, "settings": {"directions": "plain"}}
+    store_computed(database, line)
     return database
 
 

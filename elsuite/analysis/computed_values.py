@@ -12,12 +12,21 @@ from elsuite.core.typing import Floats
 from elsuite.database.computed import computed, computed_values
 from elsuite.schema import NotFoundError
 
+KINDS = {
+    "plane": "plane through minima",
+    "around": "surface around minimum",
+    "interpolation": "interpolation of minima",
+    "spectrum": "spectrum at minimum",
+}
+"""The kinds of values, in words."""
 METRIC = "metric_"
 """What the names of a metric's values begin with."""
 
 
 def stored_values(view: View, kind: str, minima: Sequence[int] = (), *, dims: int | None = None) -> xr.Dataset:
-    """Return the values of a kind that were stored last on the surface of a view: of these minima, in any order.
+    """Return the view's own values, or those of a kind stored last on its surface: of these minima, in any order.
+
+    Where the view is of some sets only, the values are those of minima in these.
 
     Raises
     ------
@@ -32,23 +41,25 @@ def stored_values(view: View, kind: str, minima: Sequence[int] = (), *, dims: in
     >>> stored_values(view, "plane", (3, 7, 9))
     Traceback (most recent call last):
         ...
-    elsuite.schema.NotFoundError: no plane of minima 3, 7, 9 on 'train' is stored: `elsuite compute plane STORE ...
+    elsuite.schema.NotFoundError: no plane through minima 3, 7, 9 on 'train' is stored: `elsuite compute plane STORE ...
     """
-    entries = reversed(computed_values(view.database).items())
-    for name, entry in entries:
+    if view.values is not None:
+        return view.values
+    chosen = set(view.ids.tolist()) if view.options.sets else None
+    for name, entry in reversed(computed_values(view.database).items()):
+        if chosen is not None and not chosen.issuperset(entry["minima"]):
+            continue
         if entry["kind"] == kind and entry["surface"] == view.surface:
             values = computed(view.database, name) if not minima or sorted(entry["minima"]) == sorted(minima) else None
             if values is not None and dims in {None, values["energy"].ndim if "energy" in values else None}:
                 return values
-    options = {"plane": "--minima A B C", "around": "--minimum ID", "spectrum": "--minimum ID"}
-    given = " ".join(map(str, minima))
-    needed = options.get(kind, "--pairs A-B").replace("A B C" if kind == "plane" else "ID", given or "ID")
-    needed = needed.replace("--minima ID", "--minima A B C") + (f" --dims {dims}" if dims else "")
-    word = "minima" if len(minima) > 1 else "minimum"
-    of = f" of {word} {', '.join(map(str, minima))}" if minima else ""
+    given = " ".join(map(str, minima)) or {"plane": "A B C"}.get(kind, "ID")
+    option = {"plane": f"--minima {given}", "interpolation": "--pairs A-B"}.get(kind, f"--minimum {given}")
+    option += f" --dims {dims}" if dims else ""
+    of = f"{KINDS[kind]} {', '.join(map(str, minima))}" if minima else KINDS[kind].partition(" ")[0]
     raise NotFoundError(
-        f"no {kind}{of} on {view.surface!r} is stored: "
-        f"`elsuite compute {kind} {view.database.path or 'STORE'} {needed} --surface {view.surface}` computes it"
+        f"no {of} on {view.surface!r} is stored: "
+        f"`elsuite compute {kind} {view.database.path or 'STORE'} {option} --surface {view.surface}` computes it"
     )
 
 

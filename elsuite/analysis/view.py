@@ -43,6 +43,8 @@ from elsuite.network.transition import chosen_joins
 from elsuite.schema import NotFoundError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from elsuite.database import LandscapeDatabase
     from elsuite.network.transition import Joins
 
@@ -77,6 +79,8 @@ class View:
     options: FigureOptions
     most_mapped: int = MOST_MAPPED
     """Of more minima there is no map of the parameters."""
+    values: "xr.Dataset | None" = None
+    """Computed values to be drawn, in place of those stored last."""
 
     @cached_property
     def surface(self) -> str:

@@ -1,6 +1,6 @@
 """Energies around a minimum, along random directions as long as its filters: `surface_around`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ def surface_around(
         direction to the length scale of the landscape.
     biases : {"zero", "normalized"}
         Tensors of one axis, biases and what normalization layers have, do not change, or are scaled as one filter.
+        Buffers that are coordinates of a solution never change.
     n : int, optional
         Points along an axis: by default 51 of one dim, 25 of two. An odd number has the minimum among them.
     span : float
@@ -135,11 +136,11 @@ def random_directions(
         found *= landscape.length_scale / np.linalg.norm(found, axis=1, keepdims=True)
         return found
     begin = 0
-    for shape in _shapes(landscape, point):
+    for shape, trained in _tensors(landscape, point):
         stop = begin + int(np.prod(shape, dtype=np.int64))
         weights = point[begin:stop].astype(np.float64)
         rows = shape[0] if directions == "filter" and len(shape) > 1 else 1
-        if len(shape) < 2 and biases == "zero":
+        if not trained or (len(shape) < 2 and biases == "zero"):
             found[:, begin:stop] = 0.0
         elif stop > begin:
             for direction in found:
@@ -153,7 +154,8 @@ def random_directions(
     return found
 
 
-def _shapes(landscape: NeuralLandscape, point: Array) -> list[tuple[int, ...]]:
-    """Return the shapes of the tensors that a point is made of, in its order."""
-    tensors: Any = landscape.parameters(torch.as_tensor(point, dtype=landscape.dtype))
-    return [tuple(tensor.shape) for tensor in tensors.values()]
+def _tensors(landscape: NeuralLandscape, point: Array) -> list[tuple[tuple[int, ...], bool]]:
+    """Return of the tensors that a point is made of, in its order, the shape, and whether it is trained."""
+    leaf = torch.as_tensor(point, dtype=landscape.dtype, device=landscape.device).requires_grad_()
+    # Buffers that belong to a solution have no derivative.
+    return [(tuple(tensor.shape), tensor.requires_grad) for tensor in landscape.parameters(leaf).values()]

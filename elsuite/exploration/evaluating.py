@@ -83,7 +83,7 @@ def values_at(
     The points are made some at a time by `points`; what is not finite is kept as it is. A point at which the landscape
     raises an error has NaN; where that is every point, the first error is raised.
     """
-    names = ("energy", *(f"metric_{name}" for name in metric_names(landscape)))
+    names = ("energy", *(f"metric_{name}" for name in landscape.metrics))
     found = {name: np.full(n_points, np.nan) for name in names}
     step = min(rows_at_once(landscape.n_parameters), MOST_TOGETHER)
     first: Exception | None = None
@@ -110,7 +110,7 @@ def values_at(
 
 def _values(landscape: Landscape, batch: torch.Tensor) -> Floats:
     columns = [landscape.energy(batch).detach().double().cpu().numpy()[:, None]]
-    if metric_names(landscape):
+    if landscape.metrics:
         columns.append(landscape.metric_values(batch).detach().double().cpu().numpy())
     return np.concatenate(columns, axis=1)
 
@@ -123,9 +123,3 @@ def _one_by_one(landscape: Landscape, batch: torch.Tensor, width: int) -> tuple[
         except Exception:
             n_failed += 1
     return rows, n_failed
-
-
-def metric_names(landscape: Landscape) -> tuple[str, ...]:
-    """Return the names of a landscape's metrics."""
-    names: tuple[str, ...] = getattr(landscape, "metrics", ())
-    return names

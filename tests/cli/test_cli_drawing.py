@@ -70,13 +70,21 @@ def test_the_choices_are_those_of_the_library():
 
 @pytest.mark.parametrize("kind", FIGURES)
 def test_an_option_that_changes_nothing_is_refused(drawn, kind):
-    values = {"route": ("0", "1"), "levels": ("3",), "highlight": ("0",), "order": ("size",), "color_by": ("none",)}
+    values = {
+        "route": ("0", "1"),
+        "minima": ("0", "1", "2"),
+        "dims": ("1",),
+        "levels": ("3",),
+        "highlight": ("0",),
+        "order": ("size",),
+        "color_by": ("none",),
+    }
     for field in dataclasses.fields(FigureOptions):
         if field.name in FIGURES[kind].uses | COMMON:
             continue
         flag = f"--{field.name.replace('_', '-')}"
         other = sorted(allowed(field.name) - {field.default})
-        value = () if field.name == "labels" else values.get(field.name, (other or ["2"])[:1])
+        value = () if field.type in (bool, "bool") else values.get(field.name, (other or ["2"])[:1])
         code, figure, err = drawn(kind, flag, *value)
         assert (code, figure) == (2, None), flag
         users = [other for other in FIGURES if field.name in FIGURES[other].uses]

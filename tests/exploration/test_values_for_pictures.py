@@ -215,6 +215,45 @@ def test_a_surface_around_a_minimum_has_plain_energies(network, database):
     np.testing.assert_allclose(line.energy.values[[0, 2, 4]], values.energy.values[1], rtol=1e-6)
 
 
+def test_buffers_that_belong_to_a_solution_do_not_change_along_a_direction():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(25, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)).eval()
+    landscape = NeuralLandscape(net, functional.cross_entropy, INPUTS, TARGETS, buffers="stored")
+    point = landscape.initial_points([0])[0].numpy()
+    (direction,) = random_directions(landscape, point, 1, directions="filter", biases="normalized")
+    state = landscape.parameters(torch.as_tensor(direction).float())
+    assert not state["2.running_mean"].any()
+    assert not state["2.running_var"].any()
+    assert state["2.weight"].norm().item() == pytest.approx(
+        landscape.parameters(torch.as_tensor(point))["2.weight"].norm().item()
+    )
+
+
+def accuracy(outputs, targets):
+    return (outputs.argmax(dim=1) == targets).double().mean()
+
+
+@pytest.mark.parametrize(
+    ("function", "what", "settings"),
+    [(plane, (0, 1, 2), {"n": 3}), (surface_around, 1, {"n": 3}), (interpolations, [(0, 1)], {"n": 3})],
+)
+def test_metrics_are_computed_with_the_energies(function, what, settings):
+    metrics = {"accuracy": accuracy}
+    landscape = NeuralLandscape(module(), functional.cross_entropy, INPUTS, TARGETS, metrics=metrics)
+    database = stored(landscape, landscape.initial_points([1, 2, 3]))
+    values = function(database, landscape, what, **settings)
+    assert values.metric_accuracy.shape == values.energy.shape
+    net = module()
+    net.load_state_dict(landscape.state_dict(database.coordinates([0 if function is not surface_around else 1])[0]))
+    expected = accuracy(net(INPUTS), TARGETS).item()
+    found = values.metric_accuracy.values
+    if function is interpolations:
+        assert found[0, 0, 0] == pytest.approx(expected)
+    elif function is surface_around:
+        assert found[1, 1] == pytest.approx(expected)
+    else:
+        assert np.isin(np.round(40 * found), np.arange(41)).all()
+
+
 def test_interpolations_are_straight_lines_plain_and_aligned(network, database):
     values = interpolations(database, network, [(0, 1), (2, 3)], align="weights", n=4)
     assert values.energy.dims == ("ends", "pair", "t")

@@ -8,8 +8,9 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from example_databases import SETS, example_database
+from example_databases import SETS, add_computed_values, example_database
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from elsuite.analysis.names import energy_name
 from elsuite.analysis.profile import route_profile
@@ -26,7 +27,7 @@ KINDS = list(FIGURES)
 
 @pytest.fixture(scope="module")
 def database():
-    return example_database(8)
+    return add_computed_values(example_database(8))
 
 
 def bare(n_minima, **columns):
@@ -39,7 +40,7 @@ def bare(n_minima, **columns):
 
 
 def texts(figure):
-    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    found = figure.findobj(Text)
     return " ".join(text.get_text().replace("\n", " ") for text in found)
 
 
@@ -90,6 +91,13 @@ OPTIONS = [
     ("clustering", {"method": "superbasin"}, "superbasins at"),
     ("clustering", {"method": "agglomerative", "distance": "barriers"}, "agglomerative"),
     ("clustering", {"method": "persistence"}, "persistent"),
+    ("plane", {}, "fourier: 88 % outside"),
+    ("plane", {"minima": (2, 0, 1), "scale": "log"}, "distance from minimum 0 to 1"),
+    ("plane", {"metric": "accuracy"}, "accuracy"),
+    ("around", {}, "step along a random direction, in length scales"),
+    ("around", {"minimum": 2, "dims": 2}, "step along direction 1, filter-normalized"),
+    ("interpolation", {}, "aligned: mean barrier 0.3"),
+    ("spectrum", {"minimum": 2}, "trace 10 \N{PLUS-MINUS SIGN} 0.5"),
 ]
 
 
@@ -127,6 +135,28 @@ def test_size_can_be_chosen(database):
 
 
 WRONG = [
+    (
+        "plane",
+        {"minima": (0, 1, 3)},
+        "no plane through minima 0, 1, 3 on 'train' is stored: `elsuite compute plane STORE",
+    ),
+    ("plane", {"sets": (SETS[1],)}, "no plane on 'train' is stored"),
+    ("plane", {"metric": "recall"}, "no metric 'recall' was computed; there are: accuracy"),
+    (
+        "around",
+        {"minimum": 7},
+        "no surface around minimum 7 on 'train' is stored: `elsuite compute around STORE --minimum 7",
+    ),
+    ("around", {"dims": 3}, "dims: given 3, allowed: 1 to 2"),
+    (
+        "interpolation",
+        {"surface": "test"},
+        "no interpolation on 'test' is stored: `elsuite compute interpolation STORE --pairs",
+    ),
+    ("spectrum", {"minimum": 0}, "no spectrum at minimum 0 on 'train'"),
+    ("spectrum", {"metric": "accuracy"}, "options: given metric, allowed for this picture: height, minimum"),
+    ("profile", {"metric": "accuracy"}, "no metric 'accuracy' along these paths; there are: none"),
+    ("profile", {"by_finder": True, "route": (0, 1)}, "no stored path leads from minimum 0 to 1"),
     ("disconnectivity", {"surface": "no"}, "no surface 'no'; there are: train, test"),
     ("heights", {"sets": ("nobody",)}, "no set 'nobody'; this database has sgd/train, "),
     ("disconnectivity", {"color_by": "nothing"}, "no column 'nothing'; there are energy, gradient_norm"),
@@ -180,7 +210,7 @@ def test_little_makes_a_picture_or_a_clear_line(kind, n_minima):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_set_without_paths(kind):
-    refusal = drawn_or_refused(kind, example_database(5, sets=SETS[:1], paths_each=0))
+    refusal = drawn_or_refused(kind, add_computed_values(example_database(5, sets=SETS[:1], paths_each=0)))
     assert (refusal is not None) == (kind in {"heights", "distances", "profile"})
 
 
@@ -188,7 +218,37 @@ def test_one_set_without_paths(kind):
 def test_any_name_of_a_set_draws(kind):
     names = ["$\\nothing{$<b>/train", "_hidden/test", f"{'long' * 40}/train", "\n/test"]
     database = example_database(4, sets=names, attributes={"landscape": {"loss": "$x^{ & <i>" * 20}})
-    assert drawn_or_refused(kind, database) is None
+    assert drawn_or_refused(kind, add_computed_values(database)) is None
+
+
+def test_the_paths_of_several_finders_are_in_one_picture():
+    database = example_database(4)
+    row = 0
+    ends = [int(database.paths[name].values[row]) for name in ("source", "target")]
+    t = np.linspace(0, 1, 5)
+    first, last = (float(database.minima["energy"].values[i, 0]) for i in ends)
+    higher = 99 * np.sin(np.pi * t) + (1 - t) * last + t * first
+    other = {
+        "source": [ends[1]],
+        "target": [ends[0]],
+        "surface": ["train"],
+        "finder": ["neb"],
+        "outcome": ["converged"],
+    }
+    database.add(paths={**other, "height": [higher.max()], "refined_height": [higher.max()], "profile": higher[None]})
+    figure = FIGURES["profile"](database, FigureOptions(route=tuple(ends), by_finder=True))
+    words = texts(figure)
+    assert "finder: height" in words
+    assert "neb: " in words
+    lines = {line.get_label().partition(":")[0]: line for line in figure.axes[0].lines}
+    x, y = lines["neb"].get_data()
+    # Of the path from the second to the first minimum, the other way round.
+    np.testing.assert_allclose(x, t, atol=1e-12)
+    np.testing.assert_allclose(y[2], higher[2])
+    assert (y[0], y[-1]) == pytest.approx((first, last))
+    assert lines["fourier"].get_xdata()[[0, -1]].tolist() == [0, 1]
+    only = FIGURES["profile"](database, FigureOptions(route=tuple(ends), by_finder=True, finder="neb"))
+    assert "fourier" not in texts(only)
 
 
 def test_minima_without_an_energy_on_a_surface_are_left_out():
