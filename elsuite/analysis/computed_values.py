@@ -10,7 +10,7 @@ from elsuite.analysis.names import shortened
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.database.computed import computed, computed_values
-from elsuite.schema import NotFoundError
+from elsuite.schema import METRIC, NotFoundError
 
 KINDS = {
     "plane": "plane through minima",
@@ -19,8 +19,6 @@ KINDS = {
     "spectrum": "spectrum at minimum",
 }
 """The kinds of values, in words."""
-METRIC = "metric_"
-"""What the names of a metric's values begin with."""
 
 
 def stored_values(view: View, kind: str, minima: Sequence[int] = (), *, dims: int | None = None) -> xr.Dataset:

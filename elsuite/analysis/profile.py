@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from elsuite.database import LandscapeDatabase
     from elsuite.network.transition import Joins
 from elsuite.core.representing import short_repr
+from elsuite.schema import PROFILE
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,6 @@ def route_profile(database: "LandscapeDatabase", network: AnyGraph, route: Seque
     )  # fmt: skip
 
 
-METRIC_PROFILE = "profile_"
-"""What the names of columns begin with that hold a metric along paths."""
-
-
 @dataclass(frozen=True)
 class FinderProfile:
     """The lowest path of one finder between two minima, its place along the path from 0 to 1.
@@ -143,8 +140,8 @@ def _metrics(database: "LandscapeDatabase", row: int, *, backward: bool) -> dict
     metrics: dict[str, Floats] = {}
     for key, column in database.paths.data_vars.items():
         name = str(key)
-        if name.startswith(METRIC_PROFILE) and column.dims == ("path", "point"):
+        if name.startswith(PROFILE) and column.dims == ("path", "point"):
             values = np.asarray(column[row].values, dtype=np.float64)
             if len(values := values[np.isfinite(values)]):
-                metrics[name.removeprefix(METRIC_PROFILE)] = values[::-1] if backward else values
+                metrics[name.removeprefix(PROFILE)] = values[::-1] if backward else values
     return metrics

@@ -16,7 +16,7 @@ from elsuite.database.query import choose_surface
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
 from elsuite.landscapes.base import Landscape
-from elsuite.schema import NotFoundError, StoreError
+from elsuite.schema import METRIC, NotFoundError, StoreError
 from elsuite.symmetry.points import rows_at_once
 
 SUPPLIED = ("database", "landscape", "minima", "minimum", "pairs")
@@ -83,7 +83,7 @@ def values_at(
     The points are made some at a time by `points`; what is not finite is kept as it is. A point at which the landscape
     raises an error has NaN; where that is every point, the first error is raised.
     """
-    names = ("energy", *(f"metric_{name}" for name in landscape.metrics))
+    names = ("energy", *(f"{METRIC}{name}" for name in landscape.metrics))
     found = {name: np.full(n_points, np.nan) for name in names}
     step = min(rows_at_once(landscape.n_parameters), MOST_TOGETHER)
     first: Exception | None = None

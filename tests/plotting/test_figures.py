@@ -235,7 +235,15 @@ def test_the_paths_of_several_finders_are_in_one_picture():
         "finder": ["neb"],
         "outcome": ["converged"],
     }
-    database.add(paths={**other, "height": [higher.max()], "refined_height": [higher.max()], "profile": higher[None]})
+    database.add(
+        paths={
+            **other,
+            "height": [higher.max()],
+            "refined_height": [higher.max()],
+            "profile": higher[None],
+            "profile_accuracy": t[None],
+        }
+    )
     figure = FIGURES["profile"](database, FigureOptions(route=tuple(ends), by_finder=True))
     words = texts(figure)
     assert "finder: height" in words
@@ -247,6 +255,12 @@ def test_the_paths_of_several_finders_are_in_one_picture():
     np.testing.assert_allclose(y[2], higher[2])
     assert (y[0], y[-1]) == pytest.approx((first, last))
     assert lines["fourier"].get_xdata()[[0, -1]].tolist() == [0, 1]
+    assert [ax.get_ylabel() for ax in figure.axes][1:] == ["accuracy"]
+    (metric,) = figure.axes[1].lines  # known of one path, and that leads the other way
+    np.testing.assert_allclose(metric.get_ydata(), t[::-1])
+    assert (metric.get_color(), metric.get_linestyle()) == (lines["neb"].get_color(), lines["neb"].get_linestyle())
+    with pytest.raises(ValueError, match="no metric 'recall' along these paths; there are: accuracy"):
+        FIGURES["profile"](database, FigureOptions(route=tuple(ends), metric="recall"))
     only = FIGURES["profile"](database, FigureOptions(route=tuple(ends), by_finder=True, finder="neb"))
     assert "fourier" not in texts(only)
 
