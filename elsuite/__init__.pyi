@@ -19,6 +19,7 @@ from elsuite.exploration import between_pairs as between_pairs
 from elsuite.exploration import complete_tree as complete_tree
 from elsuite.exploration import connect_minima as connect_minima
 from elsuite.exploration import connect_spanning as connect_spanning
+from elsuite.exploration import import_checkpoints as import_checkpoints
 from elsuite.exploration import interpolations as interpolations
 from elsuite.exploration import map_landscape as map_landscape
 from elsuite.exploration import merge_databases as merge_databases

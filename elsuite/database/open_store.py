@@ -128,9 +128,9 @@ def _check_arrays(arrays: Mapping[str, za.Array], name: str, root: Mapping[str, 
 class _Column(BackendArray):
     """The committed rows of a column: read whole, once, by `load` (copies are handed out), else anew for each index."""
 
-    def __init__(self, array: za.Array, n_rows: int, load: Callable[[], Array] | None) -> None:
+    def __init__(self, array: za.Array, shape: tuple[int, ...], load: Callable[[], Array] | None) -> None:
         self._array, self._load = array, load
-        self.shape = (n_rows, *array.shape[1:])
+        self.shape = shape  # an array that has not grown with the others reads as its fill value where it ends
         self.dtype = np.dtype(object) if za.is_string(array) else array.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
@@ -140,8 +140,15 @@ class _Column(BackendArray):
         if self._load is None:
             bounded = tuple(_bounded(item, size) for item, size in zip(key, self.shape, strict=True))
             what = f"read {self._array.path} (a damaged chunk?)"
-            return za.as_objects(za.run(self._array.oindex.getitem(bounded), what))
-        values = self._load()
+            if self._array.shape[1:] == self.shape[1:]:
+                return za.as_objects(za.run(self._array.oindex.getitem(bounded), what))
+            rows = np.atleast_1d(np.arange(self.shape[0])[bounded[0]])
+            stored = za.run(self._array.oindex.getitem((rows, *map(slice, self._array.shape[1:]))), what)
+            missing = [(0, 0), *((0, a - b) for a, b in zip(self.shape[1:], self._array.shape[1:], strict=True))]
+            values = np.pad(za.as_objects(stored), missing, constant_values=self._array.metadata.fill_value)
+            key = (0 if np.isscalar(key[0]) else slice(None), *key[1:])  # of the rows that were read
+        else:
+            values = self._load()
         for axis in reversed(range(values.ndim)):
             values = values[(slice(None),) * axis + (key[axis],)]
         return np.array(values)
@@ -160,12 +167,17 @@ def _dataset(
 ) -> xr.Dataset:
     """Return one table as a Dataset of the first `n_rows` rows; `load` gives the values of a scalar column by name."""
     variables: dict[str, xr.Variable] = {}
+    longest: dict[str | None, int] = {}
+    for array in arrays.values():
+        for dim, size in zip(za.dims_of(array), array.shape, strict=True):
+            longest[dim] = max(size, longest.get(dim, 0))
     order = [*(name for name in table.columns if name in arrays), *sorted(set(arrays) - set(table.columns))]
     for name in order:
         array = arrays[name]
         dims, attributes = array.metadata.dimension_names, dict(array.attrs)
         whole = dims[1:] in {(), ("surface",)}  # read whole and kept: one value a row, or one a row and surface
-        data: Any = indexing.LazilyIndexedArray(_Column(array, n_rows, partial(load, name) if whole else None))
+        shape = (n_rows, *(longest[dim] for dim in za.dims_of(array)[1:]))
+        data: Any = indexing.LazilyIndexedArray(_Column(array, shape, partial(load, name) if whole else None))
         if whole:
             data = indexing.MemoryCachedArray(data)  # type: ignore[no-untyped-call]
         variables[name] = xr.Variable(dims, data, attributes)

@@ -102,6 +102,12 @@ class Writer:
         for name, array in arrays.items():
             inner = [array.shape[1:], *(values.shape[1:] for _, values in given.get(name, []))]
             shapes.append((array, (rows, *(max(sizes) for sizes in zip(*inner, strict=True)))))
+        # Of one dim all arrays are as long as the longest, or no reader can take them for one table.
+        longest: dict[str | None, int] = {}
+        for array, shape in shapes:
+            for dim, size in zip(za.dims_of(array), shape, strict=True):
+                longest[dim] = max(size, longest.get(dim, 0))
+        shapes = [(array, tuple(longest[dim] for dim in za.dims_of(array))) for array, _ in shapes]
         metadata = [f"{array.path}/zarr.json" for array in arrays.values()]
         if za.resize(shapes, opened.store) and sync:
             # Or a power loss might keep rows in an array that seems to end at the pointer.

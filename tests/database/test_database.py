@@ -201,6 +201,59 @@ def test_many_rows_over_several_blocks(tmp_path):
         np.testing.assert_array_equal(database.coordinates([19_999, 0, 8_192])[:, 0], [19_999, 0, 8_192])
 
 
+def curves(n, **more):
+    return {"source": [0], "target": [1], "height": [2.0], "profile": np.full((1, n), 1.0), **more}
+
+
+WIDTHS = [([7], [5]), ([5], [7]), ([5, 9], [7]), ([], [4])]
+"""Points of the profiles of paths without a metric, then of those with one."""
+
+
+@pytest.mark.parametrize(("without", "with_one"), WIDTHS)
+def test_arrays_of_one_dim_are_equally_long(without, with_one, tmp_path):
+    with LandscapeDatabase.create(tmp_path / "a", n_parameters=0, surfaces=["energy"]) as database:
+        database.add(minima={"energy": [[0.0], [1.0]]})
+        for n in without:
+            database.add(paths=curves(n))
+        for n in with_one:
+            database.add(paths=curves(n, profile_accuracy=np.full((1, n), 0.5)))
+        assert database.paths.profile_accuracy.shape == database.paths.profile.shape
+    assert verify_store(tmp_path / "a") == ()
+    longest = max(without + with_one)
+    for paths in (open_database(tmp_path / "a").paths, xr.open_zarr(tmp_path / "a", group="paths", consolidated=False)):
+        expected = np.full((len(without) + 1, longest), np.nan)
+        expected[-1, : with_one[0]] = 0.5
+        np.testing.assert_array_equal(paths.profile_accuracy, expected)
+
+
+KEYS = [
+    (slice(None), slice(None)),
+    (1, slice(None)),
+    (slice(None), 6),
+    (1, 5),
+    ([1, 0], [6, 1]),
+    (slice(1), slice(4, 7)),
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_an_array_that_a_killed_writer_did_not_lengthen_is_read(key, tmp_path):
+    with LandscapeDatabase.create(tmp_path / "a", n_parameters=0, surfaces=["energy"]) as database:
+        database.add(minima={"energy": [[0.0], [1.0]]})
+        database.add(paths=curves(5, profile_accuracy=np.full((1, 5), 0.5)))
+        database.add(paths=curves(5, profile_accuracy=np.full((1, 5), 0.25)))
+    zarr.open_array(tmp_path / "a" / "paths" / "profile").resize((2, 7))
+    whole = np.full((2, 7), np.nan)
+    whole[:, :5] = [[0.5], [0.25]]
+    array = open_database(tmp_path / "a").paths.profile_accuracy
+    assert array.shape == (2, 7)
+    expected = whole[np.ix_(*key)] if isinstance(key[0], list) else whole[key]
+    np.testing.assert_array_equal(array[key], expected)
+    with open_database(tmp_path / "a", "a") as database:
+        database.add(paths=curves(6))
+        assert database.paths.profile_accuracy.shape == (3, 7)
+
+
 def test_describe():
     facts = describe(filled())
     assert facts["sets"] == {"sgd/test": 1, "sgd/train": 2}
