@@ -26,10 +26,11 @@ _ROWS = {
     "compute": ("elsuite.cli.compute:compute", "Compute planes, surfaces, interpolations and spectra for pictures."),
     "plot": ("elsuite.cli.plot:plot", "Draw a picture into a PNG, SVG or PDF file."),
     "report": ("elsuite.cli.report:report", "Write a self-contained page."),
+    "connect": ("elsuite.cli.connect:connect", "Search paths between the minima and complete the tree."),
     "quench": ("elsuite.cli.quench:quench", "Relax stored solutions to their minima."),
     "import": ("elsuite.cli.import_:import_", "Bring in what was made elsewhere."),
     "merge": ("elsuite.cli.merge:merge", "Make one database of several."),
-    "export": ("elsuite.cli.export:export", "Write another program's format."),
+    "export": ("elsuite.cli.export:export", "Write another program's format, or a checkpoint."),
     "data": ("elsuite.cli.data:data", "Get data sets."),
     "verify": ("elsuite.cli.verify:verify", "Check a database against its specification."),
 }

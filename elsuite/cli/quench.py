@@ -2,8 +2,9 @@
 
 import click
 
-from elsuite.cli.common import check_sets, data_option, json_option, print_json, store_argument, surface_option
+from elsuite.cli.common import check_sets, json_option, print_json, store_argument, surface_option
 from elsuite.cli.progress import progress_bars
+from elsuite.cli.recipe_options import landscape_for, making_options
 from elsuite.database import open_database
 from elsuite.database.query import choose_surface
 
@@ -28,11 +29,11 @@ from elsuite.database.query import choose_surface
     help="Of equal minima, in length scales of the landscape.",
 )
 @click.option("--permuted", is_flag=True, help="Minima equal but for a permutation of hidden units are one.")
-@data_option
+@making_options
 @json_option
 def quench(
     store: str, surface: str | None, sets: tuple[str, ...], epochs: int, tolerance: float, distance: float,
-    permuted: bool, data_dir: str | None, json_: bool,
+    permuted: bool, recipe: str | None, settings: tuple[str, ...], trust: bool, data_dir: str | None, json_: bool,
 ) -> None:  # fmt: skip
     """Relax stored solutions to their minima on a surface, by L-BFGS; minima become the set quenched/SURFACE.
 
@@ -42,7 +43,7 @@ def quench(
 
     from elsuite.exploration.quench import quench as relax
     from elsuite.minimizers import LBFGSGSS
-    from elsuite.studies.build import landscape_of_database, threads_of
+    from elsuite.studies.build import threads_of
     from elsuite.studies.run import study_threads
 
     with open_database(store, mode="a") as database:
@@ -50,7 +51,7 @@ def quench(
         names = [str(name) for name in database.minima["set"].values.tolist()]
         check_sets(names, sets)
         ids = [i for i, name in enumerate(names) if (name in sets if sets else not name.startswith("quenched/"))]
-        landscape = landscape_of_database(database, data_dir=data_dir)
+        landscape = landscape_for(database, recipe, settings, trust, data_dir)
         minimizer = LBFGSGSS(epochs=epochs, gradient_tolerance=tolerance)
         with progress_bars() as bars, study_threads(threads_of(database)):
             found = relax(

@@ -5,6 +5,7 @@ import sys
 import click
 
 from elsuite.cli.common import json_option, print_json, store_argument
+from elsuite.cli.recipe_options import making_options, recipe_given
 
 
 @click.command(epilog="Example: elsuite verify demo/landscape.elsuite")
@@ -17,9 +18,12 @@ from elsuite.cli.common import json_option, print_json, store_argument
     metavar="N",
     help="Minima and paths whose energies are computed again, where the data are at hand; 0: none.",
 )
-@click.option("--data-dir", metavar="DIR", help="Folder of the data set.")
+@making_options
 @json_option
-def verify(store: str, sample: int, data_dir: str | None, json_: bool) -> None:
+def verify(
+    store: str, sample: int, recipe: str | None, settings: tuple[str, ...], trust: bool, data_dir: str | None,
+    json_: bool,
+) -> None:  # fmt: skip
     """Check a database against its specification and compute a sample of its energies again.
 
     Exit code 1 when something is wrong.
@@ -32,7 +36,8 @@ def verify(store: str, sample: int, data_dir: str | None, json_: bool) -> None:
     if sample and not findings:
         from elsuite.studies.recompute import recompute_sample
 
-        again = recompute_sample(store, n=sample, data_dir=data_dir)
+        how = recipe_given(recipe, settings)
+        again = recompute_sample(store, n=sample, recipe=how, trust=trust, data_dir=data_dir)
         findings += [{"where": f.where, "problem": f.problem} for f in again.findings]
         checked, note = {"minima": again.n_minima, "paths": again.n_paths}, again.note
     if json_:

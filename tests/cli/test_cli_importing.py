@@ -259,7 +259,6 @@ def test_solutions_and_their_minima(elsuite, weights, tmp_path):
     ("change", "message"),
     [
         (("--hidden", "5"), "weights.npy: solutions have 296 parameters, the network has 370"),
-        (("--set", "sgd/valid"), "set: given 'sgd/valid', allowed: NAME or NAME/train or NAME/test, such as sgd/train"),
         (("--set", "sgd/valid"), "set: given 'sgd/valid', allowed"),
         (("--hidden", "4;5"), "--hidden: given '4;5', allowed: whole numbers, such as 50,50"),
         (("--network", "cnn"), "network.architecture: given 'cnn', allowed: autoencoder, fcp, lenet, lstm"),

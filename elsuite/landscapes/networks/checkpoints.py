@@ -196,7 +196,7 @@ def _harmless() -> list[Any]:
     array: Any = np.zeros(0).__reduce__()[0]
     places = ("numpy.core.multiarray", "numpy._core.multiarray")
     names = [(f, f"{place}.{name}") for place in places for f, name in [(scalar, "scalar"), (array, "_reconstruct")]]
-    containers = [argparse.Namespace, collections.defaultdict, collections.deque, dict, list, int, float]
+    containers = [argparse.Namespace, dict, list, int, float]
     return [*names, np.dtype, np.ndarray, *kinds, pathlib.PosixPath, pathlib.PurePosixPath, *containers]
 
 
@@ -205,7 +205,7 @@ def _unreadable(path: Path, error: Exception) -> str:
     text = " ".join(str(error).split())
     if "TorchScript" in text or _is_script(path):
         return "a TorchScript archive, which is code; save its weights: torch.save(module.state_dict(), PATH)"
-    code = re.search(r"(?:GLOBAL|class|function) ([\w.]+\.\w+)", text)
+    code = re.search(r"(?:GLOBAL|class|function) '?([\w.]+\.\w+)", text)
     if isinstance(error, pickle.UnpicklingError) and code:
         return (
             f"it holds a pickled object of {code[1]}, which is code and is not run; save the weights alone: "
@@ -267,9 +267,10 @@ def _renamed(
 ) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """Yield each prefix under which expected names are, and the entries under it by the names expected.
 
-    Names are compared as they are and, where that finds nothing, without the parts that wrappers add. Entries under
+    Names are compared as they are and, where that finds more, without the parts that wrappers add. Entries under
     the prefix that are not expected stay: they are refused by name later.
     """
+    best: tuple[int, list[tuple[str, dict[str, Tensor]]]] = (0, [])
     for plain in (str, _unwrapped):
         wanted = {plain(name): name for name in expected}
         given: dict[str, str] = {}
@@ -277,22 +278,21 @@ def _renamed(
             given.setdefault(plain(name), name)
         if len(wanted) < len(expected) or len(given) < len(state):
             continue  # two names become one
-        prefixes = _prefixes(given, wanted)
-        for prefix in prefixes:
-            yield prefix, _under(prefix, given, wanted, state)
-        if prefixes:
-            return
+        n_named, prefixes = _prefixes(given, wanted)
+        if n_named > best[0]:
+            best = n_named, [(prefix, _under(prefix, given, wanted, state)) for prefix in prefixes]
+    yield from best[1]
 
 
-def _prefixes(given: Mapping[str, str], wanted: Mapping[str, str]) -> list[str]:
-    """Return the prefixes of the names given under which more than half as many names are wanted as under any."""
+def _prefixes(given: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[int, list[str]]:
+    """Return how many names are wanted under any prefix at most, and the prefixes of more than half as many."""
     counts: collections.Counter[str] = collections.Counter()
     for name in given:
         parts = name.split(".")
         tails = (k for k in range(len(parts)) if ".".join(parts[k:]) in wanted)
         counts.update("".join(f"{part}." for part in parts[:k]) for k in tails)
     most = max(counts.values(), default=0)
-    return sorted(prefix for prefix, n in counts.items() if 2 * n > most)
+    return most, sorted(prefix for prefix, n in counts.items() if 2 * n > most)
 
 
 def _under(
