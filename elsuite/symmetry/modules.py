@@ -1,8 +1,8 @@
 """Which units of a module are interchangeable: `symmetry_of` it, and how modules declare it.
 
 A module's method ``unit_axes()`` names the tensors with permuted axes; `sequential_axes` and `lstm_axes` write such
-declarations for chains of layers and for an LSTM layer. Where nothing is declared, units are found by following the
-operations of the module on example inputs (elsuite.symmetry.checking).
+declarations for chains of layers and for an LSTM layer, elsuite.symmetry.declarations for single layers. Where nothing
+is declared, units are found by following the operations of the module on example inputs (elsuite.symmetry.checking).
 """
 
 import math
@@ -105,7 +105,7 @@ def symmetry_of(
     tensors: dict[str, Tensor] = dict(module.named_parameters())
     if names is None:
         names = [name for name, tensor in tensors.items() if tensor.requires_grad]
-    tensors |= {name: buffer for name, buffer in module.named_buffers() if name in names}
+    tensors |= dict(module.named_buffers())
     declares = isinstance(module, DeclaresUnits) and _speaks_of_forward(module)
     declared: UnitAxes = {}
     if isinstance(module, DeclaresUnits) and declares:
@@ -115,7 +115,9 @@ def symmetry_of(
     if unknown := [name for name in declared if name not in tensors]:
         raise ValueError(f"axes of {', '.join(unknown)} declared; the module has {', '.join(tensors)}")
     blocks = {name: _blocks(name, tuple(tensors[name].shape), declared.get(name)) for name in tensors}
-    frozen = {axis.group for name in set(tensors) - set(names) for block in blocks[name] for axis in block.axes if axis}
+    others = set(tensors) - set(names) - (running_averages(module) if statistics == "estimated" else set())
+    frozen = {axis.group for name in others for block in blocks[name] for axis in block.axes if axis}
+    frozen |= {axis.group for own in blocks.values() for b in own for axis in b.axes if axis and axis.within in frozen}
     symmetry = UnitSymmetry(
         tuple(
             replace(block, axes=tuple(None if axis and axis.group in frozen else axis for axis in block.axes))
@@ -123,12 +125,22 @@ def symmetry_of(
             for block in blocks[name]
         )
     )
-    n_layers = len({name.rpartition(".")[0] for name in tensors})
+    n_layers = len({name.rpartition(".")[0] for name, _ in module.named_parameters()})
     if inputs is None or declares or (declared and len(symmetry.groups) == n_layers - 1):
         return symmetry
     example = Example(inputs, targets, loss, term)
     found = found_symmetry(module, list(names), example, batch_statistics=statistics == "estimated")
     return found if len(found.groups) > len(symmetry.groups) else replace(symmetry, note=found.note)
+
+
+def running_averages(module: nn.Module) -> set[str]:
+    """Return the names of the running averages of normalization layers."""
+    return {
+        f"{name}.{kind}" if name else kind
+        for name, layer in module.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._NormBase)
+        for kind in ("running_mean", "running_var", "num_batches_tracked")
+    }
 
 
 def _is_changed(module: nn.Module) -> bool:

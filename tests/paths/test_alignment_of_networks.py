@@ -1,0 +1,73 @@
+"""Networks that people write, aligned: copies are recovered, distances fall, energies stay."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from elsuite.landscapes import NeuralLandscape
+from elsuite.paths import align
+from elsuite.symmetry.permutations import apply, random_element
+from tests.symmetry.traced_modules import (
+    Encoder,
+    LanguageModel,
+    Perceptron,
+    Recurrent,
+    ResNet,
+    convolutions,
+    random,
+    words,
+)
+
+pytestmark = pytest.mark.making
+
+NETWORKS = {
+    "classes": (Perceptron, random(12, 12), {}),
+    "convolutions, estimated": (convolutions, random(12, 1, 8, 8), {"buffers": "estimated"}),
+    "convolutions, stored": (convolutions, random(12, 1, 8, 8), {"buffers": "stored"}),
+    "residual, estimated": (ResNet, random(12, 1, 6, 6), {}),
+    "residual, stored": (ResNet, random(12, 1, 6, 6), {"buffers": "stored"}),
+    "encoder": (Encoder, random(12, 4, 3), {}),
+    "language model": (LanguageModel, words(12, 5), {}),
+    "LSTM": (lambda: Recurrent(nn.LSTM, num_layers=2), random(12, 3, 3), {}),
+    "GRU": (lambda: Recurrent(nn.GRU, num_layers=2), random(12, 3, 3), {}),
+}
+
+
+def landscape_of(name):
+    make, inputs, options = NETWORKS[name]
+
+    def evaluated():
+        module = make().eval()
+        for layer in module.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                nn.init.normal_(layer.running_mean)
+        return module
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        outputs = evaluated()(inputs)
+    return NeuralLandscape(evaluated, nn.MSELoss(), inputs, torch.rand_like(outputs), dtype=torch.float64, **options)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_copies_are_recovered_and_other_solutions_come_nearer(name):
+    landscape = landscape_of(name)
+    a, b = landscape.initial_points([0, 1])
+    copy = apply(landscape.symmetry, a, random_element(landscape.symmetry, 3))
+    found = align(landscape, a, copy)
+    assert found.distance_before > found.distance_after == 0
+    np.testing.assert_array_equal(found.coordinates, a)
+    other = align(landscape, a, b)
+    assert other.distance_after < other.distance_before
+    assert other.energy_difference == pytest.approx(0, abs=1e-9 * landscape.energy(b[None]).item())
+    np.testing.assert_array_equal(apply(landscape.symmetry, b, other.element), other.coordinates)
+
+
+def test_frozen_averages_keep_units_apart():
+    make, inputs, _ = NETWORKS["convolutions, stored"]
+    module = make()
+    module(inputs)
+    landscape = NeuralLandscape(module.eval(), nn.MSELoss(), inputs, torch.zeros(12, 2), buffers="frozen")
+    a, b = landscape.initial_points([0, 1])
+    assert align(landscape, a, b).message.startswith("nothing to align: no units are known to be interchangeable")
