@@ -2,7 +2,7 @@
 
 Languages: ``python`` runs, and a block without a language right after it is what it prints; ``console`` has commands
 after dollar signs, each with what it prints; ``sh`` has commands whose output is not shown; ``toml`` is a study file;
-``text`` is no program.
+``text`` is no program. A block whose first line is a comment with the name of a file is that file.
 """
 
 import contextlib
@@ -78,9 +78,15 @@ def run_python(text, page, names):
 def test_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     names, printed = {}, None
     for language, text in blocks_of(page):
         assert language in LANGUAGES
+        if named := re.match(r"# (\w+\.(?:py|toml))\n", text):
+            Path(named[1]).write_text(text)
+            if language == "python":
+                printed = None
+                continue
         if language == "python":
             printed = run_python(text, page, names)
             continue
