@@ -55,7 +55,8 @@ def found_symmetry(
 def _copy(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool) -> nn.Module:
     own = copy.deepcopy(module).cpu().eval()
     own._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
-    own.requires_grad_(False)
+    for parameter in own.parameters() if not isinstance(own, torch.jit.ScriptModule) else ():
+        parameter.requires_grad_(False)
     for layer in own.modules() if batch_statistics else ():
         if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None:
             layer.train()

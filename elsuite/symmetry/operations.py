@@ -5,15 +5,15 @@ count, and notes which units meet. A further operation is one function here, and
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from elsuite.symmetry import layers
 from elsuite.symmetry.counts import (
     Alike,
-    Combine,
     Count,
     Family,
     Leaf,
@@ -35,30 +35,7 @@ from elsuite.symmetry.counts import (
     size_of,
     split,
 )
-
-Counts = tuple[Count, ...]
-"""What each axis of a tensor counts."""
-
-
-class Known(Protocol):
-    """What is known about tensors."""
-
-    def knows(self, value: object) -> bool:
-        """Return whether a value is a tensor whose axes are known."""
-
-    def __getitem__(self, tensor: Tensor) -> Counts:
-        """Return what the axes of a tensor count that is known."""
-
-    def counts(self, tensor: Tensor, like: Sequence[Count] = ()) -> Counts:
-        """Return what the axes of a tensor count; of a constant, where it differs along the axes of what it meets."""
-
-    def learn(self, tensor: Tensor, counts: Counts) -> None:
-        """Note what the axes of a tensor count."""
-
-
-class UnknownOperationError(Exception):
-    """An operation, or a form of it, that is not known to treat units alike."""
-
+from elsuite.symmetry.known import Counts, Known, UnknownOperationError, alone, broadcast, meet_all
 
 MAKERS: Final = {
     "empty_like", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "new_empty", "new_zeros",
@@ -114,6 +91,13 @@ def _expand(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequen
     return [tuple(result)]
 
 
+def _repeat(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
+    counts, times = known[args[0]], args[1]
+    new: Counts = ((),) * (len(times) - len(counts))
+    several: list[Count] = [(Alike(n),) if n > 1 else () for n in times]
+    return [tuple(again + count for again, count in zip(several, new + counts, strict=True))]
+
+
 def _select(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
     counts, dim = list(known[args[0]]), int(args[1]) if len(args) > 1 else 0
     size = size_of(counts[dim])
@@ -163,7 +147,7 @@ def _cat(known: Known, func: Any, args: Sequence[Any], kwargs: Any, outputs: Seq
         shared: Counts = tuple(_stacked(slot, column) for column in columns)
         return [(*shared[:dim], (Leaf(slot),) if len(tensors) > 1 else (), *shared[dim:])]
     terms = [counts[dim] for counts in several]
-    shared = _meet_all([(*counts[:dim], *counts[dim + 1 :]) for counts in several], equal)
+    shared = meet_all([(*counts[:dim], *counts[dim + 1 :]) for counts in several], equal)
     if all(isinstance(f, Leaf) and f.units.fixed for term in terms for f in term):
         whole = fixed(outputs[0].shape[dim])
     else:
@@ -180,23 +164,19 @@ def _stacked(slot: Units, terms: Sequence[Count]) -> Count:
     return (Family(slot, tuple(terms)),)
 
 
-def _meet_all(several: Sequence[Counts], combine: Combine) -> Counts:
-    return tuple(met(counts, combine) for counts in zip(*several, strict=True))
-
-
 def _mm(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
     name = func.overloadpacket.__name__
     added = args[0] if name in {"addmm", "baddbmm", "addmv"} else None
     a, b = args[-2:] if added is None else args[1:3]
     if added is not None and any(not known.knows(x) and not x.any() for x in (a, b)):
-        return [_broadcast(known, [added], outputs[0].shape, equal)]
+        return [broadcast(known, [added], outputs[0].shape, equal)]
     left, right = _pair(known, a, b)
     met((left[-1], right[-2 if len(right) > 1 else -1]), contracted)
-    batch = _meet_all([left[:-2], right[:-2]], product) if len(right) > 2 else ()
+    batch = meet_all([left[:-2], right[:-2]], product) if len(right) > 2 else ()
     rows, columns = left[-2:-1], right[-1:] if len(right) > 1 else ()
     result = (*batch, *rows, *columns)
     if added is not None:
-        result = _broadcast(known, [added], outputs[0].shape, equal, [result])
+        result = broadcast(known, [added], outputs[0].shape, equal, [result])
     return [result]
 
 
@@ -213,32 +193,9 @@ def _pair(known: Known, a: Tensor, b: Tensor) -> tuple[Counts, Counts]:
     return left, right
 
 
-def _broadcast(
-    known: Known, tensors: Sequence[Tensor], shape: Sequence[int], combine: Combine, others: Sequence[Counts] = ()
-) -> Counts:
-    """Return what the axes of a result of `shape` count, made of tensors, known or constant, that meet elementwise."""
-    several = [*others, *(known[tensor] for tensor in tensors if known.knows(tensor))]
-    several = [((),) * (len(shape) - len(counts)) + counts for counts in several]
-    like = [
-        next((counts[k] for counts in several if size_of(counts[k]) == size > 1), ()) for k, size in enumerate(shape)
-    ]
-    constants = [tensor for tensor in tensors if not known.knows(tensor)]
-    if combine is equal:
-        constants = [tensor for tensor in constants if bool(tensor.any())]
-    for tensor in constants:
-        counts = known.counts(tensor, like)
-        several.append(((),) * (len(shape) - len(counts)) + counts)
-    result = []
-    for k, size in enumerate(shape):
-        # Values that are repeated along an axis are alike along it.
-        meeting = [counts[k] if size_of(counts[k]) == size else (Alike(size),) for counts in several]
-        result.append(met(meeting, combine) if size > 1 else ())
-    return tuple(result)
-
-
 def _copied(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
     """Write into a tensor, or into a part of one, which is a view: then the whole has what is written as well."""
-    written = _broadcast(known, [args[1]], outputs[0].shape, equal)
+    written = broadcast(known, [args[1]], outputs[0].shape, equal)
     part, whole = args[0], args[0]._base
     if whole is not None:
         counts = []
@@ -248,7 +205,7 @@ def _copied(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequen
         for place, size in zip(places, whole.shape, strict=True):
             counts.append(fixed(size) if place is None else written[place])
         if known.knows(whole):
-            counts = list(_meet_all([tuple(counts), known[whole]], equal))
+            counts = list(meet_all([tuple(counts), known[whole]], equal))
         known.learn(whole, tuple(counts))
     return [written]
 
@@ -262,7 +219,7 @@ _SUMS: Final = {"add", "sub", "rsub", "where", "masked_fill", "lerp"}
 _PRODUCTS: Final = {"mul", "div", "tanh_backward"}
 _POINTWISE: Final = {
     "tanh_backward", "sigmoid_backward", "threshold_backward", "gelu_backward", "silu_backward", "softplus_backward",
-    "elu_backward", "leaky_relu_backward", "hardtanh_backward", "native_dropout",
+    "elu_backward", "leaky_relu_backward", "hardtanh_backward", "native_dropout", "_prelu_kernel",
 }  # fmt: skip
 
 
@@ -281,7 +238,7 @@ def _pointwise(known: Known, func: Any, args: Sequence[Any], kwargs: Any, output
         combine = any_sign
     elif name == "pow" and numbers == [args[1]]:
         combine = any_sign if args[1] % 2 == 0 else product if args[1] % 2 == 1 else none
-    return [_broadcast(known, tensors, output.shape, combine) for output in outputs]
+    return [broadcast(known, tensors, output.shape, combine) for output in outputs]
 
 
 def _first(units: Units, signs: list[Signs]) -> Signs:
@@ -293,21 +250,22 @@ def _along(dim: Any, ndim: int) -> list[int]:
     return sorted(d % ndim for d in dims)
 
 
-def _alone(counts: Counts, combine: Combine) -> Counts:
-    return tuple(met((count,), combine) for count in counts)
-
-
 def _reduce(known: Known, func: Any, args: Sequence[Any], kwargs: Any, outputs: Sequence[Tensor]) -> list[Counts]:
     name, counts = func.overloadpacket.__name__, known[args[0]]
+    if len(args) > 1 and isinstance(args[1], Tensor):
+        raise UnknownOperationError(name)
     place = 2 if name == "linalg_vector_norm" else 1
     given = kwargs.get("dim", args[place] if len(args) > place else None)
     dims = _along(given, len(counts))
     if name not in {"var", "std", "linalg_vector_norm"} and (name not in {"sum", "mean"}):
-        counts = _alone(counts, none)
+        counts = alone(counts, none)
+    if name in {"max", "min"}:
+        # Which is the largest depends on their order.
+        fix(*(counts[dim] for dim in dims if len(args) > 1))
     if name in {"sum", "mean"}:
-        _alone(tuple(counts[dim] for dim in dims), none)
+        alone(tuple(counts[dim] for dim in dims), none)
     elif name in {"var", "std", "linalg_vector_norm"}:
-        counts = _alone(counts, any_sign)
+        counts = alone(counts, any_sign)
     keep = bool(outputs) and outputs[0].ndim == len(counts)
     empty: Count = ()
     left = tuple(empty if k in dims else count for k, count in enumerate(counts) if keep or k not in dims)
@@ -315,7 +273,7 @@ def _reduce(known: Known, func: Any, args: Sequence[Any], kwargs: Any, outputs: 
 
 
 def _softmax(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    return [_alone(known[args[0]], none)]
+    return [alone(known[args[0]], none)]
 
 
 def _ordered(known: Known, func: Any, args: Sequence[Any], kwargs: Any, outputs: Sequence[Tensor]) -> list[Counts]:
@@ -325,164 +283,7 @@ def _ordered(known: Known, func: Any, args: Sequence[Any], kwargs: Any, outputs:
         fix(counts[dim])
         counts[dim] = fixed(size_of(counts[dim]))
     linear = func.overloadpacket.__name__ in {"flip", "roll", "cumsum"}
-    return [_alone(tuple(counts), product if linear else none) for _ in outputs]
-
-
-def _spatial(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    """Fix the last axes, of positions: as many as the operation's name says."""
-    name, counts = func.overloadpacket.__name__, known[args[0]]
-    n = next((int(digit) for digit in "123" if f"{digit}d" in name), 0)
-    if name == "constant_pad_nd":
-        n = len(args[1]) // 2
-    fix(*counts[len(counts) - n :])
-    odd = any(word in name for word in ("avg", "pad", "upsample", "pixel"))
-    left = _alone(counts[: len(counts) - n], product if odd else none)
-    if name == "constant_pad_nd" and len(args) > 2 and args[2]:
-        left = _alone(left, none)
-    return [(*left, *map(fixed, output.shape[len(left) :])) for output in outputs]
-
-
-def _convolution(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    inputs, weight, bias, _, _, _, transposed, _, n_groups = args[:9]
-    x, w = _convolved(known, inputs, weight)
-    fix(*x[2:], *w[2:])
-    if transposed:
-        # (channels in, channels out of a group, ...)
-        w = (w[1], w[0], *w[2:])
-    if n_groups == 1:
-        met((x[1], w[1]), contracted)
-        channels = w[0]
-    else:
-        channels_in, rows = x[1], w[1] if transposed else w[0]
-        halves = [split(count, (n_groups, size_of(count) // n_groups)) for count in (channels_in, rows)]
-        if halves[0] is None or halves[1] is None:
-            raise UnknownOperationError("convolution")
-        (groups, inner), (own, outer) = halves[0], halves[1]
-        groups = met((groups, own), product)
-        met((inner, outer if transposed else w[1]), contracted)
-        channels = resolved(groups + (w[0] if transposed else outer))
-    if bias is not None:
-        channels = _broadcast(known, [bias], tuple(bias.shape), equal, [(channels,)])[0]
-    return [(x[0], channels, *map(fixed, outputs[0].shape[2:]))]
-
-
-def _convolved(known: Known, inputs: Tensor, weight: Tensor) -> tuple[Counts, Counts]:
-    if known.knows(weight):
-        w = known[weight]
-        return known.counts(inputs), w
-    # A filter that is a constant may be one for all channels: a blur.
-    return known[inputs], known.counts(weight, tuple(map(fixed, weight.shape)))
-
-
-def _batch_norm(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    inputs, weight, bias = args[:3]
-    mean, var = args[3:5] if len(args) > 6 else (None, None)
-    training = {"native_batch_norm": lambda: args[5], "_native_batch_norm_legit": lambda: args[5]}
-    name = func.overloadpacket.__name__
-    own = training[name]() if name in training and len(args) > 6 else "no_training" not in name
-    x = known[inputs]
-    channel = x[1]
-    n = size_of(channel)
-
-    def with_it(tensor: Tensor | None, combine: Combine, count: Count) -> Count:
-        return count if tensor is None else _broadcast(known, [tensor], (n,), combine, [(count,)])[0]
-
-    if not own:
-        channel = with_it(mean, equal, channel)
-        if var is not None:
-            spread = known.counts(var, (channel,))[0]
-            channel = met((channel, met((spread,), none)), product)
-    channel = with_it(bias, equal, with_it(weight, product, channel))
-    statistics = [tuple(map(fixed, output.shape)) for output in outputs[1:]]
-    return [(x[0], channel, *x[2:]), *statistics]
-
-
-def _layer_norm(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    inputs, shape, weight, bias = args[:4]
-    counts = list(known[inputs])
-    first = len(counts) - len(shape)
-    counts[:first] = _alone(tuple(counts[:first]), any_sign)
-    result = (*counts[:first], *_alone(tuple(counts[first:]), none))
-    return _affine(known, result, tuple(inputs.shape), weight, bias, outputs)
-
-
-def _affine(
-    known: Known,
-    result: Counts,
-    shape: tuple[int, ...],
-    weight: Tensor | None,
-    bias: Tensor | None,
-    outputs: Sequence[Tensor],
-) -> list[Counts]:
-    if weight is not None:
-        result = _broadcast(known, [weight], shape, product, [result])
-    if bias is not None:
-        result = _broadcast(known, [bias], shape, equal, [result])
-    return [result, *(tuple(map(fixed, output.shape)) for output in outputs[1:])]
-
-
-def _group_norm(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    inputs, weight, bias, _, channels, _, groups = args[:7]
-    counts = _alone(known[inputs], none)
-    halves = split(counts[1], (groups, channels // groups))
-    if halves is None:
-        raise UnknownOperationError("group norm")
-    result = (counts[0], resolved(halves[0] + halves[1]), *counts[2:])
-    found = _affine(known, result[1:2], (channels,), weight, bias, outputs[:1])
-    return [(result[0], *found[0], *result[2:]), *(tuple(map(fixed, output.shape)) for output in outputs[1:])]
-
-
-def _embedding(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    rows, columns = known[args[0]]
-    fix(rows)
-    return [(*map(fixed, args[1].shape), columns)]
-
-
-def _index(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    counts = known[args[0]]
-    if func.overloadpacket.__name__ == "index_select":
-        dim, index = args[1], args[2]
-    else:
-        (dim,) = [k for k, other in enumerate(args[1]) if other is not None]
-        index = args[1][dim]
-    if index.dtype == torch.bool or known.knows(index):
-        raise UnknownOperationError("index")
-    fix(counts[dim])
-    return [(*counts[:dim], *map(fixed, index.shape), *counts[dim:][1:])]
-
-
-def _gated(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    counts = list(_alone(known[args[0]], product))
-    dim = args[1] if len(args) > 1 else -1
-    values, gates = cut(counts[dim], [outputs[0].shape[dim]] * 2)
-    counts[dim] = met((values, met((gates,), none)), product)
-    return [tuple(counts)]
-
-
-def _shuffle(known: Known, func: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    counts, size = list(known[args[0]]), int(args[1])
-    if func.overloadpacket.__name__ == "pixel_shuffle":
-        # Positions within a pixel are not exchanged; channels are.
-        dim, sizes = -3, (outputs[0].shape[-3], size**2)
-        fix(*counts[-2:])
-        counts[-2:] = map(fixed, outputs[0].shape[-2:])
-    else:
-        dim, sizes = 1, (size, outputs[0].shape[1] // size)
-    halves = split(counts[dim], sizes)
-    if halves is None:
-        raise UnknownOperationError("shuffle")
-    if dim == 1:
-        counts[dim] = halves[1] + halves[0]
-    else:
-        fix(halves[1])
-        counts[dim] = halves[0]
-    return [tuple(counts)]
-
-
-def _weight_norm(known: Known, _f: Any, args: Sequence[Any], _k: Any, outputs: Sequence[Tensor]) -> list[Counts]:
-    direction, length = args[:2]
-    result = _broadcast(known, [direction, length], direction.shape, product)
-    return [result, *(tuple(map(fixed, output.shape)) for output in outputs[1:])]
+    return [alone(tuple(counts), product if linear else none) for _ in outputs]
 
 
 _RULES: Final[Mapping[str, Rule]] = {
@@ -498,7 +299,7 @@ _RULES: Final[Mapping[str, Rule]] = {
     **dict.fromkeys(("cat", "stack"), _cat),
     **dict.fromkeys(("mm", "bmm", "mv", "dot", "addmm", "baddbmm", "addmv"), _mm),
     **dict.fromkeys(
-        ("sum", "mean", "amax", "amin", "prod", "logsumexp", "var", "std", "linalg_vector_norm"), _reduce
+        ("sum", "mean", "amax", "amin", "prod", "logsumexp", "var", "std", "linalg_vector_norm", "max", "min"), _reduce
     ),
     **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), _softmax),
     **dict.fromkeys(("flip", "roll", "cumsum", "cumprod", "logcumsumexp"), _ordered),
@@ -510,17 +311,19 @@ _RULES: Final[Mapping[str, Rule]] = {
             "upsample_linear1d", "upsample_bicubic2d", "constant_pad_nd", "reflection_pad1d", "reflection_pad2d",
             "replication_pad1d", "replication_pad2d",
         ),
-        _spatial,
+        layers.spatial,
     ),
-    "convolution": _convolution,
+    "convolution": layers.convolution,
     **dict.fromkeys(("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training"),
-                    _batch_norm),
-    "native_layer_norm": _layer_norm,
-    "native_group_norm": _group_norm,
-    "embedding": _embedding,
-    **dict.fromkeys(("index", "index_select"), _index),
-    "_weight_norm_interface": _weight_norm,
-    "glu": _gated,
-    **dict.fromkeys(("pixel_shuffle", "channel_shuffle", "native_channel_shuffle"), _shuffle),
+                    layers.batch_norm),
+    "native_layer_norm": layers.layer_norm,
+    "native_group_norm": layers.group_norm,
+    "embedding": layers.embedding,
+    **dict.fromkeys(("_embedding_bag", "_embedding_bag_forward_only"), layers.bag),
+    "repeat": _repeat,
+    **dict.fromkeys(("index", "index_select"), layers.index),
+    "_weight_norm_interface": layers.weight_norm,
+    "glu": layers.gated,
+    **dict.fromkeys(("pixel_shuffle", "channel_shuffle", "native_channel_shuffle"), layers.shuffle),
     "copy_": _copied,
 }  # fmt: skip

@@ -17,7 +17,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from elsuite.symmetry.counts import Alike, Count, Leaf, Units, fix, fixed, resolved, size_of
-from elsuite.symmetry.operations import MAKERS, PRODUCTS_OF_TWO, Counts, UnknownOperationError, rule_of
+from elsuite.symmetry.known import Counts, UnknownOperationError
+from elsuite.symmetry.operations import MAKERS, PRODUCTS_OF_TWO, rule_of
 
 
 class Tracer(TorchDispatchMode):

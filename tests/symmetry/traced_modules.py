@@ -409,6 +409,12 @@ TRACED = {
         random(2, 1, 4, 4),
         [("0", 3, False)],
     ),
+    "instances": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4, affine=True), nn.PReLU(4), nn.Flatten(), nn.Linear(16, 2)),
+        random(3, 1, 4, 4),
+        [("0", 4, True)],
+    ),
+    "bags": (lambda: nn.Sequential(nn.EmbeddingBag(11, 5), nn.ReLU(), nn.Linear(5, 2)), words(3, 4), [("0", 5, False)]),
     # Nothing is interchangeable where places differ.
     "pooled units": (lambda: nn.Sequential(nn.Linear(4, 4), nn.AvgPool1d(3, 1, 1), nn.Linear(4, 4)), random(3, 4), []),
     "bilinear": (lambda: nn.Bilinear(4, 4, 4), (random(3, 4), random(3, 4)), []),
