@@ -35,6 +35,8 @@ class SetSummary:
         Mean Euclidean norm of its minima.
     gradient_norm : float
         Mean over the minima where it is known.
+    metrics : dict of str to float
+        Mean of each metric on each surface, named ``"METRIC SURFACE"``, over the minima where it is known.
     """
 
     name: str
@@ -46,6 +48,7 @@ class SetSummary:
     norm: float
     gradient_norm: float
     unusable: dict[str, int]
+    metrics: dict[str, float]
 
     __repr__ = short_repr
 
@@ -93,9 +96,14 @@ def set_table(database: "LandscapeDatabase") -> tuple[SetSummary, ...]:
     >>> row.n, row.energies, row.weight_mean, row.norm
     (2, {'train': 0.0, 'test': 1.5}, 2.0, 3.0)
     """
-    from elsuite.database.query import unusable_by_set
+    from elsuite.database.query import minima_metrics, unusable_by_set
 
     minima, unusable = database.minima, unusable_by_set(database)
+    metrics = {
+        f"{metric} {surface}": values[:, k]
+        for metric, values in minima_metrics(database).items()
+        for k, surface in enumerate(database.surfaces)
+    }
     energies, gradients = minima["energy"].values, minima["gradient_norm"].values
     table = []
     for name, ids in minima_by_set(database).items():
@@ -111,6 +119,7 @@ def set_table(database: "LandscapeDatabase") -> tuple[SetSummary, ...]:
             norm=norm,
             gradient_norm=_of_finite(np.mean, gradients[ids]),
             unusable=unusable.get("" if name == UNNAMED_SET else name, {}),
+            metrics={metric: _of_finite(np.mean, values[ids]) for metric, values in metrics.items()},
         )
         table.append(summary)
     return tuple(table)

@@ -42,7 +42,10 @@ def _count(n: int, one: str, many: str | None = None) -> str:
 
 def sets_table(database: "LandscapeDatabase") -> Table:
     """Return the table of the sets: number of solutions, mean energies, weights, norms."""
+    summaries = set_table(database)
+    metrics = list(summaries[0].metrics) if summaries else []
     head = ["Set", "Minima", *(f"Mean {surface_name(surface)}" for surface in database.surfaces)]
+    head += [f"Mean {metric}" for metric in metrics]
     rows = [
         [
             summary.name,
@@ -52,11 +55,12 @@ def sets_table(database: "LandscapeDatabase") -> Table:
                 + (f" ± {number(summary.energy_stds[surface], 2)}" if summary.n > 1 else "")
                 for surface in database.surfaces
             ),
+            *(number(summary.metrics[metric]) for metric in metrics),
             number(summary.weight_mean),
             number(summary.weight_std),
             number(summary.norm),
         ]
-        for summary in set_table(database)
+        for summary in summaries
     ]
     caption = "Means over the minima of each set; ± one standard deviation between minima."
     return Table([*head, "Mean weight", "Std of weights", "Mean |w|"], rows, caption)
