@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
@@ -316,14 +317,15 @@ def test_modules_that_are_none():
         assert "\n" not in str(raised.value)
 
 
-def test_derivatives_inside_a_module():
+@pytest.mark.parametrize("in_place", [False, True])
+def test_derivatives_inside_a_module(in_place):
     class Physics(nn.Module):
         def __init__(self):
             super().__init__()
             self.layers = nn.Sequential(nn.Linear(1, 6), nn.Tanh(), nn.Linear(6, 1))
 
         def forward(self, x):
-            x = x.detach().requires_grad_()
+            x = x.requires_grad_() if in_place else x.detach().requires_grad_()
             with torch.enable_grad():
                 u = self.layers(x)
                 (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
@@ -331,10 +333,18 @@ def test_derivatives_inside_a_module():
 
     module = Physics()
     x, y = torch.linspace(0, 1, 20)[:, None], torch.zeros(20, 1)
-    landscape = NeuralLandscape(module, nn.MSELoss(), x, y)
+    ends = torch.tensor([[0.0], [1.0]])
+
+    def boundary(parameters):
+        inner = {name.removeprefix("layers."): tensor for name, tensor in parameters.items()}
+        return functional_call(module.layers, inner, (ends,)).square().mean()
+
+    landscape = NeuralLandscape(module, nn.MSELoss(), x, y, regularization=boundary)
+    assert not x.requires_grad
     point = landscape.point(module.state_dict())[None]
-    truth = float(functional.mse_loss(module(x), y).detach())
+    truth = float((functional.mse_loss(module(x), y) + module.layers(ends).square().mean()).detach())
     assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-5)
+    assert landscape.identity.data["train"]
     assert landscape.energy_and_gradient(point)[1].isfinite().all()
     search = FourierPathFinder(n_steps=4, max_rounds=1, n_points=5).find(landscape, point[0], -point[0])
     assert np.isfinite(search.profile).all()

@@ -77,16 +77,18 @@ def call(module: Callable[..., Any], inputs: Tree) -> Any:
 
 
 def arguments_of(inputs: Tree) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments and the keywords that inputs are for a module.
+    """Return the arguments and the keywords that inputs are for a module, which may ask their gradients of them.
 
     Examples
     --------
-    >>> arguments_of((1, 2)), arguments_of({"x": 3})
-    (((1, 2), {}), ((), {'x': 3}))
+    >>> arguments_of((torch.ones(1), None)), arguments_of({"x": torch.zeros(1)})
+    (((tensor([1.]), None), {}), ((), {'x': tensor([0.])}))
     """
-    if isinstance(inputs, Mapping):
-        return (), dict(inputs)
-    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
+    # Other tensors with the same values: a module with derivatives inside calls `requires_grad_` on what it is given.
+    given = mapped(lambda tensor: tensor.detach(), inputs)
+    if isinstance(given, Mapping):
+        return (), dict(given)
+    return (given if isinstance(given, tuple) else (given,)), {}
 
 
 def as_dtype(values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -262,7 +264,7 @@ class Conversion:
             raise ValueError(
                 f"{self.surface}: {what} given as {_in_words(values)}; numbers are expected{_hint(values)}"
             ) from error
-        return as_dtype(tensor, self.dtype).to(self.device)
+        return as_dtype(tensor.detach(), self.dtype).to(self.device)
 
 
 def samples_of(convert: Conversion, inputs: Any, targets: Any, byte_budget: int) -> AnySamples:
