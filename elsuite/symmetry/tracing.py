@@ -108,11 +108,14 @@ def _of_constant(tensor: Tensor, place: int, like: Count) -> Count:
 
 @contextlib.contextmanager
 def plain_operations() -> Iterator[None]:
-    """Let layers be computed by operations that are known: no kernels for whole attention layers."""
+    """Let layers be computed by operations that are known: no kernels for whole attention layers.
+
+    With gradients, which a module may ask for itself.
+    """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)

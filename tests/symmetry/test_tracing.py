@@ -251,3 +251,25 @@ def test_groups_are_those_that_are_known_of_common_networks():
     vgg = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(24, 7), nn.ReLU(), nn.Linear(7, 2))
     found = symmetry_of(vgg, inputs=images, statistics="estimated").groups
     assert [group.size for group in found] == [*widths, 7]
+
+
+def test_modules_with_derivatives_inside_are_followed():
+    class Physics(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 1))
+
+        def forward(self, x):
+            x = x.requires_grad_()
+            u = self.layers(x)
+            (slope,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+            return slope + u
+
+    module = seeded(Physics)
+    x = torch.rand(4, 1)
+    symmetry = symmetry_of(module, inputs=x.clone())
+    assert [(group.size, group.flips) for group in symmetry.groups] == [(5, True), (4, True)]
+    point = random_point(module, [name for name, _ in module.named_parameters()])
+    names = [name for name, _ in module.named_parameters()]
+    moved = apply(symmetry, point, random_element(symmetry, 1))
+    assert np.allclose(outputs(module, names, moved, x), outputs(module, names, point, x))
