@@ -9,7 +9,7 @@ from elsuite.analysis.computed_values import metric_label, stored_values, values
 from elsuite.analysis.scales import axis_scale
 from elsuite.analysis.view import View
 from elsuite.plotting.axis import energy_axis, name_axis
-from elsuite.plotting.contours import draw_surface
+from elsuite.plotting.contours import BESIDE_AXES, draw_surface
 from elsuite.plotting.markers import SetStyle
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, new_axes, paper_style, sized_figure
@@ -98,7 +98,7 @@ def around_figure(view: View) -> Figure:
     values = stored_values(view, "around", () if options.minimum is None else (options.minimum,), dims=options.dims)
     flat = values["energy"].ndim == 1
     width = options.width or SINGLE_COLUMN
-    figure = sized_figure(options, SINGLE_COLUMN, 2.3 if flat else width - 0.75)
+    figure = sized_figure(options, SINGLE_COLUMN, 2.3 if flat else width - BESIDE_AXES + 0.5)
     plot_around(
         values,
         ax=figure.add_subplot(),

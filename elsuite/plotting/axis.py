@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -128,11 +128,15 @@ def scale_bar(
     label: str,
     *,
     fraction: float,
+    inside: Axes | None = None,
     extend: Literal["neither", "max"] = "neither",
-    aspect: float = 20.0,
 ) -> Colorbar:
-    """Draw the scale bar of colors beside the axes, named as `name_axis` does; values may go on above its end."""
-    bar = figure_of(ax).colorbar(mappable, ax=ax, fraction=fraction, pad=0.02, extend=extend, aspect=aspect)
+    """Draw the scale bar of colors beside the axes, or in others, named as `name_axis` does.
+
+    Values may go on above its end.
+    """
+    place: dict[str, Any] = {"ax": ax, "fraction": fraction, "pad": 0.02} if inside is None else {"cax": inside}
+    bar = figure_of(ax).colorbar(mappable, extend=extend, **place)
     if isinstance(norm := mappable.norm, LogNorm) and norm.vmin and norm.vmax:
         _log_ticks(bar.ax.yaxis, float(norm.vmin), float(norm.vmax))
     name_axis(bar.ax.yaxis, label)

@@ -12,10 +12,13 @@ from scipy.interpolate import PchipInterpolator
 from elsuite.analysis.scales import EnergyScale, LinearScale, LogScale, axis_scale
 from elsuite.core.typing import Floats
 from elsuite.plotting.axis import scale_bar
+from elsuite.plotting.style import figure_of
 
 N_LEVELS = 16
 FINER = 4
 """Points of the drawn grid for one of the given grid."""
+BESIDE_AXES, BAR = 1.25, 0.12
+"""Inches that numbers and names take beside axes with a scale bar, and its width."""
 FAR = 30.0
 """Linear colors end at the upper quartile where the highest value lies so many times as far above the lowest."""
 
@@ -56,9 +59,15 @@ def draw_surface(
         x, y, drawn = _finer(x, y, drawn, axis)
     ax.contourf(x, y, drawn, levels=list(levels), norm=norm, cmap="viridis", extend=ends, zorder=0)
     if high > low:
-        ax.contour(x, y, drawn, levels=list(levels[1:-1:2]), colors="white", linewidths=0.4, alpha=0.6, zorder=1)
-    tall = float(np.ptp(y)) / float(np.ptp(x))
-    bar = scale_bar(ScalarMappable(norm, "viridis"), ax, label, fraction=0.05, extend=ends, aspect=20 * max(1, tall))
+        ax.contour(
+            x, y, drawn, levels=list(levels[1:-1:2]), colors="white", linewidths=0.4, linestyles="solid", alpha=0.6,
+            zorder=1,
+        )  # fmt: skip
+    # As high as the axes, whatever their aspect makes of them.
+    place = ax.get_subplotspec()
+    width = figure_of(ax).get_figwidth() / (place.get_gridspec().ncols if place else 1) - BESIDE_AXES
+    beside = ax.inset_axes((1 + BAR / 2 / max(width, 1.0), 0.0, BAR / max(width, 1.0), 1.0))
+    bar = scale_bar(ScalarMappable(norm, "viridis"), ax, label, fraction=0.05, inside=beside, extend=ends)
     for side in (ax.xaxis, ax.yaxis):
         side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if isinstance(norm, Normalize) and not isinstance(norm, LogNorm):

@@ -11,10 +11,10 @@ from matplotlib.patheffects import withStroke
 from elsuite.analysis.computed_values import metric_label, stored_values, values_named
 from elsuite.analysis.view import View
 from elsuite.plotting.axis import name_axis
-from elsuite.plotting.contours import draw_surface
+from elsuite.plotting.contours import BESIDE_AXES, draw_surface
 from elsuite.plotting.markers import SetStyle
 from elsuite.plotting.picture import Picture, energy_label, plain_scale, styles_of
-from elsuite.plotting.style import INK, SINGLE_COLUMN, halo, legend_above, new_axes, paper_style, shown, sized_figure
+from elsuite.plotting.style import INK, SINGLE_COLUMN, figure_of, halo, new_axes, paper_style, shown, sized_figure
 
 LINES = (("white", "-"), ("#FFB26B", "--"), ("#FF8AC4", ":"), ("#F7F36B", "-."))
 """Color and line of the paths of each finder, all light: the surface under them is dark to light with dark edges."""
@@ -95,7 +95,8 @@ def plot_plane(
     for axis, side in zip((ax.xaxis, ax.yaxis), order, strict=True):
         name_axis(axis, names[side])
     if ax.get_legend_handles_labels()[0]:
-        legend_above(ax)
+        wide = figure_of(ax).get_figwidth() > 5
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2 if wide else 1)
     return ax
 
 
@@ -135,7 +136,7 @@ def plane_figure(view: View) -> Figure:
     x, y = values["x"].values, values["y"].values
     width = options.width or SINGLE_COLUMN
     short, long = sorted((float(np.ptp(x)), float(np.ptp(y))))
-    room = (width - 1.25) * short / long
+    room = (width - BESIDE_AXES) * short / long
     rows = len(set(values["finder"].values)) if "finder" in values else 0
     figure = sized_figure(options, SINGLE_COLUMN, max(room + 0.55 + 0.16 * rows, 1.6))
     styles = styles_of(view)

@@ -1,7 +1,5 @@
 """The density of the eigenvalues of the Hessian at a minimum."""
 
-from typing import Literal
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -11,7 +9,7 @@ from elsuite.analysis.computed_values import stored_values
 from elsuite.analysis.scales import LogScale
 from elsuite.analysis.spectra import broadened_density
 from elsuite.analysis.view import View
-from elsuite.plotting.axis import MINUS, energy_axis, name_axis, short_number
+from elsuite.plotting.axis import energy_axis, name_axis, short_number
 from elsuite.plotting.markers import NEUTRAL, SetStyle
 from elsuite.plotting.picture import Picture, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
@@ -20,7 +18,7 @@ from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, si
 def plot_spectrum(
     values: xr.Dataset, *, ax: Axes | None = None, style: SetStyle | None = None, width: float | None = None
 ) -> Axes:
-    r"""Draw what `elsuite.spectral_density` computed, on a logarithmic axis: a line, and the ends of the spectrum.
+    """Draw what `elsuite.spectral_density` computed, on a logarithmic axis: a line, and the ends of the spectrum.
 
     Parameters
     ----------
@@ -36,8 +34,8 @@ def plot_spectrum(
     --------
     >>> nodes = {"node": (("probe", "step"), [[0.0, 10.0]]), "weight": (("probe", "step"), [[0.9, 0.1]])}
     >>> ax = plot_spectrum(xr.Dataset(nodes, attrs={"n_parameters": 10}))
-    >>> ax.get_xlabel(), [text.get_text() for text in ax.texts]
-    ('eigenvalue of the Hessian', ['lowest 0\nhighest 10'])
+    >>> ax.get_xlabel(), ax.get_title(loc="left")
+    ('eigenvalue of the Hessian', 'lowest 0, highest 10')
     """
     ax = new_axes(ax)
     nodes, weights = values["node"].values, values["weight"].values
@@ -57,24 +55,15 @@ def plot_spectrum(
     margin = 0.04 * float(np.ptp(x))
     ax.set_xlim(float(x[0]) - margin, float(x[-1]) + margin)
     ax.axhline(single, color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1)
-    words = [f"{name} {_three(end)}" for name, end in (("lowest", low), ("highest", high))]
+    step = (high - low) / 1000 or None
+    words = [f"{name} {short_number(end, step)}" for name, end in (("lowest", low), ("highest", high))]
     if (trace := values.attrs.get("trace")) is not None:
         error = values.attrs["trace_error"]
-        words.append(f"trace {_three(trace)}" + (f" \N{PLUS-MINUS SIGN} {error:.2g}" if error else ""))
-    side: Literal["left", "right"] = "left"  # where the fewer eigenvalues are
-    if float(np.average(known, weights=weights[there])) < (low + high) / 2:
-        side = "right"
-    ax.text(
-        0.98 if side == "right" else 0.02, 0.97, "\n".join(words), transform=ax.transAxes, ha=side, va="top",
-        fontsize=7, color=INK,
-    )  # fmt: skip
+        words.append(f"trace {short_number(trace)}" + (f" \N{PLUS-MINUS SIGN} {error:.2g}" if error else ""))
+    ax.set_title(", ".join(words), fontsize=7, color=INK, loc="left")
     name_axis(ax.xaxis, "eigenvalue of the Hessian")
     name_axis(ax.yaxis, "density")
     return ax
-
-
-def _three(value: float) -> str:
-    return f"{value + 0.0:.3g}".replace("-", MINUS)
 
 
 @paper_style()
@@ -118,7 +107,7 @@ def spectrum_remarks(view: View) -> list[str]:
 PICTURE = Picture(
     spectrum_figure,
     caption="Density of the eigenvalues of the Hessian at a minimum; lowest and highest eigenvalue and their "
-    "sum, the trace, stand beside it; the dotted line is the height of a single one.",
+    "sum, the trace, stand over it; the dotted line is the height of a single one.",
     remarks=spectrum_remarks,
     uses=frozenset({"minimum"}),
 )
