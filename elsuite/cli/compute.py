@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from elsuite.cli.common import check_ids, check_sets, data_option, store_argument, surface_option
+from elsuite.cli.common import check_ids, check_sets, store_argument, surface_option
 from elsuite.cli.progress import progress_bars
+from elsuite.cli.recipe_options import landscape_for, making_options
 from elsuite.core.typing import Progress
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import choose_surface
@@ -29,8 +30,8 @@ points_option = click.option("--points", type=click.IntRange(min=3), metavar="N"
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that all of these commands have; those that say how the landscape is made belong here."""
-    return surface_option(out_option(data_option(command)))
+    """Add the options that all of these commands have."""
+    return surface_option(out_option(making_options(command)))
 
 
 @click.group(epilog="Example: elsuite compute plane demo/landscape.elsuite --minima 0 1 2 --out plane.pdf")
@@ -172,7 +173,7 @@ def _within(database: LandscapeDatabase, sets: tuple[str, ...], surface: str) ->
 
 def _perform(
     store: str, kind: str, run: "Compute", *, ids: tuple[int, ...], surface: str | None, out: str | None,
-    data_dir: str | None,
+    recipe: str | None, settings: tuple[str, ...], trust: bool, data_dir: str | None,
 ) -> None:  # fmt: skip
     """Compute on the landscape that the store is of, and draw the picture where a file is asked for."""
     if out is not None:
@@ -180,14 +181,14 @@ def _perform(
 
         check_format(out)  # before anything long
     from elsuite.database.computed import computed_values
-    from elsuite.studies.build import landscape_of_database, threads_of
+    from elsuite.studies.build import threads_of
     from elsuite.studies.run import study_threads
 
     with open_database(store, mode="a") as database:
         surface = choose_surface(database, surface)
         check_ids(database, ids)
         before = len(computed_values(database))
-        landscape = landscape_of_database(database, data_dir=data_dir)
+        landscape = landscape_for(database, recipe, settings, trust, data_dir)
         try:
             with progress_bars() as bars, study_threads(threads_of(database)):
                 values = run(database, landscape, bars)
