@@ -44,7 +44,8 @@ def found_symmetry(
             own = _copy(module, dtype, batch_statistics)
             inputs, targets = tree_map(partial(_cast, dtype=dtype), (example.inputs, example.targets))
             cast = replace(example, inputs=inputs, targets=targets)
-            return _checked(own, module, names, cast, UnitSymmetry(grouped(*traced(own, names, cast))))
+            trace = traced(own, names, cast)
+            return _checked(own, module, names, cast, UnitSymmetry(grouped(trace.named, trace.seen), traced=True))
         except Exception as error:
             # Anything may fail in a module of the user's on a copy in another precision, or on few inputs.
             why = why or f"its operations can't be followed: {type(error).__name__}: {error}".split("\n", 1)[0]
@@ -218,7 +219,7 @@ def _changed(symmetry: UnitSymmetry, names: set[str], axis_of: Any) -> UnitSymme
         replace(block, axes=tuple(axis_of(axis) if axis and axis.group in names else axis for axis in block.axes))
         for block in symmetry.blocks
     )
-    return UnitSymmetry(tuple(blocks))
+    return replace(symmetry, blocks=tuple(blocks))
 
 
 def _without(symmetry: UnitSymmetry, names: set[str]) -> UnitSymmetry:

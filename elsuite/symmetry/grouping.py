@@ -35,12 +35,17 @@ def grouped(named: Mapping[str, Counts], seen: Sequence[Counts]) -> tuple[Block,
     seen : sequence
         What the axes of all tensors count that were made of them, those of the point among them.
     """
+    groups = groups_by_units(named, seen)
+    return tuple(block for name, counts in named.items() for block in _blocks(name, counts, groups))
+
+
+def groups_by_units(named: Mapping[str, Counts], seen: Sequence[Counts]) -> dict[int, "Group"]:
+    """Return the groups by the identity of the units that they are of."""
     _settle_families(seen)
     for counts in named.values():
         for count in counts:
             _fix_nested_sums(count)
-    axes = _axes(named, _occurrences(seen))
-    return tuple(block for name, counts in named.items() for block in _blocks(name, counts, axes))
+    return _groups(named, _occurrences(seen))
 
 
 def _settle_families(seen: Sequence[Counts]) -> None:
@@ -90,13 +95,15 @@ def _occurrences(seen: Sequence[Counts]) -> dict[int, list[set[int]]]:
 
 
 @dataclass(frozen=True)
-class _Group:
+class Group:
+    """A group: its name, the one that it is within, and the axes of parameters that change sign with a unit."""
+
     name: str
     within: str
     flipping: frozenset[Slot]
 
 
-def _axes(named: Mapping[str, Counts], occurrences: Mapping[int, list[set[int]]]) -> dict[int, _Group]:
+def _groups(named: Mapping[str, Counts], occurrences: Mapping[int, list[set[int]]]) -> dict[int, Group]:
     """Return the groups by the units that they are of."""
     slots: dict[int, list[Slot]] = {}
     units: dict[int, tuple[Units, str]] = {}
@@ -117,7 +124,7 @@ def _axes(named: Mapping[str, Counts], occurrences: Mapping[int, list[set[int]]]
         taken.add(names[key])
     holding = {key for key in outer.values() if key is not None}
     return {
-        key: _Group(
+        key: Group(
             names[key],
             "" if (above := outer[key]) is None else names[above],
             frozenset() if key in holding else _flipping(slots[key], kinds.even),
@@ -169,7 +176,7 @@ Part = tuple[tuple[int, Axis | None], ...]
 """Lengths and axes that an axis of a tensor is split into."""
 
 
-def _blocks(name: str, counts: Counts, groups: Mapping[int, _Group]) -> Iterator[Block]:
+def _blocks(name: str, counts: Counts, groups: Mapping[int, Group]) -> Iterator[Block]:
     """Yield the blocks of a tensor: boxes of it where an axis counts several kinds of units."""
     factors: list[Factor | int] = []
     for count in counts:
@@ -200,7 +207,7 @@ def _blocks(name: str, counts: Counts, groups: Mapping[int, _Group]) -> Iterator
         yield block if contiguous else Block(block.axes, block.shape, block.tensor, box)
 
 
-def _joined(count: Count, groups: Mapping[int, _Group]) -> list[Factor | int]:
+def _joined(count: Count, groups: Mapping[int, Group]) -> list[Factor | int]:
     """Return the factors of an axis, those that are not permuted as numbers, neighbors together."""
     factors = resolved(count)
     needed = {id(factor.slot) for factor in factors if isinstance(factor, Family)}
@@ -217,7 +224,7 @@ def _joined(count: Count, groups: Mapping[int, _Group]) -> list[Factor | int]:
 
 
 def _part(
-    factor: Factor | int, choice: int | None, slots: Mapping[int, int], groups: Mapping[int, _Group]
+    factor: Factor | int, choice: int | None, slots: Mapping[int, int], groups: Mapping[int, Group]
 ) -> tuple[int, int, Part]:
     """Return where along a factor a box begins, how far it goes, and what it is split into."""
     match factor:
@@ -239,7 +246,7 @@ def _part(
             return 0, size, ((size, None),)
 
 
-def _split_part(term: Count, groups: Mapping[int, _Group]) -> Part:
+def _split_part(term: Count, groups: Mapping[int, Group]) -> Part:
     items: list[tuple[int, Axis | None]] = []
     for factor in term:
         group = groups.get(id(factor.units)) if isinstance(factor, Leaf) else None

@@ -5,7 +5,7 @@
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,26 +21,49 @@ from elsuite.symmetry.known import Counts, UnknownOperationError
 from elsuite.symmetry.operations import MAKERS, PRODUCTS_OF_TWO, rule_of
 
 
+@dataclass(frozen=True)
+class Trace:
+    """What came of following a module: what axes count of the tensors of a point, and of all tensors, in order.
+
+    Attributes
+    ----------
+    of_data : list of bool
+        Whether each tensor is, or is made of, inputs.
+    kept : dict
+        Those tensors themselves that were wanted, by their number.
+    """
+
+    named: dict[str, Counts]
+    seen: list[Counts]
+    of_data: list[bool]
+    kept: dict[int, Tensor]
+
+
 class Tracer(TorchDispatchMode):
     """While it is entered, keeps what the axes of all tensors count that are made from those it knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Collection[int] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._known = WeakTensorKeyDictionary()
-        self.seen: list[Counts] = []
-        """Of all tensors, also of those that are gone."""
+        self._wanted = wanted
+        self._on_data = False
+        self.trace = Trace({}, [], [], {})
 
-    def learn(self, tensor: Tensor, counts: Counts) -> None:
-        """Note what the axes of a tensor count."""
-        self._known[tensor] = counts
-        self.seen.append(counts)
+    def learn(self, tensor: Tensor, counts: Counts, *, of_data: bool = False) -> None:
+        """Note what the axes of a tensor count, and whether it is, or is made of, inputs."""
+        of_data = of_data or self._on_data
+        if len(self.trace.seen) in self._wanted:
+            self.trace.kept[len(self.trace.seen)] = tensor.detach().clone()
+        self._known[tensor] = (counts, of_data)
+        self.trace.seen.append(counts)
+        self.trace.of_data.append(of_data)
 
     def knows(self, value: object) -> bool:
         """Return whether a value is a tensor whose axes are known."""
         return isinstance(value, Tensor) and value in self._known
 
     def __getitem__(self, tensor: Tensor) -> Counts:
-        counts: Counts = self._known[tensor]
+        counts: Counts = self._known[tensor][0]
         return tuple(resolved(count) for count in counts)
 
     def counts(self, tensor: Tensor, like: Sequence[Count] = ()) -> Counts:
@@ -71,8 +94,10 @@ class Tracer(TorchDispatchMode):
             if self._is_zero(name, given):
                 # Constants again, such as the first state of a recurrence.
                 return result
+            self._on_data = any(self._known[tensor][1] for tensor in inputs)
             for output, counts in zip(outputs, self._followed(func, given, kwargs, inputs, outputs), strict=True):
                 self.learn(output, counts)
+            self._on_data = False
         return result
 
     def _is_zero(self, name: str, args: Sequence[Any]) -> bool:
@@ -159,9 +184,9 @@ def tensors_of(module: nn.Module) -> dict[str, Tensor]:
     return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
-def traced(module: nn.Module, names: Sequence[str], example: Example) -> tuple[dict[str, Counts], list[Counts]]:
-    """Return what the axes of the named tensors count, and those of all tensors on the way to what has to stay."""
-    tracer = Tracer()
+def traced(module: nn.Module, names: Sequence[str], example: Example, wanted: Collection[int] = ()) -> Trace:
+    """Follow a module from the named tensors to what has to stay; keep the tensors whose numbers are wanted."""
+    tracer = Tracer(wanted)
     tensors = tensors_of(module)
     for name in names:
         shape = tensors[name].shape
@@ -171,10 +196,11 @@ def traced(module: nn.Module, names: Sequence[str], example: Example) -> tuple[d
         )
     for value in tree_leaves((example.inputs, example.targets)):
         if isinstance(value, Tensor):
-            tracer.learn(value, tuple(map(fixed, value.shape)))
+            tracer.learn(value, tuple(map(fixed, value.shape)), of_data=True)
     with plain_operations(), tracer:
         values = example.values(module, names)
     for value in values:
         if tracer.knows(value):
             fix(*tracer[value])
-    return {name: tracer[tensors[name]] for name in names}, tracer.seen
+    tracer.trace.named.update({name: tracer[tensors[name]] for name in names})
+    return tracer.trace

@@ -63,6 +63,8 @@ class UnitSymmetry(Symmetry):
     blocks: tuple[Block, ...]
     note: str = field(default="", kw_only=True, repr=False, compare=False)
     """Why there are no further groups, where that was tried."""
+    traced: bool = field(default=False, kw_only=True, repr=False, compare=False)
+    """Whether the groups were found by following the operations of a module."""
     n_parameters: int = field(init=False, repr=False, compare=False)
     has_images: bool = field(init=False, repr=False, compare=False)
     joins_nearest: bool = field(default=False, init=False, repr=False, compare=False)
@@ -204,14 +206,21 @@ def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) ->
     Parameters
     ----------
     a, b : mapping of group name to array_like (n_units, n_values)
-        What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation.
+        What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation. Units
+        that have others within them are matched by those as well, and may give nothing themselves.
     """
-    element = []
-    for group in symmetry.groups:
-        correlations = _standardized(a[group.name]) @ _standardized(b[group.name]).T
-        opposite = -correlations if group.flips else np.full_like(correlations, -np.inf)
-        element.append(best_assignment(correlations, opposite))
-    return tuple(element)
+    units: Units = {}
+    for group in (group for group in symmetry.groups if not group.within):
+        inner = [other for other in symmetry.groups if other.within == group.name]
+        gains = _correlations(group, a, b) if group.name in a or not inner else np.zeros((2, group.size, group.size))
+        pairs = {other.name: _by_pairs(_correlations(other, a, b), group.size) for other in inner}
+        units |= _best_pairs(group, gains, pairs)
+    return tuple(units[group.name] for group in symmetry.groups)
+
+
+def _correlations(group: UnitGroup, a: Activations, b: Activations) -> Floats:
+    correlations = _standardized(a[group.name]) @ _standardized(b[group.name]).T
+    return np.stack([correlations, -correlations if group.flips else np.full_like(correlations, -np.inf)])
 
 
 def _standardized(values: ArrayLike) -> Floats:
@@ -304,18 +313,13 @@ class _Problem:
         What each pair of units of `group` brings depends on how the units within it are matched: best, for each pair,
         by the parts that count one kind of inner units; the other parts say more once the pairs are known.
         """
-        gains = self.gains(group, units)
-        own: dict[str, list[list[Permutation]]] = {}
         inner = {other.name for other in self.inner[group.name]}
         several = [part for part in self.parts[group.name] if len(inner.intersection(part.groups)) > 1]
+        pairs = {}
         for other in self.inner[group.name]:
             parts = [p for p in self.parts[other.name] if self.waits_for(p, group) <= set(units) and p not in several]
-            pairs = _inner_gains(parts, group, other, units)
-            best = own[other.name] = [[best_assignment(*pair) for pair in row] for row in pairs]
-            gains = gains + np.array([[_total(g, p) for g, p in zip(*rows)] for rows in zip(pairs, best)])  # noqa: B905
-        matched = {group.name: best_assignment(*gains)}
-        for name, permutations in own.items():
-            matched[name] = _joined([permutations[k][j] for k, j in enumerate(np.abs(matched[group.name]) - 1)])
+            pairs[other.name] = _inner_gains(parts, group, other, units)
+        matched = _best_pairs(group, self.gains(group, units), pairs)
         for other in self.inner[group.name] if several else ():
             known = units | matched
             parts = [part for part in self.parts[other.name] if set(part.groups) <= set(known)]
@@ -359,8 +363,34 @@ def _inner_gains(parts: Sequence[_Part], group: UnitGroup, inner: UnitGroup, uni
             axis = part.axes[places[0]]
             target = flipping if axis is not None and axis.flips else constant
             target += a @ b.T
-    gains = _with_signs(constant, flipping, inner.flips)
-    return gains.reshape(2, group.size, -1, group.size, inner.size // group.size).transpose(1, 3, 0, 2, 4)
+    return _by_pairs(_with_signs(constant, flipping, inner.flips), group.size)
+
+
+def _by_pairs(gains: Floats, n_outer: int) -> Floats:
+    """Return gains of inner units, (2, size, size), by the pairs of units they are in, (n_outer, n_outer, 2, n, n)."""
+    n = gains.shape[1] // n_outer
+    return gains.reshape(2, n_outer, n, n_outer, n).transpose(1, 3, 0, 2, 4)
+
+
+def _best_pairs(group: UnitGroup, gains: Floats, inner: Mapping[str, Floats]) -> Units:
+    """Return the best permutation of `group` and of those within it: each pair of units brings what its best one does.
+
+    Parameters
+    ----------
+    gains : array (2, size, size)
+        What pairs of units bring by themselves.
+    inner : mapping of group name to array (size, size, 2, n, n)
+        What pairs of inner units bring.
+    """
+    own: dict[str, list[list[Permutation]]] = {}
+    for name, pairs in inner.items():
+        best = own[name] = [[best_assignment(*pair) for pair in row] for row in pairs]
+        gains = gains + np.array([[_total(g, p) for g, p in zip(*rows)] for rows in zip(pairs, best)])  # noqa: B905
+    matched = {group.name: best_assignment(*gains)}
+    order = np.abs(matched[group.name]) - 1
+    for name, permutations in own.items():
+        matched[name] = _joined([permutations[k][j] for k, j in enumerate(order)])
+    return matched
 
 
 def _run_gains(parts: Sequence[_Part], inner: UnitGroup, units: Units) -> Floats:

@@ -64,6 +64,19 @@ def test_copies_are_recovered_and_other_solutions_come_nearer(name):
     np.testing.assert_array_equal(apply(landscape.symmetry, b, other.element), other.coordinates)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_copies_are_recovered_by_what_units_give(name):
+    landscape = landscape_of(name)
+    (a,) = landscape.initial_points([0])
+    copy = apply(landscape.symmetry, a, random_element(landscape.symmetry, 4))
+    values = [landscape.unit_activations(point) for point in (a, copy)]
+    for group in landscape.symmetry.groups:
+        if group.name in values[0]:
+            assert len(values[0][group.name]) == group.size
+            assert values[0][group.name].std() > 0
+    assert align(landscape, a, copy, method="activations").distance_after == 0
+
+
 def test_frozen_averages_keep_units_apart():
     make, inputs, _ = NETWORKS["convolutions, stored"]
     module = make()

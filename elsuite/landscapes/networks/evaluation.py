@@ -16,6 +16,7 @@ from elsuite.landscapes.networks.network import Network
 from elsuite.landscapes.networks.objective import Objective
 from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, arguments_of, call, mapped, tensors_in
 from elsuite.landscapes.networks.statistics import BATCH, BatchStatistics
+from elsuite.symmetry.activations import traced_activations
 from elsuite.symmetry.units import UnitSymmetry
 
 # Best on 2 cores for convolutions and recurrences: larger batches fall out of the cache.
@@ -174,13 +175,16 @@ def unit_activations(
     """Return for each group of units what the layer gives that has the units' weights, shape (n_units, n_values).
 
     That is before any activation that is a layer of its own. Channels of a convolution are units; the last axis of any
-    other layer's output (of the first, if it has several) counts them.
+    other layer's output (of the first, if it has several) counts them. Of units that were found by following the
+    module's operations it is what `traced_activations` says.
 
     Raises
     ------
     ValueError
         For a group that no layer gives as its output.
     """
+    if symmetry.traced:
+        return traced_activations(module, tensors, inputs, symmetry)
     probe, found = copy.deepcopy(module), dict[str, Tensor]()
 
     def keep(group: str, layer: nn.Module, _inputs: Any, output: Any) -> None:
