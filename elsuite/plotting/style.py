@@ -84,12 +84,16 @@ def figure_of(ax: Axes) -> Figure:
 def keep_names_inside(figure: Figure) -> None:
     """Break names of axes, and what stands under them, into lines where they would be cut at the figure's edge."""
     points = 72 * figure.get_size_inches()
-    names = [(axis.label, side) for ax in figure.axes for side, axis in enumerate((ax.xaxis, ax.yaxis))]
+    everything = [*figure.axes, *(inset for ax in figure.axes for inset in ax.child_axes)]
+    names = [(axis.label, side) for ax in everything for side, axis in enumerate((ax.xaxis, ax.yaxis))]
     # Letters are about half as wide as high; where all names are short no layout is needed to know that they fit.
     lengths = [0.5 * float(name.get_fontsize()) * _longest(name.get_text()) for name, _ in names]
     if not any(length > 0.5 * points[side] for length, (_, side) in zip(lengths, names, strict=True)):
         return
     texts = [name.get_text() for name, _ in names]
+    for (name, side), text in zip(names, texts, strict=True):
+        # One that is longer than the figure leaves no room for axes, and then nothing is laid out.
+        name.set_text(_broken(text, int(points[side] / (0.5 * float(name.get_fontsize())))))
     for _ in range(4):  # other lines move the axes, and letters are of different widths
         figure.draw_without_rendering()
         fits = [_fits(figure, name, side, text) for (name, side), text in zip(names, texts, strict=True)]
@@ -105,11 +109,14 @@ def _fits(figure: Figure, name: Text, side: int, text: str) -> bool:
     now = _longest(name.get_text())
     if length <= room or room <= 0 or now <= 12:
         return True
-    n = max(12, int(0.97 * now * room / length))
-    name.set_text(
-        "\n".join(part for line in text.split("\n") for part in textwrap.wrap(line, n, break_on_hyphens=False) or [""])
-    )
+    name.set_text(_broken(text, int(0.97 * now * room / length)))
     return False
+
+
+def _broken(text: str, n: int) -> str:
+    """Return a text in lines of `n` letters at most, or 12."""
+    lines = text.split("\n")
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, max(12, n), break_on_hyphens=False) or [""])
 
 
 def _longest(text: str) -> int:
