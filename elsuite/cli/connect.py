@@ -107,7 +107,7 @@ def _section(surface: str, options: dict[str, Any], *, pairs: str, measure: tupl
             raise click.UsageError(f"--pairs: given {pairs!r}, allowed: {allowed}")
         options = {counts[chooser]: int(number), **options}
     for name in options:
-        if name in PathsSection.model_fields and name != "setting":
+        if name in PathsSection.model_fields and name not in {"setting", "curves"}:
             raise click.UsageError(f"--option: given {name!r}, allowed: settings of the finder or of --pairs")
     section = PathsSection.model_validate(
         {"pairs": chooser, "surface": surface, "measure": list(measure), **given, **options}

@@ -8,11 +8,12 @@ import numpy as np
 
 from elsuite.core.typing import Array, Progress
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.metrics import metrics_of_points
-from elsuite.exploration.solutions import check_set_name, evaluate, solution_key, solutions_at_once, store_solutions
-from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.networks.checkpoints import expected_shapes, read_checkpoint, takes_state_dicts
+from elsuite.exploration.solutions import SOLUTIONS_AT_ONCE, check_set_name, evaluate, solution_key, store_solutions
+from elsuite.landscapes.base import Landscape, points_at_once
+from elsuite.landscapes.networks.checkpoints import TakesStateDicts, expected_shapes, read_checkpoint, takes_state_dicts
 
 
 @dataclass(frozen=True)
@@ -83,34 +84,42 @@ def import_checkpoints(
     expected = expected_shapes(landscape)
     known = set(database.minima["key"].values.tolist())
     paths = [str(path) for path in files]
+    # A solution is in memory as it was read, in its block, and as what is committed.
+    at_once = min(SOLUTIONS_AT_ONCE, points_at_once(landscape, vectors=3))
     waiting: list[_Solution] = []
     ids: list[int] = []
     failed: list[tuple[str, str]] = []
     n_known = 0
     for done, path in enumerate(paths, start=1):
         try:
-            state = read_checkpoint(path, expected, entry=entry)
+            solution = _read(taking, path, expected, entry=entry, set_name=set_name)
         except ValueError as error:
-            failed.append((path, _line(error)))
-            state = None
-        if state is not None:
-            try:
-                point = taking.point(state).detach().cpu().numpy()
-            except ValueError as error:
-                failed.append((path, f"{path}: {_line(error)}"))
-            else:
-                key = solution_key(point, set_name)
-                if key in known:
-                    n_known += 1
-                else:
-                    waiting.append(_Solution(path, point, key))
-                    known.add(key)
-        if waiting and (len(waiting) == solutions_at_once(landscape) or done == len(paths)):
+            failed.append((path, str(error)))
+        else:
+            n_known += solution.key in known
+            waiting += [] if solution.key in known else [solution]
+            known.add(solution.key)
+        if waiting and (len(waiting) == at_once or done == len(paths)):
             ids += _stored(database, landscape, waiting, set_name, failed)
             waiting = []
         if progress is not None:
             progress(f"checkpoints into {set_name}", done, len(paths))
     return CheckpointReport(tuple(ids), n_known, tuple(failed))
+
+
+def _read(
+    landscape: TakesStateDicts, path: str, expected: dict[str, tuple[int, ...]], *, entry: str | None, set_name: str
+) -> _Solution:
+    """Return the solution in a file; raises ValueError that says in one line, the path first, why there is none."""
+    state = read_checkpoint(path, expected, entry=entry)
+    try:
+        point = landscape.point(state).detach().cpu().numpy()
+    except MemoryError:
+        raise
+    except Exception as error:  # of a landscape of the user's own, anything
+        reason = " ".join(str(error).split()) if isinstance(error, ValueError) else reason_of(error)
+        raise ValueError(f"{path}: {reason}") from None
+    return _Solution(path, point, solution_key(point, set_name))
 
 
 def _stored(
@@ -128,20 +137,17 @@ def _stored(
         name = landscape.surfaces[int(np.flatnonzero(~np.isfinite(energies[k]))[0])]
         path = solutions[k].origin
         failed.append((path, f"{path}: the energy on {name!r} is not a finite number"))
-    if not good.any():
+    rows = np.flatnonzero(good).tolist()
+    if not rows:
         return []
-    origins = [solutions[k].origin for k in np.flatnonzero(good).tolist()]
+    points = points if good.all() else points[rows]
     added = store_solutions(
         database,
-        points[good],
-        energies[good],
-        norms[good],
+        points,
+        energies[rows],
+        norms[rows],
         set_name=set_name,
-        origins=origins,
-        metrics=metrics_of_points(landscape, points[good]),
+        origins=[solutions[k].origin for k in rows],
+        metrics=metrics_of_points(landscape, points),
     )
     return [int(i) for i in added]
-
-
-def _line(error: ValueError) -> str:
-    return " ".join(str(error).split())

@@ -89,7 +89,7 @@ def add_solutions(
     first = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
     new = sorted(k for key, k in first.items() if key not in known)
     ids: list[int] = []
-    at_once = solutions_at_once(landscape)
+    at_once = min(SOLUTIONS_AT_ONCE, points_at_once(landscape))
     for begin in range(0, len(new), at_once):
         part = new[begin : begin + at_once]
         energies, norms = evaluate(landscape, points[part])
@@ -109,11 +109,6 @@ def add_solutions(
         if progress is not None:
             progress(f"energies of {set_name}", begin + len(part), len(new))
     return np.array(ids, dtype=np.int64)
-
-
-def solutions_at_once(landscape: Landscape) -> int:
-    """Return how many solutions are in memory, and committed, together."""
-    return min(SOLUTIONS_AT_ONCE, points_at_once(landscape))
 
 
 def store_solutions(

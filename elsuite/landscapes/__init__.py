@@ -8,6 +8,7 @@
   that of a named network in `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
 - `LANDSCAPES`, `named_landscape`: those that need no data, by the names that the command line uses.
 - `load_data`, `fetch_data`: the data sets in `DATA_SETS`, and arrays of one's own.
+- `Recipe`: how any process makes a landscape, by the place of a function or a name.
 - `symmetry_of`: which units of a network are interchangeable.
 """
 
@@ -30,6 +31,7 @@ from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape
 from elsuite.landscapes.networks.named import network_landscape
 from elsuite.landscapes.networks.objective import WeightDecay
+from elsuite.landscapes.recipes import Recipe, RecipeError
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
@@ -56,6 +58,8 @@ __all__ = [
     "MinibatchLandscape",
     "MullerBrown",
     "NeuralLandscape",
+    "Recipe",
+    "RecipeError",
     "SeparableWells",
     "SixHumpCamel",
     "UnitSymmetry",
