@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from elsuite.core.identity import canonical_json
 from elsuite.core.settings import added_settings, former_defaults, frozen, setting_names
 from elsuite.database import LandscapeDatabase
 from elsuite.exploration.mapping.plan import describe_landscape
@@ -15,6 +16,9 @@ from elsuite.minimizers import MINIMIZERS
 from elsuite.minimizers.base import Minimizer
 from elsuite.paths import PATH_FINDERS, FourierPathFinder, PathFinder
 from elsuite.studies.model import DataSection, MinimizerSection, NetworkSection, PathsSection, Study
+
+_SHOWN = 200
+"""So many characters of settings are shown."""
 
 _COMPUTING = ("dtype", "device", "byte_budget")
 
@@ -94,9 +98,10 @@ def recipe_of_database(
     if "recipe" in stored:
         named = Recipe(str(stored["recipe"]), stored.get("settings") or {})
         if recipe is None and not (trust or named.is_known):
+            settings = f" with the settings {_short(named.settings)}" if named.settings else ""
             raise ValueError(
-                f"{database.path or 'the database in memory'} names code that is not elsuite's, {named.where!r}: "
-                f"confirm it by --trust, or give your own by --recipe {named.where}"
+                f"{database.path or 'the database in memory'} names code that is not elsuite's, {named.where!r}"
+                f"{settings}: confirm it by --trust, or give your own by --recipe {named.where}"
             )
         if recipe is None:
             return named
@@ -108,7 +113,7 @@ def recipe_of_database(
         return recipe_of(DataSection(**stored["data"]), NetworkSection(**stored["network"]))
     if "type" in stored:
         return None
-    raise ValueError("the store does not say which network and data its energies are of")
+    raise ValueError("the store does not say which network and data its energies are of: say it by --recipe WHERE")
 
 
 def landscape_of_database(
@@ -150,6 +155,11 @@ def landscape_of_database(
     return known_surface(database.attributes["landscape"]).on(database.surfaces[0])
 
 
+def _short(settings: Mapping[str, Any]) -> str:
+    text = canonical_json(dict(settings))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def threads_of(database: LandscapeDatabase) -> int:
     """Return how many threads the study computes with that a database says it is of; 1 where it says none."""
     settings = database.attributes.get("settings")
@@ -167,7 +177,9 @@ def known_surface(identity: dict[str, Any]) -> Landscape:
                 known[make.__name__] = make
     name, settings = str(identity["type"]), identity.get("settings", {})
     if name not in known or not isinstance(settings, dict):
-        raise ValueError(f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again")
+        raise ValueError(
+            f"the store is of {name[:60]!r}; only {', '.join(sorted(known))} can be made again without --recipe"
+        )
     try:
         return known[name](**frozen(settings))
     except (TypeError, ValueError) as error:

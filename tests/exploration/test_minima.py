@@ -255,3 +255,50 @@ def test_a_store_with_failed_and_retried_runs_is_sound(tmp_path):
         surface.bad.clear()
         run_minimizer(database, fragile, LBFGSGSS(), range(3), retry_failed=True)
     assert not verify_store(place)
+
+
+class Killed(BaseException):
+    """A process that ends without another word."""
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, True), (3, True), (50, False)])
+def test_checkpoints_come_as_often_as_is_said(tmp_path, every, kept):
+    surface = FunctionLandscape(lambda points: (points**4).sum(1), 2)
+    minimizer = LBFGSGSS(epochs=8)
+
+    def kill(_stage, done, total):
+        if done >= 0.6 * total:
+            raise Killed
+
+    with LandscapeDatabase.create(None, surface) as own:
+        with pytest.raises(Killed):
+            run_minimizer(own, surface, minimizer, range(2), folder=tmp_path, checkpoint_every=every, progress=kill)
+        assert bool(list(tmp_path.glob("*.checkpoint.npz"))) == kept
+        run_minimizer(own, surface, minimizer, range(2), folder=tmp_path, checkpoint_every=every)
+        assert own.n_runs == 2
+        with LandscapeDatabase.create(None, surface) as whole:
+            run_minimizer(whole, surface, minimizer, range(2))
+            np.testing.assert_array_equal(own.minima["coordinates"].values, whole.minima["coordinates"].values)
+            np.testing.assert_array_equal(own.runs["key"].values, whole.runs["key"].values)
+
+
+def test_blocks_are_as_large_as_is_said():
+    surface, calls = SixHumpCamel(), []
+    with LandscapeDatabase.create(None, surface) as own:
+        run_minimizer(
+            own, surface, LBFGSGSS(), range(5), starts_per_block=2, progress=lambda *call: calls.append(own.n_runs)
+        )
+        assert set(calls) == {0, 2, 4}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"checkpoint_every": 0}, "checkpoint_every: given 0, allowed: whole numbers from 1"),
+        ({"checkpoint_every": 2.5}, "checkpoint_every: given 2.5"),
+        ({"starts_per_block": True}, "starts_per_block: given True"),
+    ],
+)
+def test_numbers_that_are_none(options, words):
+    with LandscapeDatabase.create(None, SixHumpCamel()) as own, pytest.raises(ValueError, match=words):
+        run_minimizer(own, SixHumpCamel(), LBFGSGSS(), range(2), **options)

@@ -24,7 +24,7 @@ from elsuite.exploration.connect import SearchReport
 from elsuite.exploration.minima import blocks_of
 from elsuite.exploration.new_rows import NewRows
 from elsuite.exploration.workers import FactoryRecipe, Workers, WorkersError
-from elsuite.landscapes import LennardJones, NeuralLandscape, SixHumpCamel
+from elsuite.landscapes import NeuralLandscape, Recipe, SixHumpCamel
 from elsuite.minimizers import LBFGSGSS
 from elsuite.paths import LinearPathFinder
 from elsuite.studies import StudyRun, parse_study, run_study
@@ -226,7 +226,7 @@ def known_here(workers):
 
 def test_any_error_of_one_task_is_its_row_and_the_others_go_on():
     tasks = [Task(1, "right"), Task(2, "raises"), Task(3, "objects"), Task(4, Unsendable()), Task(5, "right")]
-    with Workers(FactoryRecipe(LennardJones, (5,)), n_workers=1) as workers:
+    with Workers(Recipe("lj5"), n_workers=1) as workers:
         known_here(workers)
         rows = [result.runs for result in workers.results(tasks)]
         inbox = workers._inbox

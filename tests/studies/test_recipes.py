@@ -236,3 +236,28 @@ def test_nothing_is_imported_to_open_a_store_that_names_code(tmp_path):
         with pytest.raises(RecipeError, match="returns nothing"):
             landscape_of_database(database, trust=True)
     assert (tmp_path / "sprung").exists()
+
+
+def test_a_store_made_in_python_is_used_by_a_recipe(tmp_path, monkeypatch, capsys):
+    from elsuite.cli import main
+    from elsuite.exploration import run_minimizer
+    from elsuite.minimizers import SGD
+
+    written(tmp_path / "code")
+    recipe = Recipe(f"{tmp_path}/code/recipe.py:landscape", {"width": 1})
+    landscape = recipe.landscape()
+    with LandscapeDatabase.create(tmp_path / "s.elsuite", landscape) as database:
+        run_minimizer(database, landscape, SGD(epochs=1), range(2))
+    command = ["elsuite", "quench", str(tmp_path / "s.elsuite"), "--epochs", "1", "--set", "sgd/train"]
+    for options, code in [
+        ([], 2),
+        (["--recipe", recipe.where], 2),
+        (["--recipe", recipe.where, "--setting", "width=1"], 0),
+    ]:
+        monkeypatch.setattr(sys, "argv", [*command, *options])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == code
+    assert "the store does not say which network and data its energies are of: say it by --recipe" in (
+        capsys.readouterr().err
+    )
