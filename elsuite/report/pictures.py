@@ -1,13 +1,15 @@
 """The pictures of the page, each inside it, with a caption; one that cannot be drawn leaves a line that says why."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
 
+from elsuite.analysis.computed_values import KINDS
 from elsuite.analysis.view import View
+from elsuite.database.computed import computed, computed_values
 from elsuite.plotting.figures import FIGURES
 from elsuite.plotting.picture import Picture
 from elsuite.plotting.saving import figure_bytes
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LARGEST_SVG = 300_000
+MOST_COMPUTED = 8
+"""Pictures of computed values on the page, of those stored last."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,16 @@ class PagePicture:
 
 
 def pictures(view: View) -> list[PagePicture]:
-    """Return the pictures of a view that the page shows."""
-    return [_picture(view, kind, picture) for kind, picture in FIGURES.loadable() if picture.on_page]
+    """Return the pictures of a view that the page shows, those of its last computed values among them."""
+    found = [_picture(view, kind, picture) for kind, picture in FIGURES.loadable() if picture.on_page]
+    stored = [
+        (name, entry["kind"])
+        for name, entry in computed_values(view.database).items()
+        if entry["surface"] == view.surface and entry["kind"] in KINDS
+    ]
+    for name, kind in stored[-MOST_COMPUTED:]:
+        found.append(_picture(replace(view, values=computed(view.database, name)), name, FIGURES[kind]))
+    return found
 
 
 def _picture(view: View, kind: str, picture: Picture) -> PagePicture:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from example_databases import SETS, example_database
+from example_databases import SETS, add_computed_values, example_database
 
 from elsuite.analysis import holm
 from elsuite.database import LandscapeDatabase
@@ -286,6 +286,18 @@ def test_many_edges_leave_only_the_forest(database, monkeypatch):
     assert not edges["all"]
     assert len(decoded(edges["source"])) == edges["n_forest"]
     assert 9 <= edges["profiles"]["points"] < 51
+
+
+def test_computed_values_appear_as_pictures(database):
+    with_values = add_computed_values(example_database(4))
+    before, after = (Page(render_report(of)).all("img") for of in (example_database(4), with_values))
+    assert len(after) == len(before) + 5
+    assert all(picture["src"].startswith("data:image/svg+xml;base64,") for picture in after)
+    texts = [base64.b64decode(picture["src"].partition(",")[2]).decode() for picture in after]
+    assert any("88 % outside" in text for text in texts)
+    page = render_report(with_values)
+    assert "88 % lies outside the plane" in page
+    assert "the eigenvalues add up to 10 (standard error 0.5)" in page
 
 
 def test_large_pictures_are_png(database, monkeypatch):
