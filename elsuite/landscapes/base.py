@@ -18,6 +18,12 @@ from elsuite.symmetry.base import NoSymmetry, Symmetry
 SHORT_POINT = 256
 """Fixed points of so many parameters at most are written down with the identity; longer ones are made again."""
 
+LONG_POINT = 2**24
+"""Points of more bytes are made one by one on a CPU."""
+
+FEW_SPANNING = 6
+"""One point is made of so few vectors quicker by sums than by a product of matrices."""
+
 PROBE_SEEDS = (271828, 314159, 161803)
 """Of the fixed points at which a landscape is recognized."""
 
@@ -162,8 +168,10 @@ class Landscape(abc.ABC):
             energies, gradients = self.energy_and_gradient(weights @ spanning)
             return energies, combination.T @ gradients
         seen, combined = [], spanning.new_zeros(combination.shape[1], spanning.shape[1])
+        points = spanning.new_empty(parts[0].stop, spanning.shape[1])
         for part in parts:
-            energies, gradients = self.of_points(part).energy_and_gradient(weights[part] @ spanning)
+            shown = combine(weights[part], spanning, into=points)
+            energies, gradients = self.of_points(part).energy_and_gradient(shown)
             combined.addmm_(combination[part].T, gradients)
             seen.append(energies)
             del gradients  # before the next ones are made
@@ -214,7 +222,10 @@ def points_at_once(landscape: Landscape, *, vectors: float = 1) -> int:
     >>> points_at_once(SixHumpCamel(), vectors=2) == SixHumpCamel.byte_budget // (2 * 2 * 8)
     True
     """
-    return max(1, int(landscape.byte_budget / max(1, vectors * landscape.n_parameters * landscape.dtype.itemsize)))
+    one = landscape.n_parameters * landscape.dtype.itemsize
+    if one > LONG_POINT and landscape.device.type == "cpu":
+        return 1  # new memory takes longer than what is saved by making more of them together
+    return max(1, int(landscape.byte_budget / max(1, vectors * one)))
 
 
 def parts_at_once(landscape: Landscape, n_points: int, *, vectors: float = 1) -> list[slice]:
@@ -228,3 +239,21 @@ def parts_at_once(landscape: Landscape, n_points: int, *, vectors: float = 1) ->
     """
     size = points_at_once(landscape, vectors=vectors)
     return [slice(begin, min(begin + size, n_points)) for begin in range(0, n_points, size)] or [slice(0, 0)]
+
+
+def combine(weights: Tensor, spanning: Tensor, *, into: Tensor) -> Tensor:
+    """Return the points W S, made in the first rows of `into`.
+
+    Examples
+    --------
+    >>> combine(torch.tensor([[0.5, 0.5]]), torch.tensor([[0.0, 1.0], [2.0, 3.0]]), into=torch.empty(2, 2))
+    tensor([[1., 2.]])
+    """
+    points = into[: len(weights)]
+    if len(weights) > 1 or not 0 < len(spanning) <= FEW_SPANNING or points.device.type != "cpu":
+        return torch.mm(weights, spanning, out=points)
+    (first, *others), (point,) = weights.tolist()[0], points
+    torch.mul(spanning[0], first, out=point)
+    for vector, weight in zip(spanning[1:], others, strict=True):
+        point.add_(vector, alpha=weight)
+    return points

@@ -52,15 +52,20 @@ class Path:
     basis: Basis
     coefficients: Tensor
 
-    def points(self, t: Tensor) -> Tensor:
-        """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends."""
+    def points(self, t: Tensor, *, into: Tensor | None = None) -> Tensor:
+        """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends.
+
+        Of long paths they may be made `into` the memory of others, shape (n or more, P), that are needed no more.
+        """
         t = t.to(self.start)
         weights = torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
         if self.coefficients.numel() + 2 * len(self.start) <= MOST_STACKED:
             points = weights @ torch.vstack([self.start, self.end, self.coefficients])
         else:  # what spans the path is not copied
-            points = torch.outer(weights[:, 0], self.start).addr_(weights[:, 1], self.end)
-            points.addmm_(weights[:, 2:], self.coefficients)
+            points = self.start.new_empty(len(t), len(self.start)) if into is None else into[: len(t)]
+            for point, (a, b), own in zip(points, weights[:, :2].tolist(), weights[:, 2:], strict=True):
+                torch.mul(self.start, a, out=point).add_(self.end, alpha=b)
+                point[None].addmm_(own[None], self.coefficients)
         points[t == 0] = self.start
         points[t == 1] = self.end
         return points

@@ -2,13 +2,13 @@
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape, parts_at_once
+from elsuite.landscapes.base import Landscape, combine, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.descent import Density, Descended, always, path_weights, stratified
 from elsuite.paths.record import spread_of_ends
@@ -192,11 +192,9 @@ class _Evaluation:
     def _in_parts(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Return the same, with the points of one part in memory after those of the other."""
         seen, total = [], torch.zeros_like(self._spanning[2:])
-        for part in self._parts:
-            energies, gradients = self._landscape.energy_and_gradient(self._weights[part] @ self._spanning)
+        for part, energies, gradients in self._gradients():
             seen.append(energies.double())
             self._add(total, part, self._target.shares_of_slopes(seen[-1]), gradients)
-            del gradients
         whole = torch.cat(seen)
 
         def gradient(slopes: Tensor) -> Tensor:
@@ -205,12 +203,19 @@ class _Evaluation:
                 share = self._target.shares_of_slopes(whole[top : top + 1])
                 return total.mul_(float(slopes[top] / share) * self._unit)
             total.zero_()
-            for part in self._parts:  # the slopes of points next to the floor depend on the highest: a second time
-                gradients = self._landscape.energy_and_gradient(self._weights[part] @ self._spanning)[1]
+            # The slopes of points next to the floor depend on the highest: a second time.
+            for part, _, gradients in self._gradients():
                 self._add(total, part, slopes[part] * self._unit, gradients)
             return total
 
         return whole, gradient
+
+    def _gradients(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
+        """Yield the energies and gradients of the points of each part."""
+        points = self._spanning.new_empty(self._parts[0].stop, self._spanning.shape[1])
+        for part in self._parts:
+            shown = combine(self._weights[part], self._spanning, into=points)
+            yield part, *self._landscape.energy_and_gradient(shown)
 
     def _add(self, total: Tensor, part: slice, slopes: Tensor, gradients: Tensor) -> None:
         factors = self._weights[part, 2:].double() * slopes[:, None]

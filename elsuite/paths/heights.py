@@ -180,7 +180,10 @@ def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:
         return t
     at = torch.as_tensor(t, device=path.start.device)
     # Not without gradients: an energy may have derivatives inside.
-    found = [landscape.energy(path.points(at[part])).detach() for part in parts_at_once(landscape, len(t))]
+    found, points = [], None
+    for part in parts_at_once(landscape, len(t)):
+        points = path.points(at[part], into=points)
+        found.append(landscape.energy(points).detach())
     return torch.cat(found).cpu().numpy().astype(np.float64)
 
 

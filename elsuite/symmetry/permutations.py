@@ -109,8 +109,9 @@ def permute(values: "Tensor | NDArray[Any]", permutation: Permutation) -> "Tenso
     if isinstance(values, np.ndarray):
         result: NDArray[Any] = values[..., index] * sign.astype(values.dtype)
         return result
-    chosen = values.new_tensor(index).long()  # made by the tensor itself: readers never load torch
-    permuted: Tensor = values[..., chosen] * values.new_tensor(sign)
+    # Made by the tensor itself: readers never load torch. In its own dtype places beyond 2^24 would be rounded.
+    whole = values.new_empty(0).long().dtype
+    permuted: Tensor = values[..., values.new_tensor(index, dtype=whole)] * values.new_tensor(sign)
     return permuted
 
 

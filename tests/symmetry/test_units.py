@@ -202,6 +202,14 @@ def test_group_laws(symmetry, seeds):
     np.testing.assert_array_equal(apply(symmetry, vectors, identity_element(symmetry)), vectors)
 
 
+def test_tensors_of_more_numbers_than_float32_can_count_are_permuted_as_arrays_are():
+    values = np.zeros(2**24 + 3, dtype=np.float32)
+    values[-3:] = 1, 2, 3
+    permutation = np.roll(np.arange(1, len(values) + 1, dtype=np.int32), 1)
+    assert permute(torch.from_numpy(values), permutation)[-2:].tolist() == permute(values, permutation)[-2:].tolist()
+
+
+
 @given(symmetry=symmetries(), seed=st.integers(0, 2**32))
 def test_arrays_and_tensors_are_permuted_alike(symmetry, seed):
     element = random_element(symmetry, seed)

@@ -202,11 +202,12 @@ class DenseEvaluator(Evaluator):
         if points.device.type == "cpu":
             # Weights that are larger than the cache are read anew for each micro-batch, which has to be worth it.
             budget = min(budget, max(_WORKING_SET, points.shape[1] * points.element_size()))
+            n_points = 1 if budget > _WORKING_SET else n_points
         cells = max(1, budget // self.bytes_per_sample)
         per_chunk = min(n_points, max(1, cells // min(n_samples, _SMALLEST_BATCH)))
         n_batches = math.ceil(n_samples * max(1, per_chunk) / cells)
         size = max(1, math.ceil(n_samples / n_batches))
-        for start in range(0, n_points, max(1, per_chunk)):
+        for start in range(0, len(points), max(1, per_chunk)):
             yield slice(start, start + per_chunk), size
 
     def _tensors(self, points: Tensor, samples: AnySamples) -> list[_Tensors]:
