@@ -7,6 +7,7 @@ samples, and for the energies. Small by default; ``ELSUITE_BENCH_FULL=1``: an ML
 what it held before the search, looked at every 20 ms.
 """
 
+import copy
 import gc
 import os
 import threading
@@ -26,7 +27,7 @@ from elsuite.paths.exact import POINTS
 pytestmark = pytest.mark.making
 
 FULL = os.environ.get("ELSUITE_BENCH_FULL") == "1"
-WIDTH = int(os.environ.get("ELSUITE_BENCH_WIDTH", "9560" if FULL else "64"))
+WIDTH = int(os.environ.get("ELSUITE_BENCH_WIDTH", "9560" if FULL else "16"))
 N_STEPS = 20 if FULL else 2
 
 
@@ -57,9 +58,7 @@ def resnet18(width):
 
 
 def mlp(width):
-    sizes = (784, width, width, 10)
-    layers = [nn.Linear(n, m) for n, m in zip(sizes[:-1], sizes[1:], strict=True)]
-    return nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    return nn.Sequential(nn.Linear(784, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 10))
 
 
 def held():
@@ -97,37 +96,24 @@ def seconds(function, n=2):
     return min(times)
 
 
-def renamed(module, point):
-    """Return the point with the hidden units of the first layer in another order."""
-    vector_to_parameters(point, module.parameters())
-    first, second = [layer for layer in module if isinstance(layer, nn.Linear)][:2]
-    order = torch.randperm(first.out_features, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        first.weight.copy_(first.weight[order])
-        first.bias.copy_(first.bias[order])
-        second.weight.copy_(second.weight[:, order])
-    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+def scaled_ends(make, kind):
+    """Return two random points; of an MLP the second is the first with the units of its first layer in another order."""
+    modules = make(), make()
+    points = [4 * torch.cat([p.detach().flatten() for p in module.parameters()]) for module in modules]
+    if kind == "mlp":
+        vector_to_parameters(points[0].clone(), modules[1].parameters())
+        first, second = modules[1][0], modules[1][2]
+        order = torch.randperm(first.out_features, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            first.weight.copy_(first.weight[order])
+            first.bias.copy_(first.bias[order])
+            second.weight.copy_(second.weight[:, order])
+        points[1] = torch.cat([parameter.detach().flatten() for parameter in modules[1].parameters()])
+    return points
 
 
-CASES = {
-    "mlp": (lambda: mlp(WIDTH), (784,), 512),
-    "resnet-18": (lambda: resnet18(64 if FULL else 4), (3, 32, 32), 128 if FULL else 64),
-}
-
-
-@pytest.fixture(scope="module", params=CASES)
-def case(request):
-    """The module, the landscape of its own labels, two ends, and raw times of a minibatch, all samples, an energy."""
-    if not Path("/proc/self/statm").exists():
-        pytest.skip("what a process holds is read from /proc")
-    make, shape, n_samples = CASES[request.param]
-    torch.manual_seed(0)
-    module, inputs = make(), torch.randn(n_samples, *shape)
-    start = 4 * torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
-    vector_to_parameters(start, module.parameters())
-    with torch.no_grad():
-        targets = module(inputs).argmax(1)
-    batch = torch.randint(n_samples, (64,))
+def raw_seconds(module, inputs, targets, batch):
+    """Return what plain PyTorch takes for the gradient of some samples, that of all, and the energy."""
 
     def gradient(rows):
         module.zero_grad()
@@ -137,14 +123,36 @@ def case(request):
         with torch.no_grad():
             functional.cross_entropy(module(inputs), targets)
 
-    raw = [seconds(lambda: gradient(batch)), seconds(lambda: gradient(slice(None))), seconds(energy)]
+    return [seconds(lambda: gradient(batch)), seconds(lambda: gradient(slice(None))), seconds(energy)]
+
+
+CASES = {
+    "mlp": (lambda: mlp(WIDTH), (784,), 512 if FULL else 80),
+    "resnet-18": (lambda: resnet18(64 if FULL else 2), (3, 32, 32), 128 if FULL else 80),
+}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    """The module, the landscape of its own labels, two ends, and raw times of a minibatch, all samples, an energy."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("what a process holds is read from /proc")
+    make, shape, n_samples = CASES[request.param]
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(n_samples, *shape, generator=generator)
+    batch = torch.randint(n_samples, (64,), generator=generator)
+    module, (start, end) = make(), scaled_ends(make, request.param)
+    vector_to_parameters(start, module.parameters())
+    with torch.no_grad():
+        targets = module(inputs).argmax(1)
+    raw = raw_seconds(module, inputs, targets, batch)
     module.zero_grad()
+    module.eval()
     with Peak() as peak:
         began = time.process_time()
         landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), inputs, targets, device="cpu")
         made = time.process_time() - began
-    end = renamed(module, start) if request.param == "mlp" else start[torch.randperm(len(start))]
-    del module
+    start, end = (torch.as_tensor(point)[: landscape.n_parameters] for point in (start, end))
     vectors = peak.most / (4 * landscape.n_parameters)
     if FULL:
         print(f"\n{request.param}: {landscape.n_parameters:,} parameters; made in {made:.1f} s, {vectors:.1f} vectors")
@@ -164,22 +172,30 @@ def test_a_search_takes_a_few_vectors_and_the_time_of_its_gradients(benchmark, c
     kind, landscape, start, end, (of_minibatch, of_all, of_energy) = case
     finder = FINDERS[name]
 
+    n_steps = [0]
+    counted = copy.copy(landscape)
+
+    def minibatch(indices):
+        n_steps[0] += 1
+        return landscape.minibatch(indices)
+
+    counted.minibatch = minibatch
+
     def search():
         with Peak() as peak:
             began = time.process_time()
-            found = finder.find(landscape, start, end)
+            found = finder.find(counted, start, end)
             return found, time.process_time() - began, peak
 
     found, spent, peak = benchmark.pedantic(search, rounds=1)
-    n_steps = {"straight line": 0, "Bezier, sampled steps": N_STEPS, "Bezier, three rounds": N_STEPS // 2 * 3}[name]
-    n_whole = found.n_point_gradients - n_steps * 4 * 64 / landscape.n_samples
-    n_energies = found.n_evaluations + (POINTS + 1) * (n_whole > 0)
-    raw = n_steps * 4 * of_minibatch + n_whole * of_all + n_energies * of_energy
+    n_whole = found.n_point_gradients - n_steps[0] * 4 * 64 / landscape.n_samples
+    n_energies = found.n_evaluations + (POINTS + 1) * (n_whole > 1)
+    raw = n_steps[0] * 4 * of_minibatch + n_whole * of_all + n_energies * of_energy
     vectors = peak.most / (4 * landscape.n_parameters)
     benchmark.extra_info |= {"ratio": spent / raw, "vectors": vectors}
     if benchmark.enabled:
         print(
-            f"\n{kind}, {name}: {spent:.1f} s, {spent / raw:.2f} times the raw {n_steps * 4} gradients of 64, "
+            f"\n{kind}, {name}: {spent:.1f} s, {spent / raw:.2f} times the raw {n_steps[0] * 4} gradients of 64, "
             f"{n_whole:.0f} of all and {n_energies:.0f} energies; {vectors:.1f} vectors more in memory; {found.outcome}"
         )
     assert found.refined_height >= max(found.profile[0], found.profile[-1])

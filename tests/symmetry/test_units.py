@@ -209,7 +209,6 @@ def test_tensors_of_more_numbers_than_float32_can_count_are_permuted_as_arrays_a
     assert permute(torch.from_numpy(values), permutation)[-2:].tolist() == permute(values, permutation)[-2:].tolist()
 
 
-
 @given(symmetry=symmetries(), seed=st.integers(0, 2**32))
 def test_arrays_and_tensors_are_permuted_alike(symmetry, seed):
     element = random_element(symmetry, seed)
