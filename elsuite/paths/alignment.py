@@ -14,6 +14,7 @@ from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.symmetry.base import NoSymmetry, Symmetry, checked_pair
 from elsuite.symmetry.permutations import Element, parameter_permutation, permute
+from elsuite.symmetry.scales import ScaledMatch, match_with_scales
 from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights
 
 Points = Iterable[ArrayLike | Tensor]
@@ -37,6 +38,8 @@ class Alignment:
         ``permute(point, permutation)`` makes the copy again.
     element : tuple of ndarray (n_units,) int32, or None
         Of networks: the same by units, a signed permutation of each of the symmetry's groups.
+    factors : tuple of ndarray (n_units,), or None
+        With `scales`: by what the units of each of the landscape's ``unit_scalings`` are multiplied, once renamed.
     distance_before, distance_after : float
         Distance to the reference.
     energy_difference : float
@@ -55,6 +58,7 @@ class Alignment:
     outcome: Outcome
     message: str
     element: Element | None = None
+    factors: tuple[NDArray[np.floating], ...] | None = None
 
 
 def align(
@@ -66,6 +70,7 @@ def align(
     restarts: int = 4,
     seed: int = 0,
     symmetry: Symmetry | None = None,
+    scales: bool = False,
 ) -> Alignment:
     """Return the copy of `b` nearest to `a`: units renamed, atoms exchanged and turned, angles moved by whole periods.
 
@@ -83,6 +88,9 @@ def align(
         Of the random starts.
     symmetry : Symmetry, optional
         The landscape's own by default; a landscape that declares none has only the point itself as its copy.
+    scales : bool
+        Whether units of networks are rescaled as well, where that changes no energy (`match_with_scales`): rectified
+        ones. Such a copy is no permutation of the point.
 
     Raises
     ------
@@ -109,7 +117,12 @@ def align(
     if method not in {"weights", "activations"}:
         raise ValueError(f"method {method!r} given; 'weights' or 'activations' is expected")
     element: Element | None = None
-    if isinstance(symmetry, UnitSymmetry):
+    factors: tuple[NDArray[np.floating], ...] | None = None
+    if scales:
+        scaled = _scaled(landscape, symmetry, one, other, method, restarts=restarts, seed=seed)
+        element, factors, n_sweeps, converged = scaled.element, scaled.factors, scaled.n_sweeps, scaled.converged
+        permutation, copy = None, scaled.coordinates.astype(other.dtype)
+    elif isinstance(symmetry, UnitSymmetry):
         if method == "weights":
             match = match_weights(symmetry, one, other, restarts=restarts, seed=seed)
             element, n_sweeps, converged = match.element, match.n_sweeps, match.converged
@@ -137,7 +150,25 @@ def align(
         outcome=Outcome.CONVERGED if converged else Outcome.BUDGET_SPENT,
         message=nothing_to_align(symmetry) or usual,
         element=element,
+        factors=factors,
     )
+
+
+def _scaled(
+    landscape: Landscape,
+    symmetry: Symmetry,
+    a: NDArray[np.floating],
+    b: NDArray[np.floating],
+    method: Method,
+    *,
+    restarts: int,
+    seed: int,
+) -> ScaledMatch:
+    if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry or method != "weights":
+        raise ValueError("scales: given True, allowed for networks with the symmetry that they have, and weights")
+    if not landscape.unit_scalings:
+        raise ValueError("scales: given True, but no units of this network can be rescaled; leave it out")
+    return match_with_scales(landscape.symmetry, landscape.unit_scalings, a, b, restarts=restarts, seed=seed)
 
 
 def nothing_to_align(symmetry: Symmetry) -> str:

@@ -2,8 +2,11 @@
 
 - base.py: `Symmetry`, what a landscape declares, and `NoSymmetry`.
 - atoms.py: `AtomSymmetry`, clusters and cells of atoms; periodic.py: `PeriodicSymmetry`, angles and boxes.
-- units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed permutations; modules.py: which units
-  of a `torch.nn.Module` are interchangeable (the only file here that loads torch).
+- units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed permutations; scales.py: units rescaled.
+- modules.py: which units of a `torch.nn.Module` are interchangeable, declared (declarations.py) or found: tracing.py
+  follows its operations (operations.py, layers.py, known.py), counts.py says what axes count, grouping.py makes groups
+  of that, checking.py tries them on the module; activations.py: what units give; scaling_search.py: which units may be
+  rescaled. These alone, but for counts.py and grouping.py, load torch.
 - points.py: `PointIndex`, the one place that says whether a point is known.
 
 A further kind of symmetry is one file, and a row of `SYMMETRIES` for the databases that say that they have it.

@@ -41,8 +41,8 @@ def found_symmetry(
     why = ""
     for dtype in (torch.float64, None):
         try:
-            own = _copy(module, dtype, batch_statistics)
-            inputs, targets = tree_map(partial(_cast, dtype=dtype), (example.inputs, example.targets))
+            own = copy_of(module, dtype, batch_statistics)
+            inputs, targets = tree_map(partial(cast_value, dtype=dtype), (example.inputs, example.targets))
             cast = replace(example, inputs=inputs, targets=targets)
             trace = traced(own, names, cast)
             return _checked(own, module, names, cast, UnitSymmetry(grouped(trace.named, trace.seen), traced=True))
@@ -53,18 +53,22 @@ def found_symmetry(
     return UnitSymmetry(nothing, note=why)
 
 
-def _copy(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool) -> nn.Module:
+def copy_of(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool) -> nn.Module:
+    """Return a copy in evaluation mode on the CPU, in another precision, with nothing to be trained."""
     own = copy.deepcopy(module).cpu().eval()
-    own._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
+    own._apply(lambda tensor: cast_value(tensor, dtype))  # type: ignore[no-untyped-call]
     for parameter in own.parameters() if not isinstance(own, torch.jit.ScriptModule) else ():
         parameter.requires_grad_(False)
     for layer in own.modules() if batch_statistics else ():
         if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None:
+            # Nothing is averaged: statistics are those of the inputs at hand.
             layer.train()
+            layer.track_running_stats = False
     return own
 
 
-def _cast(value: Any, dtype: torch.dtype | None) -> Any:
+def cast_value(value: Any, dtype: torch.dtype | None) -> Any:
+    """Return a tensor on the CPU, real and complex ones in another precision; any other value as it is."""
     if not isinstance(value, Tensor):
         return value
     value = value.detach().cpu()
@@ -84,7 +88,7 @@ def _checked(
     notes = []
     for seed in range(N_POINTS if symmetry.n_parameters <= FEW_PARAMETERS else 1):
         for wide in (True, False):
-            _randomize(own, module, names, seed, wide=wide)
+            randomize(own, module, names, seed, wide=wide)
             expected = _values(own, names, example)
             if all(np.isfinite(values).all() for values in expected):
                 break
@@ -104,7 +108,7 @@ def _checked_here(
 
     def stays(tried: UnitSymmetry, element: Element) -> bool:
         _apply(own, tried, element)
-        same = all(map(_is_rounding, expected, _values(own, names, example)))
+        same = all(map(is_rounding, expected, _values(own, names, example)))
         if not same:
             _apply(own, tried, inverse_element(tried, element))
         return same
@@ -119,7 +123,7 @@ def _checked_here(
         return wrong(some[:half]) | wrong(some[half:]) or set(some)
 
     if refused := wrong(found) if found else set():
-        if not all(map(_is_rounding, expected, _values(own, names, example))):
+        if not all(map(is_rounding, expected, _values(own, names, example))):
             return replace(_without(symmetry, set(found)), note="its outputs are not the same twice")
         # Units may be interchangeable, but not flipped.
         symmetry = _without_flips(symmetry, refused)
@@ -152,7 +156,7 @@ def generators(symmetry: UnitSymmetry) -> Iterator[Element]:
     yield tuple(swapped)
 
 
-def _randomize(own: nn.Module, module: nn.Module, names: Sequence[str], seed: int, *, wide: bool) -> None:
+def randomize(own: nn.Module, module: nn.Module, names: Sequence[str], seed: int, *, wide: bool) -> None:
     """Give the named tensors values that differ from each other everywhere: as wide as usual, or near the module's."""
     generator = torch.Generator().manual_seed(seed)
     given, tensors = tensors_of(module), tensors_of(own)
@@ -179,7 +183,7 @@ def _values(module: nn.Module, names: Sequence[str], example: Example) -> list[A
     return [value.detach().numpy().copy() for value in real if value.is_floating_point()]
 
 
-def _is_rounding(a: Array, b: Array) -> bool:
+def is_rounding(a: Array, b: Array) -> bool:
     """Return whether two arrays differ by less than anything but the order of sums makes a difference."""
     if not a.size or not np.isfinite(b).all():
         return bool(a.size == 0)

@@ -34,6 +34,9 @@ from elsuite.landscapes.networks.samples import (
 )
 from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
+from elsuite.symmetry.scales import Scaling
+from elsuite.symmetry.scaling_search import scalings_of
+from elsuite.symmetry.tracing import Example
 from elsuite.symmetry.units import UnitSymmetry
 
 N_FOLLOWED: Final = 4
@@ -50,16 +53,27 @@ class _Units:
 
     @cached_property
     def symmetry(self) -> UnitSymmetry:
-        some = self.samples.between(0, N_FOLLOWED)
+        example = self._example
         return symmetry_of(
             self.network.module,
             self.network.names,
-            inputs=some.inputs,
-            targets=some.targets,
-            loss=self.given.loss,
-            term=self.given.regularization,
+            inputs=example.inputs,
+            targets=example.targets,
+            loss=example.loss,
+            term=example.term,
             statistics=self.network.buffers,
         )
+
+    @cached_property
+    def scalings(self) -> tuple[Scaling, ...]:
+        estimated = self.network.buffers == "estimated"
+        module, names = self.network.module, self.network.names
+        return scalings_of(module, names, self._example, self.symmetry, batch_statistics=estimated)
+
+    @property
+    def _example(self) -> Example:
+        some = self.samples.between(0, N_FOLLOWED)
+        return Example(some.inputs, some.targets, self.given.loss, self.given.regularization)
 
 
 @final
@@ -171,6 +185,11 @@ class NeuralLandscape(DataLandscape):
     def symmetry(self) -> UnitSymmetry:
         """The units that are interchangeable, declared by the module or found on the first samples (`symmetry_of`)."""
         return self._units.symmetry
+
+    @property
+    def unit_scalings(self) -> tuple[Scaling, ...]:
+        """The ways to rescale units that leave energies as they are; looked for when asked for (`scalings_of`)."""
+        return self._units.scalings
 
     def _chosen_evaluator(self) -> Evaluator:
         """Return the quickest evaluator that is right for the network."""
