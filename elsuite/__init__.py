@@ -53,7 +53,7 @@ _PLACES = {
     "minimizers": ("LBFGSGSS", "SGD", "TorchOptimizer"),
     "network": ("minimax_barrier", "minimax_route", "transition_network"),
     "paths": ("AutoNEBPathFinder", "BezierPathFinder", "ChainPathFinder", "FourierPathFinder", "LinearPathFinder"),
-    "plotting": ("plot_disconnectivity", "save_figure"),
+    "plotting": ("plot", "plot_disconnectivity", "save_figure"),
     "report": ("write_report",),
     "studies": ("load_study", "run_study"),
 }

@@ -49,6 +49,7 @@ from elsuite.paths import BezierPathFinder as BezierPathFinder
 from elsuite.paths import ChainPathFinder as ChainPathFinder
 from elsuite.paths import FourierPathFinder as FourierPathFinder
 from elsuite.paths import LinearPathFinder as LinearPathFinder
+from elsuite.plotting import plot as plot
 from elsuite.plotting import plot_disconnectivity as plot_disconnectivity
 from elsuite.plotting import save_figure as save_figure
 from elsuite.report import write_report as write_report

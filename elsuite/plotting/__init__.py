@@ -8,7 +8,7 @@ Pictures of values, ``plot_x(value, *, ax=None, ...) -> Axes``
 Pictures of computed values, of the Datasets that `elsuite.plane` and its like return or that a database keeps
     `plot_plane`, `plot_around`, `plot_interpolation`, `plot_spectrum`
 Finished figures of a database
-    `FIGURES` by kind, `FigureOptions`, `save_figure` (PNG, SVG or PDF)
+    `plot` a kind, `FIGURES` by kind, `FigureOptions`, `save_figure` (PNG, SVG or PDF)
 Their look
     `paper_style` (a context, or the style sheet ``elsuite.plotting.paper``), `set_styles`, `category_styles`,
     `new_figure`
@@ -21,7 +21,7 @@ from elsuite.analysis.clustering import cluster_names
 from elsuite.analysis.options import FigureOptions
 from elsuite.analysis.profile import Profile
 from elsuite.analysis.view import View
-from elsuite.plotting.figures import FIGURES
+from elsuite.plotting.figures import FIGURES, plot
 from elsuite.plotting.markers import SetStyle, category_styles, set_styles
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ __all__ = [
     "cluster_names",
     "new_figure",
     "paper_style",
+    "plot",
     "plot_around",
     "plot_clustering",
     "plot_disconnectivity",

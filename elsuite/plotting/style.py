@@ -1,5 +1,6 @@
 """What all pictures share: size, fonts, legends."""
 
+import io
 import math
 import re
 import textwrap
@@ -50,6 +51,16 @@ def paper_style() -> _GeneratorContextManager[None]:
     return matplotlib.style.context("elsuite.plotting.paper")
 
 
+class NotebookFigure(Figure):
+    """A figure that notebooks show as it is: it belongs to no window, and nothing has to be called."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with paper_style():
+            self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
 def new_figure(width: float = SINGLE_COLUMN, height: float = 2.6) -> Figure:
     """Return an empty figure of `width` x `height` inches that belongs to no window and no pyplot state.
 
@@ -58,7 +69,7 @@ def new_figure(width: float = SINGLE_COLUMN, height: float = 2.6) -> Figure:
     >>> new_figure(3.0, 2.0).get_size_inches().tolist()
     [3.0, 2.0]
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = NotebookFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
