@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape, parts_at_once
+from elsuite.landscapes.base import Landscape, combine, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import on_samples
@@ -186,20 +186,19 @@ def descend(
     grid = descent.points_per_step is None and descent.images_per_step is None
     asked = slice(1, -1) if grid and isinstance(descent.objective, PowerSum) else slice(None)
     n_points = descent.points_per_step or descent.n_points
-    interrupted = False
+    interrupted, memory = False, dict[str, Tensor]()
     try:
         for done in range(descent.n_steps):
             if not goes_on(done, descent.n_steps):
                 break
             weights = next_weights(spanning)
             shown, share = on_samples(landscape, n_points, descent.images_per_step, generator)
-            energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked)
+            energies, gradient = _gradient(shown, weights, spanning, descent.objective, chord, asked, memory)
             if not finite.add(energies, gradient, share * len(energies)):
                 break
             cosine = 0.5 + 0.5 * math.cos(math.pi * done / descent.n_steps)
             rate = descent.learning_rate * (cosine if descent.schedule == "cosine" else 1.0)
             step(coefficients, gradient, rate, finite.so_far)
-            del gradient  # before the next one is made
     except KeyboardInterrupt:
         interrupted = True
     n_steps, spent, so_far = finite.totals()
@@ -265,7 +264,13 @@ def path_weights(path: Path, t: Tensor) -> Tensor:
 
 
 def _gradient(
-    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, chord: float, asked: slice
+    landscape: Landscape,
+    weights: Tensor,
+    spanning: Tensor,
+    objective: Objective,
+    chord: float,
+    asked: slice,
+    memory: dict[str, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Return the energies of the points `asked` for, and the gradient for the coefficients, shape (K, P).
 
@@ -274,9 +279,10 @@ def _gradient(
         \frac{dL}{dc} = B^T \mathrm{diag}(\partial L / \partial E)\, G + 2 \lambda\, \Delta B^T \Delta W S
 
     with the basis B (n, K), the energies' gradients G (n, P), and points W S as combinations of the K + 2
-    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are.
+    spanning points S (both ends and the coefficients): two matrix products, whatever n and K are. Where points are
+    long they are made in `memory`, which the next step uses again: new memory takes longer than a product.
     """
-    energies, gradient = _energy_term(landscape, weights[asked], spanning, objective)
+    energies, gradient = _energy_term(landscape, weights[asked], spanning, objective, {} if memory is None else memory)
     smoothness = objective.smoothness_at(energies, chord)
     if smoothness:
         steps = torch.diff(weights, dim=0)
@@ -285,26 +291,36 @@ def _gradient(
 
 
 def _energy_term(
-    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective
+    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, memory: dict[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
-    bows = weights[:, 2:]
-    if isinstance(objective, PowerSum) and objective.power == 1:
+    bows, parts = weights[:, 2:], parts_at_once(landscape, len(weights), vectors=2)
+    if len(parts) == 1 and isinstance(objective, PowerSum) and objective.power == 1:
         return landscape.combined_gradients(weights, spanning, bows)
-    parts = parts_at_once(landscape, len(weights), vectors=2)
-    slopes = None
-    if len(parts) > 1 and not objective.sees_each:  # all energies are needed first
-        points = (landscape.of_points(part).energy(weights[part] @ spanning) for part in parts)
-        slopes = objective.slopes(torch.cat([energies.detach() for energies in points]))
-    seen, gradient = [], None
+    if len(parts) == 1:
+        energies, gradients = landscape.energy_and_gradient(weights @ spanning)
+        objective.check(energies)
+        return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
+    if not memory:
+        memory |= {"points": spanning.new_empty(parts[0].stop, spanning.shape[1])}
+        memory |= {"gradient": spanning.new_empty(bows.shape[1], spanning.shape[1])}
+    points, gradient, slopes = memory["points"], memory["gradient"], None
+    if not objective.sees_each:  # all energies are needed first
+        shown = (landscape.of_points(p).energy(combine(weights[p], spanning, into=points)).detach() for p in parts)
+        slopes = objective.slopes(torch.cat(list(shown)))
+    seen: list[Tensor] = []
     for part in parts:
-        energies, gradients = landscape.of_points(part).energy_and_gradient(weights[part] @ spanning)
+        made = combine(weights[part], spanning, into=points)
+        energies, gradients = landscape.of_points(part).energy_and_gradient(made)
         own = objective.slopes(energies) if slopes is None else slopes[part]
         factors = (bows[part] * own.to(bows)[:, None]).T
-        gradient = factors @ gradients if gradient is None else gradient.addmm_(factors, gradients)
+        if seen:
+            gradient.addmm_(factors, gradients)
+        else:
+            torch.mm(factors, gradients, out=gradient)
         seen.append(energies)
+        del gradients  # before the next ones are made
     energies = torch.cat(seen)
     objective.check(energies)
-    assert gradient is not None  # there is one part at least
     return energies, gradient
 
 

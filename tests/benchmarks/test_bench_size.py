@@ -127,7 +127,7 @@ def raw_seconds(module, inputs, targets, batch):
 
 
 CASES = {
-    "mlp": (lambda: mlp(WIDTH), (784,), 512 if FULL else 80),
+    "mlp": (lambda: mlp(WIDTH), (784,), 256 if FULL else 80),
     "resnet-18": (lambda: resnet18(64 if FULL else 2), (3, 32, 32), 128 if FULL else 80),
 }
 
