@@ -141,7 +141,8 @@ def store_solutions(
             "stopping": check_set_name(set_name, database.surfaces)[1],
             "outcome": "imported",
             "key": np.array(_keys(points, set_name), dtype=np.uint64),
-            "origin": list(origins),
+            # Names of files can hold what no text in a store may.
+            "origin": [origin.encode("utf-8", "replace").decode() for origin in origins],
             **(metrics or {}),
         },
         attributes=contributed(database),

@@ -80,6 +80,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if not isinstance(self.where, str):
             raise RecipeError(f"recipe: given {self.where!r}, allowed: {_ALLOWED}")
+        if not self.where.isprintable():
+            raise RecipeError(f"recipe: given {self.where!a}, allowed: names of characters that can be printed")
         if not isinstance(self.settings, Mapping):
             raise RecipeError(f"recipe {self.where}: settings: given {self.settings!r}, allowed: a table")
         values = {str(name): _json_value(self.where, str(name), value) for name, value in self.settings.items()}

@@ -34,6 +34,9 @@ def recipe_of(data: DataSection | None, network: NetworkSection) -> Recipe:
     settings: dict[str, Any] = {} if data is None else data.model_dump(exclude_unset=True)
     if "name" in settings:
         settings = {"data": settings.pop("name"), **settings}
+    if network.recipe is not None and settings.get("folder") and str(settings["data"]).endswith(".npz"):
+        # A function of the user's own gets one path.
+        settings["data"] = str(Path(settings.pop("folder")) / settings["data"])
     given = {name: getattr(network, name) for name in _COMPUTING if name in network.model_fields_set}
     return Recipe(network.recipe or str(network.architecture), {**settings, **given, **network.settings})
 

@@ -1,5 +1,7 @@
 """Many checkpoints into a database, a few at a time, whatever the files hold."""
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -104,3 +106,10 @@ def test_a_landscape_of_ones_own_that_raises_anything(landscape, database, files
     own.__class__ = Own
     report = import_checkpoints(database, own, files[1][:1])
     assert report.failed == ((files[1][0], f"{files[1][0]}: KeyError: 'layer'"),)
+
+
+def test_a_file_whose_name_is_no_text(landscape, database, files, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.pt")
+    os.rename(files[1][0], path)
+    assert import_checkpoints(database, landscape, [path]).ids == (0,)
+    assert database.minima["origin"].values.tolist() == [f"{tmp_path}/?.pt"]

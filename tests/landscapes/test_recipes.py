@@ -149,6 +149,8 @@ WRONG_WHERE = [
     ("landscape", "given 'landscape', allowed: package.module:function"),
     ("lj", "no surface 'lj'"),
     ("", "given ''"),
+    ("a\udcff/experiment.py:landscape", "given 'a\\udcff/experiment.py:landscape', allowed: names of characters"),
+    ("experiment.py:landscape\nmore", "given 'experiment.py:landscape\\nmore', allowed: names of characters"),
     (":landscape", "given ':landscape'"),
     ("experiment.py", "experiment.py:FUNCTION"),
     ("experiment.py:", "experiment.py:FUNCTION"),

@@ -194,6 +194,19 @@ def test_surfaces_and_sets_are_the_landscapes_own(tmp_path):
         run_study(StudyRun(parse_study(text.replace('surface = "energy"', 'surface = "train"')), text, tmp_path))
 
 
+def test_the_data_section_is_the_functions_arguments(tmp_path):
+    code = CODE.replace("width: int = 2, smoothing", "data: str, n_train: int, width: int = 2, smoothing").replace(
+        'load_data("digits", n_train=40, n_test=20)', "load_data(data, n_train=n_train)"
+    )
+    images, classes = np.random.default_rng(0).random((30, 8, 8), dtype=np.float32), np.arange(30) % 10
+    arrays = {"train_inputs": images, "train_targets": classes, "test_inputs": images, "test_targets": classes}
+    text = TEXT.replace("[network]", '[data]\nname = "own.npz"\nn_train = 20\n[network]')
+    study, _ = load_study(written(tmp_path / "code", text, code))
+    np.savez(tmp_path / "code" / "own.npz", **arrays)
+    landscape = landscape_of(study.data, study.network)
+    assert (landscape.on("train").n_samples, landscape.on("test").n_samples) == (20, 30)
+
+
 def test_a_named_network_is_the_same_by_recipe(tmp_path):
     named = '[data]\nname = "digits"\nn_train = 40\nn_test = 20\n[network]\narchitecture = "fcp"\nhidden = [3]\n'
     minimizers = '[[minimizers]]\nalgorithm = "sgd"\nstarts = 1\nepochs = 1\n'
