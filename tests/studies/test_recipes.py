@@ -222,7 +222,8 @@ def test_a_named_network_is_the_same_by_recipe(tmp_path):
 def test_code_that_a_store_names_is_not_run_silently(finished):
     with open_database(finished) as database:
         with pytest.raises(
-            ValueError, match=r"names code that is not elsuite's, '.*recipe.py:landscape': confirm it by"
+            ValueError,
+            match=r"""names code that is not elsuite's, '.*recipe.py:landscape' with the settings {"width":1}: confirm""",
         ):
             landscape_of_database(database)
         assert landscape_of_database(database, trust=True).n_parameters == 380

@@ -120,7 +120,7 @@ def test_settings_of_every_algorithm_can_be_read_and_written():
 
 
 def test_keys_of_searches_are_those_of_stores_that_do_not_know_a_later_setting():
-    added = {"density": "uniform", "scales": "absolute", "late": "sampled"}
+    added = {"density": "uniform", "scales": "absolute", "late": "sampled", "seconds": None}
     known = key_settings(FourierPathFinder(**added))
     assert set(all_settings(FourierPathFinder())) - set(known) == set(added)
     assert key_settings(FourierPathFinder.published()) == {
