@@ -1,15 +1,14 @@
 """Energies on the plane through three minima, with the paths between them projected onto it: `plane`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import torch
 import xarray as xr
 
-from elsuite.analysis.planes import Plane, grid_around, plane_through, share_outside
+from elsuite.analysis.planes import Plane, Shadow, grid_around, plane_through, shadow
 from elsuite.core.identity import content_key
 from elsuite.core.settings import NonNegative, Points, check_arguments
 from elsuite.core.typing import Array, Floats, Ids, Progress
@@ -20,7 +19,6 @@ from elsuite.landscapes.base import Landscape
 from elsuite.paths import Path
 from elsuite.paths import align as align_to
 from elsuite.symmetry.permutations import permute
-from elsuite.symmetry.points import rows_at_once
 
 PATH_POINTS = 101
 """Points of a path that are projected."""
@@ -100,7 +98,7 @@ def plane(
         through = plane_through(*corners)
         ends = dict(zip(ids, zip(corners, images, strict=True), strict=True))
         curves = _lowest_curves(database, rows, through, ends)
-        places = through.places(np.stack(corners))
+        places = through.outside(corners, np.empty((0, database.n_parameters)))[0]
         x, y = grid_around(np.concatenate([places, *(curve.places for curve in curves.values())]), n, margin)
         grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
         found = values_at(shown, len(grid), lambda part: through.points(grid[part]), stage="plane", progress=progress)
@@ -136,9 +134,9 @@ def _name_of(database: LandscapeDatabase, rows: Ids) -> str:
     return f"{content_key(names):016x}" if names else ""
 
 
-def _corners(landscape: Landscape, points: Array, align: Any) -> tuple[list[Floats], list[Any]]:
+def _corners(landscape: Landscape, points: Array, align: Any) -> tuple[list[Array], list[Any]]:
     """Return the three points, moved if asked for, and how each was moved: None, a permutation, or "elsewhere"."""
-    corners: list[Floats] = [points[0].astype(np.float64)]
+    corners: list[Array] = [points[0]]
     images: list[Any] = [None]
     for point in points[1:]:
         image: Array = point
@@ -148,23 +146,14 @@ def _corners(landscape: Landscape, points: Array, align: Any) -> tuple[list[Floa
             image = found.coordinates
             if not np.array_equal(image, point):
                 moved = "elsewhere" if found.permutation is None else found.permutation
-        corners.append(image.astype(np.float64))
+        corners.append(image)
         images.append(moved)
     return corners, images
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """A path in a plane: its places (n, 2), how far it is from the plane (n,), and the share outside."""
-
-    places: Floats
-    distances: Floats
-    outside: float
-
-
 def _lowest_curves(
-    database: LandscapeDatabase, rows: Ids, through: Plane, ends: dict[int, tuple[Floats, Any]]
-) -> dict[int, _Curve]:
+    database: LandscapeDatabase, rows: Ids, through: Plane, ends: dict[int, tuple[Array, Any]]
+) -> dict[int, Shadow]:
     """Return of each pair and finder the lowest path, by its id, that leads from corner to corner of the plane."""
     table, found = database.paths, {}
     known: set[tuple[int, int, str]] = set()
@@ -180,29 +169,20 @@ def _lowest_curves(
         if moved is not None:
             parts = {name: permute(getattr(path, name), moved) for name in ("start", "end", "coefficients")}
             path = replace(path, **parts)
-        end, corner = path.end.double().numpy(), ends[target][0]
-        if np.linalg.norm(end - corner) <= SAME * np.linalg.norm(corner - ends[source][0]):
+        end, (corner, _), (begin, _) = path.end.numpy(), ends[target], ends[source]
+        if np.linalg.norm(end - corner) <= SAME * np.linalg.norm(corner - begin):
             known.add(pair)
             found[row] = _along(path, through)
     return dict(sorted(found.items()))
 
 
-def _along(path: Path, through: Plane) -> _Curve:
+def _along(path: Path, through: Plane) -> Shadow:
     t = torch.linspace(0, 1, PATH_POINTS, dtype=torch.float64)
-    size = max(2, rows_at_once(len(path.start)))
-    places, distances, walked, outside = [], [], 0.0, 0.0
-    # Each part begins where the one before ended, so that no step is left out.
-    for begin, stop in pairwise([*range(0, PATH_POINTS - 1, size - 1), PATH_POINTS - 1]):
-        points = path.points(t[begin : stop + 1]).double().numpy()
-        first = 0 if begin == 0 else 1
-        places.append(through.places(points[first:]))
-        distances.append(through.distances(points[first:]))
-        whole, out = through.walked(points)
-        walked, outside = walked + whole, outside + out
-    return _Curve(np.concatenate(places), np.concatenate(distances), share_outside(walked, outside))
+    weights = torch.column_stack([1 - t, t, path.basis.values(t)]).numpy()
+    return shadow(through, [path.start.numpy(), path.end.numpy()], path.coefficients.numpy(), weights)
 
 
-def _with_paths(values: xr.Dataset, database: LandscapeDatabase, curves: dict[int, _Curve]) -> xr.Dataset:
+def _with_paths(values: xr.Dataset, database: LandscapeDatabase, curves: dict[int, Shadow]) -> xr.Dataset:
     if not curves:
         return values
     table, rows = database.paths, np.array(list(curves), dtype=np.int64)
@@ -213,7 +193,7 @@ def _with_paths(values: xr.Dataset, database: LandscapeDatabase, curves: dict[in
     values["path_height"] = ("line", np.fmax(table["height"].values, table["refined_height"].values)[rows])
     values["curve"] = (("line", "step", "axis"), np.stack([curve.places for curve in curves.values()]))
     values["distance"] = (("line", "step"), np.stack([curve.distances for curve in curves.values()]))
-    values["share_outside"] = ("line", np.array([curve.outside for curve in curves.values()]))
+    values["share_outside"] = ("line", np.array([curve.share_outside for curve in curves.values()]))
     return values
 
 

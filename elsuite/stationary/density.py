@@ -1,5 +1,6 @@
 """The density of a Hessian's eigenvalues by stochastic Lanczos quadrature: `lanczos_quadrature`."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,7 +62,8 @@ def lanczos_quadrature(
     Raises
     ------
     ValueError
-        For a point of another shape, no probe, fewer than two steps, or a Hessian that is not finite.
+        For a point of another shape, no probe, fewer than two steps or more than the memory holds, or a Hessian that is
+        not finite.
 
     Examples
     --------
@@ -105,6 +107,11 @@ def _lanczos(
     """Return the diagonal and the subdiagonal of the tridiagonal matrix from a start of length one."""
     size = len(start)
     wide = 8 * n_steps * size <= WIDE_BYTES
+    if not wide and 4 * n_steps * size > (memory := os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")):
+        raise ValueError(
+            f"n_steps {n_steps} given; so many vectors of {size:,} numbers take {4 * n_steps * size / 2**30:.0f} GiB, "
+            f"this machine has {memory / 2**30:.0f}: {memory // (8 * size)} steps fit"
+        )
     known: Array = np.empty((n_steps, size), dtype=np.float64 if wide else np.float32)
     rounding = float(np.finfo(known.dtype).eps) * np.sqrt(size)
     diagonal, beside = np.empty(n_steps), np.empty(n_steps - 1)

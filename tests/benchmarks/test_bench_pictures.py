@@ -45,7 +45,7 @@ def plain_plane(module, points, inputs, targets, n):
 def own_plane(landscape, points, n):
     """Return the losses at the same points, places in the plane through the three."""
     through = plane_through(*points)
-    corners = through.places(np.stack(points[1:]).astype(np.float64))
+    corners = through.places(np.stack(points[1:]))
     shares = np.stack(np.meshgrid(np.arange(n) / n, np.arange(n) / n, indexing="ij"), axis=-1).reshape(-1, 2)
     found = values_at(landscape, n * n, lambda part: through.points(shares[part] @ corners), stage="plane")
     return found["energy"].reshape(n, n)
