@@ -2,7 +2,7 @@
 
 - base.py: `Symmetry`, what a landscape declares, and `NoSymmetry`.
 - atoms.py: `AtomSymmetry`, clusters and cells of atoms; periodic.py: `PeriodicSymmetry`, angles and boxes.
-- units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed permutations; scales.py: units rescaled.
+- units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed ones; scales.py: rescaled units.
 - modules.py: which units of a `torch.nn.Module` are interchangeable, declared (declarations.py) or found: tracing.py
   follows its operations (operations.py, layers.py, known.py), counts.py says what axes count, grouping.py makes groups
   of that, checking.py tries them on the module; activations.py: what units give; scaling_search.py: which units may be

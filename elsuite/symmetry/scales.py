@@ -7,8 +7,10 @@ A copy of a network has other factors, and its units have other names (`elsuite.
 finds both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +20,7 @@ from elsuite.symmetry.base import checked_pair
 from elsuite.symmetry.permutations import Block, Element, apply, composed, identity_element, located, values_of
 from elsuite.symmetry.units import UnitSymmetry, match_weights
 
-MAX_SWEEPS, MAX_ROUNDS = 200, 10
+MAX_SWEEPS, MAX_ROUNDS = 200, 4
 
 
 @dataclass(frozen=True)
@@ -123,43 +125,90 @@ def _ones(symmetry: UnitSymmetry, scalings: Sequence[Scaling]) -> tuple[Floats, 
     return tuple(np.ones(sizes[scaling.group]) for scaling in scalings)
 
 
+def _kept(block: Block, place: int) -> set[int]:
+    """Return the axes that tell the units apart which one axis counts: within others, those as well."""
+    axis = block.axes[place]
+    if axis is None or not axis.within:
+        return {place}
+    return {place, next(k for k, other in enumerate(block.axes) if other is not None and other.group == axis.within)}
+
+
 def _along(block: Block, place: int, factors: Floats) -> Floats:
     """Return the factors of units in a shape that a block can be multiplied with."""
-    axis = block.axes[place]
-    places = {place}
-    if axis is not None and axis.within:
-        places.add(next(k for k, other in enumerate(block.axes) if other is not None and other.group == axis.within))
-    return factors.reshape([size if k in places else 1 for k, size in enumerate(block.shape)])
+    kept = _kept(block, place)
+    return factors.reshape([size if k in kept else 1 for k, size in enumerate(block.shape)])
 
 
-def unit_sums(symmetry: UnitSymmetry, scaling: Scaling, values: Floats) -> tuple[Floats, Floats]:
-    """Return sums of values, shape (P,), over what belongs to each unit: what is multiplied, and what is divided."""
-    blocks = list(located(symmetry.blocks))
-    sizes = {group.name: group.size for group in symmetry.groups}
-    sums = np.zeros((2, sizes[scaling.group]))
-    for number, place, power in scaling.powers:
-        begin, block = blocks[number]
-        part = values_of(values, begin, block).reshape(block.shape)
-        kept = _along(block, place, np.ones(sums.shape[1])).shape
-        summed = part.sum(axis=tuple(k for k, size in enumerate(kept) if size == 1 and block.shape[k] != 1))
-        sums[0 if power > 0 else 1] += summed.reshape(-1)
-    return sums[0], sums[1]
+def _summed(block: Block, place: int, values: Floats) -> Floats:
+    """Return sums of a block's values over all but the units that an axis counts."""
+    kept = _kept(block, place)
+    return np.asarray(values.sum(axis=tuple(k for k in range(values.ndim) if k not in kept))).reshape(-1)
+
+
+def unit_sums(symmetry: UnitSymmetry, number: int, place: int, values: Floats) -> Floats:
+    """Return sums of values, shape (P,), over a block, for each of the units that its axis number `place` counts."""
+    begin, block = list(located(symmetry.blocks))[number]
+    return _summed(block, place, values_of(values, begin, block).reshape(block.shape))
+
+
+@dataclass(frozen=True, eq=False)
+class _Copy:
+    """A point that is rescaled in place, with the reference beside it."""
+
+    symmetry: UnitSymmetry
+    scalings: Sequence[Scaling]
+    a: Floats
+    b: Floats
+
+    @cached_property
+    def parts(self) -> list[list[tuple[Block, int, int, Floats, Floats]]]:
+        """For each scaling the blocks that it changes: the axis, the power, and views of the values in both points."""
+        blocks = list(located(self.symmetry.blocks))
+        return [
+            [
+                (blocks[k][1], place, power, values_of(self.a, *blocks[k]), values_of(self.b, *blocks[k]))
+                for k, place, power in scaling.powers
+            ]
+            for scaling in self.scalings
+        ]
+
+    def sums(self, number: int, of: Callable[[Floats, Floats], Floats]) -> tuple[Floats, Floats]:
+        """Return sums over what is multiplied and what is divided, for each unit of a scaling."""
+        total: list[Floats | float] = [0.0, 0.0]
+        for block, place, power, a, b in self.parts[number]:
+            total[power < 0] = total[power < 0] + _summed(block, place, of(a, b).reshape(block.shape))
+        return np.asarray(total[0]), np.asarray(total[1])
+
+    def rescale(self, number: int, factors: Floats) -> float:
+        """Rescale units; return the largest change of a logarithm."""
+        for block, place, power, _, b in self.parts[number]:
+            b *= np.broadcast_to(_along(block, place, factors ** float(power)), block.shape).reshape(b.shape)
+        return float(np.abs(np.log(factors)).max(initial=0))
+
+    def sweep(self, step: Callable[[int], Floats], tolerance: float) -> tuple[tuple[Floats, ...], int, bool]:
+        """Rescale by one scaling after the other until factors stay; return them, the sweeps, whether they ended."""
+        factors = list(_ones(self.symmetry, self.scalings))
+        for swept in range(1, MAX_SWEEPS + 1):
+            largest = 0.0
+            for number in range(len(factors)):
+                own = step(number)
+                factors[number] = factors[number] * own
+                largest = max(largest, self.rescale(number, own))
+            if largest < tolerance:
+                return tuple(factors), swept, True
+        return tuple(factors), MAX_SWEEPS, False
 
 
 def _balanced(symmetry: UnitSymmetry, scalings: Sequence[Scaling], point: Floats) -> Floats:
     """Return the copy of least norm: what comes in and goes out of each unit is of one size."""
-    for _ in range(MAX_SWEEPS):
-        largest = 0.0
-        for scaling in scalings:
-            into, out = unit_sums(symmetry, scaling, point**2)
-            usable = (into > 0) & (out > 0)
-            factors = np.ones_like(into)
-            factors[usable] = (out[usable] / into[usable]) ** 0.25
-            point = rescaled(symmetry, [scaling], point, [factors])
-            largest = max(largest, float(np.abs(np.log(factors)).max(initial=0)))
-        if largest < np.finfo(float).eps ** 0.75:
-            break
-    return point
+    copy = _Copy(symmetry, scalings, point, point.copy())
+
+    def step(number: int) -> Floats:
+        into, out = copy.sums(number, _squares)
+        return _fourth_root(out, into)
+
+    copy.sweep(step, _TOLERANCE)
+    return copy.b
 
 
 def _nearest_factors(
@@ -167,51 +216,52 @@ def _nearest_factors(
 ) -> tuple[tuple[Floats, ...], Floats, int, bool]:
     """Return the factors that bring `b` nearest to `a`, the copy, the sweeps, and whether they ended.
 
-    They are looked for from those that `b` has, and from where it is as balanced as `a`, which copies have in common.
+    They are looked for from those that `b` has, and from where what comes in and goes out of each unit is in proportion
+    as in `a`: there a copy of `a` is `a` itself.
     """
-    ones = _ones(symmetry, scalings)
     best = None
-    for start in (ones, _same_balance(symmetry, scalings, a, b)):
-        factors, copy = start, rescaled(symmetry, scalings, b, start)
-        converged, swept = False, 0
-        while not converged and swept < MAX_SWEEPS:
-            swept, largest = swept + 1, 0.0
-            new = []
-            for scaling, own in zip(scalings, factors, strict=True):
-                step = _best_factors(*unit_sums(symmetry, scaling, copy**2), *unit_sums(symmetry, scaling, a * copy))
-                copy = rescaled(symmetry, [scaling], copy, [step])
-                new.append(own * step)
-                largest = max(largest, float(np.abs(np.log(step)).max(initial=0)))
-            factors = tuple(new)
-            converged = bool(largest < np.finfo(float).eps ** 0.75)
+    for start in (_ones(symmetry, scalings), _same_proportions(symmetry, scalings, a, b)):
+        copy = _Copy(symmetry, scalings, a, rescaled(symmetry, scalings, b, start))
+
+        def step(number: int, copy: _Copy = copy) -> Floats:
+            return _best_factors(*copy.sums(number, _squares), *copy.sums(number, np.multiply))
+
+        found, swept, converged = copy.sweep(step, _TOLERANCE)
+        factors = tuple(own * more for own, more in zip(start, found, strict=True))
         # From the factors in one, so that roundings of the sweeps do not add up.
-        copy = rescaled(symmetry, scalings, b, factors)
-        distance = float(np.linalg.norm(a - copy))
+        nearest = rescaled(symmetry, scalings, b, factors)
+        distance = float(np.linalg.norm(a - nearest))
         if best is None or distance < best[0]:
-            best = distance, factors, copy, swept, converged
+            best = distance, factors, nearest, swept, converged
     assert best is not None
     return best[1:]
 
 
-def _same_balance(symmetry: UnitSymmetry, scalings: Sequence[Scaling], a: Floats, b: Floats) -> tuple[Floats, ...]:
-    """Return the factors that make what comes in and goes out of each unit of `b` in proportion as in `a`."""
-    factors = [np.ones_like(own) for own in _ones(symmetry, scalings)]
-    wanted = [unit_sums(symmetry, scaling, a**2) for scaling in scalings]
-    copy = b
-    for _ in range(MAX_SWEEPS):
-        largest = 0.0
-        for k, scaling in enumerate(scalings):
-            into, out = unit_sums(symmetry, scaling, copy**2)
-            usable = (into > 0) & (out > 0) & (wanted[k][0] > 0) & (wanted[k][1] > 0)
-            step = np.ones_like(into)
-            ratios = wanted[k][0][usable] * out[usable] / (wanted[k][1][usable] * into[usable])
-            step[usable] = ratios**0.25
-            copy = rescaled(symmetry, [scaling], copy, [step])
-            factors[k] = factors[k] * step
-            largest = max(largest, float(np.abs(np.log(step)).max(initial=0)))
-        if largest < np.finfo(float).eps ** 0.75:
-            break
-    return tuple(factors)
+def _same_proportions(symmetry: UnitSymmetry, scalings: Sequence[Scaling], a: Floats, b: Floats) -> tuple[Floats, ...]:
+    reference, copy = _Copy(symmetry, scalings, a, a), _Copy(symmetry, scalings, a, b.copy())
+    wanted = [reference.sums(number, _squares) for number in range(len(scalings))]
+
+    def step(number: int) -> Floats:
+        into, out = copy.sums(number, _squares)
+        return _fourth_root(wanted[number][0] * out, wanted[number][1] * into)
+
+    return copy.sweep(step, _TOLERANCE**1.5)[0]
+
+
+_TOLERANCE: Final = float(np.sqrt(np.finfo(float).eps))
+"""Factors that change by less, relatively, stay: a distance changes by the square of that."""
+
+
+def _squares(_a: Floats, b: Floats) -> Floats:
+    return b * b
+
+
+def _fourth_root(above: Floats, below: Floats) -> Floats:
+    """Return the fourth root of ratios; 1 where nothing comes in or goes out."""
+    usable = (above > 0) & (below > 0)
+    result = np.ones_like(above)
+    result[usable] = (above[usable] / below[usable]) ** 0.25
+    return result
 
 
 def _best_factors(into: Floats, out: Floats, along_in: Floats, along_out: Floats) -> Floats:

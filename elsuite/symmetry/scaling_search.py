@@ -42,10 +42,7 @@ def scalings_of(
     found: list[Scaling] = []
     for name, own_slots in slots.items():
         matrix = np.concatenate(
-            [
-                np.stack([unit_sums(symmetry, Scaling(name, ((*slot, 1),)), values)[0] for slot in own_slots], axis=1)
-                for values in products
-            ]
+            [np.stack([unit_sums(symmetry, *slot, values) for slot in own_slots], axis=1) for values in products]
         )
         for powers in _solutions(matrix):
             chosen = tuple((*slot, power) for slot, power in zip(own_slots, powers, strict=True) if power)

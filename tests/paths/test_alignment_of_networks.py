@@ -5,9 +5,12 @@ import pytest
 import torch
 from torch import nn
 
+from elsuite.database import LandscapeDatabase
+from elsuite.exploration import connect_minima, stored_path
 from elsuite.landscapes import NeuralLandscape
-from elsuite.paths import align
+from elsuite.paths import LinearPathFinder, align
 from elsuite.symmetry.permutations import apply, random_element
+from elsuite.symmetry.units import match_weights
 from tests.symmetry.traced_modules import (
     Encoder,
     LanguageModel,
@@ -75,6 +78,19 @@ def test_copies_are_recovered_by_what_units_give(name):
             assert len(values[0][group.name]) == group.size
             assert values[0][group.name].std() > 0
     assert align(landscape, a, copy, method="activations").distance_after == 0
+
+
+def test_paths_to_copies_are_read_back_from_a_store():
+    landscape = landscape_of("encoder")
+    points = landscape.initial_points([0, 1])
+    with LandscapeDatabase.create(None, landscape) as database:
+        energies = np.array(landscape.energies_on_all_surfaces(points))
+        database.add(minima={"coordinates": points.numpy(), "energy": energies})
+        connect_minima(database, landscape, LinearPathFinder(), [(0, 1)], align="weights")
+        end = stored_path(database, 0).points(torch.ones(1))[0]
+    assert torch.linalg.vector_norm(end - points[0]) < torch.linalg.vector_norm(points[1] - points[0])
+    copies = match_weights(landscape.symmetry, points[1], end).distance
+    assert copies < 1e-6 * torch.linalg.vector_norm(end)
 
 
 def test_frozen_averages_keep_units_apart():

@@ -1,12 +1,14 @@
 """Units found by following a module's operations: which, that they are right, and that copies are recovered."""
 
 import copy
+import json
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from elsuite.symmetry import symmetry_from
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import (
     apply,
@@ -115,6 +117,7 @@ def test_buffers_that_are_coordinates_are_renamed():
 def test_laws_hold_for_units_within_units(name):
     make, inputs, _ = TRACED[name]
     symmetry = symmetry_of(seeded(make).eval(), inputs=inputs)
+    assert symmetry_from(json.loads(json.dumps(symmetry.description()))) == symmetry
     vector = np.random.default_rng(0).normal(size=symmetry.n_parameters)
     f, g = random_element(symmetry, 1), random_element(symmetry, 2)
     expected = apply(symmetry, apply(symmetry, vector, f), g)
