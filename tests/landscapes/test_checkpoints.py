@@ -75,6 +75,7 @@ CONTAINERS = {
     "moments by name": {"params": STATE, "exp_avg": OTHER, "optim": {"momentum_buffer": OTHER}},
     "twice the same": {"model": STATE, "last": dict(STATE)},
     "arrays": {"model": {name: tensor.numpy() for name, tensor in STATE.items()}},
+    "another prefix": {"state_dict": under("classifier."), "epoch": 1},
     "averaged model": {"n_averaged": torch.tensor(3), **under("module.")},
 }
 
@@ -97,6 +98,7 @@ def test_a_state_dict_is_found_wherever_it_lies(tmp_path, name, zipped):
         (CONTAINERS["averaged in it"], "state_dict.ema_net", OTHER),
         ({"student": STATE, "teacher": OTHER}, "teacher", OTHER),
         ({"ema": OTHER}, "ema", OTHER),
+        (under("body.") | {"last.weight": torch.ones(2)}, "body", STATE),
         ({"members": under("0.") | under("1.", OTHER)}, "members.1", OTHER),
     ],
 )
@@ -131,8 +133,10 @@ REFUSED = {
     "no tensors": (lambda: saved({"epoch": 3, "lr": 0.1}), "a dict with 'epoch', 'lr', and no state dict in it"),
     "another network": (lambda: saved({"fc.weight": torch.ones(2)}), "no entry has a name that is expected: there are"),
     "an optimizer": (lambda: saved(OPTIMIZER.state_dict()), "no entry has a name that is expected"),
+    "a part": (lambda: saved(under("body.") | {"head.weight": torch.ones(2)}), "choose by entry (--entry): 'body'"),
+    "two parts": (lambda: saved(under("student.") | under("teacher.", OTHER)), "(--entry): 'student', 'teacher'"),
     "two networks": (lambda: saved({"a": STATE, "b": OTHER}), "2 state dicts fit; choose by entry (--entry): 'a', 'b'"),
-    "averaged alone": (lambda: saved({"ema": STATE}), "only averaged weights, an optimizer's state or layers of a la"),
+    "averaged alone": (lambda: saved({"ema": STATE}), "only averaged weights, an optimizer's state or a part of a la"),
     "an ensemble": (lambda: saved({"m": under("0.") | under("1.", OTHER)}), "--entry): 'm.0', 'm.1'"),
 }
 

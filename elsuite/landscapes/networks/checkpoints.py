@@ -26,6 +26,9 @@ SAFETENSORS = ".safetensors"
 WRAPPERS = frozenset({"module", "_orig_mod", "_fsdp_wrapped_module", "_forward_module"})
 """Parts of names that wrappers add: DataParallel, torch.compile, FSDP, Lightning Fabric."""
 
+WHOLE = frozenset({"model", "net", "network", "nn_module", *WRAPPERS})
+"""Last parts of prefixes beside which other entries, such as the weights of a loss, are none of the network's."""
+
 _AVERAGED = re.compile(r"(^|_)(ema|swa|avg|averag\w*|polyak|shadow)(_|\d|$)", re.IGNORECASE)
 _OPTIMIZER = re.compile(r"optim|grad|exp_avg|momentum_buffer|scheduler", re.IGNORECASE)
 _DEEPEST = 5
@@ -119,7 +122,7 @@ def read_checkpoint(
     usual = [one for one in found if not one.is_other]
     if not usual:
         raise CheckpointError(
-            f"{path}: only averaged weights, an optimizer's state or layers of a larger network fit; choose by "
+            f"{path}: only averaged weights, an optimizer's state or a part of a larger network fit; choose by "
             f"entry (--entry): {_places(found)}"
         )
     best = max(one.fit for one in usual)
@@ -164,11 +167,11 @@ class _Candidate:
     """How many entries have an expected name and shape, and how many an expected name."""
 
     is_part: bool
-    """Whether it is one layer, by its number, of a larger network."""
+    """Whether more lies beside it, and its prefix is none of those that stand for a whole network."""
 
     @property
     def is_other(self) -> bool:
-        """Whether it is to be taken only when it is asked for: averaged weights, an optimizer's state, one layer."""
+        """Whether it is to be taken only when it is asked for: averaged weights, an optimizer's state, a part."""
         return self.is_part or any(_AVERAGED.search(part) or _OPTIMIZER.search(part) for part in self.place.split("."))
 
 
@@ -237,8 +240,13 @@ def _candidates(content: Any, expected: Mapping[str, tuple[int, ...]]) -> Iterat
             named = [name for name in expected if name in entries]
             fitting = sum(tuple(entries[name].shape) == expected[name] for name in named)
             place = ".".join([*keys, *(part for part in prefix.split(".") if part)])
-            is_part = bool(re.search(r"(^|\.)\d+\.$", prefix)) and len(entries) < len(state)
-            yield _Candidate(place, entries, (fitting, len(named)), is_part)
+            yield _Candidate(place, entries, (fitting, len(named)), _is_part(prefix, entries, state))
+
+
+def _is_part(prefix: str, entries: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> bool:
+    """Return whether what is under a prefix may be a part of a larger network, such as a layer, or one of several."""
+    counted = [name for name in state if not _AVERAGED.search(name.partition(".")[0])]
+    return len(entries) < len(counted) and prefix.split(".")[-2:-1] not in [[name] for name in WHOLE]
 
 
 def _state_dicts(content: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Tensor]]]:
