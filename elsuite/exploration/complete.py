@@ -39,6 +39,9 @@ ROUND = "round"
 HOPEFUL = 8
 """Where pairs are left that may well be lower, so many times more searches are made across a merge."""
 
+MOST_NUMBERS = 2**27
+"""In the fingerprints of all minima; of larger ones sums are kept."""
+
 NO_END = 2**31
 """Searches without end."""
 
@@ -292,11 +295,14 @@ def minima_of(
     joins: Joins = chosen_joins(database, None) if align is None else "points" if align == "stored" else "isomers"
     symmetry = declared_symmetry(database) if joins == "isomers" else None
     step = max(1, 2**23 // max(database.n_parameters, 1))
-    parts = [database.coordinates(chosen[k : k + step]).astype(np.float64) for k in range(0, len(chosen), step)]
+    # Some at a time: copies of all minima in float64 may be larger than the memory.
+    parts = (database.coordinates(chosen[k : k + step]).astype(np.float64) for k in range(0, len(chosen), step))
     if symmetry is None:
         places, aligned = [folded(part) for part in parts], None
     else:
-        places = [symmetry.fingerprint(part) for part in parts]
+        short = len(chosen) * database.n_parameters <= MOST_NUMBERS
+        prints = (symmetry.fingerprint(part) for part in parts)
+        places = [found if short else folded(found) for found in prints]
 
         def aligned(a: int, b: int) -> float:
             first, second = database.coordinates(chosen[[a, b]]).astype(np.float64)

@@ -120,6 +120,10 @@ def _joined(parts: Sequence[Ids]) -> Ids:
     return np.unique(np.concatenate([NONE, *parts]), axis=0)
 
 
+MOST_NUMBERS = 2**27
+"""Of the minima that are in memory together while distances are taken."""
+
+
 @dataclass(frozen=True)
 class PairContext:
     """What a chooser of pairs may look at."""
@@ -137,8 +141,17 @@ class PairContext:
 
     def distances(self) -> Floats:
         """Return the Euclidean distances between all minima, in the order of `ids`."""
-        points = self.database.coordinates(self.ids).astype(np.float64)
-        return cdist(points, points)
+        ids, step = np.array(self.ids, dtype=np.int64), max(1, MOST_NUMBERS // max(self.database.n_parameters, 1))
+        parts = [slice(begin, begin + step) for begin in range(0, len(ids), step)] or [slice(0, 0)]
+        found = np.zeros((len(ids), len(ids)))
+        for k, rows in enumerate(parts):
+            points = self.database.coordinates(ids[rows]).astype(np.float64)
+            found[rows, rows] = cdist(points, points)
+            for columns in parts[:k]:
+                others = self.database.coordinates(ids[columns]).astype(np.float64)
+                found[rows, columns] = cdist(points, others)
+                found[columns, rows] = found[rows, columns].T
+        return found
 
 
 class PairChooser(abc.ABC):

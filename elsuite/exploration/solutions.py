@@ -201,8 +201,8 @@ def _points(landscape: Landscape, solutions: Array) -> Array:
         )
     dtype = np.float32 if landscape.dtype == torch.float32 else np.float64
     with np.errstate(over="ignore"):
-        points: Array = solutions.astype(dtype)
-    wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
+        points: Array = solutions.astype(dtype, copy=False)
+    wrong = np.flatnonzero([not np.isfinite(point).all() for point in points])
     if len(wrong):
         raise ValueError(f"solution {wrong[0]} has a value that is no finite {np.dtype(dtype)}")
     return points

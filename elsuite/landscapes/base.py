@@ -1,6 +1,7 @@
 """The interface of everything that can be explored: `Landscape`, and `DataLandscape` over a data set."""
 
 import abc
+import math
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from functools import cached_property
@@ -23,6 +24,9 @@ LONG_POINT = 2**24
 
 FEW_SPANNING = 6
 """One point is made of so few vectors quicker by sums than by a product of matrices."""
+
+N_STARTS = 8
+"""Random starts, from whose distances the length scale is taken where a landscape has none of its own."""
 
 PROBE_SEEDS = (271828, 314159, 161803)
 """Of the fixed points at which a landscape is recognized."""
@@ -76,7 +80,9 @@ class Landscape(abc.ABC):
     @cached_property
     def length_scale(self) -> float:
         """A typical length; by default how far random starts lie from their center."""
-        starts = self.initial_points(list(range(8))).double().cpu().numpy()
+        if N_STARTS * self.n_parameters * 8 > self.byte_budget:
+            return _spread_of_starts(self)
+        starts = self.initial_points(list(range(N_STARTS))).double().cpu().numpy()
         spread = float(np.sqrt(((starts - starts.mean(axis=0)) ** 2).sum(axis=1).mean()))
         return spread if 0 < spread < np.inf else 1.0
 
@@ -211,6 +217,17 @@ class DataLandscape(Landscape):
         for first in range(0, self.n_samples, n_samples):
             last = min(first + n_samples, self.n_samples)
             yield self.minibatch(torch.arange(first, last, device=self.device)), (last - first) / self.n_samples
+
+
+def _spread_of_starts(landscape: Landscape) -> float:
+    """Return how far random starts lie from their center, with one of them in memory after the other."""
+    total, squares = torch.zeros(landscape.n_parameters, dtype=torch.float64), 0.0
+    for seed in range(N_STARTS):
+        start = landscape.initial_points([seed])[0].cpu()
+        squares += float(torch.linalg.vector_norm(start, dtype=torch.float64)) ** 2
+        total += start
+    spread = math.sqrt(max(0.0, (squares - float(total.square().sum()) / N_STARTS) / N_STARTS))
+    return spread if 0 < spread < math.inf else 1.0
 
 
 def points_at_once(landscape: Landscape, *, vectors: float = 1) -> int:

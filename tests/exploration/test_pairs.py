@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elsuite.database import LandscapeDatabase
 from elsuite.exploration.pairs import (
     AllPairs,
     NearestPairs,
@@ -82,6 +83,8 @@ def test_as_many_pairs_are_counted_before_there_are_minima_as_are_chosen(sizes, 
     sets = {f"{k}": range(a, b) for k, (a, b) in enumerate(itertools.pairwise(ends))}
 
     class Database:
+        n_parameters = 2
+
         def coordinates(self, ids):
             return np.random.default_rng(0).random((len(ids), 2))
 
@@ -90,3 +93,16 @@ def test_as_many_pairs_are_counted_before_there_are_minima_as_are_chosen(sizes, 
     assert len(pairs) <= chooser.count(sizes)
     assert len(pairs) == chooser.count(sizes) or isinstance(chooser, NearestPairs)
     assert as_set(pairs) <= {(a, b) for a in range(ends[-1]) for b in range(a + 1, ends[-1])}
+
+
+def test_distances_do_not_depend_on_how_many_minima_are_in_memory(monkeypatch):
+    from elsuite.exploration import pairs as module
+
+    points = np.random.default_rng(0).random((7, 3))
+    database = LandscapeDatabase.create(None, n_parameters=3, surfaces=["energy"], dtype="float64")
+    database.add(minima={"coordinates": points, "energy": np.zeros((7, 1))})
+    context = PairContext(database, {"a": range(0, 7, 2), "b": [1, 5]}, 0)
+    whole = context.distances()
+    for numbers in (1, 6, 9):
+        monkeypatch.setattr(module, "MOST_NUMBERS", numbers)
+        np.testing.assert_allclose(context.distances(), whole, rtol=1e-15)

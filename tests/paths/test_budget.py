@@ -167,3 +167,11 @@ def test_slopes_of_exact_rounds_are_those_of_all_points_together(floor, lowest, 
     assert torch.allclose(*gradients, rtol=1e-12)
     twice = lowest <= SMALLEST_SHARE * highest if floor == 0.0 else highest > 100
     assert landscape.n_calls == 1 + 4 * (2 if twice else 1)
+
+
+def test_the_spread_of_starts_does_not_depend_on_the_budget():
+    from elsuite.landscapes import LennardJones
+
+    cluster = LennardJones(7)
+    usual = Landscape.length_scale.func(cluster)
+    assert Landscape.length_scale.func(with_budget(cluster, 1)) == pytest.approx(usual, rel=1e-12)
