@@ -34,9 +34,12 @@ def info(store: str, evidence: bool | None, json_: bool) -> None:
         return
     sets, failed, lines = facts.pop("sets"), facts.pop("failed"), facts.pop("unusable")
     computed, merges, _ = facts.pop("computed"), facts.pop("merges"), facts.pop("falling_paths")
+    values = facts.pop("computed_values")
     print_table(["", store], [[key, _in_words(value)] for key, value in facts.items()])
     click.echo()
     print_table(["set", "minima"], list(sets.items()))
+    if values:
+        lines.append(f"computed for pictures: {_in_words(values)}")
     for line in lines + _merges_in_words(merges) + against.sentences() + _computed_in_words(computed):
         click.echo(line)
     if any(failed.values()):

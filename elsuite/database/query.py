@@ -18,6 +18,7 @@ from elsuite.core.identity import superseded
 from elsuite.core.machine import computed_by
 from elsuite.core.outcomes import UNFINISHED, UNUSABLE, Outcome
 from elsuite.core.typing import Array, Floats, Ids, Mask
+from elsuite.database.computed import computed_values
 from elsuite.database.declared import typical_slope
 from elsuite.database.landscape_database import LandscapeDatabase
 from elsuite.schema import LARGEST_ENERGY, METRIC, NotFoundError
@@ -341,7 +342,8 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         number of rows by outcome; `failed`: for `runs` and `paths`, number of failed last attempts by message;
         `finders`: number of paths by finder; `n_stationary`: `count` (None: no norm is known), `tolerance`, and
         `unknown`, the number of minima whose gradient norm is not known; `created`; `versions` of the packages;
-        `computed`: processor, instructions, threads and packages of each kind of machine that computed numbers.
+        `computed`: processor, instructions, threads and packages of each kind of machine that computed numbers;
+        `computed_values`: number of stored values for pictures by kind.
 
     Examples
     --------
@@ -377,6 +379,7 @@ def describe(database: LandscapeDatabase, *, tolerance: float = 1e-3) -> dict[st
         "created": attributes.get("created", ""),
         "versions": attributes.get("versions", {}),
         "computed": computed_by(attributes),
+        "computed_values": dict(Counter(entry["kind"] for entry in computed_values(database).values())),
     }
 
 

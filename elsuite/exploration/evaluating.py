@@ -21,6 +21,8 @@ from elsuite.symmetry.points import rows_at_once
 
 SUPPLIED = ("database", "landscape", "minima", "minimum", "pairs")
 """Arguments that are checked by functions of their own."""
+WITH_METRICS = frozenset({"plane", "around", "interpolation"})
+"""The kinds of values of which metrics are computed, too."""
 MOST_TOGETHER = 64
 """So many points are evaluated between two reports of progress at most."""
 
@@ -48,7 +50,17 @@ def kept(
     settings: Mapping[str, Any],
     compute: Callable[[Landscape], xr.Dataset],
 ) -> xr.Dataset:
-    """Return the stored values of a kind, or compute them on the landscape that shows `surface`, and store them."""
+    """Return the stored values of a kind, or compute them on the landscape that shows `surface`, and store them.
+
+    A landscape that has got metrics since has its values computed again, with them.
+
+    Raises
+    ------
+    StoreError
+        Where nothing is stored yet and the database is open for reading.
+    """
+    if landscape.metrics and kind in WITH_METRICS:
+        settings = {**settings, "metrics": list(landscape.metrics)}
     name = computed_name(kind, minima, surface, settings)
     if name in computed_values(database):
         return computed(database, name)

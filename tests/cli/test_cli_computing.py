@@ -67,6 +67,14 @@ def test_values_are_computed_stored_and_drawn(elsuite, made, tmp_path, kind, opt
     assert verify_store(made) == ()
 
 
+def test_info_says_what_was_computed(elsuite, made):
+    elsuite("compute", "around", made, "--minimum", 0, "--points", 3)
+    code, out, _ = elsuite("info", made)
+    assert code == 0
+    assert "computed for pictures: " in out
+    assert "around" in out.partition("computed for pictures: ")[2]
+
+
 def test_drawing_stored_values_loads_no_torch(elsuite, made, tmp_path):
     elsuite("compute", "plane", made, "--minima", 0, 1, 2, "--points", 4)
     code = (

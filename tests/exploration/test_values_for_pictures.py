@@ -240,7 +240,11 @@ def test_metrics_are_computed_with_the_energies(function, what, settings):
     metrics = {"accuracy": accuracy}
     landscape = NeuralLandscape(module(), functional.cross_entropy, INPUTS, TARGETS, metrics=metrics)
     database = stored(landscape, landscape.initial_points([1, 2, 3]))
-    values = function(database, landscape, what, **settings)
+    plain = NeuralLandscape(module(), functional.cross_entropy, INPUTS, TARGETS)
+    without = function(database, plain, what, **settings)
+    assert "metric_accuracy" not in without
+    values = function(database, landscape, what, **settings)  # computed anew, since there is a metric now
+    np.testing.assert_array_equal(values.energy, without.energy)
     assert values.metric_accuracy.shape == values.energy.shape
     net = module()
     net.load_state_dict(landscape.state_dict(database.coordinates([0 if function is not surface_around else 1])[0]))
