@@ -661,3 +661,30 @@ def test_metrics_are_stored_with_minima_and_along_paths(tmp_path):
     with open_database(tmp_path / "b.elsuite") as merged:
         assert np.array_equal(minima_metrics(merged)["accuracy"], found["accuracy"], equal_nan=True)
         assert "profile_accuracy" in merged.paths
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.parametrize("buffers", ["estimated", "stored", "frozen"])
+def test_own_networks_on_a_gpu_are_those_on_the_cpu(buffers):
+    module, weight = trained(), torch.tensor([1.0, 2.0, 0.5])
+    given = {"buffers": buffers, "metrics": {"accuracy": accuracy, "calibration": calibration_error}}
+    here, there = (
+        NeuralLandscape(module, nn.CrossEntropyLoss(weight=weight.to(device)), IMAGES, CLASSES, device=device, **given)
+        for device in ("cpu", "cuda:0")
+    )
+    points = torch.stack([here.point(module.state_dict()), here.point(trained(1).state_dict())])
+    rows = torch.arange(80).view(2, 40)
+    for one, other in [(here, there), (here.minibatch(rows), there.minibatch(rows))]:
+        for a, b in zip(one.energy_and_gradient(points), other.energy_and_gradient(points.cuda()), strict=True):
+            assert torch.allclose(a, b.cpu(), rtol=1e-3, atol=1e-4)
+    assert torch.allclose(here.metric_values(points), there.metric_values(points).cpu(), atol=0.02)
+    state = there.state_dict(points[0])
+    assert all(tensor.device.type == "cpu" for tensor in state.values())
+    assert torch.allclose(there.point(state).cpu(), points[0])
+
+
+def test_devices_that_are_not_there():
+    for device, message in [("cuda:97", "sees"), ("tpu", "'cuda:1' or 'mps' is expected"), ("mps", "mps")]:
+        with pytest.raises(ValueError, match=message) as raised:
+            NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, device=device)
+        assert "\n" not in str(raised.value)
