@@ -96,6 +96,17 @@ def test_statistics_are_estimated_at_each_point(dtype):
         assert plain(again.eval()) == pytest.approx(energy, rel=1e-5)
 
 
+def test_averages_that_are_estimated_need_not_be_in_a_state_dict():
+    module = trained()
+    state = {name: tensor for name, tensor in module.state_dict().items() if "running" not in name}
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES)
+    assert torch.equal(landscape.point(state), landscape.point(module.state_dict()))
+    for buffers in ("stored", "frozen"):
+        other = NeuralLandscape(module, nn.CrossEntropyLoss(), IMAGES, CLASSES, buffers=buffers)
+        with pytest.raises(ValueError, match=r"missing: 1\.running_mean, 1\.running_var"):
+            other.point(state)
+
+
 def test_the_gradient_has_the_statistics_in_it():
     landscape = NeuralLandscape(trained(), nn.CrossEntropyLoss(), IMAGES, CLASSES, dtype=torch.float64)
     (point,) = landscape.initial_points([3])

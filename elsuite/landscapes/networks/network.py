@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal, final
 
 import numpy as np
@@ -194,13 +195,22 @@ class Network:
         for name, tensor in own.items():
             if isinstance(tensor, Tensor) and canonical.get(id(tensor), name) not in found:
                 missing.append(name)
-        missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+        # Estimated averages are not looked at, and their counters nowhere.
+        unread = self._averages if self.buffers == "estimated" else ()
+        missing = [n for n in missing if n not in unread and not n.endswith("num_batches_tracked")]
         unknown = [name for name in state if name not in own]
         if missing or unknown:
             words = [f"{what}: {_some(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
             raise ValueError(f"the state_dict does not fit the module ({'; '.join(words)})")
         self._check_frozen(found, first)
         return torch.cat([found[name].detach().flatten().to(self.dtype) for name in self.names]).to(self.device)
+
+    @cached_property
+    def _averages(self) -> set[str]:
+        """The names of running averages and of their counters."""
+        kinds = ("running_mean", "running_var", "num_batches_tracked")
+        layers = running_averages(self._template)
+        return {f"{name}.{kind}" if name else kind for name in layers for kind in kinds}
 
     @staticmethod
     def _take(found: dict[str, Tensor], canonical: str, name: str, value: Tensor) -> None:
@@ -210,13 +220,8 @@ class Network:
 
     def _check_frozen(self, found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
         """Refuse a solution whose other tensors are not those that every point here is evaluated with."""
-        averages = {
-            f"{name}.{kind}" if name else kind
-            for name in running_averages(self._template)
-            for kind in ("running_mean", "running_var", "num_batches_tracked")
-        }
         for name, value in found.items():
-            if name in self.names or name in averages:
+            if name in self.names or name in self._averages:
                 continue
             if not torch.equal(value.cpu(), own[name].detach().to(value.dtype)):
                 raise ValueError(
