@@ -10,7 +10,7 @@ from elsuite.analysis.names import shortened
 from elsuite.analysis.view import View
 from elsuite.core.typing import Floats
 from elsuite.database.computed import computed, computed_values
-from elsuite.schema import METRIC, NotFoundError
+from elsuite.schema import LARGEST_ENERGY, METRIC, NotFoundError
 
 KINDS = {
     "plane": "plane through minima",
@@ -64,6 +64,8 @@ def stored_values(view: View, kind: str, minima: Sequence[int] = (), *, dims: in
 def values_named(values: xr.Dataset, metric: str | None) -> Floats:
     """Return the energies of computed values, or one of the metrics that were computed with them.
 
+    Those of `elsuite.schema.LARGEST_ENERGY` and more, which have no differences, are NaN, as what is not finite.
+
     Raises
     ------
     NotFoundError
@@ -79,7 +81,8 @@ def values_named(values: xr.Dataset, metric: str | None) -> Floats:
     if name not in values:
         there = [str(key).removeprefix(METRIC) for key in values.data_vars if str(key).startswith(METRIC)]
         raise NotFoundError(f"no metric {metric!r} was computed; there are: {', '.join(there) or 'none'}")
-    return np.asarray(values[name].values, dtype=np.float64)
+    found = np.asarray(values[name].values, dtype=np.float64)
+    return np.where(np.abs(found) < LARGEST_ENERGY, found, np.nan)
 
 
 def metric_label(metric: str) -> str:

@@ -14,6 +14,9 @@ from elsuite.plotting.markers import NEUTRAL, SetStyle
 from elsuite.plotting.picture import Picture, styles_of
 from elsuite.plotting.style import INK, SINGLE_COLUMN, new_axes, paper_style, sized_figure
 
+ROUNDED = 1e-6
+"""An end of the spectrum that is smaller, relative to its range, is written as 0."""
+
 
 def plot_spectrum(
     values: xr.Dataset, *, ax: Axes | None = None, style: SetStyle | None = None, width: float | None = None
@@ -56,7 +59,9 @@ def plot_spectrum(
     ax.set_xlim(float(x[0]) - margin, float(x[-1]) + margin)
     ax.axhline(single, color=NEUTRAL, linestyle=":", linewidth=0.8, zorder=1)
     step = (high - low) / 1000 or None
-    words = [f"{name} {short_number(end, step)}" for name, end in (("lowest", low), ("highest", high))]
+    # What is far under all that is drawn is the rounding of a zero.
+    ends = [end if abs(end) > ROUNDED * (high - low) else 0.0 for end in (low, high)]
+    words = [f"{name} {short_number(end, step)}" for name, end in zip(("lowest", "highest"), ends, strict=True)]
     if (trace := values.attrs.get("trace")) is not None:
         error = values.attrs["trace_error"]
         words.append(f"trace {short_number(trace)}" + (f" \N{PLUS-MINUS SIGN} {error:.2g}" if error else ""))

@@ -16,6 +16,7 @@ from elsuite.analysis.names import energy_name
 from elsuite.analysis.profile import route_profile
 from elsuite.analysis.view import split_energy
 from elsuite.database import LandscapeDatabase
+from elsuite.database.computed import latest_computed
 from elsuite.network import transition_network
 from elsuite.plotting import FIGURES, FigureOptions, View, check_format, save_figure
 from elsuite.plotting.coloring import clusters_of, coloring
@@ -263,6 +264,21 @@ def test_the_paths_of_several_finders_are_in_one_picture():
         FIGURES["profile"](database, FigureOptions(route=tuple(ends), metric="recall"))
     only = FIGURES["profile"](database, FigureOptions(route=tuple(ends), by_finder=True, finder="neb"))
     assert "fourier" not in texts(only)
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf, 1e306, 1e20, -1e20])
+@pytest.mark.parametrize("kind", ["plane", "around", "interpolation"])
+def test_wild_values_of_a_grid_are_drawn(kind, wild):
+    database = add_computed_values(example_database(4))
+    values = latest_computed(database, kind).copy(deep=True)
+    values["energy"][(0,) * values.energy.ndim] = wild
+    view = View(database, FigureOptions(), values=values)
+    figure = FIGURES[kind].of(view)
+    figure.canvas.draw()
+    assert np.isfinite([*figure.axes[0].get_xlim(), *figure.axes[0].get_ylim()]).all()
+    values["energy"][:] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        FIGURES[kind].of(view)
 
 
 def test_minima_without_an_energy_on_a_surface_are_left_out():
