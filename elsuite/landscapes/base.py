@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -22,8 +22,8 @@ SHORT_POINT = 256
 LONG_POINT = 2**24
 """Points of more bytes are made one by one on a CPU."""
 
-FEW_SPANNING = 6
-"""One point is made of so few vectors quicker by sums than by a product of matrices."""
+SUMMED_AT_ONCE = 2**18
+"""Numbers of a long point."""
 
 N_STARTS = 8
 """Random starts, from whose distances the length scale is taken where a landscape has none of its own."""
@@ -267,10 +267,25 @@ def combine(weights: Tensor, spanning: Tensor, *, into: Tensor) -> Tensor:
     tensor([[1., 2.]])
     """
     points = into[: len(weights)]
-    if len(weights) > 1 or not 0 < len(spanning) <= FEW_SPANNING or points.device.type != "cpu":
+    if len(weights) > 1 or not len(spanning) or points.device.type != "cpu":
         return torch.mm(weights, spanning, out=points)
-    (first, *others), (point,) = weights.tolist()[0], points
-    torch.mul(spanning[0], first, out=point)
-    for vector, weight in zip(spanning[1:], others, strict=True):
-        point.add_(vector, alpha=weight)
+    sum_into(points[0], weights.tolist()[0], list(spanning))
     return points
+
+
+def sum_into(point: Tensor, weights: Sequence[float], vectors: Sequence[Tensor]) -> None:
+    """Make `point` the sum of some vectors with weights, in parts that stay in the cache.
+
+    Examples
+    --------
+    >>> point = torch.empty(2)
+    >>> sum_into(point, [0.5, 2.0], [torch.ones(2), torch.tensor([0.0, 1.0])])
+    >>> point
+    tensor([0.5000, 2.5000])
+    """
+    for begin in range(0, len(point), SUMMED_AT_ONCE):
+        part = slice(begin, begin + SUMMED_AT_ONCE)
+        place = point[part]
+        torch.mul(vectors[0][part], weights[0], out=place)
+        for weight, vector in zip(weights[1:], vectors[1:], strict=True):
+            place.add_(vector[part], alpha=weight)

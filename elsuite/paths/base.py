@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from elsuite.core.outcomes import Outcome
-from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.base import Landscape, sum_into
 
 MOST_STACKED = 2**24
 """Numbers, of the ends and coefficients of a path, that are copied to make points in one go."""
@@ -64,8 +64,7 @@ class Path:
         else:  # what spans the path is not copied
             points = self.start.new_empty(len(t), len(self.start)) if into is None else into[: len(t)]
             for point, (a, b), own in zip(points, weights[:, :2].tolist(), weights[:, 2:], strict=True):
-                torch.mul(self.start, a, out=point).add_(self.end, alpha=b)
-                point[None].addmm_(own[None], self.coefficients)
+                sum_into(point, [a, b, *own.tolist()], [self.start, self.end, *self.coefficients])
         points[t == 0] = self.start
         points[t == 1] = self.end
         return points
