@@ -26,7 +26,12 @@ MOST_PAIRS = 500
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False), help="Draw the picture at once: a .png, .svg or .pdf file."
 )
-points_option = click.option("--points", type=click.IntRange(min=3), metavar="N", help="Along an axis.")
+points_option = click.option(
+    "--points",
+    type=click.IntRange(min=3),
+    metavar="N",
+    help="Along an axis; default 25, along one line around a minimum 51.",
+)
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:

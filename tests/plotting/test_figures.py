@@ -266,7 +266,7 @@ def test_the_paths_of_several_finders_are_in_one_picture():
     assert "fourier" not in texts(only)
 
 
-@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf, 1e306, 1e20, -1e20])
+@pytest.mark.parametrize("wild", [np.nan, -np.inf, 1e306, 1e20])
 @pytest.mark.parametrize("kind", ["plane", "around", "interpolation"])
 def test_wild_values_of_a_grid_are_drawn(kind, wild):
     database = add_computed_values(example_database(4))
