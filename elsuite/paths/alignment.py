@@ -13,9 +13,9 @@ from elsuite.core.outcomes import Outcome
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.networks.landscape import NeuralLandscape
 from elsuite.symmetry.base import NoSymmetry, Symmetry, checked_pair
-from elsuite.symmetry.permutations import Element, parameter_permutation, permute
+from elsuite.symmetry.permutations import Element, apply, identity_element, parameter_permutation, permute
 from elsuite.symmetry.scales import ScaledMatch, match_with_scales
-from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights
+from elsuite.symmetry.units import UnitSymmetry, match_activations, match_weights, signed_by_weights
 
 Points = Iterable[ArrayLike | Tensor]
 Method = Literal["weights", "activations"]
@@ -129,9 +129,7 @@ def align(
         else:
             if not isinstance(landscape, NeuralLandscape) or symmetry is not landscape.symmetry:
                 raise ValueError(_NO_NETWORK)
-            units = [landscape.unit_activations(torch.as_tensor(point)) for point in (one, other)]
-            given = [{name: values.cpu().numpy() for name, values in own.items()} for own in units]
-            element, n_sweeps, converged = match_activations(symmetry, *given), 1, True
+            element, n_sweeps, converged = _matched_activations(landscape, one, other), 1, True
         permutation = parameter_permutation(symmetry, element)
         copy = permute(other, permutation)
     elif method == "activations":
@@ -152,6 +150,27 @@ def align(
         element=element,
         factors=factors,
     )
+
+
+def _matched_activations(landscape: NeuralLandscape, a: NDArray[np.floating], b: NDArray[np.floating]) -> Element:
+    symmetry = landscape.symmetry
+
+    def given(point: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+        return {name: own.cpu().numpy() for name, own in landscape.unit_activations(torch.as_tensor(point)).items()}
+
+    first, second = given(a), given(b)
+    if not (symmetry.traced and any(group.flips for group in symmetry.groups)):
+        return match_activations(symmetry, first, second)
+    # What units give may stay as it is when they flip: a normalization reads the flip and takes it back.
+    pairs = zip(identity_element(symmetry), symmetry.groups, strict=True)
+    flipped = given(apply(symmetry, b, tuple(-units if group.flips else units for units, group in pairs)))
+    even = {g.name for g in symmetry.groups if g.flips and g.name in second and _agree(flipped[g.name], second[g.name])}
+    element = match_activations(symmetry, first, second, even=even)
+    return signed_by_weights(symmetry, a, b, element, even)
+
+
+def _agree(a: NDArray[np.floating], b: NDArray[np.floating]) -> bool:
+    return float((a * b).sum()) > 0
 
 
 def _scaled(

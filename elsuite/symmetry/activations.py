@@ -25,6 +25,8 @@ class _Place:
     number: int
     shape: tuple[int, ...]
     units: tuple[int, ...]
+    odd: bool
+    """Whether values change sign with their unit."""
 
 
 def traced_activations(
@@ -32,8 +34,9 @@ def traced_activations(
 ) -> dict[str, Tensor]:
     """Return for each group of units what they give on the way to the outputs, shape (n_units, n_values).
 
-    That is the largest tensor with an axis that counts the units, and no units of theirs; where a unit flips, one of
-    values that change sign with it. Groups that have others within them may be without.
+    That is the largest tensor with an axis that counts the units, and no units of theirs; where units flip, rather one
+    of values that do not change with that: what a normalization gives, not what it reads. Groups that have others
+    within them may be without.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def traced_activations(
             if of_data and (place := _place(number, counts, group, symmetry, groups)) is not None
         ]
         if found:
-            places[group.name] = max(found, key=lambda place: math.prod(place.shape))
+            places[group.name] = min(found, key=lambda place: (place.odd, -math.prod(place.shape)))
         elif not any(other.within == group.name for other in symmetry.groups):
             raise ValueError(f"nothing counts the {group.size} units {group.name!r} alone; match weights instead")
     kept = traced(own, names, example, {place.number for place in places.values()}).kept
@@ -103,11 +106,10 @@ def _place(
     if any((found := groups.get(id(leaf.units))) and found.name in inner for count in counts for leaf in leaves(count)):
         return None
     leaf, own = factors[ours[0]], named[ours[0]]
-    if group.flips and (not isinstance(leaf, Leaf) or own is None or len(leaf.signs & own.flipping) % 2 == 0):
-        return None
+    odd = group.flips and isinstance(leaf, Leaf) and own is not None and len(leaf.signs & own.flipping) % 2 == 1
     if group.within:
         outer = [k for k, other in enumerate(named) if other is not None and other.name == group.within]
         if len(outer) != 1:
             return None
         ours = [*outer, *ours]
-    return _Place(number, tuple(size_of((factor,)) for factor in factors), tuple(ours))
+    return _Place(number, tuple(size_of((factor,)) for factor in factors), tuple(ours), odd)

@@ -82,12 +82,17 @@ class _Probe:
     def products(self, module: nn.Module, seed: int) -> Floats:
         """Return each parameter times the derivative by it, shape (P,), of what counts in a random combination."""
         randomize(self.own, module, self.names, seed, wide=True)
-        point = [tensor.clone().requires_grad_() for tensor in self._point()]
+        # Buffers have no derivative, such as averages that a normalization is computed with.
+        trained = dict(self.own.named_parameters())
+        pairs = zip(self.names, self._point(), strict=True)
+        point = [tensor.clone().requires_grad_(name in trained) for name, tensor in pairs]
         with plain_operations(), torch.enable_grad():
             values = self._values(point)
             combined = values @ torch.randn(len(values), generator=torch.Generator().manual_seed(seed)).to(values)
-            slopes = torch.autograd.grad(combined, point, allow_unused=True, materialize_grads=True)
-        return np.concatenate([(x.detach() * g).numpy().ravel() for x, g in zip(point, slopes, strict=True)])
+            wanted = [tensor for tensor in point if tensor.requires_grad]
+            slopes = iter(torch.autograd.grad(combined, wanted, allow_unused=True, materialize_grads=True))
+        products = [x.detach() * next(slopes) if x.requires_grad else torch.zeros_like(x) for x in point]
+        return np.concatenate([product.numpy().ravel() for product in products])
 
     def stays(self, scaling: Scaling, size: int) -> bool:
         """Return whether factors far from one change nothing but rounding."""

@@ -3,7 +3,7 @@
 `match_weights` finds it by the weights, `match_activations` by what the units give.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from functools import cached_property
 from typing import Any, final
@@ -200,7 +200,7 @@ def without_units(symmetry: Symmetry) -> Symmetry:
     return NoSymmetry(symmetry.n_parameters) if isinstance(symmetry, UnitSymmetry) else symmetry
 
 
-def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) -> Element:
+def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations, *, even: Collection[str] = ()) -> Element:
     """Return the element that brings units together whose activations correlate most, one group after the other.
 
     Parameters
@@ -208,14 +208,34 @@ def match_activations(symmetry: UnitSymmetry, a: Activations, b: Activations) ->
     a, b : mapping of group name to array_like (n_units, n_values)
         What each unit gives for the same inputs. Groups with sign flips are matched by the absolute correlation. Units
         that have others within them are matched by those as well, and may give nothing themselves.
+    even : collection of str
+        Groups whose units give the same when they are flipped: these keep their signs.
     """
     units: Units = {}
-    for group in (group for group in symmetry.groups if not group.within):
-        inner = [other for other in symmetry.groups if other.within == group.name]
+    groups = [replace(group, flips=group.flips and group.name not in even) for group in symmetry.groups]
+    for group in (group for group in groups if not group.within):
+        inner = [other for other in groups if other.within == group.name]
         gains = _correlations(group, a, b) if group.name in a or not inner else np.zeros((2, group.size, group.size))
         pairs = {other.name: _by_pairs(_correlations(other, a, b), group.size) for other in inner}
         units |= _best_pairs(group, gains, pairs)
     return tuple(units[group.name] for group in symmetry.groups)
+
+
+def signed_by_weights(
+    symmetry: UnitSymmetry, a: ArrayLike, b: ArrayLike, element: Element, groups: Collection[str]
+) -> Element:
+    """Return `element` with those signs of the units of some groups that bring `b` nearer to `a`."""
+    problem = _Problem(symmetry, *checked_pair(symmetry.n_parameters, a, b))
+    units = dict(zip((group.name for group in symmetry.groups), element, strict=True))
+    for _ in range(MAX_SWEEPS):
+        before = dict(units)
+        for group in symmetry.groups:
+            if group.name in groups and not group.within:
+                kept, flipped = problem.gains(group, units)[:, np.arange(group.size), np.abs(units[group.name]) - 1]
+                units[group.name] = np.abs(units[group.name]) * np.where(flipped > kept, -1, 1).astype(np.int32)
+        if all(np.array_equal(units[name], before[name]) for name in units):
+            break
+    return tuple(units.values())
 
 
 def _correlations(group: UnitGroup, a: Activations, b: Activations) -> Floats:
