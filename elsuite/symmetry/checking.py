@@ -39,11 +39,11 @@ def found_symmetry(
     """
     tensors = tensors_of(module)
     why = ""
-    for dtype in (torch.float64, None):
+    # A loss may hold tensors that are bound to a precision or a device: then all outputs count.
+    attempts = [(torch.float64, example), (None, example), (torch.float64, replace(example, loss=None))]
+    for dtype, tried in attempts if example.loss is not None else attempts[:2]:
         try:
-            own = copy_of(module, dtype, batch_statistics)
-            inputs, targets = tree_map(partial(cast_value, dtype=dtype), (example.inputs, example.targets))
-            cast = replace(example, inputs=inputs, targets=targets)
+            own, cast = copy_of(module, dtype, batch_statistics), cast_example(tried, dtype)
             trace = traced(own, names, cast)
             return _checked(own, module, names, cast, UnitSymmetry(grouped(trace.named, trace.seen), traced=True))
         except Exception as error:
@@ -65,6 +65,15 @@ def copy_of(module: nn.Module, dtype: torch.dtype | None, batch_statistics: bool
             layer.train()
             layer.track_running_stats = False
     return own
+
+
+def cast_example(example: Example, dtype: torch.dtype | None) -> Example:
+    """Return an example on the CPU in another precision, and the tensors of a loss that is a module as well."""
+    inputs, targets = tree_map(partial(cast_value, dtype=dtype), (example.inputs, example.targets))
+    loss = example.loss
+    if isinstance(loss, nn.Module):
+        loss = copy_of(loss, dtype, False)
+    return replace(example, inputs=inputs, targets=targets, loss=loss)
 
 
 def cast_value(value: Any, dtype: torch.dtype | None) -> Any:

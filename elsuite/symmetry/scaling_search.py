@@ -2,17 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils._pytree import tree_map
 
 from elsuite.core.typing import Floats
-from elsuite.symmetry.checking import cast_value, copy_of, is_rounding, randomize
+from elsuite.symmetry.checking import cast_example, copy_of, is_rounding, randomize
 from elsuite.symmetry.scales import Scaling, rescaled, unit_sums
 from elsuite.symmetry.tracing import Example, plain_operations, tensors_of
 from elsuite.symmetry.units import UnitSymmetry
@@ -31,14 +28,17 @@ def scalings_of(
     from one. Groups that have others within them have no factors of their own.
     """
     own = copy_of(module, torch.float64, batch_statistics)
-    inputs, targets = tree_map(partial(cast_value, dtype=torch.float64), (example.inputs, example.targets))
-    probe = _Probe(own, names, replace(example, inputs=inputs, targets=targets), symmetry)
+    probe = _Probe(own, names, cast_example(example, torch.float64), symmetry)
     holding = {group.within for group in symmetry.groups}
     slots = {group.name: _slots(symmetry, group.name) for group in symmetry.groups if group.name not in holding}
     sizes = {group.name: group.size for group in symmetry.groups}
     # Twice as many equations as unknowns.
     n_points = max((math.ceil(2 * len(own) / sizes[name]) for name, own in slots.items()), default=0) + 1
-    products = [probe.products(module, seed) for seed in range(n_points)]
+    try:
+        products = [probe.products(module, seed) for seed in range(n_points)]
+    except (RuntimeError, TypeError, ValueError):
+        # A module or a loss that is bound to another precision, or that has no derivatives: nothing is known of it.
+        return ()
     found: list[Scaling] = []
     for name, own_slots in slots.items():
         matrix = np.concatenate(

@@ -204,6 +204,20 @@ def test_only_the_loss_has_to_stay_where_it_is_given():
     assert [(group.name, group.size) for group in found] == [("first", 7), ("second", 2), ("second#2", 3)]
 
 
+def test_losses_that_hold_tensors():
+    """Of one precision: in a module, and where nothing can be done about it."""
+    module, inputs, targets = seeded(Perceptron), random(4, 12), torch.tensor([0, 1, 2, 0])
+    weight = torch.tensor([1.0, 2.0, 3.0])
+
+    def bound(outputs, targets):
+        assert outputs.dtype == torch.float16
+        return nn.functional.cross_entropy(outputs, targets, weight=weight)
+
+    for loss in (nn.CrossEntropyLoss(weight=weight), bound):
+        symmetry = symmetry_of(module, inputs=inputs, targets=targets, loss=loss)
+        assert [group.name for group in symmetry.groups] == ["first", "second"]
+
+
 def test_targets_that_happen_to_be_alike_do_not_make_outputs_interchangeable():
     module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 5))
     given = {"inputs": random(4, 3), "targets": torch.zeros(4, 5), "loss": nn.MSELoss()}
