@@ -1,12 +1,14 @@
 """Ready declarations: what they give is what is found by following operations."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from elsuite.symmetry.declarations import attention_axes, layer_axes
 from elsuite.symmetry.modules import symmetry_of
-from elsuite.symmetry.permutations import Axis
+from elsuite.symmetry.permutations import Axis, Block, Box, apply
+from elsuite.symmetry.units import UnitSymmetry
 from tests.symmetry.test_tracing import check
 from tests.symmetry.traced_modules import random
 
@@ -98,6 +100,34 @@ def test_heads_and_the_units_in_them():
 def test_layers_that_are_not_known(layer, axes, message):
     with pytest.raises(ValueError, match=message):
         layer_axes(layer, "", **axes)
+
+
+def test_units_within_units_move_as_the_format_says():
+    """By loops: the outer unit first, then those in it by the run of its new place; and a box of a tensor."""
+    outer, inner = Axis("outer"), Axis("inner", flips=True, within="outer")
+    box = Box((2, 7), (0, 1), (2, 6))
+    blocks = (
+        Block((None, None), (2, 1), "joint", Box((2, 7), (0, 0), (2, 1))),
+        Block((None, outer, inner), (2, 2, 3), "joint", box),
+    )
+    symmetry = UnitSymmetry(blocks)
+    assert [(group.name, group.size) for group in symmetry.groups] == [("outer", 2), ("inner", 6)]
+    point = np.arange(1.0, 15.0)
+    p, q = np.array([2, 1], dtype=np.int32), np.array([3, -1, 2, 4, 6, -5], dtype=np.int32)
+    moved = apply(symmetry, point, (p, q)).reshape(2, 7)
+    tensor = point.reshape(2, 7)
+    for row in range(2):
+        assert moved[row, 0] == tensor[row, 0]
+        for k in range(2):
+            for j in range(3):
+                source = abs(q[3 * k + j]) - 1 - 3 * k
+                expected = np.sign(q[3 * k + j]) * tensor[row, 1 + 3 * (p[k] - 1) + source]
+                assert moved[row, 1 + 3 * k + j] == expected
+
+
+def test_units_within_a_group_that_is_not_there_are_refused():
+    with pytest.raises(ValueError, match="group 'inner' is within 'outer', which no axis counts"):
+        UnitSymmetry((Block((Axis("inner", within="outer"),), (3,)),))
 
 
 def test_attention_of_several_widths_is_refused():
