@@ -45,8 +45,7 @@ class Alignment:
     energy_difference : float
         Of the copy's energy to the point's: rounding only.
     outcome, message : Outcome, str
-        Converged when no group of units can be improved any more; always for other symmetries. The message says where
-        there is nothing to align: no symmetry is declared.
+        Converged when no group of units can be improved any more; always for other symmetries.
     """
 
     coordinates: NDArray[np.floating]
@@ -95,7 +94,8 @@ def align(
     Raises
     ------
     ValueError
-        Points of another width or not finite, an unknown method, or a declared symmetry that changes the energy.
+        Where there is nothing to align (says how units are declared), for points of another width or not finite, an
+        unknown method, or a declared symmetry that changes the energy.
 
     Examples
     --------
@@ -116,6 +116,8 @@ def align(
     checked_pair(symmetry.n_parameters, one, other)
     if method not in {"weights", "activations"}:
         raise ValueError(f"method {method!r} given; 'weights' or 'activations' is expected")
+    if method == "weights" and (why := nothing_to_align(symmetry)):
+        raise ValueError(why)
     element: Element | None = None
     factors: tuple[NDArray[np.floating], ...] | None = None
     if scales:
@@ -146,7 +148,7 @@ def align(
         energy_difference=_energy_difference(landscape, other, copy),
         n_sweeps=n_sweeps,
         outcome=Outcome.CONVERGED if converged else Outcome.BUDGET_SPENT,
-        message=nothing_to_align(symmetry) or usual,
+        message=usual,
         element=element,
         factors=factors,
     )
@@ -257,7 +259,7 @@ def _energy_difference(landscape: Landscape, point: NDArray[np.floating], copy: 
     size = max(abs(energies[0]), min(usual, default=0.0))
     if not abs(difference) <= _ROUNDING[landscape.dtype] * size + 4 * rounded:
         raise ValueError(
-            f"the copy changes the energy from {energies[0]:.8g} to {energies[1]:.8g}: the symmetry that is "
+            f"the copy changes the energy from {energies[0]:.8g} to {energies[1]:.8g}: the symmetry that is found or "
             "declared is none of this landscape"
         )
     return float(difference)

@@ -1,7 +1,9 @@
 """Own networks as people have them: data of any form, buffers, weights, terms of their own; energies as plain torch's."""
 
+import collections
 import copy
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +12,17 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.checkpoint import checkpoint
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from elsuite import LandscapeDatabase, open_database
 from elsuite.database import verify_store
@@ -20,7 +32,7 @@ from elsuite.exploration import add_solutions, connect_minima, run_minimizer, st
 from elsuite.landscapes import NeuralLandscape, WeightDecay
 from elsuite.landscapes.networks import accuracy, calibration_error, error, perplexity
 from elsuite.landscapes.networks.statistics import BATCH
-from elsuite.minimizers import LBFGSGSS
+from elsuite.minimizers import LBFGSGSS, SGD, TorchOptimizer
 from elsuite.paths import BezierPathFinder, FourierPathFinder
 from elsuite.stationary import hessian_operator
 
@@ -699,3 +711,324 @@ def test_devices_that_are_not_there():
         with pytest.raises(ValueError, match=message) as raised:
             NeuralLandscape(HEAD, nn.CrossEntropyLoss(), IMAGES, CLASSES, device=device)
         assert "\n" not in str(raised.value)
+
+
+# What people have, and what was once taken for something else
+
+VALUES, LABELS_OF = draw(130, 4).double(), torch.arange(130) % 3
+
+
+class Gained(nn.BatchNorm1d):
+    """A normalization whose gain is counted from one."""
+
+    def forward(self, v):
+        return functional.batch_norm(
+            v, self.running_mean, self.running_var, 1 + self.weight, self.bias, self.training, self.momentum, self.eps
+        )
+
+
+class AfterRelu(nn.BatchNorm1d):
+    def forward(self, v):
+        return super().forward(v.relu())
+
+
+class Conditional(nn.BatchNorm1d):
+    def __init__(self, n):
+        super().__init__(n, affine=False)
+        self.gain = nn.Linear(n, n)
+
+    def forward(self, v):
+        return super().forward(v) * self.gain(v)
+
+
+class Two(nn.Module):
+    """Two normalizations, tied, called by keyword, or the first in training only."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.one, self.two, self.out = kind, nn.BatchNorm1d(4), nn.BatchNorm1d(4), nn.Linear(4, 3)
+        if kind == "tied":
+            self.two.weight = self.one.weight
+
+    def forward(self, v):
+        if self.kind != "in training only" or self.training:
+            v = self.one(input=v) if self.kind == "keyword" else self.one(v)
+        return self.out(self.two(v).tanh())
+
+
+@pytest.mark.parametrize("kind", [Gained, AfterRelu, Conditional, "tied", "keyword", "in training only"])
+def test_normalizations_of_ones_own(kind):
+    torch.random.default_generator.manual_seed(0)
+    layers = Two(kind) if isinstance(kind, str) else nn.Sequential(nn.Linear(4, 4), kind(4), nn.Tanh(), nn.Linear(4, 3))
+    module = layers.double().train()  # whatever its mode is
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), VALUES, LABELS_OF)
+    point = landscape.point(module.state_dict())[None]
+    energy, gradient = landscape.energy_and_gradient(point)
+    module.load_state_dict(landscape.state_dict(point[0]), strict=True)
+    assert plain(module.eval(), inputs=VALUES, targets=LABELS_OF) == pytest.approx(energy.item(), rel=1e-9)
+    leaf = point.clone().requires_grad_()
+    assert torch.allclose(torch.autograd.grad(landscape.energy(leaf).sum(), leaf)[0], gradient, rtol=1e-7, atol=1e-11)
+    step = 1e-6 * draw(point.shape[1], seed=5).double()
+    up, down = landscape.energy(torch.cat([point + step, point - step])).tolist()
+    assert (up - down) / 2 == pytest.approx(float(gradient[0] @ step), rel=1e-5)
+
+
+class Output(collections.OrderedDict):
+    """What libraries of language models return: a dict that is read by attributes."""
+
+    def __getattr__(self, name):
+        return self[name]
+
+
+Named = collections.namedtuple("Named", "logits hidden")
+
+
+@pytest.mark.parametrize(
+    ("made", "read"),
+    [
+        (lambda o: Named(o, o), lambda out: out.logits),
+        (lambda o: Output(logits=o), lambda out: out.logits),
+        (lambda o: {"logits": o, "cache": object(), "n": 3}, lambda out: out["logits"]),
+    ],
+)
+def test_outputs_in_containers_of_ones_own(made, read):
+    class Module(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, v):
+            return made(self.layer(v))
+
+    module = Module().double()
+    loss = lambda out, targets: functional.cross_entropy(read(out), targets)  # noqa: E731
+    landscape = NeuralLandscape(module, loss, VALUES, LABELS_OF, metrics={"best": lambda out, _: read(out).amax(1)})
+    point = landscape.point(module.state_dict())[None]
+    assert landscape.energy(point).item() == pytest.approx(plain(module, loss, VALUES, LABELS_OF), rel=1e-9)
+
+
+def test_minimizers_take_modules_with_derivatives_inside_and_batches_of_one():
+    class Physics(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1))
+
+        def forward(self, t):
+            with torch.enable_grad():
+                t = t.requires_grad_()
+                u = self.layers(t)
+                (slope,) = torch.autograd.grad(u.sum(), t, create_graph=True)
+            return slope + u
+
+    normalized = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 3))
+    for landscape in [
+        NeuralLandscape(Physics, nn.MSELoss(), torch.linspace(0, 1, 30)[:, None], torch.zeros(30, 1)),
+        NeuralLandscape(normalized, nn.CrossEntropyLoss(), VALUES[:65].float(), LABELS_OF[:65]),
+    ]:
+        assert not landscape.energy(landscape.initial_points([0])).requires_grad
+        with LandscapeDatabase.create(None, landscape) as database:
+            for minimizer in (SGD(epochs=2, batch_size=16), LBFGSGSS(epochs=2), TorchOptimizer(epochs=2)):
+                report = run_minimizer(database, landscape, minimizer, seeds=range(2))
+                assert (report.n_failed, report.n_minima) == (0, 2)
+
+
+def test_loaders_are_what_they_go_through():
+    data, module = TensorDataset(VALUES, LABELS_OF), nn.Linear(4, 3).double()
+    train = DataLoader(data, 16, sampler=SubsetRandomSampler(range(90)))
+    test = DataLoader(Subset(data, range(90, 130)), 16, shuffle=True)
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), train, test=test)
+    point = landscape.point(module.state_dict())[None]
+    for name, rows in (("train", slice(90)), ("test", slice(90, None))):
+        truth = plain(module, inputs=VALUES[rows], targets=LABELS_OF[rows])
+        assert landscape.on(name).energy(point).item() == pytest.approx(truth, rel=1e-9)
+    for sampler in (WeightedRandomSampler(torch.ones(130), 130), RandomSampler(data, replacement=True)):
+        with pytest.raises(ValueError, match="RandomSampler given, which draws or weights"):
+            NeuralLandscape(module, nn.CrossEntropyLoss(), DataLoader(data, 16, sampler=sampler))
+
+
+def test_batches_may_be_padded_each_to_its_own_length():
+    texts = [torch.randint(1, 10, (1 + i // 20,), generator=torch.Generator().manual_seed(i)) for i in range(100)]
+
+    class Texts(Dataset):
+        def __len__(self):
+            return len(texts)
+
+        def __getitem__(self, i):
+            return texts[i], i % 3
+
+    def padded(items):
+        rows, labels = zip(*items, strict=True)
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor(labels)
+
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = nn.Embedding(10, 6, padding_idx=0), nn.Linear(6, 3)
+
+        def forward(self, tokens):
+            return self.head(self.table(tokens).sum(1))
+
+    module = Bag()
+    landscapes = [
+        NeuralLandscape(module, nn.CrossEntropyLoss(), DataLoader(Texts(), 16, collate_fn=padded), byte_budget=budget)
+        for budget in (1, None)
+    ]
+    truth = float(functional.cross_entropy(module(padded([(t, 0) for t in texts])[0]), torch.arange(100) % 3).detach())
+    for landscape in landscapes:
+        point = landscape.point(module.state_dict())[None]
+        assert landscape.energy(point).item() == pytest.approx(truth, rel=1e-5)
+
+
+def test_the_budget_is_no_part_of_what_data_are():
+    held, read = (
+        NeuralLandscape(nn.Linear(4, 3), nn.CrossEntropyLoss(), Rows(VALUES, LABELS_OF), byte_budget=budget)
+        for budget in (2**30, 1000)
+    )
+    assert held.declared()["data"] == read.declared()["data"]
+
+
+def test_metrics_count_what_the_loss_counts():
+    module = nn.Linear(4, 3).double()
+    targets = LABELS_OF.clone()
+    targets[::2] = 0
+    metrics = {"accuracy": accuracy, "perplexity": perplexity, "calibration": calibration_error}
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(ignore_index=0), VALUES, targets, metrics=metrics)
+    point = landscape.point(module.state_dict())[None]
+    counted, outputs = targets != 0, module(VALUES).detach()
+    found = landscape.metric_values(point)[0].tolist()
+    assert found[0] == pytest.approx((outputs.argmax(1) == targets)[counted].double().mean().item())
+    assert found[1] == pytest.approx(landscape.energy(point).exp().item())
+    soft = functional.one_hot(LABELS_OF, 3).double() * 0.9 + 0.1 / 3
+    landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), VALUES, soft, metrics=metrics)
+    found = landscape.metric_values(point)[0].tolist()
+    assert found[0] == pytest.approx((outputs.argmax(1) == LABELS_OF).double().mean().item())
+
+
+def test_what_the_caller_changes_later_changes_nothing():
+    inputs, weight = VALUES.clone(), torch.tensor([1.0, 2.0, 3.0])
+    loss = nn.CrossEntropyLoss(weight=weight)
+    landscape = NeuralLandscape(nn.Linear(4, 3).double(), loss, inputs, LABELS_OF)
+    points = landscape.initial_points([0])
+    energy, declared = landscape.energy(points), landscape.declared()["data"]
+    inputs += 1
+    loss.weight *= torch.tensor([5.0, 1.0, 1.0])
+    assert torch.equal(landscape.energy(points), energy)
+    assert landscape.declared()["data"] == declared
+
+
+class Keeping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, v):
+        self.features = self.layer(v)
+        return self.features
+
+
+def test_modules_that_keep_results_of_a_pass():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's, of the older way to normalize weights
+        normed = nn.Sequential(nn.utils.weight_norm(nn.Linear(4, 3)))
+    keeping = Keeping()
+    keeping(VALUES.float())
+    for module in (normed, keeping):
+        landscape = NeuralLandscape(module, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
+        point = landscape.point(module.state_dict())[None]
+        assert landscape.energy(point).item() == pytest.approx(
+            plain(module, inputs=VALUES.float(), targets=LABELS_OF), rel=1e-5
+        )
+
+
+class InPlace(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, v):
+        return self.layer(v.clamp_(min=0))
+
+
+class Again(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, v):
+        return self.two(checkpoint(lambda u: self.one(u).tanh(), v, use_reentrant=False))
+
+
+def numpy_start():
+    module = nn.Linear(4, 3)
+    module.weight.data = torch.from_numpy(np.random.default_rng().normal(size=(3, 4))).float()
+    return module
+
+
+ONE = nn.Linear(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("module", "settings", "message"),
+    [
+        (InPlace, {}, "changes its inputs in place"),
+        (Again, {}, "gradient of the module by a vector of its parameters cannot be taken"),
+        (lambda: nn.LazyLinear(3), {}, "has no shape yet"),
+        (lambda: nn.Sequential(torch.jit.script(nn.Linear(4, 3))), {}, "0 is a ScriptModule"),
+        (ONE, {"byte_budget": "1GB"}, "byte_budget: given '1GB'"),
+        (ONE, {"byte_budget": -5}, "byte_budget: given -5"),
+        (ONE, {"regularization": 5e-4}, r"regularization is float.*WeightDecay\(5e-4\)"),
+        (ONE, {"metrics": ["accuracy"]}, "metrics is list"),
+        (ONE, {"augmentation": 3}, "augmentation is int"),
+        (ONE, {"augmentation": lambda v, g: v + torch.randn_like(v)}, "augmentation gives two results"),
+        (ONE, {"weights": lambda t: None}, "weights gives NoneType"),
+    ],
+)
+def test_what_is_refused_in_one_line(module, settings, message):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match=message) as raised:
+            NeuralLandscape(module, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF, **settings)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("factory", "message"), [(numpy_start, "two networks under one"), (lambda: ONE, "the same network")]
+)
+def test_factories_that_seeds_mean_nothing_to(factory, message):
+    landscape = NeuralLandscape(factory, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
+    with pytest.raises(ValueError, match=message):
+        landscape.initial_points([0, 1])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.ma.masked_array(np.ones((130, 4)), mask=True), "masked array"),
+        (torch.eye(130)[:, :4].to_sparse(), "sparse tensor"),
+    ],
+)
+def test_arrays_that_hold_less_than_they_show(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        NeuralLandscape(ONE, nn.CrossEntropyLoss(), inputs, LABELS_OF)
+
+
+@pytest.mark.parametrize("coefficient", [-1.0, math.nan, "a"])
+def test_weight_decay_that_is_none(coefficient):
+    with pytest.raises(ValueError, match="coefficient: given"):
+        WeightDecay(coefficient)
+
+
+def test_entries_of_a_state_dict_that_are_no_numbers_yet_or_too_large():
+    landscape = NeuralLandscape(ONE, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
+    state = ONE.state_dict()
+    for value, message in [
+        (state["weight"].to_sparse(), "weight is sparse"),
+        (state["weight"].to("meta"), "weight is without values"),
+        (state["weight"].double() * 1e300, "weight has a value that torch.float32 cannot hold"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            landscape.point({**state, "weight": value})
+    normed = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3)).eval()
+    landscape = NeuralLandscape(normed, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
+    halves = {name: tensor.half() for name, tensor in normed.state_dict().items()}
+    assert torch.equal(landscape.point(halves), landscape.point(normed.state_dict()).half().float())

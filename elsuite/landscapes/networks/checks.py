@@ -66,7 +66,9 @@ def check_function(
     """
     if not network.names:
         raise ValueError("the module has no parameter that requires a gradient; there is nothing to explore")
-    _check_layers(network.module, buffers)
+    _check_layers(network.given, buffers)
+    if buffers == "estimated" and surfaces["train"].n_samples < 2:
+        raise ValueError("train: one sample given, which has no statistics; two are expected, or buffers='frozen'")
     forms = {}
     for name, given in surfaces.items():
         samples = _in_memory(given)
@@ -115,6 +117,7 @@ def _check_layers(module: nn.Module, buffers: Buffers) -> None:
 
 
 def _outputs(module: nn.Module, surface: str, inputs: Tree) -> Any:
+    given = [tensor.clone() for tensor in tensors_in(inputs)]
     try:
         outputs = mapped(lambda tensor: tensor.detach(), call(module, inputs))
     except _ERRORS as error:
@@ -122,6 +125,11 @@ def _outputs(module: nn.Module, surface: str, inputs: Tree) -> Any:
         raise ValueError(
             f"{surface}: the module does not take inputs of shape {shapes}: {_first_line(error)}"
         ) from error
+    if not all(_same(one, other) for one, other in zip(given, tensors_in(inputs), strict=True)):
+        raise ValueError(
+            "the module changes its inputs in place; an operation that makes new ones is expected, such as clamp, not "
+            "clamp_"
+        )
     if not tensors_in(outputs):
         raise ValueError(
             f"the module returns {type(outputs).__name__}; a tensor (batch, ...), or a tuple or dict of such, is "
@@ -172,11 +180,17 @@ def _check_settings(loss: Loss, outputs: Tree, samples: Samples) -> None:
 
 def _check_used(network: Network, inputs: Tree) -> None:
     """Refuse a module whose outputs have no gradient by its parameters, as where it computes with those of another."""
-    with torch.enable_grad():
-        point = network.own_point().requires_grad_()
-        outputs = tensors_in(network.outputs(network.parameters(point), inputs))
-        given = [(tensor.abs() if tensor.is_complex() else tensor).sum() for tensor in outputs if tensor.requires_grad]
-        used = bool(given) and torch.autograd.grad(given, point, allow_unused=True)[0] is not None
+    try:
+        with torch.enable_grad():
+            point = network.own_point().requires_grad_()
+            outputs = tensors_in(network.outputs(network.parameters(point), inputs))
+            given = [(part.abs() if part.is_complex() else part).sum() for part in outputs if part.requires_grad]
+            used = bool(given) and torch.autograd.grad(given, point, allow_unused=True)[0] is not None
+    except Exception as error:  # of torch, which says of some operations only that they do not work together
+        raise ValueError(
+            "the gradient of the module by a vector of its parameters cannot be taken, as where tensors are changed in "
+            f"place, sparse, or computed again in the backward pass: {_first_line(error)}"
+        ) from error
     if not used:
         raise ValueError(
             "the outputs of the module have no gradient by its parameters; a forward pass that uses them, and no "
@@ -413,4 +427,5 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines or [type(error).__name__])[0][:200]

@@ -41,6 +41,26 @@ def device_named(name: str) -> torch.device:
     return device
 
 
+def checked_budget(given: object, device: torch.device) -> int:
+    """Return the bytes that an evaluation may take: those given, else the usual ones.
+
+    Raises
+    ------
+    ValueError
+        For what is no number of bytes.
+
+    Examples
+    --------
+    >>> checked_budget(None, torch.device("cpu")) == USUAL_BUDGET
+    True
+    """
+    if given is None:
+        return usual_budget(device)
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        raise ValueError(f"byte_budget: given {given!r}, allowed: a number of bytes, such as 2**30")
+    return given
+
+
 def usual_budget(device: torch.device) -> int:
     """Return how many bytes an evaluation may take by default: of a GPU's free memory a quarter, 1 GiB at least.
 

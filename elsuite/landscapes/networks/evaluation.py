@@ -15,7 +15,7 @@ from torch.func import functional_call
 from elsuite.landscapes.networks.network import Network
 from elsuite.landscapes.networks.objective import Objective
 from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, arguments_of, call, mapped, tensors_in
-from elsuite.landscapes.networks.statistics import BATCH, BatchStatistics
+from elsuite.landscapes.networks.statistics import BATCH, BatchStatistics, OfBatch
 from elsuite.symmetry.activations import traced_activations
 from elsuite.symmetry.units import UnitSymmetry
 
@@ -76,8 +76,18 @@ class LoopEvaluator(Evaluator):
         shown.in_training = True
         return shown
 
+    def _for(self, samples: AnySamples) -> "LoopEvaluator":
+        """Return the evaluator for some samples: one alone has no statistics."""
+        if not self.in_training or samples.n_samples > 1:
+            return self
+        shown = copy.copy(self)
+        shown.in_training = False
+        return shown
+
     def energies(self, points: Tensor, samples: AnySamples) -> Tensor:
         """Return the mean losses."""
+        if (other := self._for(samples)) is not self:
+            return other.energies(points, samples)
         energies = [points.new_empty(0, dtype=torch.float64)]
         # cuDNN's recurrent layers have no second derivative, which autograd may be asked for here.
         without = points.is_cuda and points.requires_grad and torch.is_grad_enabled()
@@ -86,15 +96,19 @@ class LoopEvaluator(Evaluator):
                 own, tensors = samples.of_point(k), self.tensors(point)
                 parts = [self._term(tensors, batch, own) for batch in self._batches(own)]
                 energies.append(torch.stack(parts).sum(0, keepdim=True))
-        return torch.cat(energies)
+        together = torch.cat(energies)
+        # A module with derivatives inside has a graph where nobody asked for one.
+        return together if points.requires_grad else together.detach()
 
     def energies_and_gradients(self, points: Tensor, samples: AnySamples) -> tuple[Tensor, Tensor]:
         """Return the mean losses and gradients."""
+        if (other := self._for(samples)) is not self:
+            return other.energies_and_gradients(points, samples)
         energies = torch.zeros(len(points), dtype=torch.float64, device=points.device)
         gradients = torch.zeros_like(points)
         for k in range(len(points)):
             own, at = samples.of_point(k), points[k].detach()
-            of_batches, estimated = [], dict[str, Tensor]()
+            of_batches, estimated = list[OfBatch](), dict[str, Tensor]()
             if self.statistics is not None and not self.in_training:
                 of_batches = self.statistics.of_each_batch(self.network.parameters(at))
                 estimated = {n: v.requires_grad_() for n, v in self.statistics.total(of_batches).items()}
@@ -114,7 +128,8 @@ class LoopEvaluator(Evaluator):
                 energies[k] += part.detach().to(energies)
                 slopes = [a.add_(b) for a, b in zip(slopes, others, strict=True)]
             if self.statistics is not None and slopes:
-                self.statistics.add_gradient(at, of_batches, slopes, gradients[k])
+                by_name = dict(zip(estimated, slopes, strict=True))
+                self.statistics.add_gradient(at, of_batches, by_name, gradients[k])
         return energies, gradients
 
     def outputs(self, point: Tensor, samples: AnySamples) -> Iterator[tuple[Samples, Tree]]:
@@ -140,15 +155,18 @@ class LoopEvaluator(Evaluator):
         return self.objective.term(self._outputs(tensors, batch), batch, of)
 
     def _outputs(self, tensors: dict[str, Tensor], batch: Samples) -> Tree:
-        with contextlib.ExitStack() as stack:
-            if self.statistics is not None and self.in_training:
-                stack.enter_context(self.statistics.of_batches())
-            elif self.statistics is not None:
-                tensors = stack.enter_context(self.statistics.applied(tensors))
-            if self.objective.autocast is not None:
-                device = self.network.device.type
-                stack.enter_context(torch.autocast(device, dtype=self.objective.autocast))
-            outputs = self.network.outputs(tensors, batch.inputs)
+        cast = (
+            contextlib.nullcontext()
+            if self.objective.autocast is None
+            else torch.autocast(self.network.device.type, dtype=self.objective.autocast)
+        )
+        with cast:
+            if self.statistics is None:
+                outputs = self.network.outputs(tensors, batch.inputs)
+            elif self.in_training:
+                outputs = self.statistics.outputs_in_training(tensors, batch.inputs)
+            else:
+                outputs = self.statistics.outputs_with(tensors, batch.inputs)
         narrow = {torch.float16, torch.bfloat16}
         return mapped(lambda t: t.float() if t.dtype in narrow else t, outputs) if self.objective.autocast else outputs
 

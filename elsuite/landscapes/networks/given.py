@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from elsuite.core.identity import checksum, plain_settings
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.networks.losses import CrossEntropy, KnownLoss, MeanSquaredError
-from elsuite.landscapes.networks.network import Buffers, Factory, Network, made_by, running_averages
+from elsuite.landscapes.networks.network import (
+    Buffers,
+    Factory,
+    Network,
+    cast_module,
+    copied,
+    made_by,
+    running_averages,
+)
 from elsuite.landscapes.networks.objective import (
     Loss,
     Objective,
@@ -20,7 +28,7 @@ from elsuite.landscapes.networks.objective import (
     torch_settings,
     weights_of,
 )
-from elsuite.landscapes.networks.samples import AnySamples, Conversion, samples_of
+from elsuite.landscapes.networks.samples import AnySamples, Conversion, Samples, augmented, samples_of, tensors_in
 from elsuite.landscapes.networks.statistics import BATCH
 
 _NAMED = (CrossEntropy, MeanSquaredError)
@@ -72,7 +80,11 @@ class Given:
             count = self.weights if callable(self.weights) else weights_of(self.loss, batch.targets)
             if count is None:
                 return None
-            parts.append(count(batch.targets))
+            counted = count(batch.targets)
+            if not isinstance(counted, Tensor):
+                kind = type(counted).__name__
+                raise ValueError(f"{surface}: weights gives {kind}; a tensor with a number for each target is expected")
+            parts.append(counted)
         weights = _checked_weights(surface, torch.cat(parts), samples)
         return None if bool((weights == weights[0]).all()) else weights
 
@@ -119,18 +131,45 @@ def checked_module(module: nn.Module | Factory) -> nn.Module:
                 f"the class {module.__name__} given, which takes arguments ({error}); give a module"
             ) from None
     if isinstance(module, nn.Module):
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError("a ScriptModule given; the torch.nn.Module that it was made from is expected")
-        lazy = [name for name, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
-        if lazy:
-            raise ValueError(f"{lazy[0]} has no shape yet; call the module once before, with inputs of its kind")
-        return module
+        return _usable(module)
     if not callable(module) or isinstance(module, type):
         raise ValueError(
             f"{type(module).__name__} given for the module; a torch.nn.Module, or a function that makes one, is "
             "expected"
         )
-    return made_by(module, 0)
+    return _usable(made_by(module, 0))
+
+
+def _usable(module: nn.Module) -> nn.Module:
+    """Return a module; raises ValueError in one line for one that is no plain function of its tensors."""
+    for name, layer in module.named_modules():
+        if isinstance(layer, torch.jit.ScriptModule):
+            where = f"{name} is a ScriptModule" if name else "a ScriptModule given"
+            raise ValueError(f"{where}; the torch.nn.Module that it was made from is expected")
+    lazy = [name for name, p in module.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
+    if lazy:
+        raise ValueError(f"{lazy[0]} has no shape yet; call the module once before, with inputs of its kind")
+    return module
+
+
+def own_loss(loss: Loss, dtype: torch.dtype, device: torch.device) -> Loss:
+    """Return a loss that is a module as a copy in the landscape's dtype, on its device: weights of classes go along."""
+    if not isinstance(loss, nn.Module):
+        return loss
+    return cast_module(copied(loss), dtype).to(device=device)
+
+
+def check_augmentation(augmentation: Any, some: Samples) -> None:
+    """Refuse what is no function of inputs and the generator it is given."""
+    if not callable(augmentation):
+        given = type(augmentation).__name__
+        raise ValueError(f"augmentation is {given}; a function of inputs and a torch.Generator is expected")
+    rows = torch.arange(some.n_samples)
+    once, again = (tensors_in(augmented(some, augmentation, rows).inputs) for _ in range(2))
+    if not all(torch.equal(a, b) for a, b in zip(once, again, strict=True)):
+        raise ValueError(
+            "augmentation gives two results for the same state of its generator; what it draws has to be drawn with it"
+        )
 
 
 def chosen_dtype(dtype: torch.dtype | None, module: nn.Module) -> torch.dtype:
@@ -157,6 +196,11 @@ def check_regularization(term: Regularization | None, network: Network) -> None:
     """Refuse a term that is no number, or does not depend on the parameters."""
     if term is None:
         return
+    if not callable(term):
+        raise ValueError(
+            f"regularization is {type(term).__name__}; a function of the named parameters is expected, such as "
+            "WeightDecay(5e-4)"
+        )
     with torch.enable_grad():
         point = network.own_point().requires_grad_()
         tensors = {name: network.parameters(point)[name] for name in network.names[: network.n_trained]}
@@ -169,6 +213,8 @@ def check_regularization(term: Regularization | None, network: Network) -> None:
 
 def _parts(surface: str, given: Any) -> tuple[Any, Any, Any]:
     """Return inputs, targets and weights of what was given for a surface."""
+    if isinstance(given, list) and len(given) in {2, 3} and not isinstance(given[0], (int, float)):
+        given = tuple(given)
     if not isinstance(given, tuple):
         return given, None, None
     if len(given) == 3:

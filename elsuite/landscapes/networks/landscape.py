@@ -16,10 +16,18 @@ from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape, point
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
-from elsuite.landscapes.networks.devices import device_named, usual_budget
+from elsuite.landscapes.networks.devices import checked_budget, device_named
 from elsuite.landscapes.networks.evaluation import Evaluator, LoopEvaluator, activation_bytes, unit_activations
-from elsuite.landscapes.networks.given import Given, check_regularization, checked_module, chosen_buffers, chosen_dtype
-from elsuite.landscapes.networks.metrics import FEW, Metric, checked_metrics, metric_values
+from elsuite.landscapes.networks.given import (
+    Given,
+    check_augmentation,
+    check_regularization,
+    checked_module,
+    chosen_buffers,
+    chosen_dtype,
+    own_loss,
+)
+from elsuite.landscapes.networks.metrics import FEW, Metric, as_in_loss, checked_metrics, metric_values
 from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
 from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
 from elsuite.landscapes.networks.samples import (
@@ -159,8 +167,9 @@ class NeuralLandscape(DataLandscape):
         template = checked_module(module)
         self.dtype = chosen_dtype(dtype, template)
         self.device = device_named(device)
-        self.byte_budget = usual_budget(self.device) if byte_budget is None else byte_budget
+        self.byte_budget = checked_budget(byte_budget, self.device)
         policy = chosen_buffers(buffers, template)
+        loss = own_loss(loss, self.dtype, self.device)
         self._given = Given(loss, policy, weights, reduction, regularization, augmentation, autocast)
         objective = self._given.objective
         self._network = Network(module, dtype=self.dtype, device=self.device, buffers=policy)
@@ -173,6 +182,10 @@ class NeuralLandscape(DataLandscape):
         self._objective = replace(objective, known=self._known if autocast is None else None)
         check_regularization(regularization, self._network)
         self._evaluator = self._chosen_evaluator()
+        if augmentation is not None:
+            check_augmentation(augmentation, self._samples["train"].between(0, FEW))
+        if metrics is not None:
+            metrics = as_in_loss(metrics, loss, self._samples["train"])
         self._metrics = checked_metrics(metrics, self._some_outputs()) if metrics else {}
         self.metrics = tuple(self._metrics)
         self.n_parameters = self._network.n_parameters
@@ -204,8 +217,6 @@ class NeuralLandscape(DataLandscape):
         train = self._samples["train"]
         statistics = None
         if self._given.buffers == "estimated":
-            for layer in running_averages(network.module).values():
-                layer.eval()
             statistics = BatchStatistics(network, train)
         size = activation_bytes(network, train)
         return LoopEvaluator(network, objective, statistics, bytes_per_sample=size, byte_budget=self.byte_budget)
@@ -296,7 +307,7 @@ class NeuralLandscape(DataLandscape):
 
     def initial_points(self, seeds: Sequence[int]) -> Tensor:
         """Return the module's own random initialization under each seed, shape (n_seeds, P)."""
-        starts = [self._network.copy_at_start(seed) for seed in seeds]
+        starts = self._network.starts(seeds)
         empty = torch.empty(0, self.n_parameters, dtype=self.dtype)
         return (torch.stack(starts) if starts else empty).to(self.device)
 

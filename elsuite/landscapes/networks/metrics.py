@@ -6,13 +6,15 @@ targets of all samples together.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from elsuite.landscapes.networks.samples import Samples, Tree, joined_trees, mapped
+from elsuite.landscapes.networks.objective import torch_settings
+from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, joined_trees, mapped
 
 Metric = Callable[[Any, Any], Tensor | float]
 
@@ -26,25 +28,28 @@ N_BINS: Final = 15
 """Of confidences, as usual for the calibration error."""
 
 
-def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+def accuracy(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, soft: bool = False) -> Tensor:
     """Return for each target whether the largest of the logits is its own, shape as the targets.
 
     Logits have the classes along axis 1, as `torch.nn.functional.cross_entropy` takes them; of one logit the sign
-    decides.
+    decides. With `soft`, targets are probabilities of the classes, of which the largest counts. Of a landscape whose
+    loss is torch's cross-entropy, both are as they are there.
 
     Examples
     --------
     >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
     tensor([1., 0.])
     """
+    if soft:
+        targets = targets.argmax(1)
     if outputs.ndim == targets.ndim and targets.is_floating_point():
         right = (outputs > 0) == (targets > 0.5)
         return right.float()
     right = outputs.argmax(1) == targets
-    return torch.where(targets == IGNORED, torch.nan, right.float())
+    return torch.where(targets == ignore_index, torch.nan, right.float())
 
 
-def error(outputs: Tensor, targets: Tensor) -> Tensor:
+def error(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, soft: bool = False) -> Tensor:
     """Return for each target whether another logit is largest: see `accuracy`.
 
     Examples
@@ -52,10 +57,10 @@ def error(outputs: Tensor, targets: Tensor) -> Tensor:
     >>> error(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
     tensor([0., 1.])
     """
-    return 1 - accuracy(outputs, targets)
+    return 1 - accuracy(outputs, targets, ignore_index=ignore_index, soft=soft)
 
 
-def calibration_error(outputs: Tensor, targets: Tensor) -> Tensor:
+def calibration_error(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, soft: bool = False) -> Tensor:
     r"""Return the expected calibration error of softmax probabilities, in 15 bins (Guo et al. 2017), one number.
 
     .. math:: \sum_b \frac{n_b}{n} |\mathrm{accuracy}_b - \mathrm{confidence}_b|
@@ -65,8 +70,9 @@ def calibration_error(outputs: Tensor, targets: Tensor) -> Tensor:
     >>> round(float(calibration_error(torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1]))), 6)
     0.0
     """
+    targets = targets.argmax(1) if soft else targets
     confidence, chosen = outputs.softmax(1).max(1)
-    counted = targets != IGNORED
+    counted = targets != ignore_index
     confidence, right = confidence[counted], (chosen == targets)[counted].double()
     bins = (confidence * N_BINS).long().clamp(max=N_BINS - 1)
     gaps = torch.zeros(N_BINS, dtype=torch.float64, device=outputs.device)
@@ -74,7 +80,7 @@ def calibration_error(outputs: Tensor, targets: Tensor) -> Tensor:
     return gaps.abs().sum() / max(1, len(right))
 
 
-def perplexity(outputs: Tensor, targets: Tensor) -> Tensor:
+def perplexity(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, soft: bool = False) -> Tensor:
     """Return the exponential of the mean cross-entropy, one number.
 
     Examples
@@ -84,7 +90,36 @@ def perplexity(outputs: Tensor, targets: Tensor) -> Tensor:
     >>> perplexity(torch.zeros(3, 4), torch.tensor([0, 1, 2]))
     tensor(4.)
     """
-    return functional.cross_entropy(outputs, targets, ignore_index=IGNORED).exp()
+    ignored = IGNORED if soft else ignore_index
+    return functional.cross_entropy(outputs, targets, ignore_index=ignored).exp()
+
+
+def as_in_loss(metrics: Mapping[str, Metric], loss: object, samples: AnySamples) -> Mapping[str, Metric]:
+    """Return metrics, those of this module with the targets that torch's cross-entropy ignores, or has as shares.
+
+    Raises
+    ------
+    ValueError
+        For what is no mapping of names to functions.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> targets = torch.tensor([0, 1])
+    >>> found = as_in_loss({"a": accuracy}, nn.CrossEntropyLoss(ignore_index=0), Samples(targets, targets))
+    >>> found["a"](torch.eye(2), targets)
+    tensor([nan, 1.])
+    """
+    if not isinstance(metrics, Mapping):
+        raise ValueError(f"metrics is {type(metrics).__name__}; a mapping of names to functions is expected")
+    function, settings = torch_settings(loss)
+    if function != "cross_entropy":
+        return metrics
+    targets = samples.between(0, 1).targets
+    soft = isinstance(targets, Tensor) and targets.is_floating_point()
+    given = {"ignore_index": settings.get("ignore_index", IGNORED), "soft": soft}
+    ours = (accuracy, error, calibration_error, perplexity)
+    return {n: partial(metric, **given) if metric in ours else metric for n, metric in metrics.items()}
 
 
 def checked_metrics(metrics: Mapping[str, Metric] | None, some: tuple[Samples, Tree]) -> dict[str, Metric]:

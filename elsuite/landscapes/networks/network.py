@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from elsuite.landscapes.networks.samples import Tree, arguments_of, as_dtype
+from elsuite.landscapes.networks.samples import Tree, arguments_of, as_dtype, tensors_in
 
 Buffers = Literal["estimated", "stored", "frozen"]
 Factory = Callable[[], nn.Module]
@@ -24,6 +24,17 @@ def cast_module(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return the module itself, its tensors in `dtype` as `as_dtype` says: `Module.to` would drop imaginary parts."""
     module._apply(lambda tensor: as_dtype(tensor, dtype))  # type: ignore[no-untyped-call]
     return module
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """Return a copy of a module, also of one that keeps results of its last pass, which are copied without a graph."""
+    memo: dict[int, Any] = {}
+    for layer in module.modules():
+        for value in vars(layer).values():
+            for tensor in tensors_in(value):
+                if not tensor.is_leaf:
+                    memo[id(tensor)] = tensor.detach().clone()
+    return copy.deepcopy(module, memo)
 
 
 def running_averages(module: nn.Module) -> dict[str, nn.Module]:
@@ -60,8 +71,10 @@ class Network:
         self._factory = None if isinstance(module, nn.Module) else module
         given = module if isinstance(module, nn.Module) else made_by(module, 0)
         # Starts are drawn in the caller's dtype, on the CPU: the same for every landscape of the module.
-        self._template = copy.deepcopy(given).cpu()
-        self.module = cast_module(copy.deepcopy(given), dtype).to(device=device)
+        self._template = copied(given).cpu()
+        self.module = cast_module(copied(given), dtype).to(device=device)
+        if buffers == "estimated":  # in whatever mode it was given: what averages, and what asks for the mode
+            self.module.eval()
         trained: dict[str, Tensor] = {name: t for name, t in self.module.named_parameters() if t.requires_grad}
         if complex_ones := [name for name, tensor in trained.items() if tensor.is_complex()]:
             raise ValueError(
@@ -83,6 +96,11 @@ class Network:
                 layer.training = True
         self.dtype = dtype
         self.device = device
+
+    @property
+    def given(self) -> nn.Module:
+        """The module as it was given, in its mode."""
+        return self._template
 
     @property
     def n_parameters(self) -> int:
@@ -127,6 +145,16 @@ class Network:
         """Return the outputs with the tensors of a point, as `parameters` gives them, and any other ones."""
         return functional_call(self.module, dict(tensors), *arguments_of(inputs))
 
+    def starts(self, seeds: Sequence[int]) -> list[Tensor]:
+        """Return the start of each seed; raises ValueError for a factory that seeds mean nothing to."""
+        found = [self.copy_at_start(seed) for seed in seeds]
+        if self._factory is not None and found:
+            if not torch.equal(found[0], self.copy_at_start(seeds[0])):
+                raise ValueError("the factory makes two networks under one seed; its randomness has to come from torch")
+            if len(set(seeds)) > 1 and all(torch.equal(found[0], other) for other in found[1:]):
+                raise ValueError("the factory makes the same network under every seed; make a new module each time")
+        return found
+
     def copy_at_start(self, seed: int) -> Tensor:
         """Return the start that the factory or layers' ``reset_parameters`` make; raises ValueError if one lacks it."""
         if self._factory is not None:
@@ -136,7 +164,7 @@ class Network:
             if other := [name for name, shape in wanted.items() if shapes.get(name) != shape]:
                 raise ValueError(f"the factory makes another network under the seed {seed}: {other[0]} differs")
             return self._flat(made).to(self.dtype)
-        module = copy.deepcopy(self._template)
+        module = copied(self._template)
         # Layers draw from the global generator; it is put back as it was.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(seed))
@@ -190,7 +218,7 @@ class Network:
         for name, tensor in own.items():
             if not isinstance(tensor, Tensor):
                 continue
-            if name in state:
+            if name in state and not (self.buffers == "estimated" and name in self._averages):
                 self._take(found, canonical.get(id(tensor), name), name, _fitting(name, state[name], tensor))
         for name, tensor in own.items():
             if isinstance(tensor, Tensor) and canonical.get(id(tensor), name) not in found:
@@ -203,7 +231,11 @@ class Network:
             words = [f"{what}: {_some(names)}" for what, names in (("missing", missing), ("unknown", unknown)) if names]
             raise ValueError(f"the state_dict does not fit the module ({'; '.join(words)})")
         self._check_frozen(found, first)
-        return torch.cat([found[name].detach().flatten().to(self.dtype) for name in self.names]).to(self.device)
+        point = torch.cat([found[name].detach().flatten().to(self.dtype) for name in self.names])
+        if not bool(torch.isfinite(point).all()):
+            name = next(n for n in self.names if not bool(torch.isfinite(found[n].to(self.dtype)).all()))
+            raise ValueError(f"{name} has a value that {self.dtype} cannot hold")
+        return point.to(self.device)
 
     @cached_property
     def _averages(self) -> set[str]:
@@ -243,6 +275,10 @@ def made_by(factory: Factory, seed: int) -> nn.Module:
 def _fitting(name: str, value: Any, own: Tensor) -> Tensor:
     if not isinstance(value, Tensor):
         raise ValueError(f"{name} is of type {type(value).__name__}; a tensor is expected")
+    if value.layout is not torch.strided or value.is_meta:
+        raise ValueError(f"{name} is {'without values' if value.is_meta else 'sparse'}; a dense tensor is expected")
+    if name.endswith("num_batches_tracked"):  # it counts nothing here, whatever a conversion made of it
+        return own.detach()
     if value.shape != own.shape:
         raise ValueError(f"{name} has shape {tuple(value.shape)}, the module's {tuple(own.shape)}")
     if value.is_floating_point() and not bool(torch.isfinite(value).all()):

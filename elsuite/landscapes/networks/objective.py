@@ -1,6 +1,7 @@
 """What an energy is made of: the loss of a batch, how batches count, and terms in the parameters (`Objective`)."""
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -157,6 +158,10 @@ class WeightDecay:
     """
 
     coefficient: float
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.coefficient, (int, float)) or not 0 <= self.coefficient < math.inf:
+            raise ValueError(f"coefficient: given {self.coefficient!r}, allowed: numbers from 0")
 
     def __call__(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """Return the term."""

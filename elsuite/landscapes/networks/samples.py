@@ -12,13 +12,26 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+)
 
-from elsuite.core.identity import checksum
+from elsuite.core.identity import checksum, checksum_in_pieces
 from elsuite.landscapes.conversion import to_tensor
 
 Tree = Any
 """A tensor, a tuple or list of trees, a mapping of names to trees, or None."""
+
+READ_AT_ONCE: Final = 1024
+"""So many samples are read together, where the number does not matter."""
 
 N_READ_TWICE: Final = 3
 """So many samples of a data set are read twice: random transforms would give others."""
@@ -32,11 +45,27 @@ def mapped(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     >>> mapped(lambda tensor: tensor.sum(), {"a": torch.ones(2), "b": (torch.ones(3), None)})
     {'a': tensor(2.), 'b': (tensor(3.), None)}
     """
-    if tree is None or isinstance(tree, Tensor):
-        return None if tree is None else function(tree)
+    if isinstance(tree, Tensor):
+        return function(tree)
+    if isinstance(tree, (Mapping, tuple, list)):
+        parts = [mapped(function, part) for part in (tree.values() if isinstance(tree, Mapping) else tree)]
+        return _rebuilt(tree, parts)
+    return tree
+
+
+def _rebuilt(tree: Tree, parts: list[Any]) -> Tree:
+    """Return a container like another one, with other parts: what reads it by attributes can go on to."""
     if isinstance(tree, Mapping):
-        return {name: mapped(function, part) for name, part in tree.items()}
-    return tuple(mapped(function, part) for part in tree)
+        named = dict(zip(tree, parts, strict=True))
+        if type(tree) is dict:
+            return named
+        try:
+            return type(tree)(**named)
+        except TypeError:
+            return named
+    if hasattr(tree, "_fields"):
+        return type(tree)(*parts)
+    return tuple(parts)
 
 
 def tensors_in(tree: Tree) -> list[Tensor]:
@@ -58,10 +87,11 @@ def joined_trees(trees: Sequence[Tree]) -> Tree:
     """Return trees of one form as one, their tensors concatenated along the samples."""
     first = trees[0]
     if isinstance(first, Tensor):
-        return torch.cat(list(trees))
-    if isinstance(first, Mapping):
-        return {name: joined_trees([tree[name] for tree in trees]) for name in first}
-    return None if first is None else tuple(joined_trees(parts) for parts in zip(*trees, strict=True))
+        return torch.cat(list(trees)) if first.ndim else first
+    if isinstance(first, (Mapping, tuple, list)):
+        columns = zip(*(tree.values() if isinstance(tree, Mapping) else tree for tree in trees), strict=True)
+        return _rebuilt(first, [joined_trees(parts) for parts in columns])
+    return first
 
 
 def call(module: Callable[..., Any], inputs: Tree) -> Any:
@@ -254,6 +284,10 @@ class Conversion:
             return {str(name): self.tree(f"{what} {name!r}", part) for name, part in values.items()}
         if values is None:
             return None
+        if isinstance(values, np.ma.MaskedArray):
+            raise ValueError(f"{self.surface}: {what} given as a masked array; numbers are expected, and a mask beside")
+        if isinstance(values, Tensor) and values.layout is not torch.strided:
+            raise ValueError(f"{self.surface}: {what} given as a sparse tensor; a dense one is expected")
         if isinstance(values, tuple) and any(isinstance(part, (Tensor, np.ndarray, Mapping, tuple)) for part in values):
             return tuple(self.tree(what, part) for part in values)
         if isinstance(values, list) and values and all(isinstance(part, Tensor) for part in values):
@@ -264,7 +298,9 @@ class Conversion:
             raise ValueError(
                 f"{self.surface}: {what} given as {_in_words(values)}; numbers are expected{_hint(values)}"
             ) from error
-        return as_dtype(tensor.detach(), self.dtype).to(self.device)
+        made = as_dtype(tensor.detach(), self.dtype).to(self.device)
+        # What the caller changes later is not to change energies; a file that is mapped into memory stays one.
+        return made.clone() if made.data_ptr() == tensor.data_ptr() and not isinstance(values, np.memmap) else made
 
 
 def samples_of(convert: Conversion, inputs: Any, targets: Any, byte_budget: int) -> AnySamples:
@@ -279,7 +315,7 @@ def samples_of(convert: Conversion, inputs: Any, targets: Any, byte_budget: int)
 def _of_dataset(convert: Conversion, given: Any, byte_budget: int) -> AnySamples:
     collate = default_collate
     if isinstance(given, DataLoader):
-        given, collate = given.dataset, given.collate_fn
+        given, collate = _sampled(convert.surface, given), given.collate_fn
     if isinstance(given, IterableDataset) or not callable(getattr(given, "__len__", None)):
         raise ValueError(
             f"{convert.surface}: {type(given).__name__} has no length or no samples by their number; a Dataset with "
@@ -301,8 +337,27 @@ def _of_dataset(convert: Conversion, given: Any, byte_budget: int) -> AnySamples
     if size > byte_budget:
         return streamed
     parts = list(streamed.batches(max(1, math.ceil(len(given) / 64))))
-    inputs, targets = joined_trees([(part.inputs, part.targets) for part in parts])
+    try:
+        inputs, targets = joined_trees([(part.inputs, part.targets) for part in parts])
+    except RuntimeError:  # each batch is padded to a length of its own
+        return streamed
     return Samples(inputs, targets, n_whole=len(given))
+
+
+def _sampled(surface: str, loader: DataLoader[Any]) -> Any:
+    """Return the samples that a loader goes through, whatever the order; raises ValueError for a random choice."""
+    data: Any = loader.dataset
+    sampler = loader.sampler
+    if isinstance(data, IterableDataset) or isinstance(sampler, SequentialSampler):
+        return data
+    if isinstance(sampler, RandomSampler) and not sampler.replacement and sampler.num_samples >= len(data):
+        return data
+    if isinstance(sampler, SubsetRandomSampler):
+        return Subset(data, sorted(int(i) for i in sampler.indices))
+    raise ValueError(
+        f"{surface}: a DataLoader with a {type(sampler).__name__} given, which draws or weights samples; a Dataset of "
+        "the samples that count is expected, with weights= if they count differently"
+    )
 
 
 Augmentation = Callable[[Tree, torch.Generator], Tree]
@@ -327,15 +382,21 @@ def augmented(samples: Samples, augmentation: Augmentation, indices: Tensor) -> 
 
 
 def checksum_of(samples: AnySamples) -> str:
-    """Return the checksum of the content of inputs and targets; of data that are read when needed, of some samples."""
-    if isinstance(samples, StreamedSamples):
-        some = torch.linspace(0, samples.n_samples - 1, min(64, samples.n_samples)).round().long()
-        samples = replace(samples.rows(some), own=False)
-        return f"some of {samples.n_whole}: {checksum_of(samples)}"
-    tensors = [*tensors_in(samples.inputs), *tensors_in(samples.targets)]
-    # Whole numbers as earlier versions had them.
-    parts = [t if t.is_floating_point() or t.is_complex() else t.long() for t in tensors]
-    return checksum(*(part.cpu().numpy() for part in parts))
+    """Return the checksum of the content of inputs and targets, whether they are in memory or read when needed."""
+
+    def content(part: Samples) -> list[Tensor]:
+        tensors = [*tensors_in(part.inputs), *tensors_in(part.targets)]
+        # Whole numbers as earlier versions had them.
+        return [t if t.is_floating_point() or t.is_complex() else t.long() for t in tensors]
+
+    if isinstance(samples, Samples):
+        return checksum(*(part.cpu().numpy() for part in content(samples)))
+    first = content(samples.between(0, 1))
+
+    def pieces(k: int) -> Iterator[Any]:
+        return (content(batch)[k].cpu().numpy() for batch in samples.batches(READ_AT_ONCE))
+
+    return checksum_in_pieces(*(((samples.n_samples, *t.shape[1:]), pieces(k)) for k, t in enumerate(first)))
 
 
 def _parted(item: Any) -> tuple[Any, Any]:

@@ -1,19 +1,23 @@
-"""Statistics of normalization layers, estimated at each point from the training data (`BatchStatistics`).
+"""Statistics of normalizations, estimated at each point from the training data (`BatchStatistics`).
 
 A solution is more than its weights: its batch normalization has running averages, and those of another solution, or of
 none, give another function. On paths nobody has averaged any. So they are estimated at each point, as work on mode
-connectivity does (Garipov et al. 2018, Izmailov et al. 2018): the training data pass once in batches, each layer
-normalizes by the statistics of the batch, and their means over the batches are what energies are computed with.
+connectivity does (Garipov et al. 2018, Izmailov et al. 2018): the training data pass once in batches, each
+normalization takes the statistics of the batch, and their means over the batches are what energies are computed with.
+What normalizes is not a kind of layer, but each call of torch's `batch_norm` or `instance_norm` with a layer's running
+averages.
 """
 
-import contextlib
+import inspect
 import math
-from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from elsuite.landscapes.networks.network import Network, running_averages
 from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, tensors_in
@@ -21,27 +25,28 @@ from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, tenso
 BATCH: Final = 128
 """Samples of a batch whose statistics are taken, as in the published work; energies depend on it, a little."""
 
+OfBatch = dict[str, list[tuple[Tensor, Tensor]]]
+"""Mean and variance at each call of the normalizations in one batch, by the names of their layers."""
+
+_KINDS: Final = {name: inspect.signature(name) for name in (functional.batch_norm, functional.instance_norm)}
+
 
 @final
 class BatchStatistics:
-    r"""The running means and variances of a network's normalization layers as functions of the point.
+    r"""The running means and variances of a network's normalizations as functions of the point.
 
     .. math:: \mu(w) = \sum_k \frac{n_k}{N} \mu_k(w), \quad \sigma^2(w) = \sum_k \frac{n_k}{N} \sigma^2_k(w)
 
     over K batches, of which the k-th has every K-th sample from the k-th on: so the order of the data hardly matters.
-    Variances are divided by n - 1, as torch's running ones are. Differentiable where the tensors are.
+    Variances are divided by n - 1, as torch's running ones are; of a layer that is called several times in a pass, its
+    statistics are the means over its calls. Differentiable where the tensors are.
     """
 
     def __init__(self, network: Network, samples: AnySamples) -> None:
         self.network = network
         self.samples = samples
-        self.layers = running_averages(network.module)
+        self.layers = tuple(running_averages(network.module))
         self.n_batches = math.ceil(samples.n_samples / BATCH)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of the running averages, means and variances in turn."""
-        return [_joined(name, kind) for name in self.layers for kind in ("running_mean", "running_var")]
 
     def batches(self) -> Iterator[tuple[Samples, float]]:
         """Yield the batches, each with its share of the samples."""
@@ -51,159 +56,158 @@ class BatchStatistics:
 
     def __call__(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the statistics of the training data, by the names of the running averages."""
+        return self.total(self.of_each_batch(tensors))
+
+    def of_each_batch(self, tensors: Mapping[str, Tensor]) -> list[OfBatch]:
+        """Return the statistics of each batch; with their derivatives where the tensors have them."""
         follow = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors.values())
-        taken = self._followed if follow or self._called_often else self._taken
-        return self.total([taken(tensors, batch) for batch, _ in self.batches()])
+        taken = []
+        for batch, _ in self.batches():
+            found: OfBatch = {}
+            self._run(tensors, batch, partial(_following if follow else _taking, found))
+            taken.append(found)
+        return taken
 
-    def of_each_batch(self, tensors: Mapping[str, Tensor]) -> list[list[Tensor]]:
-        """Return the statistics of each batch, in the order of `names`, without their derivatives."""
-        taken = self._followed if self._called_often else self._taken
-        return [[value.detach() for value in taken(tensors, batch)] for batch, _ in self.batches()]
+    def total(self, of_batches: list[OfBatch]) -> dict[str, Tensor]:
+        """Return the statistics of all samples by those of the batches; layers that are not called have none."""
+        n = self.samples.n_samples
+        shares = [len(range(k, n, self.n_batches)) / n for k in range(self.n_batches)]
+        found = {}
+        for name in self.layers:
+            for place, kind in enumerate(("running_mean", "running_var")):
+                if calls := [
+                    torch.stack([c[place] for c in batch[name]]).mean(0) for batch in of_batches if name in batch
+                ]:
+                    parts = [share * value for share, value in zip(shares, calls, strict=True)]
+                    found[_joined(name, kind)] = torch.stack(parts).sum(0)
+        return found
 
-    def total(self, of_batches: list[list[Tensor]]) -> dict[str, Tensor]:
-        """Return the statistics of all samples by those of the batches."""
-        shares = [share for _, share in self._shares()]
-        columns = zip(*of_batches, strict=True)
-        return {
-            name: torch.stack([share * value for share, value in zip(shares, column, strict=True)]).sum(0)
-            for name, column in zip(self.names, columns, strict=True)
-        }
-
-    def add_gradient(self, at: Tensor, of_batches: list[list[Tensor]], slopes: list[Tensor], gradient: Tensor) -> None:
+    def add_gradient(
+        self, at: Tensor, of_batches: list[OfBatch], slopes: Mapping[str, Tensor], gradient: Tensor
+    ) -> None:
         """Add the gradient of what has the derivatives `slopes` by the statistics; batch after batch, at one point."""
-        for (batch, share), values in zip(self.batches(), of_batches, strict=True):
+        for (batch, share), taken in zip(self.batches(), of_batches, strict=True):
             point = at.detach().requires_grad_()
+            scaled = {name: share * slope for name, slope in slopes.items()}
+            waiting = {name: iter(calls) for name, calls in taken.items()}
             with torch.enable_grad():
                 tensors = self.network.parameters(point)
-                scaled = [share * slope for slope in slopes]
-                if self._called_often:
-                    pairs = zip(self._followed(tensors, batch), scaled, strict=True)
-                    moved = [pair for pair in pairs if pair[0].requires_grad]
-                else:
-                    outputs = tensors_in(self._pulled(tensors, batch, values, scaled))
-                    moved = [(output, torch.zeros_like(output)) for output in outputs if output.requires_grad]
-            # The first layer may normalize the inputs themselves.
-            if moved:
-                ours, theirs = [value for value, _ in moved], [slope for _, slope in moved]
-                gradient += torch.autograd.grad(ours, point, theirs)[0]
+                counts = {name: len(calls) for name, calls in taken.items()}
+                outputs = tensors_in(self._run(tensors, batch, partial(_pulling, scaled, waiting, counts)))
+            ours = [output for output in outputs if output.requires_grad]
+            if ours:
+                gradient += torch.autograd.grad(ours, point, [torch.zeros_like(output) for output in ours])[0]
 
-    def _shares(self) -> Iterator[tuple[int, float]]:
-        """Yield the number of samples of each batch, and its share of all."""
-        n = self.samples.n_samples
-        for k in range(self.n_batches):
-            size = len(range(k, n, self.n_batches))
-            yield size, size / n
+    def outputs_with(self, tensors: Mapping[str, Tensor], inputs: Tree) -> Any:
+        """Return the outputs of the module with the statistics that are among the tensors, differentiable by them."""
+        names = {id(tensors[_joined(name, "running_mean")]): name for name in self.layers if self._there(name, tensors)}
+        with _Calls(names, _applying):
+            return self.network.outputs(tensors, inputs)
 
-    @cached_property
-    def _called_often(self) -> bool:
-        """Whether a layer is called several times in a pass, so that its statistics are means of those of its calls."""
-        counts: dict[str, int] = {}
+    def outputs_in_training(self, tensors: Mapping[str, Tensor], inputs: Tree) -> Any:
+        """Return the outputs of the module with each normalization by the statistics of these inputs."""
+        return self._run(tensors, Samples(inputs, None), _normalizing)
 
-        def count(name: str, _module: nn.Module, _inputs: Any) -> None:
-            counts[name] = counts.get(name, 0) + 1
+    @staticmethod
+    def _there(name: str, tensors: Mapping[str, Tensor]) -> bool:
+        return _joined(name, "running_mean") in tensors
 
-        hooks = [layer.register_forward_pre_hook(partial(count, name)) for name, layer in self.layers.items()]
-        try:
-            self.network.outputs({}, self.samples.between(0, 2).inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        if unused := [name for name in self.layers if name not in counts]:
-            raise ValueError(
-                f"{unused[0]} keeps running averages but is not called; take buffers='frozen', or leave the layer out"
-            )
-        return max(counts.values()) > 1
+    def _run(self, tensors: Mapping[str, Tensor], batch: Samples, handle: "Handle") -> Any:
+        """Return the outputs of a batch, each normalization as `handle` does it."""
+        own = dict(self.network.module.named_buffers())
+        # Tensors of their own, by which the calls are known.
+        places = {name: torch.empty_like(own[_joined(name, "running_mean")]) for name in self.layers}
+        means = {_joined(name, "running_mean"): place for name, place in places.items()}
+        with _Calls({id(place): name for name, place in places.items()}, handle):
+            return self.network.outputs({**tensors, **means}, batch.inputs)
 
-    def _taken(self, tensors: Mapping[str, Tensor], batch: Samples) -> list[Tensor]:
-        """Return the statistics of one batch as the layers compute them anyway: averages that follow at once."""
-        buffers = {name: torch.zeros_like(self._buffers[name]) for name in self._buffers}
-        with self.of_batches(momentum=1.0):
-            self.network.outputs({**tensors, **buffers}, batch.inputs)
-        return [buffers[name] for name in self.names]
 
-    @cached_property
-    def _buffers(self) -> dict[str, Tensor]:
-        averages = {*self.names, *(_joined(name, "num_batches_tracked") for name in self.layers)}
-        return {name: buffer for name, buffer in self.network.module.named_buffers() if name in averages}
+Handle = Callable[[str, Any, dict[str, Any]], Tensor]
+"""What is done at a call: the layer's name, torch's function, and its arguments by their names."""
 
-    def _followed(self, tensors: Mapping[str, Tensor], batch: Samples) -> list[Tensor]:
-        """Return the statistics of one batch with their derivatives."""
-        found: dict[str, list[list[Tensor]]] = {}
 
-        def keep(name: str, module: nn.Module, inputs: Any) -> None:
-            found.setdefault(name, []).append(_moments(module, inputs[0]))
+class _Calls(TorchFunctionMode):
+    """While it is entered, the normalizations that use certain running means are done by `handle`."""
 
-        hooks = [layer.register_forward_pre_hook(partial(keep, name)) for name, layer in self.layers.items()]
-        try:
-            with self.of_batches():
-                self.network.outputs(tensors, batch.inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        calls = (list(zip(*found[name], strict=True)) for name in self.layers)
-        return [torch.stack(values).mean(0) if len(values) > 1 else values[0] for kinds in calls for values in kinds]
+    def __init__(self, names: Mapping[int, str], handle: Handle) -> None:
+        super().__init__()
+        self._names, self._handle = names, handle
 
-    def _pulled(
-        self, tensors: Mapping[str, Tensor], batch: Samples, values: list[Tensor], slopes: list[Tensor]
-    ) -> Tree:
-        """Return the outputs of a batch, with gradients at the layers that come from the statistics there."""
-        hooks = []
-        for k, layer in enumerate(self.layers.values()):
-            pull = partial(_pull, values[2 * k], slopes[2 * k], slopes[2 * k + 1])
-            hooks.append(layer.register_forward_pre_hook(pull))
-        try:
-            with self.of_batches():
-                return self.network.outputs(tensors, batch.inputs)
-        finally:
-            for hook in hooks:
-                hook.remove()
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _KINDS:
+            bound = _KINDS[func].bind(*args, **(kwargs or {}))
+            bound.apply_defaults()
+            given = dict(bound.arguments)
+            name = self._names.get(id(given["running_mean"]))
+            if name is not None:
+                return self._handle(name, func, given)
+        return func(*args, **(kwargs or {}))
 
-    @contextlib.contextmanager
-    def applied(self, tensors: Mapping[str, Tensor]) -> Iterator[dict[str, Tensor]]:
-        r"""Yield tensors with which the module computes what it does with these statistics, differentiable by them.
 
-        Torch's normalization has no derivative by its running averages, so they move into the affine map that follows,
+def _in_training(func: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with which a normalization is by what it is given, into averages that follow at once."""
+    values = given["input"]
+    buffers = {name: values.new_zeros(values.shape[1]) for name in ("running_mean", "running_var")}
+    if values.dtype in {torch.float16, torch.bfloat16}:
+        buffers = {name: buffer.float() for name, buffer in buffers.items()}
+    flag = "training" if func is functional.batch_norm else "use_input_stats"
+    return {**given, **buffers, flag: True, "momentum": 1.0}
 
-        .. math:: \gamma' = \gamma / \sqrt{\sigma^2 + \epsilon}, \quad \beta' = \beta - \mu \gamma'
 
-        with averages 0 and 1. Where a layer has no such map, its inputs are normalized before.
-        """
-        folded, hooks = dict(tensors), []
-        for name, layer in self.layers.items():
-            kinds: Any = layer
-            mean, variance = (tensors[_joined(name, kind)] for kind in ("running_mean", "running_var"))
-            scale = (variance + kinds.eps).rsqrt()
-            folded[_joined(name, "running_mean")] = torch.zeros_like(mean)
-            folded[_joined(name, "running_var")] = torch.full_like(variance, 1 - kinds.eps)
-            if kinds.affine:
-                # Frozen ones are not among the tensors of a point.
-                weight = tensors.get(_joined(name, "weight"), kinds.weight) * scale
-                folded[_joined(name, "weight")] = weight
-                folded[_joined(name, "bias")] = tensors.get(_joined(name, "bias"), kinds.bias) - mean * weight
-            else:
-                hooks.append(layer.register_forward_pre_hook(partial(_normalized, mean, scale)))
-        try:
-            yield folded
-        finally:
-            for hook in hooks:
-                hook.remove()
+def _normalizing(_name: str, func: Any, given: dict[str, Any]) -> Tensor:
+    normalized: Tensor = func(**_in_training(func, given))
+    return normalized
 
-    @contextlib.contextmanager
-    def of_batches(self, momentum: float | None = None) -> Iterator[None]:
-        """Let each layer normalize by the statistics of the batch at hand, as in training.
 
-        Nothing is averaged, but with a momentum, of 1, into buffers that the batch alone is to be in.
-        """
-        layers: list[Any] = list(self.layers.values())
-        before = [(layer.training, layer.track_running_stats, layer.momentum) for layer in layers]
-        try:
-            for layer in layers:
-                layer.training, layer.track_running_stats = True, momentum is not None
-                layer.momentum = layer.momentum if momentum is None else momentum
-            yield
-        finally:
-            for layer, was in zip(layers, before, strict=True):
-                layer.training, layer.track_running_stats, layer.momentum = was
+def _taking(found: OfBatch, name: str, func: Any, given: dict[str, Any]) -> Tensor:
+    """Note the statistics as torch computes them anyway."""
+    arguments = _in_training(func, given)
+    normalized: Tensor = func(**arguments)
+    found.setdefault(name, []).append((arguments["running_mean"].detach(), arguments["running_var"].detach()))
+    return normalized
+
+
+def _following(found: OfBatch, name: str, func: Any, given: dict[str, Any]) -> Tensor:
+    """Note the statistics with their derivatives."""
+    values = given["input"].float() if given["input"].dtype in {torch.float16, torch.bfloat16} else given["input"]
+    if func is functional.instance_norm:
+        each = values.flatten(2)
+        mean, variance = each.mean(2).mean(0), each.var(2).mean(0)
+    else:
+        variance, mean = torch.var_mean(values, dim=[0, *range(2, values.ndim)])
+    found.setdefault(name, []).append((mean, variance))
+    return _normalizing(name, func, given)
+
+
+def _pulling(
+    slopes: Mapping[str, Tensor],
+    waiting: Mapping[str, Iterator[tuple[Tensor, Tensor]]],
+    counts: Mapping[str, int],
+    name: str,
+    func: Any,
+    given: dict[str, Any],
+) -> Tensor:
+    """Let gradients that come from the statistics act on what is normalized."""
+    mean = next(waiting[name])[0]
+    by_mean, by_variance = (slopes[_joined(name, kind)] / counts[name] for kind in ("running_mean", "running_var"))
+    instances = func is functional.instance_norm
+    pulled = _Pull.apply(given["input"], mean, by_mean, by_variance, instances)  # type: ignore[no-untyped-call]
+    return _normalizing(name, func, {**given, "input": pulled})
+
+
+def _applying(_name: str, func: Any, given: dict[str, Any]) -> Tensor:
+    r"""Normalize by running averages, differentiable by them, as torch's kernel is not: they move into the affine map.
+
+    .. math:: \gamma' = \gamma / \sqrt{\sigma^2 + \epsilon}, \quad \beta' = \beta - \mu \gamma'
+    """
+    mean, variance, eps = given["running_mean"], given["running_var"], given["eps"]
+    scale = (variance + eps).rsqrt()
+    weight = scale if given["weight"] is None else given["weight"] * scale
+    bias = -mean * weight if given["bias"] is None else given["bias"] - mean * weight
+    none, one = torch.zeros_like(mean), torch.full_like(variance, 1 - eps)
+    moved = {"running_mean": none.detach(), "running_var": one.detach(), "weight": weight, "bias": bias}
+    normalized: Tensor = func(**{**given, **moved})
+    return normalized
 
 
 class _Pull(torch.autograd.Function):
@@ -214,9 +218,9 @@ class _Pull(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, mean: Tensor, by_mean: Tensor, by_variance: Tensor, layer: Any) -> Tensor:
+    def forward(ctx: Any, values: Tensor, mean: Tensor, by_mean: Tensor, by_variance: Tensor, of_each: bool) -> Tensor:
         ctx.save_for_backward(values, mean, by_mean, by_variance)
-        ctx.instances = isinstance(layer, nn.modules.instancenorm._InstanceNorm)
+        ctx.of_each = of_each
         return values.view_as(values)
 
     @staticmethod
@@ -224,7 +228,7 @@ class _Pull(torch.autograd.Function):
         values, mean, by_mean, by_variance = ctx.saved_tensors
         shape = (-1,) + (1,) * (values.ndim - 2)
         n = values.numel() // values.shape[1]
-        if ctx.instances:  # of each instance alone, and averaged over these
+        if ctx.of_each:  # of each instance alone, and averaged over these
             n, mean = n // len(values), values.flatten(2).mean(2).view(*values.shape[:2], *shape[1:])
             slope = 2 / (n - 1) / len(values) * by_variance.view(shape)
             offset = by_mean.view(shape) / n / len(values)
@@ -234,24 +238,5 @@ class _Pull(torch.autograd.Function):
         return torch.addcmul(gradient + offset.view(shape), values, slope.view(shape)), None, None, None, None
 
 
-def _pull(mean: Tensor, by_mean: Tensor, by_variance: Tensor, layer: nn.Module, inputs: Any) -> tuple[Tensor]:
-    return (_Pull.apply(inputs[0], mean, by_mean, by_variance, layer),)  # type: ignore[no-untyped-call]
-
-
 def _joined(name: str, kind: str) -> str:
     return f"{name}.{kind}" if name else kind
-
-
-def _normalized(mean: Tensor, scale: Tensor, _layer: nn.Module, inputs: Any) -> tuple[Tensor]:
-    shape = (-1,) + (1,) * (inputs[0].ndim - 2)
-    return ((inputs[0] - mean.view(shape)) * scale.view(shape),)
-
-
-def _moments(layer: nn.Module, values: Tensor) -> list[Tensor]:
-    """Return mean and variance of each channel, of instances first where the layer normalizes these."""
-    values = values.float() if values.dtype in {torch.float16, torch.bfloat16} else values
-    if isinstance(layer, nn.modules.instancenorm._InstanceNorm):
-        each = values.flatten(2)
-        return [each.mean(2).mean(0), each.var(2).mean(0)]
-    variance, mean = torch.var_mean(values, dim=[0, *range(2, values.ndim)])
-    return [mean, variance]
