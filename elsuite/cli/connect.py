@@ -75,6 +75,7 @@ def connect(
             from elsuite.exploration.workers import Workers
 
             crew = stack.enter_context(Workers(factory, n_workers=workers))
+        _check_label(database, section)
         bars = stack.enter_context(progress_bars())
         made = search_paths(
             database, landscape, section, chosen,
@@ -115,6 +116,25 @@ def _section(surface: str, options: dict[str, Any], *, pairs: str, measure: tupl
     if lines := check_paths("connect", section):
         raise click.UsageError("; ".join(lines))
     return section
+
+
+def _check_label(database: LandscapeDatabase, section: Any) -> None:
+    """Refuse other settings under a name that paths of the store have; new ones are noted as those of studies are."""
+    from elsuite.core.identity import nested_differences
+    from elsuite.core.settings import all_settings
+    from elsuite.studies.build import build_finder
+
+    stored = database.attributes.get("finders")
+    there = stored if isinstance(stored, dict) else {}
+    settings = all_settings(build_finder(section))
+    for name, old, new in nested_differences(there.get(section.label, {}), settings):
+        if name != "seconds":
+            raise click.UsageError(
+                f"paths of {section.label!r} in the store have {name} = {old!r}, {new!r} given; --name tells paths of "
+                "other settings apart"
+            )
+    if section.label not in there:
+        database.add(attributes={"finders": {**there, section.label: settings}})
 
 
 def _minima(

@@ -18,6 +18,12 @@ from elsuite.schema import KINDS, NotFoundError
 RECOMPUTED = 3
 """So many stored minima, and so many transition states, have their energies computed again."""
 
+METRICS = "metrics"
+"""The root attribute that has the metrics at the fixed points, on every surface."""
+
+SAME_METRIC = 0.02
+"""Of accuracies at random points a sample may go the other way on another machine."""
+
 _FLOOR = "energy_floor"
 
 DESCENT_TO_HERE = 200
@@ -71,7 +77,44 @@ def check_landscape(database: LandscapeDatabase, landscape: Landscape) -> None:
         new = landscape.identity.as_json()
         # Stores of earlier versions do not say what lies under their energies.
         database.add(attributes={"identity": new if stored is None else {**stored, _FLOOR: new[_FLOOR]}})
+    _check_metrics(database, landscape)
     known.append(weakref.ref(landscape))
+
+
+def _check_metrics(database: LandscapeDatabase, landscape: Landscape) -> None:
+    """Refuse a metric that is another one than that of its name in the database; new ones are noted.
+
+    Noted are the values at the fixed points, as the identity has the energies.
+
+    Raises
+    ------
+    OtherLandscapeError
+        In one line: the metric, and both values.
+    """
+    if not landscape.metrics:
+        return
+    points = landscape.probe_points().to(landscape.device, landscape.dtype)
+    columns = [landscape.on(name).metric_values(points).cpu().numpy() for name in landscape.surfaces]
+    table = np.stack(columns, axis=1)
+    here = {name: _in_json(table[:, :, k].tolist()) for k, name in enumerate(landscape.metrics)}
+    stored = database.attributes.get(METRICS)
+    there = stored if isinstance(stored, dict) else {}
+    for name in here.keys() & there.keys():
+        old, new = (np.array(values, dtype=np.float64) for values in (there[name], here[name]))
+        if old.shape == new.shape and np.allclose(old, new, rtol=SAME_METRIC, atol=SAME_METRIC, equal_nan=True):
+            continue
+        place = tuple(np.argwhere(~np.isclose(old, new, rtol=SAME_METRIC, atol=SAME_METRIC, equal_nan=True))[0])
+        values = f"{old[place]:.6g} there and {new[place]:.6g} here" if old.shape == new.shape else "of other surfaces"
+        raise OtherLandscapeError(
+            f"{database.path or 'the database in memory'} has another metric {name!r}: at fixed point {place[0]} on "
+            f"{database.surfaces[int(place[1])]!r} it is {values}; give the new one another name"
+        )
+    if database.writable and here.keys() - there.keys():
+        database.add(attributes={METRICS: {**here, **there}})
+
+
+def _in_json(values: list[list[float]]) -> list[list[float | None]]:
+    return [[value if np.isfinite(value) else None for value in row] for row in values]
 
 
 def checked_count(name: str, value: object, least: int = 1) -> int:

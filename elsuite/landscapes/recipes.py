@@ -12,6 +12,7 @@ import importlib
 import inspect
 import math
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import module_from_spec, spec_from_file_location
@@ -184,7 +185,9 @@ class Recipe:
         try:
             fitted = fitted_arguments(function, others, supplied=arguments.keys())
         except SettingsError as error:
-            raise RecipeError("\n".join(f"recipe {self.where}: {line}" for line in error.lines("settings"))) from None
+            hint = "; a text that looks like a number is in quotes, as in --setting 'fold=\"3\"'"
+            lines = [line + hint * line.endswith("allowed: a text") for line in error.lines("settings")]
+            raise RecipeError("\n".join(f"recipe {self.where}: {line}" for line in lines)) from None
         if "dtype" in arguments and "dtype" not in others:
             if not _takes(function, "dtype"):
                 raise RecipeError(f"recipe {self.where}: settings.dtype: given {named!r}, but the function takes none")
@@ -193,6 +196,7 @@ class Recipe:
 
 
 _ALLOWED = "package.module:function, path/to/file.py:function, a network or a surface that has a name, such as fcp, lj7"
+_OURS = str(Path(__file__).parents[1])
 _loaded: dict[str, bytes] = {}
 """Modules made of files, with the text that each was made of."""
 _folders: list[Path] = []
@@ -373,8 +377,10 @@ def _no_landscape(made: Any) -> str:
 
 
 def _in_words(error: BaseException) -> str:
-    """Return the type of an error and the first line of its message, with the place where that is a syntax error's."""
+    """Return the type of an error and the first line of its message, with its place in the user's code."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_OURS, "<"))]
+    place = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
+    return (f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__) + place

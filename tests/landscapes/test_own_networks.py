@@ -1032,3 +1032,19 @@ def test_entries_of_a_state_dict_that_are_no_numbers_yet_or_too_large():
     landscape = NeuralLandscape(normed, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
     halves = {name: tensor.half() for name, tensor in normed.state_dict().items()}
     assert torch.equal(landscape.point(halves), landscape.point(normed.state_dict()).half().float())
+
+
+def test_another_metric_of_the_same_name_is_refused(tmp_path):
+    def made(**metrics):
+        return NeuralLandscape(ONE, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF, metrics=metrics)
+
+    with LandscapeDatabase.create(tmp_path / "a.elsuite", made(accuracy=accuracy)) as database:
+        add_solutions(database, made(accuracy=accuracy), made().initial_points([0, 1]).numpy(), set_name="a")
+    with open_database(tmp_path / "a.elsuite", mode="a") as database:
+        add_solutions(
+            database, made(accuracy=accuracy, perplexity=perplexity), made().initial_points([2]).numpy(), set_name="a"
+        )
+        assert sorted(database.attributes["metrics"]) == ["accuracy", "perplexity"]
+        with pytest.raises(ValueError, match="another metric 'accuracy': at fixed point 0 on 'train' it is"):
+            add_solutions(database, made(accuracy=error), made().initial_points([3]).numpy(), set_name="a")
+        assert database.n_minima == 3
