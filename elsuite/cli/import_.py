@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,12 +13,16 @@ import click
 from elsuite.cli.common import json_option, print_json, print_notes, print_table, store_argument
 from elsuite.cli.progress import progress_bars
 from elsuite.cli.recipe_options import making_options, recipe_given
+from elsuite.core.identity import nested_differences
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.interchange import FORMATS, ForeignLandscape, Format, read_solutions, to_database
 
 if TYPE_CHECKING:
     from elsuite.exploration.checkpoints import CheckpointReport
     from elsuite.landscapes.recipes import Recipe
+
+MADE_TWICE = 5.0
+"""A recipe that takes no more seconds is called twice before a store is made for what it makes."""
 
 _ROWS = 20
 """So many of what was stored are shown."""
@@ -84,6 +89,8 @@ def checkpoints(
         for _, reason in found.failed:
             click.echo(f"elsuite: {reason}", err=True)
         _say_imported(database, found, n_files=len(files), set_name=set_, json_=json_)
+        if getattr(landscape, "buffers", None) == "estimated" and found.ids and not json_:
+            print_notes(["running averages are estimated on the training data at each point, the files' own not used"])
         if found.failed:
             sys.exit(1)
 
@@ -171,7 +178,15 @@ def _landscape_for(store: str, recipe: "Recipe | None", trust: bool, data_dir: s
             return landscape_of_database(database, recipe, trust=trust, data_dir=data_dir), None
     if recipe is None:
         raise click.UsageError("--recipe: not given, but required: there is no store yet that says its landscape")
+    began = time.monotonic()
     landscape = recipe.landscape(data_dir=data_dir)
+    if time.monotonic() - began < MADE_TWICE:
+        again = recipe.landscape(data_dir=data_dir).declared()
+        for name, old, new in nested_differences(landscape.declared(), again):
+            raise click.UsageError(
+                f"--recipe: {recipe.where} makes another landscape each time it is called ({name} is "
+                f"{str(old)[:20]!r}, then {str(new)[:20]!r}); what it draws at random needs a seed"
+            )
     return landscape, stored_landscape(recipe, landscape)
 
 

@@ -44,6 +44,13 @@ def landscape(width: int = 2, smoothing: float = 0.0):
 
 def module():
     return Net()
+
+def random():
+    import torch
+    return NeuralLandscape(Net, nn.CrossEntropyLoss(), torch.rand(20, 8, 8), torch.arange(20) % 10)
+
+def raises(fold: str = "a"):
+    return {}[fold]
 """
 
 QUICK = ("--option", "setting=published", "--option", "n_steps=4")
@@ -147,7 +154,8 @@ def test_files_that_give_no_solution_are_named_and_the_others_go_on(elsuite, tmp
     code, out, err = elsuite("import", "checkpoints", *bad, *files(), store, "--recipe", "exp.py:landscape")
     assert code == 1
     assert "4 of 8 checkpoints stored" in out
-    lines = err.splitlines()
+    *lines, note = err.splitlines()
+    assert note.startswith("note: running averages are estimated")
     assert len(lines) == 4
     for line, path, words in zip(
         lines, bad, ["which is code and is not run", "head.bias", "head.bias", "cannot be read"], strict=True
@@ -200,6 +208,17 @@ def test_paths_by_workers_killed_and_resumed_and_a_model_out(elsuite, store, fol
     assert (code, "computed again: 3 minima, 5 paths" in out) == (0, True)
     code, out, _ = elsuite("quench", store, "--recipe", "exp.py:landscape", "--epochs", 1)
     assert (code, "3 solutions relaxed" in out) == (0, True)
+
+
+def test_finders_of_one_name_have_one_setting(elsuite, store):
+    line = ("connect", store, "0", "1", "--pairs", "all", "--finder", "linear", "--trust")
+    assert elsuite(*line, "--option", "n_points=5")[0] == 0
+    code, _, err = elsuite(*line, "--option", "n_points=7")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "paths of 'linear' in the store have n_points = 5, 7 given; --name tells" in err
+    assert n_paths(store) == 1
+    assert elsuite(*line, "--option", "n_points=7", "--name", "fine")[0] == 0
+    assert n_paths(store) == 2
 
 
 def n_paths(store):
@@ -292,6 +311,18 @@ WRONG = {
     "network and recipe": (
         ("import", "arrays", "w.npy", "new", "--set", "a", "--recipe", "exp.py:landscape", "--n-train", "3"),
         "--n-train: given beside --recipe",
+    ),
+    "another each time": (
+        ("import", "checkpoints", "runs/0.pt", "new", "--recipe", "exp.py:random"),
+        "makes another landscape each time it is called (data.train is",
+    ),
+    "an error and its place": (
+        ("import", "checkpoints", "runs/0.pt", "new", "--recipe", "exp.py:raises"),
+        "KeyError: 'a' (line 21 of exp.py)",
+    ),
+    "a number for a text": (
+        ("import", "checkpoints", "runs/0.pt", "new", "--recipe", "exp.py:raises", "--setting", "fold=3"),
+        "settings.fold: given 3, allowed: a text; a text that looks like a number is in quotes",
     ),
     "network alone": (
         ("import", "arrays", "w.npy", "new", "--set", "a", "--network", "fcp"),

@@ -8,14 +8,17 @@ of an optimizer fit as well, and are taken only when they are asked for.
 
 import argparse
 import collections
+import datetime
 import importlib
 import pathlib
 import pickle
 import re
 import zipfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -199,7 +202,8 @@ def _harmless() -> list[Any]:
     array: Any = np.zeros(0).__reduce__()[0]
     places = ("numpy.core.multiarray", "numpy._core.multiarray")
     names = [(f, f"{place}.{name}") for place in places for f, name in [(scalar, "scalar"), (array, "_reconstruct")]]
-    containers = [argparse.Namespace, dict, list, int, float]
+    containers: list[Any] = [argparse.Namespace, SimpleNamespace, defaultdict, dict, list, set, int, float, str, bool]
+    containers += [datetime.datetime, datetime.date, datetime.timedelta, datetime.timezone]
     return [*names, np.dtype, np.ndarray, *kinds, pathlib.PosixPath, pathlib.PurePosixPath, *containers]
 
 

@@ -222,6 +222,11 @@ class NeuralLandscape(DataLandscape):
         return LoopEvaluator(network, objective, statistics, bytes_per_sample=size, byte_budget=self.byte_budget)
 
     @property
+    def buffers(self) -> Buffers:
+        """What running averages are at a point: "estimated", "stored" or "frozen"."""
+        return self._given.buffers
+
+    @property
     def n_samples(self) -> int:  # type: ignore[override]
         """Number of samples of the surface shown."""
         return self._samples[self.surface].n_samples
