@@ -12,8 +12,9 @@ from elsuite.core.representing import plain
 from elsuite.core.settings import check_instance
 from elsuite.core.typing import Array, Ids
 from elsuite.database import LandscapeDatabase
+from elsuite.exploration.metrics import metrics_of_points
 from elsuite.landscapes.base import Landscape
-from elsuite.schema import KINDS, NotFoundError
+from elsuite.schema import KINDS, METRIC, NotFoundError
 
 RECOMPUTED = 3
 """So many stored minima, and so many transition states, have their energies computed again."""
@@ -93,10 +94,8 @@ def _check_metrics(database: LandscapeDatabase, landscape: Landscape) -> None:
     """
     if not landscape.metrics:
         return
-    points = landscape.probe_points().to(landscape.device, landscape.dtype)
-    columns = [landscape.on(name).metric_values(points).cpu().numpy() for name in landscape.surfaces]
-    table = np.stack(columns, axis=1)
-    here = {name: _in_json(table[:, :, k].tolist()) for k, name in enumerate(landscape.metrics)}
+    columns = metrics_of_points(landscape, landscape.probe_points())
+    here = {name.removeprefix(METRIC): _in_json(values.tolist()) for name, values in columns.items()}
     stored = database.attributes.get(METRICS)
     there = stored if isinstance(stored, dict) else {}
     for name in here.keys() & there.keys():

@@ -9,7 +9,7 @@ from elsuite.paths.base import Path
 from elsuite.schema import METRIC, PROFILE
 
 
-def metrics_of_points(landscape: Landscape, points: Array) -> dict[str, Floats]:
+def metrics_of_points(landscape: Landscape, points: Array | torch.Tensor) -> dict[str, Floats]:
     """Return for each metric the column of minima, its values at points (n, P) on every surface, (n, n_surfaces).
 
     Examples

@@ -166,7 +166,7 @@ def _check_classes(surface: str, targets: Tensor, n_outputs: int) -> None:
 
 
 def _check_settings(loss: Loss, outputs: Tree, samples: Samples) -> None:
-    """Refuse shapes that torch's losses would broadcast, and data of which none counts."""
+    """Refuse shapes that torch's losses would broadcast."""
     targets = samples.targets
     if not isinstance(outputs, Tensor) or not isinstance(targets, Tensor):
         return

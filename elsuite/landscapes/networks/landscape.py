@@ -28,7 +28,7 @@ from elsuite.landscapes.networks.given import (
     own_loss,
 )
 from elsuite.landscapes.networks.metrics import FEW, Metric, as_in_loss, checked_metrics, metric_values
-from elsuite.landscapes.networks.network import Buffers, Factory, Network, running_averages
+from elsuite.landscapes.networks.network import Buffers, Factory, Network
 from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
 from elsuite.landscapes.networks.samples import (
     AnySamples,
@@ -329,7 +329,7 @@ class NeuralLandscape(DataLandscape):
     def declared(self) -> dict[str, Any]:
         """Return layers, tensors and loss by their names, and checksums of the data and of what is frozen."""
         module, estimated = self._network.module, self._given.buffers == "estimated"
-        elsewhere = set(self._network.names) | set(self._statistics_names if estimated else ())
+        elsewhere = set(self._network.names) | (self._network.averages if estimated else set())
         tensors = [*module.named_parameters(), *module.named_buffers()]
         frozen = [tensor.cpu().numpy() for name, tensor in tensors if name not in elsewhere]
         return {
@@ -341,13 +341,6 @@ class NeuralLandscape(DataLandscape):
             "dtype": str(self.dtype).removeprefix("torch."),
             "data": {name: checksum_of(samples) for name, samples in self._samples.items()},
         }
-
-    @property
-    def _statistics_names(self) -> list[str]:
-        """The running averages, and their counters, which say nothing here."""
-        kinds = ("running_mean", "running_var", "num_batches_tracked")
-        layers = running_averages(self._network.module)
-        return [f"{name}.{kind}" if name else kind for name in layers for kind in kinds]
 
     def probe_points(self) -> Tensor:
         """Return three points as wide as usual initial weights, that depend on the shapes of the tensors alone."""

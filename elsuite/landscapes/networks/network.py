@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from elsuite.landscapes.networks.samples import Tree, arguments_of, as_dtype, tensors_in
+from elsuite.symmetry.tracing import tensors_of
 
 Buffers = Literal["estimated", "stored", "frozen"]
 Factory = Callable[[], nn.Module]
@@ -159,7 +160,7 @@ class Network:
         """Return the start that the factory or layers' ``reset_parameters`` make; raises ValueError if one lacks it."""
         if self._factory is not None:
             made = made_by(self._factory, seed)
-            shapes = {name: tensor.shape for name, tensor in self._tensors(made).items()}
+            shapes = {name: tensor.shape for name, tensor in tensors_of(made).items()}
             wanted = dict(zip(self.names, self.shapes, strict=True))
             if other := [name for name, shape in wanted.items() if shapes.get(name) != shape]:
                 raise ValueError(f"the factory makes another network under the seed {seed}: {other[0]} differs")
@@ -185,17 +186,12 @@ class Network:
         return self._flat(module).to(self.dtype)
 
     def _flat(self, module: nn.Module) -> Tensor:
-        tensors = self._tensors(module)
+        tensors = tensors_of(module)
         return torch.cat([tensors[name].detach().flatten() for name in self.names])
-
-    @staticmethod
-    def _tensors(module: nn.Module) -> dict[str, Tensor]:
-        """Return parameters and buffers by the first of their names."""
-        return dict(module.named_parameters()) | dict(module.named_buffers())
 
     def state_dict(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the module's whole ``state_dict`` with these tensors, on the CPU, none narrower than it was."""
-        owners = {id(tensor): name for name, tensor in self._tensors(self._template).items()}
+        owners = {id(tensor): name for name, tensor in tensors_of(self._template).items()}
         state = {}
         for name, tensor in self._template.state_dict(keep_vars=True).items():
             if not isinstance(tensor, Tensor):
@@ -211,20 +207,20 @@ class Network:
         own = self._template.state_dict(keep_vars=True)
         if not isinstance(state, Mapping):
             raise ValueError(f"{type(state).__name__} given; a state_dict, a mapping of names to tensors, is expected")
-        first = self._tensors(self._template)
+        first = tensors_of(self._template)
         canonical = {id(tensor): name for name, tensor in first.items()}
         found: dict[str, Tensor] = {}
         missing = []
         for name, tensor in own.items():
             if not isinstance(tensor, Tensor):
                 continue
-            if name in state and not (self.buffers == "estimated" and name in self._averages):
+            if name in state and not (self.buffers == "estimated" and name in self.averages):
                 self._take(found, canonical.get(id(tensor), name), name, _fitting(name, state[name], tensor))
         for name, tensor in own.items():
             if isinstance(tensor, Tensor) and canonical.get(id(tensor), name) not in found:
                 missing.append(name)
         # Estimated averages are not looked at, and their counters nowhere.
-        unread = self._averages if self.buffers == "estimated" else ()
+        unread = self.averages if self.buffers == "estimated" else ()
         missing = [n for n in missing if n not in unread and not n.endswith("num_batches_tracked")]
         unknown = [name for name in state if name not in own]
         if missing or unknown:
@@ -238,7 +234,7 @@ class Network:
         return point.to(self.device)
 
     @cached_property
-    def _averages(self) -> set[str]:
+    def averages(self) -> set[str]:
         """The names of running averages and of their counters."""
         kinds = ("running_mean", "running_var", "num_batches_tracked")
         layers = running_averages(self._template)
@@ -253,7 +249,7 @@ class Network:
     def _check_frozen(self, found: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> None:
         """Refuse a solution whose other tensors are not those that every point here is evaluated with."""
         for name, value in found.items():
-            if name in self.names or name in self._averages:
+            if name in self.names or name in self.averages:
                 continue
             if not torch.equal(value.cpu(), own[name].detach().to(value.dtype)):
                 raise ValueError(
