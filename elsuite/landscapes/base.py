@@ -14,6 +14,7 @@ from torch import Tensor
 from elsuite.core.identity import Identity, plain_settings
 from elsuite.core.typing import Floats
 from elsuite.landscapes.conversion import norms
+from elsuite.landscapes.kernels import Kernel
 from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 SHORT_POINT = 256
@@ -52,6 +53,9 @@ class Landscape(abc.ABC):
     length_scale : float
         A length over which the energy changes as much as it does, in the units of the points and wherever the origin
         lies. Tolerances and steps are relative to it.
+    gradient_only : bool
+        Whether energies are not made by torch: there is no autograd, and second derivatives are differences of
+        gradients.
     byte_budget : int
         About how many bytes the points of one call and what belongs to them may take; whoever makes points asks
         `points_at_once` how many. One point is always made, and no result depends on it beyond rounding.
@@ -59,7 +63,8 @@ class Landscape(abc.ABC):
     Notes
     -----
     `energy` is differentiable by autograd, twice at least, when `points` require a gradient: curvature comes
-    from there. `energy_and_gradient` returns detached values and is what bulk work calls.
+    from there, unless the landscape is `gradient_only`. `energy_and_gradient` returns detached values and is what
+    bulk work calls.
     """
 
     n_parameters: int
@@ -68,6 +73,7 @@ class Landscape(abc.ABC):
     dtype: torch.dtype
     device: torch.device
     energy_floor: float | None = None
+    gradient_only: bool = False
     byte_budget: int = 2**30
     metrics: tuple[str, ...] = ()
     """Names of the numbers that a point has besides its energy, such as an accuracy."""
@@ -88,6 +94,10 @@ class Landscape(abc.ABC):
 
     def expansions(self, points: Tensor) -> tuple[Floats, Floats, Floats] | None:
         """Return energies, gradients and Hessians, shape (n, P, P), where they are written down; None by default."""
+        return None
+
+    def kernel(self) -> Kernel | None:
+        """Return the energy of the surface shown as a function that numba compiles; None by default: there is none."""
         return None
 
     @cached_property

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from elsuite.core.typing import Floats
 from elsuite.landscapes.analytic import AnalyticLandscape
+from elsuite.landscapes.kernels import Kernel
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Symmetry
 
@@ -104,6 +105,10 @@ class LennardJones(AnalyticLandscape):
             forces = (slopes[:, None] * differences).flatten(0, 1) @ self._pairs
             return energies, forces.view(-1, 3, self.n_atoms).transpose(1, 2).flatten(1)
 
+    def kernel(self) -> Kernel:
+        """Return the sum over pairs as loops."""
+        return Kernel(lennard_jones, np.array([1.0, 1.0]))
+
     def expansions(self, points: Tensor) -> tuple[Floats, Floats, Floats]:
         r"""Return energies, gradients and Hessians, written down: ten times quicker than autograd.
 
@@ -152,6 +157,43 @@ class LennardJones(AnalyticLandscape):
                     atoms[placed] = place
                     placed += 1
         return points.flatten(1)
+
+
+def lennard_jones(x: Floats, gradient: Floats, parameters: Floats) -> float:
+    """Return the energy of atoms in space that all attract each other, and fill the gradient.
+
+    `parameters` are the depth and the length of a pair.
+
+    Examples
+    --------
+    >>> gradient = np.empty(6)
+    >>> float(lennard_jones(np.array([0.0, 0, 0, 2, 0, 0]), gradient, np.array([3.0, 2.0]))), gradient
+    (0.0, array([ 36., 0., 0., -36., 0., 0.]))
+    """
+    depth, square = parameters[0], parameters[1] * parameters[1]
+    energy = 0.0
+    gradient[:] = 0.0
+    for i in range(0, len(x), 3):
+        a, b, c = x[i], x[i + 1], x[i + 2]
+        at, bt, ct = 0.0, 0.0, 0.0
+        for j in range(0, i, 3):
+            u, v, w = a - x[j], b - x[j + 1], c - x[j + 2]
+            inverse = square / (u * u + v * v + w * w)
+            cube = inverse * inverse * inverse
+            energy += cube * (cube - 1.0)
+            slope = cube * (1.0 - 2.0 * cube) * inverse
+            at += slope * u
+            bt += slope * v
+            ct += slope * w
+            gradient[j] -= slope * u
+            gradient[j + 1] -= slope * v
+            gradient[j + 2] -= slope * w
+        gradient[i] += at
+        gradient[i + 1] += bt
+        gradient[i + 2] += ct
+    gradient *= 24.0 * depth / square
+    total: float = 4.0 * depth * energy
+    return total
 
 
 @functools.cache
