@@ -45,6 +45,36 @@ def quartic(points):
     return ((points**2 - 1) ** 2).sum(1) + 0.3 * points.prod(1)
 
 
+def power_pair(distances):
+    """A pair potential of a user's own."""
+    return distances**-9 - 2 * distances**-4
+
+
+def soft_pair(distances):
+    """One that falls for ever."""
+    return 1 / distances
+
+
+def numpy_quartic(points):
+    """The surface above, by numpy."""
+    return ((np.asarray(points) ** 2 - 1) ** 2).sum(axis=1) + 0.3 * np.prod(points, axis=1)
+
+
+def numpy_quartic_gradient(points):
+    """Its gradient."""
+    return 4 * points * (points**2 - 1) + 0.3 * np.prod(points, axis=1, keepdims=True) / points
+
+
+def numpy_pair(points):
+    """Both."""
+    return numpy_quartic(np.asarray(points)), numpy_quartic_gradient(points)
+
+
+def numpy_point(point):
+    """The surface at one point."""
+    return float(numpy_quartic(point[None])[0])
+
+
 # Surfaces given by a formula, which know all or some of their minima and transition states.
 ANALYTIC = {
     "four gaussians": landscape("FourGaussians"),
@@ -57,6 +87,31 @@ ANALYTIC = {
     "lj6": landscape("LennardJones", 6),
     "lj7": landscape("LennardJones", 7),
     "lj13": landscape("LennardJones", 13),
+    "lj7 in the plane": landscape("LennardJones", 7, dimension=2),
+    "morse": landscape("Morse", 7, rho=14.0),
+    "morse in the plane": landscape("Morse", 5, dimension=2),
+    "two species": landscape("BinaryLennardJones", 4, 3, mirrored=False),
+    "two species, cut off": landscape("BinaryLennardJones", 4, 3, cutoff=1.5),
+    "two species in a cell": landscape("BinaryLennardJones", 6, 2, cell=4.0, cutoff=1.9),
+    "two species in a flat cell": landscape(
+        "BinaryLennardJones", 6, 3, cell=((4.0, 0.0), (1.0, 4.2)), cutoff=1.9, dimension=2
+    ),
+    "pairs": landscape("PairPotential", "AAAB", power_pair, cell=4.0, cutoff=1.8),
+    "pairs of species": landscape("PairPotential", "ABA", {("A", "A"): power_pair, ("A", "B"): soft_pair}),
+    "gold": landscape("Gupta", "Au", 6),
+    "silver and copper": landscape("Gupta", ["Ag", "Cu", "Ag", "Cu", "Cu"]),
+    "spins": landscape("XYSpins", 6),
+    "spins on a lattice": landscape("XYSpins", (3, 4), disorder=0.3),
+    "torsions": landscape("Torsions", 2),
+    "coupled torsions": landscape("Torsions", 3, coupling=100.0),
+}
+
+# Functions of numpy, of which torch knows no derivatives.
+GRADIENT_ONLY = {
+    "numpy": landscape("FunctionLandscape", numpy_quartic, 3),
+    "numpy with its gradient": landscape("FunctionLandscape", numpy_quartic, 3, gradient=numpy_quartic_gradient),
+    "numpy, a pair": landscape("FunctionLandscape", numpy_pair, 3),
+    "numpy, point by point": landscape("FunctionLandscape", numpy_point, 3, batched=False),
 }
 
 # Networks, in float64 so that finite differences mean something.
@@ -72,7 +127,7 @@ NETWORKS = {
     "lstm": network("lstm", hidden=5),
 }
 
-LANDSCAPES = ANALYTIC | NETWORKS
+LANDSCAPES = ANALYTIC | GRADIENT_ONLY | NETWORKS
 
 
 def minimizer(name, **settings):

@@ -2,8 +2,9 @@
 
 - `Landscape`, `DataLandscape`: the interface; a new one is one file here and one row in tests/cases.py.
 - `FourGaussians`, `MullerBrown`, `SixHumpCamel`, `SeparableWells`: surfaces that know their own minima and transition
-  states; `FunctionLandscape`: any differentiable torch function.
-- `LennardJones`: free clusters of atoms.
+  states; `FunctionLandscape`: any function, of torch or of numpy, with or without a gradient.
+- `LennardJones`, `Morse`, `BinaryLennardJones`, `PairPotential`, `Gupta`: clusters of atoms, some of them in cells.
+- `XYSpins`, `Torsions`: angles.
 - `NeuralLandscape`: the loss of any `torch.nn.Module` on data, with `WeightDecay` if asked for; `network_landscape`:
   that of a named network in `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
 - `LANDSCAPES`, `named_landscape`: those that need no data, by the names that the command line uses.
@@ -19,13 +20,15 @@ from elsuite.landscapes.analytic import (
     AnalyticLandscape,
     BoxLandscape,
     FourGaussians,
-    FunctionLandscape,
     MullerBrown,
     SeparableWells,
     SixHumpCamel,
 )
+from elsuite.landscapes.angles import Torsions, XYSpins
 from elsuite.landscapes.base import DataLandscape, Landscape
-from elsuite.landscapes.clusters import LennardJones
+from elsuite.landscapes.clusters import BinaryLennardJones, LennardJones, Morse, PairPotential
+from elsuite.landscapes.function import FunctionLandscape
+from elsuite.landscapes.metals import METALS, Bond, Gupta
 from elsuite.landscapes.named import LANDSCAPES, named_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape
@@ -40,10 +43,13 @@ __all__ = [
     "ARCHITECTURES",
     "DATA_SETS",
     "LANDSCAPES",
+    "METALS",
     "AnalyticLandscape",
     "Autoencoder",
     "Axis",
+    "BinaryLennardJones",
     "Block",
+    "Bond",
     "BoxLandscape",
     "DataError",
     "DataLandscape",
@@ -51,19 +57,24 @@ __all__ = [
     "FourGaussians",
     "FullyConnected",
     "FunctionLandscape",
+    "Gupta",
     "Landscape",
     "LeNet",
     "LennardJones",
     "LongShortTerm",
     "MinibatchLandscape",
+    "Morse",
     "MullerBrown",
     "NeuralLandscape",
+    "PairPotential",
     "Recipe",
     "RecipeError",
     "SeparableWells",
     "SixHumpCamel",
+    "Torsions",
     "UnitSymmetry",
     "WeightDecay",
+    "XYSpins",
     "fetch_data",
     "load_data",
     "named_landscape",

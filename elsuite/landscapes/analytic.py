@@ -2,21 +2,19 @@
 
 import abc
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self, final
+from typing import Final, Self, final
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from elsuite.core.identity import plain_settings
 from elsuite.core.typing import Floats
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.conversion import to_tensor
-from elsuite.symmetry.base import NoSymmetry, Symmetry
 
 
 class AnalyticLandscape(Landscape):
@@ -117,20 +115,42 @@ class BoxLandscape(AnalyticLandscape):
     @final
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies, shape (n_points,), and gradients, shape (n_points, P)."""
-        with torch.enable_grad():
-            points = self.checked(points).detach().requires_grad_()
-            energies = self.energy(points)
-            (gradients,) = torch.autograd.grad(energies.sum(), points)
-        return energies.detach(), gradients
+        return by_autograd(self, points)
 
     @final
     def initial_points(self, seeds: list[int]) -> Tensor:
         """Return one start for each seed, uniform in `bounds`."""
-        bounds = torch.from_numpy(np.asarray(self.bounds, dtype=np.float64))
-        fractions = torch.empty(len(seeds), self.n_parameters, dtype=self.dtype)
-        for row, seed in zip(fractions, seeds, strict=True):
-            row.uniform_(generator=torch.Generator().manual_seed(int(seed)))
-        return torch.lerp(bounds[0], bounds[1], fractions)
+        return uniform_points(self.bounds, seeds)
+
+
+def by_autograd(landscape: AnalyticLandscape, points: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Return energies and gradients by autograd.
+
+    Examples
+    --------
+    >>> by_autograd(SeparableWells((1.0,)), torch.tensor([[0.5]]))[1].tolist()
+    [[-1.5]]
+    """
+    with torch.enable_grad():
+        leaf = landscape.checked(points).detach().requires_grad_()
+        energies = landscape.energy(leaf)
+        (gradients,) = torch.autograd.grad(energies.sum(), leaf)
+    return energies.detach(), gradients
+
+
+def uniform_points(bounds: ArrayLike, seeds: Sequence[int]) -> Tensor:
+    """Return one point for each seed, uniform in bounds (2, P).
+
+    Examples
+    --------
+    >>> uniform_points([[0.0, 5.0], [1.0, 5.0]], [0]).tolist()
+    [[0.970053..., 5.0]]
+    """
+    box = torch.from_numpy(np.array(bounds, dtype=np.float64))
+    fractions = torch.empty(len(seeds), box.shape[1], dtype=torch.float64)
+    for row, seed in zip(fractions, seeds, strict=True):
+        row.uniform_(generator=torch.Generator().manual_seed(int(seed)))
+    return torch.lerp(box[0], box[1], fractions)
 
 
 def _points(*rows: Sequence[float]) -> Floats:
@@ -310,63 +330,3 @@ class SeparableWells(BoxLandscape):
     def formula(self, points: Tensor) -> Tensor:
         """Return the sum of the double wells."""
         return (points.new_tensor(self.heights) * (points**2 - 1) ** 2).sum(-1)
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class FunctionLandscape(BoxLandscape):
-    """Any differentiable torch function of a batch of points.
-
-    Parameters
-    ----------
-    function : callable
-        Takes float64 points (n_points, P) and returns their energies (n_points,), each from its own row only.
-    bounds : array_like (2, P), optional
-        Lowest and highest values of starts; -1 and 1 without them.
-    symmetry : Symmetry, optional
-        Which points are one; without it each is equal to itself only.
-    energy_floor : float, optional
-        See `Landscape`: of a loss, zero.
-
-    Raises
-    ------
-    ValueError
-        `bounds` of another shape, or not finite and ascending; a symmetry of another number of parameters.
-
-    Examples
-    --------
-    >>> landscape = FunctionLandscape(lambda points: (points**2).sum(1), 3)
-    >>> landscape.energy_and_gradient(torch.ones(1, 3))[1]
-    tensor([[2., 2., 2.]], dtype=torch.float64)
-    """
-
-    function: Callable[[Tensor], Tensor]
-    n_parameters: int
-    bounds: ArrayLike | None = None  # type: ignore[assignment]
-    symmetry: Symmetry | None = None  # type: ignore[assignment]
-    energy_floor: float | None = None
-
-    def __post_init__(self) -> None:
-        shape = (2, self.n_parameters)
-        default = np.array([[-1.0], [1.0]]) * np.ones(self.n_parameters)
-        bounds = default if self.bounds is None else np.array(self.bounds, dtype=np.float64)
-        if bounds.shape != shape or not np.all(np.isfinite(bounds)) or np.any(bounds[0] > bounds[1]):
-            raise ValueError(
-                f"bounds {self.bounds!r} given; finite lowest and highest values, shape {shape}, are expected"
-            )
-        object.__setattr__(self, "bounds", bounds)
-        symmetry = self.symmetry or NoSymmetry(self.n_parameters)
-        if symmetry.n_parameters != self.n_parameters:
-            raise ValueError(
-                f"a symmetry of {symmetry.n_parameters} parameters given; the landscape has {self.n_parameters}"
-            )
-        object.__setattr__(self, "symmetry", symmetry)
-
-    def declared(self) -> dict[str, Any]:
-        """Return that it is a function, which its energies say, and its bounds: starts are drawn there."""
-        bounds = np.asarray(self.bounds)
-        return {"kind": "function", "bounds": bounds.tolist() if bounds.size <= 16 else plain_settings(bounds)}
-
-    def formula(self, points: Tensor) -> Tensor:
-        """Return what the function gives."""
-        return self.function(points)

@@ -29,7 +29,7 @@ from elsuite.core.representing import plain
 from elsuite.core.settings import Count, SettingsError, Whole, check_arguments, fitted_arguments, frozen
 from elsuite.datasets.load import load_data
 from elsuite.landscapes.base import Landscape
-from elsuite.landscapes.named import LANDSCAPES, named_landscape
+from elsuite.landscapes.named import LANDSCAPES, named_landscape, named_maker
 from elsuite.landscapes.networks import NeuralLandscape, network_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
 
@@ -138,12 +138,10 @@ class Recipe:
         """
         if self.is_network:
             return _network(self, data_dir)
-        if _is_surface(self.where) and (not self.settings or self.where not in LANDSCAPES):
-            for name, value in self.settings.items():
-                raise RecipeError(f"recipe {self.where}: settings.{name}: given {value!r}, allowed: no settings")
+        if _is_surface(self.where) and not self.settings:
             return named_landscape(self.where)
         function = self._function()
-        arguments = dict(self.settings)
+        arguments = {**self._numbered(), **self.settings}
         if data_dir is not None and "data_dir" in _parameters(function):
             arguments.setdefault("data_dir", str(data_dir))
         try:
@@ -156,9 +154,19 @@ class Recipe:
             return made
         raise RecipeError(f"recipe {self.where}: {_no_landscape(made)}")
 
+    def _numbered(self) -> dict[str, Any]:
+        """Return what the number in a word is."""
+        if not _is_surface(self.where):
+            return {}
+        numbered = named_maker(self.where)[1]
+        for name in numbered.keys() & self.settings.keys():
+            given = self.settings[name]
+            raise RecipeError(f"recipe {self.where}: settings.{name}: given {given!r}, allowed: the number in the name")
+        return numbered
+
     def _function(self) -> Callable[..., Any]:
         if _is_surface(self.where):
-            return LANDSCAPES[self.where]
+            return named_maker(self.where)[0]
         file, name = _file_and_function(self.where)
         module = _module_of_file(self.where, file) if file is not None else _module(self.where)
         try:

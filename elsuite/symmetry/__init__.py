@@ -60,7 +60,7 @@ SYMMETRIES: PluginTable[Callable[..., Symmetry]] = PluginTable(
     {
         "none": NoSymmetry,
         "atoms": _atoms,
-        "periodic": lambda periods: PeriodicSymmetry(tuple(periods)),
+        "periodic": lambda periods, **settings: PeriodicSymmetry(tuple(periods), **settings),
         "units": _units,
     },
     "symmetry",

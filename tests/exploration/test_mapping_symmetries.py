@@ -7,11 +7,21 @@ import numpy as np
 import pytest
 import torch
 
+from elsuite.analysis import disconnectivity_tree
 from elsuite.core.outcomes import Outcome
 from elsuite.exploration import MappingPlan, map_landscape
 from elsuite.exploration.mapping import run as mapping_run
 from elsuite.exploration.mapping.rows import Discovery
-from elsuite.landscapes import FourGaussians, FunctionLandscape, MullerBrown, SeparableWells, SixHumpCamel
+from elsuite.landscapes import (
+    FourGaussians,
+    FunctionLandscape,
+    MullerBrown,
+    SeparableWells,
+    SixHumpCamel,
+    Torsions,
+    XYSpins,
+)
+from elsuite.network import transition_network
 from elsuite.stationary import classify_stationary_point, refine_transition_state
 from elsuite.symmetry import AtomSymmetry, PeriodicSymmetry
 
@@ -218,3 +228,21 @@ def test_outcomes_say_what_the_searches_did():
         assert starts == "32 searches: 3 new minima, 0 new transition states; 32 converged"
     slope = map_landscape(FunctionLandscape(lambda x: x.sum(1), 2), plan=PLAN)
     assert set(slope.runs["outcome"].values.tolist()) == {"left the bounds"}
+
+
+def test_a_ring_of_free_spins():
+    r"""Windings 0 and +-1, up to a turn of all; to leave one, a bond turns over while the others share the rest."""
+    database = map_landscape(XYSpins(5), plan=PLAN)
+    found, heights = energies(database)
+    np.testing.assert_allclose(found, [-5, -5 * np.cos(0.4 * np.pi), -5 * np.cos(0.4 * np.pi)], atol=1e-9)
+    np.testing.assert_allclose(heights, [-1.5] * 10, atol=1e-9)  # five bonds, two senses
+    tree = disconnectivity_tree(transition_network(database))
+    assert sum(len(merge.members) - 1 for merge in tree.merges) == 2  # one part
+
+
+def test_torsions_are_mapped_whole():
+    torsions = Torsions(2)
+    database = map_landscape(torsions, plan=PLAN)
+    found, heights = energies(database)
+    np.testing.assert_allclose(found, torsions.minimum_energies, atol=1e-8)
+    np.testing.assert_allclose(heights, torsions.transition_state_energies, atol=1e-8)

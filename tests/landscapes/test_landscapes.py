@@ -86,7 +86,10 @@ def test_points_are_not_changed(landscape):
     assert torch.equal(points, copy)
 
 
-def test_energy_is_differentiable_twice(landscape):
+@pytest.mark.parametrize("name", [*cases.ANALYTIC, *cases.NETWORKS])
+def test_energy_is_differentiable_twice(name):
+    landscape = cases.LANDSCAPES[name]()
+    assert not landscape.gradient_only
     point = landscape.initial_points([1])
     leaf = point.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(landscape.energy(leaf).sum(), leaf, create_graph=True)

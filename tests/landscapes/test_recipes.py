@@ -213,7 +213,7 @@ def test_settings_that_the_function_does_not_take(folder, settings, words):
         ("fcp", {"data": "digits", "dtype": "float"}, "settings.dtype: given 'float'"),
         ("fcp", {"data": "digits", "n_train": "many"}, "settings.n_train: given 'many', allowed: an integer"),
         ("fcp", {"data": 3}, "settings.data: given 3, allowed: a text"),
-        ("lj3", {"n": 3}, "settings.n: given 3, allowed: no settings"),
+        ("lj3", {"n": 3}, "settings.n: unknown key"),
         ("separable-wells", {"height": [1.0]}, "settings.height: unknown key"),
         ("elsuite.landscapes:SixHumpCamel", {"dtype": "float64"}, "dtype"),
     ],

@@ -20,9 +20,10 @@ SYMMETRIES = [
     AtomSymmetry((0, 1, 1, 2), turned=False, cell=((3.0, 0.0, 0.0), (1.0, 3.0, 0.0), (0.0, 1.0, 4.0))),
     AtomSymmetry((0, 1, 1, 2), turned=False, translated=False),
     PeriodicSymmetry((1.0, None, 2.0) * 4),
+    PeriodicSymmetry((1.0,) * 12, translated=True),
     UnitSymmetry((Block((HIDDEN, None), (3, 2)), Block((None, HIDDEN), (2, 3)))),
 ]
-NAMES = ["none", "atoms", "atoms in the plane", "cell", "fixed atoms", "periodic", "units"]
+NAMES = ["none", "atoms", "atoms in the plane", "cell", "fixed atoms", "periodic", "spins", "units"]
 
 
 def reference_match(symmetry, given_, known, tolerance):

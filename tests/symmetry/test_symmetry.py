@@ -14,7 +14,9 @@ UNITS = UnitSymmetry((Block((HIDDEN, None), (3, 2), "first"), Block((None, HIDDE
 
 
 @pytest.mark.parametrize(
-    "symmetry", [NoSymmetry(3), PeriodicSymmetry((1.0, None)), UNITS], ids=["none", "periodic", "units"]
+    "symmetry",
+    [NoSymmetry(3), PeriodicSymmetry((1.0, None)), PeriodicSymmetry((1.0, 1.0), translated=True), UNITS],
+    ids=["none", "periodic", "spins", "units"],
 )
 def test_descriptions_are_json_and_make_the_same_again(symmetry):
     assert symmetry_from(json.loads(json.dumps(symmetry.description()))) == symmetry
@@ -79,3 +81,33 @@ def test_units_are_a_symmetry():
     np.testing.assert_array_equal(UNITS.fingerprint([a]), UNITS.fingerprint([b]))
     assert without_units(UNITS) == NoSymmetry(12)
     assert without_units(PeriodicSymmetry((1.0,))) == PeriodicSymmetry((1.0,))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_spins_turned_together_are_one(seed):
+    """The best turn is as good as the best of many, and the zero mode is that turn."""
+    rng = np.random.default_rng(seed)
+    symmetry = PeriodicSymmetry((2 * np.pi, None, 2 * np.pi, 2 * np.pi, 2 * np.pi), translated=True)
+    a, b = rng.uniform(-10, 10, (2, 5))
+    found = symmetry.nearest(a, b)
+    turning = np.array([1.0, 0, 1, 1, 1])
+    plain = PeriodicSymmetry(symmetry.periods)
+    turns = np.linspace(0, 2 * np.pi, 4001)
+    tried = min(plain.nearest(a, b + turn * turning).distance for turn in turns)
+    assert found.distance <= tried <= found.distance + 1e-2
+    assert found.distance == pytest.approx(plain.nearest(a, found.coordinates).distance)
+    copy = b + 1.234 * turning + np.array([2, 0, -4, 0, 8]) * np.pi
+    assert symmetry.nearest(b, copy).distance < 1e-12
+    np.testing.assert_allclose(symmetry.fingerprint([copy]), symmetry.fingerprint([b]), atol=1e-9)
+    prints = symmetry.fingerprint([a, b])
+    assert np.linalg.norm(prints[0] - prints[1]) <= symmetry.stretch * found.distance
+    np.testing.assert_allclose(symmetry.zero_modes([a])[0, :, 0], turning / 2)
+    mirrored = PeriodicSymmetry((2 * np.pi,) * 4, translated=True).nearest(a[[0, 2, 3, 4]], -a[[0, 2, 3, 4]])
+    assert mirrored.distance > 1e-3
+
+
+def test_only_equal_periods_move_together():
+    with pytest.raises(ValueError, match="equal ones are expected"):
+        PeriodicSymmetry((1.0, 2.0), translated=True)
+    with pytest.raises(ValueError, match="equal ones are expected"):
+        PeriodicSymmetry((None, None), translated=True)

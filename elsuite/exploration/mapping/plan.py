@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elsuite.core.settings import Count, Positive, Whole, settings
+from elsuite.core.settings import Count, Positive, Whole, added_settings, settings
 from elsuite.exploration.mapping.work import Region
 from elsuite.landscapes import AnalyticLandscape
 from elsuite.landscapes.base import Landscape
@@ -85,9 +85,14 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
 
 
 def describe_landscape(landscape: Landscape) -> dict[str, Any]:
-    """Return what tells the landscape from others: its class, size, surface shown, and plain settings."""
+    """Return what tells the landscape from others: its class, size, surface shown, and plain settings.
+
+    A setting that stores of earlier versions do not know is left out where it says what was done then.
+    """
     given: Any = landscape
+    before = added_settings(given)
     values = {field.name: getattr(given, field.name) for field in fields(given)} if is_dataclass(given) else {}
+    values = {name: value for name, value in values.items() if name not in before or before[name] != value}
     plain = {name: value for name, value in values.items() if isinstance(value, (int, float, str, tuple))}
     return {
         "type": type(landscape).__name__,
