@@ -32,3 +32,16 @@ UNUSABLE: Final = frozenset({Outcome.DIVERGED, Outcome.NOT_A_NUMBER, Outcome.FAI
 
 UNFINISHED: Final = frozenset({Outcome.FAILED, Outcome.INTERRUPTED})
 """Outcomes of attempts that others may follow; the last attempt counts."""
+
+
+def reason_of(error: BaseException) -> str:
+    r"""Return what a row says of an exception: its type and the first line of its message.
+
+    Examples
+    --------
+    >>> reason_of(RuntimeError("SCF did not converge\nafter 100 cycles"))
+    'RuntimeError: SCF did not converge'
+    """
+    # Names of files can hold what no text in a store may.
+    lines = str(error).encode("utf-8", "replace").decode().strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -13,6 +13,7 @@ import xarray as xr
 
 from elsuite.core.identity import last_attempt, retry_key
 from elsuite.core.outcomes import UNFINISHED, Outcome
+from elsuite.core.outcomes import reason_of as reason_of
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,3 @@ def stops_all(error: Exception, folder: Path | None = None) -> bool:
         return False
     own = folder is not None and str(error.filename or "").startswith(str(folder))
     return own or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-def reason_of(error: BaseException) -> str:
-    r"""Return what a row says of an exception: its type and the first line of its message.
-
-    Examples
-    --------
-    >>> reason_of(RuntimeError("SCF did not converge\nafter 100 cycles"))
-    'RuntimeError: SCF did not converge'
-    """
-    # Names of files can hold what no text in a store may.
-    lines = str(error).encode("utf-8", "replace").decode().strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -10,6 +10,7 @@ from torch import Tensor
 from elsuite.core.typing import Floats, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
+from elsuite.stationary.engine import engine_of, finished
 from elsuite.stationary.model import LocalModel
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
@@ -98,13 +99,15 @@ def descend(
 ) -> tuple[Refinement, ...]:
     """Return the minima reached from many points, shape (n, P), computed together.
 
-    A search is "converged" where its point is a minimum: all eigenvalues positive, zero modes left out.
+    A search is "converged" where its point is a minimum: all eigenvalues positive, zero modes left out. Landscapes with
+    a kernel, and those without second derivatives, are descended by gradients alone; an exception of theirs ends one
+    search.
 
     Parameters
     ----------
     error : float
         How closely the path of steepest descent is followed (0.3 keeps to it well); by default any step that lowers
-        the energy is taken.
+        the energy is taken. By gradients alone steps are short, and nothing else is asked.
 
     Raises
     ------
@@ -120,6 +123,9 @@ def descend(
     starts = as_points(landscape, points)
     if not len(starts):
         return ()
+    if (engine := engine_of(landscape)) is not None:
+        ends = engine.down(starts, limits=limits or Limits())
+        return finished(landscape, ends, SteepestDescent(error), limits)
     allowed = walk_limits(landscape, limits or Limits())
     state = walk(landscape, starts, SteepestDescent(error), guides=np.zeros_like(starts), limits=allowed)
     return ended(landscape, state, SteepestDescent.index, limits=allowed)

@@ -44,7 +44,8 @@ def hessian_vector_products(
     ----------
     method : {"auto", "autograd", "differences"}
         "autograd" differentiates the energy twice; "differences" takes central differences of gradients, about
-        1e-9 relative in float64 and 1e-2 in float32; "auto" the first where the landscape allows it.
+        1e-9 relative in float64 and 1e-2 in float32; "auto" the first where the landscape allows it. One that is
+        `gradient_only` has differences.
 
     Raises
     ------
@@ -160,6 +161,10 @@ def as_point(landscape: Landscape, point: ArrayLike | Tensor) -> Tensor:
 def _products(landscape: Landscape, point: Tensor, method: Method) -> Products:
     if method not in {"auto", "autograd", "differences"}:
         raise ValueError(f"method {method!r} given; 'auto', 'autograd' or 'differences' is expected")
+    if landscape.gradient_only:
+        if method == "autograd":
+            raise _not_twice(landscape)
+        method = "differences"
     parts = list(_parts(landscape))
     if method != "differences":
         try:
@@ -228,6 +233,8 @@ def _differences(landscape: Landscape, point: Tensor, vectors: Tensor) -> Tensor
 def _expansion(landscape: Landscape, points: Tensor, method: Method) -> tuple[Floats, Floats, Floats]:
     if method == "auto" and (known := landscape.expansions(points)) is not None:
         return known
+    if landscape.gradient_only and method == "auto":
+        method = "differences"
     # All points and samples may be kept in one graph, P times over.
     fits = not isinstance(landscape, DataLandscape) or landscape.n_samples * len(points) <= 2 * SAMPLES_AT_ONCE
     if method != "differences" and fits:

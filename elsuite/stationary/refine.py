@@ -10,6 +10,7 @@ from torch import Tensor
 from elsuite.core.typing import Floats, Mask
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary.classify import as_points, ended
+from elsuite.stationary.engine import engine_of, finished
 from elsuite.stationary.model import LocalModel, local_model
 from elsuite.stationary.results import Refinement
 from elsuite.stationary.walk import Limits, Rule, surprise, walk, walk_limits
@@ -79,7 +80,9 @@ def refine_transition_state(
     A failure is its outcome, with the reason in its message.
     Eigenvector following with a trust radius; zero modes are projected out; it ends with Newton steps, so that a
     position is good to 1e-9. Up to `DENSE_LIMIT` parameters every step diagonalizes the Hessian; above, a Krylov space
-    of Hessian-vector products stands for it, which suits networks of a few thousand parameters in float64.
+    of Hessian-vector products stands for it, which suits networks of a few thousand parameters in float64. Landscapes
+    with a kernel, and those without second derivatives, are searched by gradients alone, and the Hessian is looked at
+    where that ends.
 
     Parameters
     ----------
@@ -130,8 +133,10 @@ def refine_transition_states(
         raise ValueError(f"{len(guides)} directions given for {len(starts)} points; one each is expected")
     if not len(starts):
         return ()
-    allowed = walk_limits(landscape, limits or Limits())
     rule = EigenvectorFollowing(landscape.length_scale)
+    if (engine := engine_of(landscape)) is not None:
+        return finished(landscape, engine.up(starts, guides, limits=limits or Limits()), rule, limits)
+    allowed = walk_limits(landscape, limits or Limits())
     state = walk(landscape, starts, rule, guides=guides, limits=allowed)
     return ended(landscape, state, rule.index, limits=allowed)
 

@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
+from elsuite.core.compiling import compiled_function
 from elsuite.landscapes import LennardJones
-from elsuite.landscapes.kernels import Kernel, compiled_function, compiled_kernel
+from elsuite.landscapes.kernels import Kernel, compiled_kernel
 
 
 @pytest.mark.parametrize("compiled", [False, True])
