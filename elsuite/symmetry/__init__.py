@@ -1,7 +1,8 @@
 """When two points are one.
 
 - base.py: `Symmetry`, what a landscape declares, and `NoSymmetry`.
-- atoms.py: `AtomSymmetry`, clusters and cells of atoms; periodic.py: `PeriodicSymmetry`, angles and boxes.
+- atoms.py: `AtomSymmetry`, clusters and cells of atoms, by rotations.py, lattices.py and, of molecules, groups.py;
+  constrained.py: `ConstrainedSymmetry`, atoms on lines and in planes; periodic.py: `PeriodicSymmetry`, angles.
 - units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed ones; scales.py: rescaled units.
 - modules.py: which units of a `torch.nn.Module` are interchangeable, declared (declarations.py) or found: tracing.py
   follows its operations (operations.py, layers.py, known.py), counts.py says what axes count, grouping.py makes groups
@@ -18,6 +19,7 @@ from typing import Any
 from elsuite.core.plugins import PluginTable
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Alignment, NoSymmetry, Symmetry
+from elsuite.symmetry.constrained import ConstrainedSymmetry
 from elsuite.symmetry.periodic import PeriodicSymmetry
 from elsuite.symmetry.permutations import Axis, Block, Box
 from elsuite.symmetry.points import Matches, PointIndex
@@ -27,6 +29,7 @@ __all__ = [
     "SYMMETRIES",
     "Alignment",
     "AtomSymmetry",
+    "ConstrainedSymmetry",
     "Matches",
     "NoSymmetry",
     "PeriodicSymmetry",
@@ -52,7 +55,12 @@ def _units(blocks: list[dict[str, Any]]) -> UnitSymmetry:
 
 
 def _atoms(species: list[int | str], cell: list[list[float]] | None, **settings: Any) -> AtomSymmetry:
-    return AtomSymmetry(tuple(species), cell=None if cell is None else tuple(map(tuple, cell)), **settings)
+    given = {name: _tuples(settings.pop(name)) for name in ("groups", "operations") if name in settings}
+    return AtomSymmetry(tuple(species), cell=None if cell is None else tuple(map(tuple, cell)), **given, **settings)
+
+
+def _tuples(nested: Any) -> Any:
+    return tuple(map(_tuples, nested)) if isinstance(nested, list) else nested
 
 
 SYMMETRIES: PluginTable[Callable[..., Symmetry]] = PluginTable(
@@ -60,6 +68,9 @@ SYMMETRIES: PluginTable[Callable[..., Symmetry]] = PluginTable(
     {
         "none": NoSymmetry,
         "atoms": _atoms,
+        "constrained": lambda inner, frame, origin: ConstrainedSymmetry(
+            symmetry_from(inner), tuple(map(tuple, frame)), tuple(origin)
+        ),
         "periodic": lambda periods, **settings: PeriodicSymmetry(tuple(periods), **settings),
         "units": _units,
     },
@@ -79,7 +90,7 @@ def symmetry_from(description: Mapping[str, Any]) -> Symmetry:
     Examples
     --------
     >>> symmetry_from(AtomSymmetry(("O", "H", "H")).description())
-    AtomSymmetry(species=('O', 'H', 'H'), dimension=3, turned=True, mirrored=True, translated=True, cell=None)
+    AtomSymmetry(species=('O', 'H', 'H'), dimension=3, turned=True, mirrored=True, translated=True, cell=None, ...)
     """
     settings = dict(description)
     kind = settings.pop("kind", None)

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -12,6 +12,9 @@ from scipy.optimize import linear_sum_assignment
 
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
+from elsuite.symmetry.groups import Part, checked_groups, exchanged, orbits, part_of
+from elsuite.symmetry.lattices import Lattice, Operation, all_operations, lattice_of
+from elsuite.symmetry.rotations import kabsch, line_rotations, orthonormal_frames, random_rotations
 
 N_ROTATIONS = 60
 """So many rotations of reference atoms, and as many random ones, are tried where no copy is within the tolerance."""
@@ -36,12 +39,20 @@ class AtomSymmetry(Symmetry):
     translated : bool
         Whether a copy moved as a whole is the same.
     cell : tuple of rows, optional
-        Lattice vectors: positions count modulo them, distances to the nearest image.
+        Lattice vectors: positions count modulo them, distances to the nearest image. Fewer than the dimension where
+        some directions do not repeat, two of a surface.
+    groups : tuple of groups, optional
+        Of molecules: which atoms may be exchanged, instead of all of a species. A group is a tuple of atoms, or of
+        tuples of atoms that move together, in corresponding orders; one group may lie in a member of another. Two
+        molecules of water are ``(((0, 1, 2), (3, 4, 5)), (1, 2), (4, 5))``.
+    operations : tuple of (rotation, shift), optional
+        Of a lattice, or of a frame that is fixed: copies x R^T + t are the same. Those that make the group suffice.
 
     Raises
     ------
     ValueError
-        For no atoms, another dimension, or a cell that is turned or of another shape.
+        For no atoms, another dimension, a cell that is turned or of another shape, groups of atoms that are not alike,
+        or operations that do not keep the cell.
 
     Examples
     --------
@@ -58,6 +69,8 @@ class AtomSymmetry(Symmetry):
     mirrored: bool = True
     translated: bool = True
     cell: tuple[tuple[float, ...], ...] | None = None
+    groups: tuple[Any, ...] | None = None
+    operations: tuple[Operation, ...] | None = None
     n_parameters: int = field(init=False, repr=False, compare=False)
     n_zero_modes: int = field(init=False, repr=False, compare=False)
     stretch: float = field(init=False, repr=False, compare=False)
@@ -69,12 +82,19 @@ class AtomSymmetry(Symmetry):
             raise ValueError(f"{n} atoms in dimension {d} given; one atom or more in dimension 2 or 3 are expected")
         cell = None if self.cell is None else np.array(self.cell, dtype=np.float64)
         if cell is not None and (
-            self.turned or cell.shape != (d, d) or not np.isfinite(cell).all() or np.linalg.matrix_rank(cell) < d
+            self.turned
+            or cell.ndim != 2
+            or not 0 < len(cell) <= d
+            or cell.shape[1] != d
+            or not np.isfinite(cell).all()
+            or np.linalg.matrix_rank(cell) < len(cell)
         ):
             raise ValueError(
-                f"cell {self.cell} given, turned {self.turned}; {d} independent rows of {d} numbers are expected, and "
-                "turned=False: a turned cell is another one"
+                f"cell {self.cell} given, turned {self.turned}; {d} independent rows of {d} numbers are expected, or "
+                "fewer rows, and turned=False: a turned cell is another one"
             )
+        if self.operations is not None and self.turned:
+            raise ValueError("operations given, turned True; they are of a frame that is not turned")
         atoms_around = n - 1 if self.translated else n
         turns = 0 if not self.turned or atoms_around == 0 else 2 if d == 3 and atoms_around == 1 else 2 * d - 3
         derived = {
@@ -87,31 +107,43 @@ class AtomSymmetry(Symmetry):
             "stretch": float(np.sqrt(n if self.translated else n + 1)),
             "drifts": self.turned or self.translated or cell is not None,
         }
+        if self.groups is not None:
+            derived["groups"] = checked_groups(self.groups, n)
         for name, value in derived.items():
             object.__setattr__(self, name, value)
+        _ = self._kinds, self._frame  # both are checked
 
     @functools.cached_property
     def _kinds(self) -> list[Ids]:
-        """Places of the atoms of each species."""
+        """Places of the atoms of each species, or, with groups, of those that may take each other's places."""
+        if self._whole is not None:
+            return orbits(self.species, self._whole)
         places: dict[int | str, list[int]] = {}
         for k, kind in enumerate(self.species):
             places.setdefault(kind, []).append(k)
         return [np.array(own, dtype=np.int64) for own in places.values()]
 
     @functools.cached_property
+    def _whole(self) -> Part | None:
+        """All atoms with their exchangeable parts, where there are groups."""
+        return None if self.groups is None else part_of(range(len(self.species)), self.groups)
+
+    @functools.cached_property
+    def _frame(self) -> list[tuple[Floats, Floats]]:
+        """All operations of the frame, the identity first."""
+        return all_operations(self.operations or (), self.dimension, self._lattice)
+
+    @functools.cached_property
     def _alike(self) -> Mask:
-        """Which pairs of atoms are of one species, shape (n_atoms, n_atoms)."""
+        """Which pairs of atoms may take each other's places, shape (n_atoms, n_atoms)."""
         alike = np.zeros((len(self.species),) * 2, dtype=np.bool_)
         for own in self._kinds:
             alike[np.ix_(own, own)] = True
         return alike
 
     @functools.cached_property
-    def _lattice(self) -> tuple[Floats, Floats, Floats]:
-        """A reduced basis of the lattice, its inverse, and the lattice vectors around the origin."""
-        basis = _reduced(np.array(self.cell))
-        shifts = np.array(list(itertools.product((-1, 0, 1), repeat=self.dimension))) @ basis
-        return basis, np.asarray(np.linalg.inv(basis), dtype=np.float64), shifts
+    def _lattice(self) -> Lattice | None:
+        return None if self.cell is None else lattice_of(self.cell)
 
     @property
     def _inverts(self) -> bool:
@@ -126,21 +158,14 @@ class AtomSymmetry(Symmetry):
 
     def _shortest(self, differences: Floats) -> Floats:
         """Return differences of positions, shape (..., d), to the nearest image."""
-        if self.cell is None:
-            return differences
-        basis, inverse, shifts = self._lattice
-        near = differences - np.round(differences @ inverse) @ basis
-        images = near[..., None, :] + shifts
-        best = (images**2).sum(axis=-1).argmin(axis=-1)
-        return np.asarray(np.take_along_axis(images, best[..., None, None], axis=-2)[..., 0, :])
+        return differences if self._lattice is None else self._lattice.shortest(differences)
 
     def fingerprint(self, points: ArrayLike) -> Floats:
         """Return sorted distances for each pair of species; on a fixed frame sorted coordinates for each species."""
         batch = checked_points(self.n_parameters, points)
         atoms = self._atoms(batch)
-        n = len(batch)
         if not self.drifts:
-            return np.hstack([np.sort(atoms[:, own], axis=1).reshape(n, -1) for own in self._kinds])
+            return self._on_frame(atoms, self._sorted)
         parts = []
         for (a, one), (b, other) in itertools.combinations_with_replacement(enumerate(self._kinds), 2):
             first, second = (
@@ -148,15 +173,33 @@ class AtomSymmetry(Symmetry):
             )
             apart = self._shortest(atoms[:, one[first]] - atoms[:, other[second]])
             parts.append(np.sort(np.linalg.norm(apart, axis=-1), axis=1))
-        if not self.translated:
-            for own in self._kinds:
-                if self.cell is None:
-                    parts.append(np.sort(np.linalg.norm(atoms[:, own], axis=-1), axis=1))
-                else:  # the lowest Fourier components of the atoms' density
-                    waves = 2 * np.pi * self._lattice[1]
-                    scale = np.linalg.norm(waves, axis=0) * np.sqrt(len(own) * self.dimension)
-                    angles = atoms[:, own] @ waves
-                    parts += [np.cos(angles).sum(axis=1) / scale, np.sin(angles).sum(axis=1) / scale]
+        if not self.translated and self.cell is None:
+            parts += [np.sort(np.linalg.norm(atoms[:, own], axis=-1), axis=1) for own in self._kinds]
+        elif not self.translated:
+            parts.append(self._on_frame(atoms, self._waves))
+        return np.hstack(parts)
+
+    def _on_frame(self, atoms: Floats, prints: Callable[[Floats], Floats]) -> Floats:
+        """Return the mean of prints over the operations of the frame: the same for all copies, and no farther apart."""
+        images = [prints(atoms @ rotation.T + shift) for rotation, shift in self._frame]
+        return images[0] if len(images) == 1 else np.asarray(np.mean(images, axis=0))
+
+    def _sorted(self, atoms: Floats) -> Floats:
+        """Return sorted coordinates for each species, shape (n, F)."""
+        return np.hstack([np.sort(atoms[:, own], axis=1).reshape(len(atoms), -1) for own in self._kinds])
+
+    def _waves(self, atoms: Floats) -> Floats:
+        """Return the lowest Fourier components of the atoms' density, and sorted coordinates where nothing repeats."""
+        assert self._lattice is not None
+        parts = []
+        for own in self._kinds:
+            waves = 2 * np.pi * self._lattice.inverse
+            scale = np.linalg.norm(waves, axis=0) * np.sqrt(len(own) * self.dimension)
+            angles = atoms[:, own] @ waves
+            parts += [np.cos(angles).sum(axis=1) / scale, np.sin(angles).sum(axis=1) / scale]
+            if self._lattice.across.shape[1]:
+                heights = np.sort(atoms[:, own] @ self._lattice.across, axis=1) / np.sqrt(self.dimension)
+                parts.append(heights.reshape(len(atoms), -1))
         return np.hstack(parts)
 
     def nearest(self, a: ArrayLike, b: ArrayLike, *, tolerance: float = 0.0) -> Alignment:
@@ -185,22 +228,25 @@ class AtomSymmetry(Symmetry):
     def _copies(self, fixed: Floats, moving: Floats, slack: float) -> Iterator[Alignment]:
         """Yield alignments of `moving` to `fixed`, each the best near one way to begin."""
         if self.cell is not None:
-            for inverted, shift in self._starting_shifts(fixed, moving):
-                yield self._improve_shift(fixed, -moving if inverted else moving, shift, inverted)
+            for inverted, image in self._images(moving):
+                for shift in self._starting_shifts(fixed, image):
+                    yield self._improve_shift(fixed, image, shift, inverted)
         elif not self.turned:
-            for inverted in (False, True)[: 1 + self._inverts]:
-                image = -moving if inverted else moving
+            for inverted, image in self._images(moving):
                 labels, distance = self._match(fixed, image)
                 yield Alignment(distance, image[labels], labels, inverted)
         else:
             rotations, n_fitting = self._starting_rotations(fixed, moving, slack)
-            others = _random_rotations(N_ROTATIONS, self.dimension, self._inverts)
+            others = random_rotations(N_ROTATIONS, self.dimension, self._inverts)
             for rotation in itertools.chain(rotations[: max(N_ROTATIONS, n_fitting)], others):
                 yield self._improve(fixed, moving, rotation)
 
     def _match(self, fixed: Floats, moving: Floats) -> tuple[Ids, float]:
         """Return which atom of `moving` lies over each of `fixed`, like over like, and the distance."""
         squares = (self._shortest(fixed[:, None] - moving[None]) ** 2).sum(axis=-1)
+        if self._whole is not None:
+            labels, total = exchanged(squares, self._whole)
+            return labels, float(np.sqrt(total))
         labels, total = np.empty(len(fixed), dtype=np.int64), 0.0
         for own in self._kinds:
             part = squares[np.ix_(own, own)]
@@ -214,7 +260,7 @@ class AtomSymmetry(Symmetry):
         labels, distance = self._match(fixed, moving @ rotation.T)
         inverted = bool(np.linalg.det(rotation) < 0)
         for _ in range(50):
-            rotation = _kabsch(fixed, moving[labels], inverted)
+            rotation = kabsch(fixed, moving[labels], inverted)
             again, distance = self._match(fixed, moving @ rotation.T)
             if np.array_equal(again, labels):
                 break
@@ -233,16 +279,19 @@ class AtomSymmetry(Symmetry):
         rest = self._shortest(fixed - moving[labels] - shift)
         return Alignment(distance, fixed - rest, labels, inverted)
 
-    def _starting_shifts(self, fixed: Floats, moving: Floats) -> list[tuple[bool, Floats]]:
-        """Return whether to invert, and shifts that lay each atom of the rarest species over the first one."""
+    def _images(self, moving: Floats) -> Iterator[tuple[bool, Floats]]:
+        """Yield whether an image is inverted, and the image: by inversion, if allowed, and the operations."""
+        for inverted in (False, True)[: 1 + self._inverts]:
+            for rotation, shift in self._frame:
+                image = -moving if inverted else moving
+                yield inverted, image @ rotation.T + shift if len(self._frame) > 1 else image
+
+    def _starting_shifts(self, fixed: Floats, moving: Floats) -> list[Floats]:
+        """Return shifts that lay each atom of the rarest species over the first one."""
         if not self.translated:
-            return [(False, np.zeros(self.dimension))]
+            return [np.zeros(self.dimension)]
         rarest = min(self._kinds, key=len)
-        return [
-            (inverted, fixed[rarest[0]] - (-moving[k] if inverted else moving[k]))
-            for inverted in (False, True)[: 1 + self._inverts]
-            for k in rarest
-        ]
+        return [fixed[rarest[0]] - moving[k] for k in rarest]
 
     def _starting_rotations(self, fixed: Floats, moving: Floats, slack: float) -> tuple[Floats, int]:
         """Return rotations and reflections, shape (n, d, d), that lay reference atoms over like ones, best first.
@@ -251,7 +300,7 @@ class AtomSymmetry(Symmetry):
         """
         pair = self._reference_atoms(fixed, moving)
         if pair is None:  # all in one place, or on a line in space: lay line over line, either way round
-            lines = _line_rotations(fixed, moving, self._inverts)
+            lines = line_rotations(fixed, moving, self._inverts)
             return lines, len(lines)
         i, j = pair
         sizes = np.linalg.norm(moving, axis=1)
@@ -270,8 +319,8 @@ class AtomSymmetry(Symmetry):
         order = order[np.isfinite(errors.flat[order])]
         n_fitting = int((errors.flat[order] <= slack).sum())
         first, second = np.unravel_index(order, errors.shape)
-        frames = _frames(moving[first], moving[second])
-        frame = _frames(fixed[i][None], fixed[j][None])[0]
+        frames = orthonormal_frames(moving[first], moving[second])
+        frame = orthonormal_frames(fixed[i][None], fixed[j][None])[0]
         ways = [frame.T @ frames]
         if self._inverts:  # in the frame: the last axis stands on the line or plane of the reference atoms
             ways.append(frame.T @ np.diag([1.0] * (self.dimension - 1) + [-1.0]) @ frames)
@@ -311,6 +360,8 @@ class AtomSymmetry(Symmetry):
             "mirrored": self.mirrored,
             "translated": self.translated,
             "cell": None if self.cell is None else [list(row) for row in self.cell],
+            **({} if self.groups is None else {"groups": _lists(self.groups)}),
+            **({} if self.operations is None else {"operations": _lists(self.operations)}),
         }
 
     def zero_modes(self, points: ArrayLike) -> Floats:
@@ -345,12 +396,11 @@ class AtomSymmetry(Symmetry):
         size = _radius(atoms)
         near = SAME_SHAPE * np.sqrt(len(atoms)) * size
         if self.cell is not None:
-            basis = self._lattice[0]
-            near = SAME_SHAPE * np.sqrt(len(atoms)) * float(np.linalg.norm(basis, axis=1).min())
-            shifts = self._starting_shifts(atoms, atoms)
-            images = [(-atoms if inverted else atoms) + shift for inverted, shift in shifts]
+            assert self._lattice is not None
+            near = SAME_SHAPE * np.sqrt(len(atoms)) * float(np.linalg.norm(self._lattice.basis, axis=1).min())
+            images = [image + s for _, image in self._images(atoms) for s in self._starting_shifts(atoms, image)]
         elif not self.turned:
-            images = [atoms, -atoms][: 1 + self._inverts]
+            images = [image for _, image in self._images(atoms)]
         elif self._reference_atoms(atoms, atoms) is None:
             if len(atoms) == 1 or size == 0:
                 return 1
@@ -361,10 +411,16 @@ class AtomSymmetry(Symmetry):
         return max(1, sum(bool(self._match(atoms, image)[1] <= near) for image in images))
 
     def within(self, points: ArrayLike, lowest: Floats, highest: Floats) -> Mask:
-        """Return which points lie in a box; clusters that drift by their radius, cells always."""
+        """Return which points lie in a box; clusters that drift by their radius, cells along what does not repeat."""
         batch = checked_points(self.n_parameters, points)
-        if self.cell is not None:
-            return np.ones(len(batch), dtype=np.bool_)
+        if self._lattice is not None:
+            across = self._lattice.across
+            heights = batch.reshape(len(batch), -1, self.dimension) @ across
+            if self.translated:
+                heights = heights - heights.mean(axis=1, keepdims=True)
+            corners = np.stack([lowest, highest]).reshape(2, -1, self.dimension)[..., None] * across
+            low, high = corners.min(axis=0).sum(axis=1), corners.max(axis=0).sum(axis=1)
+            return np.asarray(((heights >= low) & (heights <= high)).all(axis=(1, 2)))
         if not self.drifts:
             return np.asarray(((batch >= lowest) & (batch <= highest)).all(axis=1))
         corners = np.stack([lowest, highest]).reshape(2, -1, self.dimension)
@@ -375,8 +431,9 @@ class AtomSymmetry(Symmetry):
         """Return root mean square distances of atoms from the center; in a cell what an atom has of it."""
         batch = checked_points(self.n_parameters, points)
         if self.cell is not None:
-            volume = abs(float(np.linalg.det(np.array(self.cell)))) / len(self.species)
-            return np.full(len(batch), volume ** (1 / self.dimension))
+            rows = np.array(self.cell)
+            volume = float(np.sqrt(np.linalg.det(rows @ rows.T))) / len(self.species)
+            return np.full(len(batch), volume ** (1 / len(rows)))
         if not self.drifts:
             return None
         return np.asarray(np.sqrt((self._atoms(batch) ** 2).sum(axis=(1, 2)) / len(self.species)))
@@ -386,66 +443,6 @@ def _radius(atoms: Floats) -> float:
     return float(np.linalg.norm(atoms, axis=-1).max(initial=0.0))
 
 
-def _kabsch(fixed: Floats, moving: Floats, inverted: bool) -> Floats:
-    """Return the rotation, with a reflection if `inverted`, that lays `moving` best over `fixed`."""
-    left, _, right = np.linalg.svd(fixed.T @ moving)
-    wanted = -1.0 if inverted else 1.0
-    signs = np.ones(len(left))
-    signs[-1] = np.sign(wanted * np.linalg.det(left @ right))
-    return np.asarray(left @ np.diag(signs) @ right)
-
-
-@functools.cache
-def _random_rotations(number: int, dimension: int, mirrored: bool) -> Floats:
-    """Return rotations, with reflections by turns if `mirrored`, shape (number, d, d), from their own generator."""
-    gaussian = np.random.default_rng(0).standard_normal((number, dimension, dimension))
-    orthogonal, triangle = np.linalg.qr(gaussian)
-    orthogonal *= np.sign(np.diagonal(triangle, axis1=1, axis2=2))[:, None]
-    proper = np.sign(np.linalg.det(orthogonal))
-    wanted = np.where(np.arange(number) % 2, -1.0, 1.0) if mirrored else np.ones(number)
-    orthogonal[:, :, -1] *= (wanted * proper)[:, None]
-    return np.asarray(orthogonal)
-
-
-def _frames(first: Floats, second: Floats) -> Floats:
-    """Return orthonormal frames as rows, shape (n, d, d): along `first`, in space towards `second`, and the normal."""
-    tiny = np.finfo(float).tiny
-    along = first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), tiny)
-    if first.shape[1] == 2:
-        return np.stack([along, along @ np.array([[0.0, 1.0], [-1.0, 0.0]])], axis=1)
-    rest = second - (second * along).sum(axis=1, keepdims=True) * along
-    towards = rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), tiny)
-    return np.stack([along, towards, np.cross(along, towards)], axis=1)
-
-
-def _line_rotations(fixed: Floats, moving: Floats, mirrored: bool) -> Floats:
-    """Return rotations that lay the line of atoms over the other, both ways round."""
-    d = fixed.shape[1]
-    a, b = (np.linalg.svd(atoms)[2][0] if np.any(atoms) else np.eye(d)[0] for atoms in (fixed, moving))
-    cosine = float(np.clip(a @ b, -1.0, 1.0))
-    if cosine < 0:
-        b, cosine = -b, -cosine
-    skew = np.outer(a, b) - np.outer(b, a)
-    turn = np.eye(d) + skew + skew @ skew / (1 + cosine)
-    if mirrored or d == 2:
-        return np.stack([turn, -turn])  # in the plane the inversion is a rotation
-    across = np.linalg.svd(a[None])[2][1]
-    return np.stack([turn, (2 * np.outer(across, across) - np.eye(d)) @ turn])
-
-
-def _reduced(cell: Floats) -> Floats:
-    """Return the shortest basis of the lattice: no row grows shorter by the others, each taken once or not at all."""
-    basis = cell.copy()
-    while True:
-        before = basis.copy()
-        for i in range(len(basis)):
-            for j in range(len(basis)):
-                if i != j:
-                    basis[i] -= np.round(basis[i] @ basis[j] / (basis[j] @ basis[j])) * basis[j]
-            others = np.delete(basis, i, axis=0)
-            ways = basis[i] + np.array(list(itertools.product((0, -1, 1), repeat=len(others)))) @ others
-            lengths = np.linalg.norm(ways, axis=1)
-            if lengths.min() < lengths[0] * (1 - 1e-12):
-                basis[i] = ways[lengths.argmin()]
-        if np.array_equal(basis, before):
-            return basis
+def _lists(nested: Any) -> Any:
+    """Return nested tuples as lists, which JSON has."""
+    return [_lists(item) for item in nested] if isinstance(nested, (tuple, list)) else nested
