@@ -243,7 +243,7 @@ REFERENCES: Final[Mapping[str, Mapping[str, str]]] = {
     "paths": {"source": "minima", "target": "minima", "curve": "paths"},
 }
 """Columns that hold ids, and the table that the ids are of."""
-NAMED: Final = frozenset({"source", "target"})
+NAMED: Final = frozenset({("paths", "source"), ("paths", "target")})
 """Those of them that every row has an id in; in all others -1 stands for none."""
 
 

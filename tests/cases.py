@@ -172,5 +172,6 @@ PATH_FINDERS = {
     "bezier": finder("bezier", n_points=21, n_steps=8, max_rounds=2),
     "chain": finder("chain", n_points=21, n_steps=8, max_rounds=2, n_pivots=4),
     "autoneb": finder("autoneb", n_points=21, n_steps=8, max_cycles=3),
+    "doubly-nudged": finder("doubly-nudged", n_points=21, n_steps=8, max_rounds=2, n_images=7),
     "linear": finder("linear", n_points=21),
 }

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bars() -> Iterator["Progress | None"]:
-    """Yield a callback that shows a bar with an estimate for each stage; nothing when stderr is no terminal."""
+    """Yield a callback that shows a bar with an estimate for each stage; nothing when stderr is no terminal.
+
+    What a stage says after " | " changes in its bar.
+    """
     if not sys.stderr.isatty():
         yield None
         return
@@ -23,8 +26,9 @@ def progress_bars() -> Iterator["Progress | None"]:
         stages: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(stages[stage], completed=done, total=total)
+            name = stage.partition(" | ")[0]
+            if name not in stages:
+                stages[name] = bars.add_task(stage, total=total, completed=done)
+            bars.update(stages[name], description=stage, completed=done, total=total)
 
         yield report

@@ -397,7 +397,7 @@ def check_references(batches: Mapping[str, Batch], counts: Mapping[str, int]) ->
                 continue
             ids = batch.columns[name]
             n_rows = counts[target] + (batches[target].n_rows if target in batches else 0)
-            lowest = 0 if name in NAMED else -1
+            lowest = 0 if (table, name) in NAMED else -1
             bad = np.flatnonzero((ids < lowest) | (ids >= n_rows))
             if bad.size:
                 raise ValueError(

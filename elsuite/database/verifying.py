@@ -196,7 +196,7 @@ def _references(opened: _Opened) -> Iterator[Finding]:
         for name, target in targets.items():
             found = opened.get(table, name)
             if found is not None:
-                lowest, n_rows = 0 if name in NAMED else -1, opened.n_rows(target)
+                lowest, n_rows = 0 if (table, name) in NAMED else -1, opened.n_rows(target)
                 bad = np.flatnonzero((found[0] < lowest) | (found[0] >= n_rows))
                 yield from _rows(f"{table}.{name}", bad, f"an id outside {lowest} to {n_rows - 1}")
 

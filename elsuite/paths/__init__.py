@@ -2,8 +2,9 @@
 
 Finders, by what a study file calls them (`PATH_FINDERS`): `FourierPathFinder` (sine series; the default),
 `BezierPathFinder` (one control point), `ChainPathFinder` (a polygon), `AutoNEBPathFinder` (a growing band of pivots),
-`LinearPathFinder` (the straight line). All return a `PathSearch`. Heights of any path on any surface: `measure`.
-Networks with their hidden units renamed so that they are near to each other: `align`, `align_all`. A new finder is a
+`DoublyNudgedPathFinder` (a band with springs, for pieces of a way between stationary points), `LinearPathFinder` (the
+straight line). All return a `PathSearch`. Heights of any path on any surface: `measure`. Networks with their hidden
+units renamed so that they are near to each other: `align`, `align_all`. A new finder is a
 file here and a row there, or an entry point of the group ``elsuite.finders`` in another package.
 """
 
@@ -14,6 +15,7 @@ from elsuite.paths.base import Basis, Path, PathFinder, PathSearch, SearchInterr
 from elsuite.paths.bases import BASES, BezierBasis, EmptyBasis, HatBasis, SineBasis
 from elsuite.paths.bezier import BezierPathFinder
 from elsuite.paths.chain import ChainPathFinder
+from elsuite.paths.doubly_nudged import DoublyNudgedPathFinder
 from elsuite.paths.fourier import FourierPathFinder
 from elsuite.paths.heights import Heights, measure, path_length
 from elsuite.paths.linear import LinearPathFinder
@@ -27,6 +29,7 @@ __all__ = [
     "BezierBasis",
     "BezierPathFinder",
     "ChainPathFinder",
+    "DoublyNudgedPathFinder",
     "EmptyBasis",
     "FourierPathFinder",
     "HatBasis",
@@ -49,6 +52,7 @@ PATH_FINDERS: PluginTable[type[PathFinder]] = PluginTable(
         "autoneb": AutoNEBPathFinder,
         "bezier": BezierPathFinder,
         "chain": ChainPathFinder,
+        "doubly-nudged": DoublyNudgedPathFinder,
         "fourier": FourierPathFinder,
         "linear": LinearPathFinder,
     },

@@ -111,7 +111,7 @@ class AutoNEBPathFinder(PathFinder):
             across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
             step(band[1:-1], across, rate, None)
             band = spread_evenly(band, positions)
-        return _path_through(band, positions)
+        return path_through(band, positions)
 
     def _with_pivots(self, path: Path, heights: Heights, record: SearchRecord) -> Path:
         """Return the same curve with more pivots, or the path itself if none is wanted."""
@@ -131,7 +131,7 @@ class AutoNEBPathFinder(PathFinder):
         if not new:
             return path
         positions = np.unique(np.append(positions, new))
-        return _path_through(path.points(torch.as_tensor(positions)), positions)
+        return path_through(path.points(torch.as_tensor(positions)), positions)
 
 
 def band_tangents(band: Tensor, energies: Tensor) -> Tensor:
@@ -151,7 +151,7 @@ def band_tangents(band: Tensor, energies: Tensor) -> Tensor:
     weight_ahead = torch.where(rising, 1.0, torch.where(falling, 0.0, weight_ahead))
     weight_back = torch.where(rising, 0.0, torch.where(falling, 1.0, weight_back))
     tangents = weight_ahead.to(band)[:, None] * ahead + weight_back.to(band)[:, None] * back
-    return torch.nn.functional.normalize(tangents, dim=1)
+    return torch.nn.functional.normalize(tangents, dim=1, eps=torch.finfo(tangents.dtype).tiny)
 
 
 def spread_evenly(band: Tensor, positions: NDArray[np.float64]) -> Tensor:
@@ -174,7 +174,7 @@ def _positions(path: Path) -> NDArray[np.float64]:
     return np.array([0.0, *basis.pivots, 1.0])
 
 
-def _path_through(band: Tensor, positions: NDArray[np.float64]) -> Path:
+def path_through(band: Tensor, positions: NDArray[np.float64]) -> Path:
     """Return the path that passes the points of a `band` at the given t."""
     inner = tuple(float(position) for position in positions[1:-1])
     straight = Path(band[0], band[-1], HatBasis(len(inner), inner), torch.zeros_like(band[1:-1]))

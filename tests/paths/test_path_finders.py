@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from elsuite.core.settings import setting_names
 from elsuite.landscapes import DataLandscape, FunctionLandscape
 from elsuite.paths import PATH_FINDERS, LinearPathFinder, SineBasis, measure
 
@@ -112,9 +113,17 @@ def test_every_finder_is_in_the_table():
         assert isinstance(cases.PATH_FINDERS[name](), kind)
 
 
-@pytest.mark.parametrize("name", sorted(set(PATH_FINDERS) - {"linear"}))
+OUT_OF_RANGE = {"n_points": 2, "tolerance": -1.0, "images_per_step": 0, "learning_rate": float("nan"), "n_images": 0}
+
+
 @pytest.mark.parametrize(
-    "setting", [{"n_points": 2}, {"tolerance": -1.0}, {"images_per_step": 0}, {"learning_rate": float("nan")}]
+    ("name", "setting"),
+    [
+        (name, {setting: value})
+        for name, finder in sorted(PATH_FINDERS.items())
+        for setting, value in OUT_OF_RANGE.items()
+        if setting in setting_names(finder)
+    ],
 )
 def test_settings_out_of_range_are_refused(name, setting):
     with pytest.raises(ValueError, match=rf"{next(iter(setting))}: given .*, allowed: at least"):

@@ -124,7 +124,8 @@ def _stiffness(region: Region, minima: Floats) -> float:
 
 def along_modes(region: Region, minimum: Floats, *, n_modes: int) -> Discovery:
     """Return the transition states found from one minimum along its soft modes, both ways."""
-    return _verified(region, search_from_minimum(region.landscape, minimum, n_modes=n_modes, limits=region.limits))
+    found = search_from_minimum(region.landscape, minimum, n_modes=n_modes, limits=region.limits)
+    return verified_states(region, found)
 
 
 def along_directions(region: Region, minimum: Floats, *, n_directions: int, farther: int, seed: int) -> Discovery:
@@ -143,18 +144,18 @@ def along_directions(region: Region, minimum: Floats, *, n_directions: int, fart
 def from_points(region: Region, points: Floats, ways: Floats | None = None) -> Discovery:
     """Return the transition states found uphill from some points, by some ways or wherever they lie."""
     found = refine_transition_states(region.landscape, points, directions=ways, limits=region.limits)
-    return _verified(region, found)
+    return verified_states(region, found)
 
 
 def between(region: Region, a: Floats, b: Floats, *, finder: PathFinder, seed: int) -> Discovery:
     """Return the transition states at the tops of a path between two minima."""
     search = finder.find(region.landscape, a, region.symmetry.nearest(a, b).coordinates, seed=seed)
-    tops, tangents = _tops(search)
+    tops, tangents = tops_of(search)
     found = refine_transition_states(region.landscape, tops, directions=tangents, limits=region.limits)
-    return _verified(region, found)
+    return verified_states(region, found)
 
 
-def _tops(search: PathSearch) -> tuple[Floats, Floats]:
+def tops_of(search: PathSearch) -> tuple[Floats, Floats]:
     """Return the highest local maxima along a path, and the tangents there."""
     profile = search.profile
     inner = np.flatnonzero((profile[1:-1] >= profile[:-2]) & (profile[1:-1] >= profile[2:])) + 1
@@ -168,14 +169,19 @@ def _tops(search: PathSearch) -> tuple[Floats, Floats]:
     return here, after - before
 
 
-def _verified(region: Region, found: Sequence[Refinement]) -> Discovery:
-    """Return the transition states among some searches that lead down to a minimum on both sides."""
+def verified_states(region: Region, found: Sequence[Refinement], known: PointIndex | None = None) -> Discovery:
+    """Return the transition states among some searches that lead down to a minimum on both sides.
+
+    Those that are `known` are not followed down again.
+    """
     states, failures = _kept(region, found)
-    known = PointIndex(region.symmetry, region.tolerance)
+    if known is not None:
+        states = [state for state in states if known.find(state.point) is None]
+    seen = PointIndex(region.symmetry, region.tolerance)
     states.sort(key=lambda state: (state.energy, state.point.tolist()))
     distinct: list[Refinement] = []
     for state in states:
-        if known.number(state.point) == len(distinct):
+        if seen.number(state.point) == len(distinct):
             distinct.append(state)
     sides = follow_down(
         region.landscape,
