@@ -33,7 +33,7 @@ from elsuite.landscapes.named import LANDSCAPES, named_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder, FullyConnected, LeNet, LongShortTerm
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape
 from elsuite.landscapes.networks.named import network_landscape
-from elsuite.landscapes.networks.objective import WeightDecay
+from elsuite.landscapes.networks.regularization import WeightDecay
 from elsuite.landscapes.recipes import Recipe, RecipeError
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import Axis, Block

@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -16,6 +16,9 @@ from elsuite.core.typing import Floats
 from elsuite.landscapes.conversion import norms
 from elsuite.landscapes.kernels import Kernel
 from elsuite.symmetry.base import NoSymmetry, Symmetry
+
+Combination = Tensor | Callable[[slice, Tensor], Tensor]
+"""What gradients are combined by, shape (n_points, m); or what gives the rows of some points from their energies."""
 
 SHORT_POINT = 256
 """Fixed points of so many parameters at most are written down with the identity; longer ones are made again."""
@@ -173,25 +176,44 @@ class Landscape(abc.ABC):
     def energy_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return the energies, shape (n_points,), and gradients, shape (n_points, P), at `points`."""
 
-    def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
+    def combined_gradients(
+        self, weights: Tensor, spanning: Tensor, combination: Combination, memory: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         r"""Return the energies at the points W S, and :math:`C^T G`, where G are the gradients at these points.
 
         Paths ask for this: their points, by weights W (n_points, k), are combinations of few spanning ones, S (k, P),
-        and gradients are combined again, by C (n_points, m). A landscape that saves work by that has its own.
+        and gradients are combined again, by C (n_points, m). A landscape that saves work by that has its own. Long
+        points, and what is returned, are made in the `memory` of the last call: new memory takes longer than a product.
         """
         parts = parts_at_once(self, len(weights), vectors=2)
         if len(parts) == 1:
             energies, gradients = self.energy_and_gradient(weights @ spanning)
-            return energies, combination.T @ gradients
-        seen, combined = [], spanning.new_zeros(combination.shape[1], spanning.shape[1])
-        points = spanning.new_empty(parts[0].stop, spanning.shape[1])
+            return energies, combined_rows(combination, parts[0], energies).to(gradients).T @ gradients
+        seen, combined = list[Tensor](), spanning.new_empty(0)
+        memory = {} if memory is None else memory
+        points = kept(memory, "points", spanning, parts[0].stop)
         for part in parts:
             shown = combine(weights[part], spanning, into=points)
             energies, gradients = self.of_points(part).energy_and_gradient(shown)
-            combined.addmm_(combination[part].T, gradients)
+            rows = combined_rows(combination, part, energies).to(gradients)
+            if seen:
+                combined.addmm_(rows.T, gradients)
+            else:
+                combined = torch.mm(rows.T, gradients, out=kept(memory, "combined", spanning, rows.shape[1]))
             seen.append(energies)
             del gradients  # before the next ones are made
         return torch.cat(seen), combined
+
+    def combined_energies(self, weights: Tensor, spanning: Sequence[Tensor]) -> Tensor:
+        """Return the energies at long points W S, by weights W (n_points, k) of spanning ones, each of shape (P,)."""
+        parts = parts_at_once(self, len(weights))
+        points, found = weights.new_empty(parts[0].stop, self.n_parameters), []
+        for part in parts:
+            for point, row in zip(points, weights[part].tolist(), strict=False):
+                sum_into(point, row, spanning)
+            # Not without gradients: an energy may have derivatives inside.
+            found.append(self.of_points(part).energy(points[: part.stop - part.start]).detach())
+        return torch.cat(found)
 
     def of_points(self, points: slice) -> Self:
         """Return what some of the points of a call are to be asked of: itself, but where points have own samples."""
@@ -266,6 +288,32 @@ def parts_at_once(landscape: Landscape, n_points: int, *, vectors: float = 1) ->
     """
     size = points_at_once(landscape, vectors=vectors)
     return [slice(begin, min(begin + size, n_points)) for begin in range(0, n_points, size)] or [slice(0, 0)]
+
+
+def combined_rows(combination: Combination, points: slice, energies: Tensor) -> Tensor:
+    """Return by what the gradients of some points are combined, shape (n, m).
+
+    Examples
+    --------
+    >>> combined_rows(lambda points, energies: energies[:, None] ** 2, slice(0, 2), torch.tensor([1.0, 3.0])).tolist()
+    [[1.0], [9.0]]
+    """
+    return combination(points, energies) if callable(combination) else combination[points]
+
+
+def kept(memory: dict[str, Tensor], name: str, like: Tensor, n_rows: int) -> Tensor:
+    """Return rows as long as those of `like` from the memory of earlier calls, made if there are none of that name.
+
+    Examples
+    --------
+    >>> memory = {}
+    >>> rows = kept(memory, "points", torch.zeros(5, 3), 2)
+    >>> rows.shape, kept(memory, "points", torch.zeros(5, 3), 2) is rows
+    (torch.Size([2, 3]), True)
+    """
+    if name not in memory or memory[name].shape != (n_rows, like.shape[1]):
+        memory[name] = like.new_empty(n_rows, like.shape[1])
+    return memory[name]
 
 
 def combine(weights: Tensor, spanning: Tensor, *, into: Tensor) -> Tensor:

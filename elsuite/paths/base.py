@@ -52,19 +52,25 @@ class Path:
     basis: Basis
     coefficients: Tensor
 
-    def points(self, t: Tensor, *, into: Tensor | None = None) -> Tensor:
-        """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends.
+    @property
+    def is_long(self) -> bool:
+        """Whether what spans the path is so long that it is not copied to make points."""
+        return self.coefficients.numel() + 2 * len(self.start) > MOST_STACKED
 
-        Of long paths they may be made `into` the memory of others, shape (n or more, P), that are needed no more.
-        """
+    def weights(self, t: Tensor) -> Tensor:
+        """Return what both ends and the coefficients count in the points at `t`, shape (n, K + 2)."""
         t = t.to(self.start)
-        weights = torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
-        if self.coefficients.numel() + 2 * len(self.start) <= MOST_STACKED:
+        return torch.column_stack([1 - t, t, self.basis.values(t).to(self.start)])
+
+    def points(self, t: Tensor) -> Tensor:
+        """Return the points at `t`, shape (n,), as an (n, P) tensor; those at t = 0 and 1 are the ends."""
+        t, weights = t.to(self.start), self.weights(t)
+        if not self.is_long:
             points = weights @ torch.vstack([self.start, self.end, self.coefficients])
-        else:  # what spans the path is not copied
-            points = self.start.new_empty(len(t), len(self.start)) if into is None else into[: len(t)]
-            for point, (a, b), own in zip(points, weights[:, :2].tolist(), weights[:, 2:], strict=True):
-                sum_into(point, [a, b, *own.tolist()], [self.start, self.end, *self.coefficients])
+        else:
+            points = self.start.new_empty(len(t), len(self.start))
+            for point, own in zip(points, weights.tolist(), strict=True):
+                sum_into(point, own, [self.start, self.end, *self.coefficients])
         points[t == 0] = self.start
         points[t == 1] = self.end
         return points

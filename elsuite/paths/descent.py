@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape, combine, parts_at_once
+from elsuite.landscapes.base import Landscape, parts_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import on_samples
@@ -294,32 +294,17 @@ def _energy_term(
     landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, memory: dict[str, Tensor]
 ) -> tuple[Tensor, Tensor]:
     bows, parts = weights[:, 2:], parts_at_once(landscape, len(weights), vectors=2)
-    if len(parts) == 1 and isinstance(objective, PowerSum) and objective.power == 1:
-        return landscape.combined_gradients(weights, spanning, bows)
-    if len(parts) == 1:
-        energies, gradients = landscape.energy_and_gradient(weights @ spanning)
-        objective.check(energies)
-        return energies, (bows * objective.slopes(energies).to(bows)[:, None]).T @ gradients
-    if not memory:
-        memory |= {"points": spanning.new_empty(parts[0].stop, spanning.shape[1])}
-        memory |= {"gradient": spanning.new_empty(bows.shape[1], spanning.shape[1])}
-    points, gradient, slopes = memory["points"], memory["gradient"], None
-    if not objective.sees_each:  # all energies are needed first
-        shown = (landscape.of_points(p).energy(combine(weights[p], spanning, into=points)).detach() for p in parts)
-        slopes = objective.slopes(torch.cat(list(shown)))
-    seen: list[Tensor] = []
-    for part in parts:
-        made = combine(weights[part], spanning, into=points)
-        energies, gradients = landscape.of_points(part).energy_and_gradient(made)
+    if isinstance(objective, PowerSum) and objective.power == 1:
+        return landscape.combined_gradients(weights, spanning, bows, memory)
+    slopes = None
+    if not objective.sees_each and len(parts) > 1:  # all energies are needed first
+        slopes = objective.slopes(landscape.combined_energies(weights, list(spanning)))
+
+    def factors(part: slice, energies: Tensor) -> Tensor:
         own = objective.slopes(energies) if slopes is None else slopes[part]
-        factors = (bows[part] * own.to(bows)[:, None]).T
-        if seen:
-            gradient.addmm_(factors, gradients)
-        else:
-            torch.mm(factors, gradients, out=gradient)
-        seen.append(energies)
-        del gradients  # before the next ones are made
-    energies = torch.cat(seen)
+        return bows[part] * own.to(bows)[:, None]
+
+    energies, gradient = landscape.combined_gradients(weights, spanning, factors, memory)
     objective.check(energies)
     return energies, gradient
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape, combine, parts_at_once
+from elsuite.landscapes.base import Landscape, points_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.descent import Density, Descended, always, path_weights, stratified
 from elsuite.paths.record import spread_of_ends
@@ -38,8 +38,8 @@ SMALLEST_SHARE = 1e-12
 FAR_OVER = 10.0
 """Ranges of the energies over the highest one of the start."""
 
-VECTORS_IN_PARTS, VECTORS_AS_WHOLE = 2, 7
-"""Of each point of a part, itself and its gradient; as a whole, also their products in float64."""
+VECTORS_AS_WHOLE = 7
+"""Of each point where all are made together: itself, its gradient, and their products in float64."""
 
 SHARPNESS = 10.0
 """Of the soft maximum that is lowered where there is no floor."""
@@ -112,10 +112,11 @@ def descend_exactly(
     if not unit or not len(path.coefficients):
         return Descended(path, True, 0, 0.0)
     spanning = torch.vstack([path.start, path.end, path.coefficients])
-    parts = [slice(0, len(t))]
-    if len(parts_at_once(landscape, len(t), vectors=VECTORS_AS_WHOLE)) > 1:
-        parts = parts_at_once(landscape, len(t), vectors=VECTORS_IN_PARTS)
-    begin = torch.cat([landscape.energy(weights[part] @ spanning).detach() for part in parts]).double()
+    in_parts = points_at_once(landscape, vectors=VECTORS_AS_WHOLE) < len(t)
+    if in_parts:
+        begin = landscape.combined_energies(weights, list(spanning)).double()
+    else:
+        begin = landscape.energy(weights @ spanning).detach().double()
     spread = float(begin.max() - (begin.min() if landscape.energy_floor is None else landscape.energy_floor))
     if not math.isfinite(spread):
         return Descended(path, False, 0, 0.0)
@@ -132,7 +133,7 @@ def descend_exactly(
         tolerance_change=0.0,
         line_search_fn="strong_wolfe",
     )
-    evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, parts, goes_on)
+    evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, in_parts, goes_on)
     with contextlib.suppress(_LateError):
         optimizer.step(evaluate)  # type: ignore[no-untyped-call]
     spent = float(evaluate.count * len(t))
@@ -154,12 +155,13 @@ class _Evaluation:
         target: _Target,
         moved: Tensor,
         unit: float,
-        parts: list[slice],
+        in_parts: bool,
         goes_on: Callable[[int, int], bool] = always,
     ) -> None:
         self._goes_on = goes_on
         self._landscape, self._weights, self._spanning, self._target = landscape, weights, spanning, target
-        self._moved, self._unit, self._parts = moved, unit, parts
+        self._moved, self._unit, self._are_parts = moved, unit, in_parts
+        self._memory = dict[str, Tensor]()
         self.count, self.value, self.lowest = 0, math.inf, moved.detach().clone()
 
     def __call__(self) -> float:
@@ -167,7 +169,7 @@ class _Evaluation:
             raise _LateError
         self.count += 1
         torch.mul(self._moved.detach(), self._unit, out=self._spanning[2:])
-        energies, gradient = self._in_parts() if len(self._parts) > 1 else self._whole()
+        energies, gradient = self._in_parts() if self._are_parts else self._whole()
         self._moved.grad = torch.zeros_like(self._moved)
         if not math.isfinite(float(energies.sum())) or float(energies.max()) == self._target.floor:
             return NOT_FINITE if not math.isfinite(float(energies.sum())) else -NOT_FINITE
@@ -191,32 +193,23 @@ class _Evaluation:
 
     def _in_parts(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """Return the same, with the points of one part in memory after those of the other."""
-        seen, total = [], torch.zeros_like(self._spanning[2:])
-        for part, energies, gradients in self._gradients():
-            seen.append(energies.double())
-            self._add(total, part, self._target.shares_of_slopes(seen[-1]), gradients)
-        whole = torch.cat(seen)
+        whole, total = self._combined(lambda part, energies: self._target.shares_of_slopes(energies))
 
         def gradient(slopes: Tensor) -> Tensor:
             if self._target.has_shares(whole):
                 top = int(whole.argmax())
                 share = self._target.shares_of_slopes(whole[top : top + 1])
                 return total.mul_(float(slopes[top] / share) * self._unit)
-            total.zero_()
             # The slopes of points next to the floor depend on the highest: a second time.
-            for part, _, gradients in self._gradients():
-                self._add(total, part, slopes[part] * self._unit, gradients)
-            return total
+            return self._combined(lambda part, energies: slopes[part] * self._unit)[1]
 
         return whole, gradient
 
-    def _gradients(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Yield the energies and gradients of the points of each part."""
-        points = self._spanning.new_empty(self._parts[0].stop, self._spanning.shape[1])
-        for part in self._parts:
-            shown = combine(self._weights[part], self._spanning, into=points)
-            yield part, *self._landscape.energy_and_gradient(shown)
+    def _combined(self, slopes: Callable[[slice, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the energies, and the gradients combined by the slopes of some points after those of the others."""
 
-    def _add(self, total: Tensor, part: slice, slopes: Tensor, gradients: Tensor) -> None:
-        factors = self._weights[part, 2:].double() * slopes[:, None]
-        total.addmm_(factors.to(total).T, gradients)
+        def factors(part: slice, energies: Tensor) -> Tensor:
+            return (self._weights[part, 2:].double() * slopes(part, energies.double())[:, None]).to(self._weights)
+
+        energies, total = self._landscape.combined_gradients(self._weights, self._spanning, factors, self._memory)
+        return energies.double(), total

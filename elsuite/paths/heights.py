@@ -179,12 +179,13 @@ def _energies(path: Path, landscape: Landscape, t: Floats) -> Floats:
     if not t.size:
         return t
     at = torch.as_tensor(t, device=path.start.device)
-    # Not without gradients: an energy may have derivatives inside.
-    found, points = [], None
-    for part in parts_at_once(landscape, len(t)):
-        points = path.points(at[part], into=points)
-        found.append(landscape.energy(points).detach())
-    return torch.cat(found).cpu().numpy().astype(np.float64)
+    if path.is_long:
+        energies = landscape.combined_energies(path.weights(at), [path.start, path.end, *path.coefficients])
+    else:
+        # Not without gradients: an energy may have derivatives inside.
+        parts = parts_at_once(landscape, len(t))
+        energies = torch.cat([landscape.energy(path.points(at[part])).detach() for part in parts])
+    return energies.cpu().numpy().astype(np.float64)
 
 
 def _refine(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from elsuite.landscapes import NeuralLandscape
+from elsuite.landscapes import NeuralLandscape, WeightDecay
 
 pytestmark = pytest.mark.making
 
@@ -69,3 +69,71 @@ def test_spanning_points_of_another_width_are_refused():
     weights, spanning, combination = combinations(landscape, 20)
     with pytest.raises(ValueError, match="this network takes"):
         landscape.combined_gradients(weights, spanning[:, :-1], combination)
+
+
+def long_points(monkeypatch, *, cells=None):
+    """Have every point be a long one, of rows made two by two, in chunks of three points and batches of four."""
+    monkeypatch.setattr("elsuite.landscapes.base.LONG_POINT", 1)
+    monkeypatch.setattr("elsuite.landscapes.networks.spanned.ROWS_NUMBERS", 12)
+    if cells:
+        monkeypatch.setattr("elsuite.landscapes.networks.spanned.FEWEST_SAMPLES", 4)
+
+
+BUDGETS = {"whole": 2**30, "chunks": 3 * 4 * 8 * (3 * 16 + 2 * 7), "one point": 1}
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("own", [False, True], ids=["common", "own"])
+@pytest.mark.parametrize("biases", [False, True], ids=["weights only", "biases"])
+@pytest.mark.parametrize("activation", [nn.Softplus, nn.ReLU])
+@pytest.mark.parametrize("given", ["rows", "by energies"])
+def test_of_long_points_is_the_product_of_all_gradients(monkeypatch, activation, biases, own, budget, given):
+    landscape = a_stack(biases, activation, n_samples=13)
+    weights, spanning, combination = combinations(landscape, 8)
+    shown = landscape
+    if own:
+        shown = landscape.minibatch(torch.randint(13, (8, 5), generator=torch.Generator().manual_seed(2)))
+    expected, gradients = shown.energy_and_gradient(weights @ spanning)
+    by = combination if given == "rows" else combination * expected[:, None] ** 2
+    long_points(monkeypatch, cells=True)
+    landscape.byte_budget = shown.byte_budget = BUDGETS[budget]
+    asked = combination if given == "rows" else lambda part, energies: combination[part] * energies[:, None] ** 2
+    memory = {}
+    for _ in range(2):  # again, in the memory of the first time
+        energies, combined = shown.combined_gradients(weights, spanning, asked, memory)
+        torch.testing.assert_close(energies, expected, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(combined, by.T @ gradients, rtol=1e-10, atol=1e-13)
+    assert combined.data_ptr() == memory["combined"].data_ptr()
+    if not own:
+        found = shown.combined_energies(weights, list(spanning))
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", cases.NETWORKS)
+def test_of_long_points_of_every_network(monkeypatch, name):
+    landscape = cases.NETWORKS[name]()
+    weights, spanning, combination = combinations(landscape, 3)
+    digits = {"rtol": 1e-10, "atol": 1e-12} if landscape.dtype == torch.float64 else {"rtol": 1e-4, "atol": 1e-5}
+    for surface in landscape.surfaces:
+        shown = landscape.on(surface)
+        expected, gradients = shown.energy_and_gradient(weights @ spanning)
+        with monkeypatch.context() as patched:
+            long_points(patched)
+            energies, combined = shown.combined_gradients(weights, spanning, combination)
+            torch.testing.assert_close(shown.combined_energies(weights, list(spanning)), expected, **digits)
+        torch.testing.assert_close(energies, expected, **digits)
+        torch.testing.assert_close(combined, combination.T @ gradients, **digits)
+
+
+def test_terms_are_part_of_long_points(monkeypatch):
+    inputs, targets = torch.rand(9, 3), torch.arange(9) % 2
+    landscape = NeuralLandscape(
+        nn.Linear(3, 2), nn.CrossEntropyLoss(), inputs, targets, regularization=WeightDecay(0.5), dtype=torch.float64
+    )
+    weights, spanning, combination = combinations(landscape, 4)
+    expected, gradients = landscape.energy_and_gradient(weights @ spanning)
+    long_points(monkeypatch)
+    energies, combined = landscape.combined_gradients(weights, spanning, combination)
+    torch.testing.assert_close(energies, expected)
+    torch.testing.assert_close(combined, combination.T @ gradients)
+    torch.testing.assert_close(landscape.combined_energies(weights, list(spanning)), expected)

@@ -10,7 +10,7 @@ from elsuite.landscapes.networks.architectures import ARCHITECTURES, Autoencoder
 from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLandscape
 from elsuite.landscapes.networks.metrics import accuracy, calibration_error, error, perplexity
 from elsuite.landscapes.networks.named import network_landscape
-from elsuite.landscapes.networks.objective import WeightDecay
+from elsuite.landscapes.networks.regularization import WeightDecay
 
 __all__ = [
     "ARCHITECTURES",

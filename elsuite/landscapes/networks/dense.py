@@ -73,7 +73,7 @@ _Tensors = tuple[Tensor, Tensor | None]
 
 
 @dataclass(frozen=True)
-class _Layer:
+class DenseLayer:
     """Where the tensors of one layer lie in a point, and what follows it."""
 
     n_out: int
@@ -91,7 +91,7 @@ class _Layer:
         return None if self.bias is None else points[:, self.bias, None]
 
 
-def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
+def dense_layers(module: nn.Module, *, flat: bool) -> tuple[DenseLayer, ...] | None:
     """Return the layers of a stack of dense ones that flattens inputs unless they are `flat`, or None for any other."""
     parts = list(_parts(module))
     if any(part is None for part in parts) or len({id(part) for part in parts}) != len(parts):
@@ -100,7 +100,7 @@ def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
     # A point has each tensor once, and only those of the layers: no tied weights, none beside them.
     if [id(tensor) for tensor in tensors] != [id(tensor) for tensor in module.parameters()]:
         return None
-    layers: list[_Layer] = []
+    layers: list[DenseLayer] = []
     at = 0
     for part in parts:
         if isinstance(part, nn.Flatten):
@@ -111,7 +111,7 @@ def dense_layers(module: nn.Module, *, flat: bool) -> tuple[_Layer, ...] | None:
             weight = slice(at, at + part.weight.numel())
             at = weight.stop + (0 if part.bias is None else part.out_features)
             bias = None if part.bias is None else slice(weight.stop, at)
-            layers.append(_Layer(part.out_features, part.in_features, weight, bias, None))
+            layers.append(DenseLayer(part.out_features, part.in_features, weight, bias, None))
         elif layers and layers[-1].activation is None:
             layers[-1] = replace(layers[-1], activation=_ACTIVATIONS[type(part)])
         else:
@@ -148,7 +148,7 @@ def _parts(module: nn.Module | None) -> Iterator[nn.Module | None]:
 class DenseEvaluator(Evaluator):
     """All points in chunks, the first layer as one product where samples are common."""
 
-    def __init__(self, network: Network, layers: tuple[_Layer, ...], loss: KnownLoss, byte_budget: int) -> None:
+    def __init__(self, network: Network, layers: tuple[DenseLayer, ...], loss: KnownLoss, byte_budget: int) -> None:
         self.layers = layers
         self.loss = loss
         self.byte_budget = byte_budget

@@ -19,15 +19,8 @@ from elsuite.landscapes.networks.network import (
     made_by,
     running_averages,
 )
-from elsuite.landscapes.networks.objective import (
-    Loss,
-    Objective,
-    Reduction,
-    Regularization,
-    reduction_of,
-    torch_settings,
-    weights_of,
-)
+from elsuite.landscapes.networks.objective import Loss, Objective, Reduction, reduction_of, torch_settings, weights_of
+from elsuite.landscapes.networks.regularization import Regularization
 from elsuite.landscapes.networks.samples import AnySamples, Conversion, Samples, augmented, samples_of, tensors_in
 from elsuite.landscapes.networks.statistics import BATCH
 

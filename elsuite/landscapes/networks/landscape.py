@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from elsuite.core.identity import checksum
-from elsuite.landscapes.base import PROBE_SEEDS, DataLandscape, Landscape, points_at_once
+from elsuite.landscapes.base import PROBE_SEEDS, Combination, DataLandscape, Landscape, points_at_once
 from elsuite.landscapes.conversion import to_tensor
 from elsuite.landscapes.networks.checks import check_function
 from elsuite.landscapes.networks.dense import DenseEvaluator, dense_layers
@@ -29,7 +29,8 @@ from elsuite.landscapes.networks.given import (
 )
 from elsuite.landscapes.networks.metrics import FEW, Metric, as_in_loss, checked_metrics, metric_values
 from elsuite.landscapes.networks.network import Buffers, Factory, Network
-from elsuite.landscapes.networks.objective import Loss, Reduction, Regularization, as_double
+from elsuite.landscapes.networks.objective import Loss, Reduction
+from elsuite.landscapes.networks.regularization import Regularization, add_terms, terms
 from elsuite.landscapes.networks.samples import (
     AnySamples,
     Augmentation,
@@ -40,6 +41,7 @@ from elsuite.landscapes.networks.samples import (
     checksum_of,
     tensors_in,
 )
+from elsuite.landscapes.networks.spanned import SpannedStack, stack_of_long
 from elsuite.landscapes.networks.statistics import BatchStatistics
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.scales import Scaling
@@ -250,34 +252,37 @@ class NeuralLandscape(DataLandscape):
         found = self._evaluator.energies_and_gradients(points, self._samples[self.surface])
         return self._with_regularization(points, *found)
 
-    def combined_gradients(self, weights: Tensor, spanning: Tensor, combination: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Landscape`; stacks of dense layers use that the first layer is linear where that saves work."""
+    def combined_gradients(
+        self, weights: Tensor, spanning: Tensor, combination: Combination, memory: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See `Landscape`; stacks of dense layers use that each layer is linear, where that saves work."""
         samples = self._samples[self.surface]
         few = points_at_once(self, vectors=2) >= len(weights) > 2 * len(spanning)
-        if isinstance(self._evaluator, DenseEvaluator) and few and not self._has_term:
+        if isinstance(self._evaluator, DenseEvaluator) and few and self._term is None and not callable(combination):
             return self._evaluator.combined_gradients(weights, self._checked(spanning), combination, samples)
-        return super().combined_gradients(weights, spanning, combination)
+        if (stack := self._stack_of_long(spanning, len(weights))) is None:
+            return super().combined_gradients(weights, spanning, combination, memory)
+        return stack.combined_gradients(weights, combination, samples, memory)
+
+    def combined_energies(self, weights: Tensor, spanning: Sequence[Tensor]) -> Tensor:
+        """See `Landscape`."""
+        stack, samples = self._stack_of_long(spanning, len(weights)), self._samples[self.surface]
+        return super().combined_energies(weights, spanning) if stack is None else stack.energies(weights, samples)
+
+    def _stack_of_long(self, spanning: Sequence[Tensor] | Tensor, n_points: int) -> SpannedStack | None:
+        shown = [self._checked(vector[None])[0] for vector in spanning]
+        return None if self._term is not None else stack_of_long(self, self._evaluator, shown, n_points)
 
     @property
-    def _has_term(self) -> bool:
-        return self._given.regularization is not None and self.surface == "train"
-
-    def _term(self, point: Tensor) -> Tensor:
-        assert self._given.regularization is not None
-        tensors = self._network.parameters(point)
-        trained = {name: tensors[name] for name in self._network.names[: self._network.n_trained]}
-        return as_double(self._given.regularization(trained))
+    def _term(self) -> Regularization | None:
+        return self._given.regularization if self.surface == "train" else None
 
     def _regularized(self, points: Tensor, energies: Tensor) -> Tensor:
-        return energies + torch.stack([self._term(point) for point in points]) if self._has_term else energies
+        return energies if self._term is None else energies + terms(self._network, self._term, points)
 
     def _with_regularization(self, points: Tensor, energies: Tensor, gradients: Tensor) -> tuple[Tensor, Tensor]:
-        for k in range(len(points) if self._has_term else 0):
-            with torch.enable_grad():
-                point = points[k].detach().requires_grad_()
-                term = self._term(point)
-            gradients[k] += torch.autograd.grad(term, point)[0]
-            energies[k] += term.detach().to(energies)
+        if self._term is not None:
+            add_terms(self._network, self._term, points, energies, gradients)
         return energies, gradients
 
     def metric_values(self, points: Tensor) -> Tensor:
@@ -463,6 +468,14 @@ class MinibatchLandscape(Landscape):
         points = self._checked(points)
         found = self._evaluator.energies_and_gradients(points, self._samples)
         return self._whole._with_regularization(points, *found)
+
+    def combined_gradients(
+        self, weights: Tensor, spanning: Tensor, combination: Combination, memory: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """See `Landscape`."""
+        if (stack := self._whole._stack_of_long(spanning, len(weights))) is None:
+            return super().combined_gradients(weights, spanning, combination, memory)
+        return stack.combined_gradients(weights, combination, self._samples, memory)
 
     def of_points(self, points: slice) -> Self:
         """Return the minibatch of some of the points."""

@@ -1,7 +1,6 @@
-"""What an energy is made of: the loss of a batch, how batches count, and terms in the parameters (`Objective`)."""
+"""What an energy is made of: the loss of a batch, and how batches count (`Objective`)."""
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,7 +14,6 @@ from elsuite.landscapes.networks.samples import AnySamples, Samples, Tree, tenso
 
 Loss = Callable[[Any, Any], Tensor]
 Reduction = Literal["mean", "sum", "none"]
-Regularization = Callable[[Mapping[str, Tensor]], Tensor]
 WeightsOf = Callable[[Any], Tensor]
 """What each sample counts in the mean that a loss takes, shape (n_samples,), by the targets."""
 
@@ -145,25 +143,3 @@ def reduction_of(loss: object) -> Reduction:
     """Return how a loss of torch reduces the values of samples; any other is taken for a mean."""
     given = torch_settings(loss)[1].get("reduction", "mean")
     return given if given in {"mean", "sum", "none"} else "mean"
-
-
-@dataclass(frozen=True)
-class WeightDecay:
-    r"""The term :math:`\frac{\lambda}{2} |w|^2` of all parameters, as optimizers without momentum correction have it.
-
-    Examples
-    --------
-    >>> WeightDecay(0.5)({"weight": torch.ones(4)})
-    tensor(1.)
-    """
-
-    coefficient: float
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.coefficient, (int, float)) or not 0 <= self.coefficient < math.inf:
-            raise ValueError(f"coefficient: given {self.coefficient!r}, allowed: numbers from 0")
-
-    def __call__(self, parameters: Mapping[str, Tensor]) -> Tensor:
-        """Return the term."""
-        squares = [tensor.square().sum() for tensor in parameters.values()]
-        return 0.5 * self.coefficient * torch.stack(squares).sum()
