@@ -346,4 +346,5 @@ def sum_into(point: Tensor, weights: Sequence[float], vectors: Sequence[Tensor])
         place = point[part]
         torch.mul(vectors[0][part], weights[0], out=place)
         for weight, vector in zip(weights[1:], vectors[1:], strict=True):
-            place.add_(vector[part], alpha=weight)
+            if weight:
+                place.add_(vector[part], alpha=weight)

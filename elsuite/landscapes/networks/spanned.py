@@ -25,6 +25,15 @@ FEWEST_SAMPLES: Final = 256
 """So many, where there are so many, are taken together: rows are made anew for the next ones."""
 
 
+@dataclass(frozen=True)
+class _Passed:
+    """What a micro-batch gave: what each layer got, what its activation's gradient is computed from, the outputs."""
+
+    before: list[Tensor]
+    kept: list[Tensor]
+    outputs: Tensor
+
+
 @final
 @dataclass(frozen=True)
 class SpannedStack:
@@ -49,16 +58,19 @@ class SpannedStack:
         energies, combined, n_samples = list[Tensor](), weights.new_empty(0), samples.n_samples
         memory = {} if memory is None else memory
         for chunk, own, size in self._chunks(weights, samples):
-            row = weights[chunk]
-            # All samples decide what a point's gradient counts.
-            known = self._chunk_energies(row, own, size) / n_samples if callable(combination) else row
-            factors = combined_rows(combination, chunk, known).to(row)
-            if not energies:
-                combined = kept(memory, "combined", self.spanning[0][None], factors.shape[1])
+            row, batches, factors = weights[chunk], list(own.batches(size)), None
+            if callable(combination) and len(batches) > 1:  # all samples decide what a point's gradient counts
+                factors = combination(chunk, self._chunk_energies(row, own, size) / n_samples)
             sums = torch.zeros(len(row), dtype=torch.float64, device=row.device)
-            for k, batch in enumerate(own.batches(size)):
-                fresh = not energies and k == 0
-                sums += self._add_gradients(row, factors, batch, 1 / n_samples, combined, fresh=fresh)
+            for k, batch in enumerate(batches):
+                passed = self._forward(row, batch)
+                of_batch, signal = self._loss_and_signal(passed, batch, 1 / n_samples)
+                sums += of_batch
+                if factors is None:
+                    factors = combined_rows(combination, chunk, sums / n_samples)
+                if not energies and k == 0:
+                    combined = kept(memory, "combined", self.spanning[0][None], factors.shape[1])
+                self._add_gradients(row, factors.to(row), passed, signal, combined, fresh=not energies and k == 0)
             energies.append(sums / n_samples)
         return torch.cat(energies), combined
 
@@ -86,12 +98,10 @@ class SpannedStack:
             sums.append(self.loss.sums_(values, self.loss.targets_last(batch.targets)))
         return torch.stack(sums).sum(0)
 
-    def _add_gradients(
-        self, weights: Tensor, factors: Tensor, batch: Samples, share: float, into: Tensor, *, fresh: bool
-    ) -> Tensor:
-        """Add the combined gradients of one micro-batch to `into`, or write them there if `fresh`; return the sums."""
+    def _forward(self, weights: Tensor, batch: Samples) -> "_Passed":
+        """Return what one micro-batch gives in every layer."""
         values = _first_values(batch)
-        before, kept = [], []  # what each layer gets, and what its activation's gradient is computed from
+        before, kept = list[Tensor](), list[Tensor]()
         for layer in self.layers:
             before.append(values)
             values = self._product(layer, weights, values)
@@ -99,17 +109,24 @@ class SpannedStack:
             if layer.activation:
                 needed = layer.activation.needs_input
                 values = layer.activation.forward(values) if needed else layer.activation.forward_(values)
-        keep = self.layers[-1].activation is not None
-        targets = self.loss.targets_last(batch.targets)
-        sums, signal = self.loss.sums_and_gradient(values, targets, weight=share, keep=keep)
+        return _Passed(before, kept, values)
+
+    def _loss_and_signal(self, passed: "_Passed", batch: Samples, share: float) -> tuple[Tensor, Tensor]:
+        """Return the sums of the losses, and `share` times their gradient."""
+        keep, targets = self.layers[-1].activation is not None, self.loss.targets_last(batch.targets)
+        return self.loss.sums_and_gradient(passed.outputs, targets, weight=share, keep=keep)
+
+    def _add_gradients(
+        self, weights: Tensor, factors: Tensor, passed: "_Passed", signal: Tensor, into: Tensor, *, fresh: bool
+    ) -> None:
+        """Add the combined gradients of one micro-batch to `into`, or write them there if `fresh`."""
         for i in reversed(range(len(self.layers))):
             layer = self.layers[i]
             if layer.activation:
-                layer.activation.backward_(signal, kept[i])
-            self._add_layer(layer, factors, signal, before[i], into, fresh=fresh)
+                layer.activation.backward_(signal, passed.kept[i])
+            self._add_layer(layer, factors, signal, passed.before[i], into, fresh=fresh)
             signal = self._signal_before(layer, weights, signal) if i else signal
-            del kept[i:]
-        return sums
+            del passed.kept[i:]
 
     def _product(self, layer: DenseLayer, weights: Tensor, values: Tensor) -> Tensor:
         """Return what a layer gives before its activation, shape (n_points, n_out, batch)."""
