@@ -63,6 +63,9 @@ def _short_help(name: str) -> str:
         return f"({error})"
 
 
+INTERRUPTED = "elsuite: interrupted; the same command goes on from what is committed"
+
+
 @click.command(
     cls=_Table,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -73,8 +76,21 @@ def commands() -> None:
     """Databases of minima, graphs of barriers, disconnectivity graphs."""
 
 
-def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"elsuite: {' '.join(str(message).split())}", err=True)
+def _say_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+) -> None:
+    package = filename.replace("\\", "/").rpartition("site-packages/")[2].partition("/")[0].removesuffix(".py")
+    by = package if "site-packages" in filename and package else "elsuite"
+    click.echo(f"{by}: {' '.join(str(message).split())}", err=True)
+
+
+def _is_of_interrupt(error: BaseException) -> bool:
+    """Whether an error came while Ctrl-C was being handled, such as of a library whose state that broke."""
+    while (before := error.__cause__ or error.__context__) is not None:
+        if isinstance(before, KeyboardInterrupt):
+            return True
+        error = before
+    return False
 
 
 def main() -> None:
@@ -93,13 +109,18 @@ def main() -> None:
         click.echo(f"elsuite: {' '.join(error.format_message().split())}", err=True)
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("elsuite: interrupted; the same command goes on from what is committed", err=True)
+        click.echo(INTERRUPTED, err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`: not an error of ours.
         sys.stderr.close()
         sys.exit(0)
-    except (ValueError, OSError, MemoryError, RuntimeError) as error:
+    except (ValueError, OSError, MemoryError, RuntimeError, AssertionError) as error:
+        if _is_of_interrupt(error):
+            click.echo(INTERRUPTED, err=True)
+            sys.exit(130)
+        if isinstance(error, AssertionError):
+            raise
         # RuntimeError is what torch says when memory does not suffice.
         if os.environ.get("ELSUITE_TRACEBACK"):  # to show where it came from
             raise

@@ -115,14 +115,15 @@ def print_notes(notes: Iterable[str]) -> None:
         click.echo(f"note: {note}", err=True)
 
 
-def print_left_out(network: "AnyGraph") -> None:
-    """Print which minima and paths of a database are not in its network, on stderr."""
+def print_left_out(*networks: "AnyGraph") -> None:
+    """Print which minima and paths of a database are not in its networks, on stderr, and no line twice."""
     from elsuite.network.transition import copies_in_words
 
-    of = network.graph
-    lines = left_out_in_words(of["n_unusable"], of["n_without_energy"], of["surface"])
-    if of["joins"] == "points" and of["n_joining_isomers"]:
-        lines.append(copies_in_words(of["n_joining_isomers"]))
+    lines = dict[str, None]()
+    for of in (network.graph for network in networks):
+        lines |= dict.fromkeys(left_out_in_words(of["n_unusable"], of["n_without_energy"], of["surface"]))
+        if of["joins"] == "points" and of["n_joining_isomers"]:
+            lines[copies_in_words(of["n_joining_isomers"])] = None
     print_notes(f"{line} left out" for line in lines)
 
 

@@ -20,6 +20,8 @@ CHECKPOINT = "checkpoint"
 """The format that is a model's: one point of the landscape as a state dict."""
 
 _WRITTEN = {name: row for name, row in FORMATS.loadable() if row.write or row.write_network}
+_FOREIGN = {".onnx", ".h5", ".keras", ".tflite", ".npz", ".npy", ".csv", ".json", ".zip"}
+"""Endings of what no checkpoint is."""
 _POINT = ("path", "t", "minimum", "recipe", "settings", "trust", "data_dir")
 """Options of a checkpoint alone."""
 
@@ -145,6 +147,8 @@ def _write_checkpoint(database: LandscapeDatabase, landscape: Any, point: Any, o
     from elsuite.exploration.checking import check_landscape
     from elsuite.landscapes.networks.checkpoints import SAFETENSORS, takes_state_dicts, write_checkpoint
 
+    if out.suffix.lower() in _FOREIGN:
+        raise click.UsageError(f"--out: given {out.name}, allowed: .pt, .pth, .ckpt or .safetensors")
     taking = takes_state_dicts(landscape)
     check_landscape(database, landscape)
     point = point.to(landscape.device, landscape.dtype)

@@ -52,26 +52,29 @@ def _merges(database: LandscapeDatabase) -> dict[str, dict[str, Any]]:
     """Return for each surface what its network joins, and how many merges of its tree are in each state."""
     from elsuite.analysis import stored_tree
     from elsuite.network.evidence import counted
-    from elsuite.network.transition import chosen_joins
+    from elsuite.network.transition import chosen_joins, paths_to_copies
 
     found = {}
     for surface in database.surfaces:
         tree = stored_tree(database, surface=surface)
         states = counted(tree.evidence.states(tree.tree))
-        found[surface] = {"joins": chosen_joins(database, None), "states": states}
+        joins, copies = chosen_joins(database, None), paths_to_copies(database, surface) if database.n_paths else 0
+        found[surface] = {"joins": joins, "states": states, "n_copies": 0 if joins == "isomers" else copies}
     return found
 
 
 def _merges_in_words(merges: dict[str, dict[str, Any]] | None) -> list[str]:
     """Return a line for each surface, and once what the weak states mean."""
     from elsuite.network.evidence import in_words, what_it_means
+    from elsuite.network.transition import copies_in_words
 
     if merges is None:
         return ["merges of the trees not counted: --evidence counts them"]
     lines, there = [], []
     for surface, row in merges.items():
         states = [state for state, n in row["states"].items() for _ in range(n)]
-        lines.append(f"tree of {row['joins']} on {surface}: {in_words(states)}")
+        copies = f"; {copies_in_words(row['n_copies'])} left out" if row["n_copies"] else ""
+        lines.append(f"tree of {row['joins']} on {surface}: {in_words(states)}{copies}")
         there += states
     meaning = what_it_means(there)
     return lines + ([meaning] if meaning else [])

@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from elsuite.analysis import disconnectivity_tree, minima_by_set
-from elsuite.cli.common import print_table
+from elsuite.cli.common import print_left_out, print_table
 from elsuite.database import LandscapeDatabase, open_database
 from elsuite.database.query import failures
 from elsuite.network import transition_network
@@ -22,6 +22,7 @@ def print_found(store: Path) -> None:
         click.echo()
         header = ["surface", "pairs with a path", "median height", "minima joined", "last join at"]
         print_table(header, _joined_rows(database))
+        print_left_out(*(transition_network(database, surface=surface) for surface in database.surfaces))
 
 
 def _set_rows(database: LandscapeDatabase) -> list[list[Any]]:

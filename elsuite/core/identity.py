@@ -27,6 +27,10 @@ class OtherLandscapeError(ValueError):
     """A database or a file belongs to another landscape; the message says what differs."""
 
 
+UNSAID = {"network": ("regularization", "augmentation", "reduction", "weights", "autocast")}
+"""By kind of landscape, settings that are left out where they are not used: that one has them is a difference."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """What a landscape says it is, in JSON's types."""
@@ -89,6 +93,7 @@ class Identity:
 
     def _declared(self) -> dict[str, Any]:
         declared = asdict(self)
+        declared["settings"] = dict.fromkeys(UNSAID.get(self.kind, ())) | self.settings
         for name in ("points", "energies", "precision", "length_scale", "typical_slope"):
             declared.pop(name)
         if self.symmetry.get("kind") == "units":  # found by looking at the module: more may be found one day

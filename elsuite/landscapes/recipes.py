@@ -6,6 +6,7 @@ databases say by it which landscape they mean. To make a landscape is to run the
 never does so for a name that a database holds unless the caller says so.
 """
 
+import contextlib
 import difflib
 import hashlib
 import importlib
@@ -145,7 +146,8 @@ class Recipe:
         if data_dir is not None and "data_dir" in _parameters(function):
             arguments.setdefault("data_dir", str(data_dir))
         try:
-            made = function(**self._fitted(function, arguments))
+            with _printing_aside():
+                made = function(**self._fitted(function, arguments))
         except RecipeError:
             raise
         except (Exception, SystemExit) as error:  # a user's own function raises anything
@@ -168,7 +170,8 @@ class Recipe:
         if _is_surface(self.where):
             return named_maker(self.where)[0]
         file, name = _file_and_function(self.where)
-        module = _module_of_file(self.where, file) if file is not None else _module(self.where)
+        with _printing_aside():
+            module = _module_of_file(self.where, file) if file is not None else _module(self.where)
         try:
             found = attrgetter(name)(module)
         except AttributeError:
@@ -241,6 +244,11 @@ def _file_and_function(where: str) -> tuple[Path | None, str]:
             raise RecipeError(f"recipe: given {where!r}, allowed: {place}:FUNCTION, with the function's name")
         return Path(place).expanduser().absolute(), function
     return None, function
+
+
+def _printing_aside() -> contextlib.AbstractContextManager[Any]:
+    """Have what a user's code prints be no part of what a command prints, such as JSON."""
+    return contextlib.redirect_stdout(sys.stderr)
 
 
 def _module_of_file(where: str, file: Path) -> ModuleType:

@@ -242,6 +242,21 @@ def chosen_joins(database: "LandscapeDatabase", joins: Joins | None) -> Joins:
     return joins
 
 
+def paths_to_copies(database: "LandscapeDatabase", surface: str | None = None) -> int:
+    """Return how many paths with a height on a surface lead to copies of minima.
+
+    Examples
+    --------
+    >>> from elsuite import LandscapeDatabase
+    >>> from elsuite.landscapes import MullerBrown
+    >>> paths_to_copies(LandscapeDatabase.create(None, MullerBrown()))
+    0
+    """
+    from elsuite.database.declared import joins_isomers
+
+    return int(joins_isomers(database)[path_heights(database, surface, joins="isomers").paths].sum())
+
+
 def copies_in_words(n: int) -> str:
     """Return that so many paths lead to copies of minima, and what counts them.
 

@@ -16,7 +16,7 @@ from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import SearchRecord, on_samples, spread_of_ends, straight_path
-from elsuite.paths.rounds import Rule, Scales, converge
+from elsuite.paths.rounds import RoundInterruptedError, Rule, Scales, converge
 
 
 @final
@@ -98,19 +98,22 @@ class AutoNEBPathFinder(PathFinder):
         step = optimizer("adam", 0.999, absolute=self.scales == "absolute")
         rate = self.learning_rate / 2**number
         rate *= spread_of_ends(path)
-        for done in range(self.n_steps):
-            if not record.goes_on(done, self.n_steps):
-                break
-            shown, share = on_samples(record.landscape, len(band) - 2, self.images_per_step, generator)
-            inner, gradients = shown.energy_and_gradient(band[1:-1])
-            record.n_point_gradients += share * len(inner)
-            if not math.isfinite(float(inner.sum() + gradients.sum())):
-                return None
-            energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
-            tangents = band_tangents(band, energies)
-            across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
-            step(band[1:-1], across, rate, None)
-            band = spread_evenly(band, positions)
+        try:
+            for done in range(self.n_steps):
+                if not record.goes_on(done, self.n_steps):
+                    break
+                shown, share = on_samples(record.landscape, len(band) - 2, self.images_per_step, generator)
+                inner, gradients = shown.energy_and_gradient(band[1:-1])
+                record.n_point_gradients += share * len(inner)
+                if not math.isfinite(float(inner.sum() + gradients.sum())):
+                    return None
+                energies = torch.cat([inner.new_tensor(ends[:1]), inner, inner.new_tensor(ends[1:])])
+                tangents = band_tangents(band, energies)
+                across = gradients - (gradients * tangents).sum(1, keepdim=True) * tangents
+                step(band[1:-1], across, rate, None)
+                band = spread_evenly(band, positions)
+        except KeyboardInterrupt:
+            raise RoundInterruptedError(path_through(band, positions)) from None
         return path_through(band, positions)
 
     def _with_pivots(self, path: Path, heights: Heights, record: SearchRecord) -> Path:

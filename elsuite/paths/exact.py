@@ -1,6 +1,5 @@
 """The descent of the last rounds over data: quasi-Newton steps on the whole data at few points (`descend_exactly`)."""
 
-import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -134,10 +133,15 @@ def descend_exactly(
         line_search_fn="strong_wolfe",
     )
     evaluate = _Evaluation(landscape, weights, spanning, target, moved, unit, in_parts, goes_on)
-    with contextlib.suppress(_LateError):
+    interrupted = False
+    try:
         optimizer.step(evaluate)  # type: ignore[no-untyped-call]
+    except _LateError:
+        pass
+    except KeyboardInterrupt:
+        interrupted = True
     spent = float(evaluate.count * len(t))
-    return Descended(replace(path, coefficients=evaluate.lowest * unit), True, STEPS, spent)
+    return Descended(replace(path, coefficients=evaluate.lowest * unit), True, STEPS, spent, interrupted)
 
 
 class _LateError(Exception):

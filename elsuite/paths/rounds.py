@@ -84,6 +84,23 @@ def nothing_above(landscape: Landscape, heights: Heights) -> float:
     return SHARE_OF_RANGE * float(np.ptp(energies)) + rounding
 
 
+class RoundInterruptedError(KeyboardInterrupt):
+    """Ctrl-C ended a round; `path` is what it had lowered until then.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import FourGaussians
+    >>> from elsuite.paths import LinearPathFinder
+    >>> path = LinearPathFinder().find(FourGaussians(), *FourGaussians().minima[:2]).path
+    >>> RoundInterruptedError(path).path is path
+    True
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+
 def excess_of(heights: Heights) -> float:
     """Return the refined height above the higher end."""
     return heights.refined_height - max(float(heights.profile[0]), float(heights.profile[-1]))
@@ -159,9 +176,11 @@ def converge(
                 message = f"an energy or gradient in round {number + 1} is not finite"
                 return record.search(*best, Outcome.NOT_A_NUMBER, message)
             heights = record.measure(new)
-        except KeyboardInterrupt:
-            found = record.search(*best, Outcome.INTERRUPTED, f"{reached}; interrupted in round {number + 1}")
-            raise SearchInterruptedError(found) from None
+        except KeyboardInterrupt as stopped:
+            best = _lower_of(best, stopped, record)
+            excess = best[1].refined_height - end
+            message = f"{excess:.2g} above the higher end; interrupted in round {number + 1}"
+            raise SearchInterruptedError(record.search(*best, Outcome.INTERRUPTED, message)) from None
         fall = best[1].refined_height - heights.refined_height
         # A height that is no number is not lower.
         if heights.refined_height < best[1].refined_height:
@@ -176,6 +195,17 @@ def converge(
         return record.search(*best, Outcome.NOT_A_NUMBER, message)
     message = f"{reached}; the last {_in_words(fall)}, and more may lower it"
     return record.search(*best, Outcome.BUDGET_SPENT, message)
+
+
+def _lower_of(best: tuple[Path, Heights], stopped: KeyboardInterrupt, record: SearchRecord) -> tuple[Path, Heights]:
+    """Return the path that a round was at when it was interrupted, if it is lower than the best; with its heights."""
+    if not isinstance(stopped, RoundInterruptedError):
+        return best
+    try:
+        heights = record.measure(stopped.path)
+    except KeyboardInterrupt:  # a second time: there is no time for that
+        return best
+    return (stopped.path, heights) if heights.refined_height < best[1].refined_height else best
 
 
 def nudged(path: Path) -> Path:

@@ -17,7 +17,7 @@ from elsuite.paths.descent import Density, Descent, PowerSum, SoftMaximum, desce
 from elsuite.paths.exact import descend_exactly
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, spread_of_ends, straight_path
-from elsuite.paths.rounds import Rule, Scales, converge
+from elsuite.paths.rounds import RoundInterruptedError, Rule, Scales, converge
 
 FEWEST_STEPS, MOST_STEPS = 400, 1000
 """Of a first round over data: fewer leave every height too high, more were never needed at first."""
@@ -168,6 +168,8 @@ class SeriesPathFinder(PathFinder):
             goes_on=record.goes_on,
         )
         record.n_point_gradients += found.n_point_gradients
+        if found.interrupted:
+            raise RoundInterruptedError(found.path)
         return found.path if found.finite else None
 
     def _round(
@@ -180,7 +182,7 @@ class SeriesPathFinder(PathFinder):
 
         Raises
         ------
-        KeyboardInterrupt
+        RoundInterruptedError
             At Ctrl-C.
         """
         n_steps = first.n_steps * 2**number
@@ -196,7 +198,7 @@ class SeriesPathFinder(PathFinder):
             descended = descend(path, record.landscape, descent, generator, record.goes_on)
             record.n_point_gradients += descended.n_point_gradients
             if descended.interrupted:
-                raise KeyboardInterrupt
+                raise RoundInterruptedError(descended.path)
             if not descended.finite:
                 return None
             path = descended.path

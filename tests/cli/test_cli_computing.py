@@ -118,6 +118,21 @@ def test_wrong_arguments_are_one_line(elsuite, made, arguments, words):
         assert computed_values(database) == before
 
 
+@pytest.mark.parametrize("error", [RuntimeError, AssertionError])
+def test_errors_that_an_interrupt_left_behind_are_the_interrupt(elsuite, made, monkeypatch, error):
+    """As torch's, whose stack of modes breaks where Ctrl-C hits it."""
+
+    def stop(*_arguments, **_settings):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise error("trying to pop from empty mode stack")
+
+    monkeypatch.setattr("elsuite.exploration.spectral_density", stop)
+    code, _, err = elsuite("compute", "spectrum", made, "--minimum", 1)
+    assert (code, err) == (130, "elsuite: interrupted; the same command goes on from what is committed\n")
+
+
 def test_ctrl_c_says_what_is_kept(elsuite, made, monkeypatch):
     from elsuite.exploration import planes
 

@@ -9,6 +9,7 @@ import pytest
 from small_database import MERGES, MINIMA, small_store
 
 from elsuite.cli import COMMANDS, main
+from elsuite.cli.summary import print_found
 from elsuite.database import LandscapeDatabase
 
 
@@ -319,6 +320,7 @@ def test_every_merge_says_its_evidence(elsuite, store):
     assert read(elsuite, "info", store)["merges"]["train"] == {
         "joins": "points",
         "states": {"tested": 3, "untested": 1},
+        "n_copies": 0,
     }
     assert "tree of points on test: 1 merge: 1 tested" in elsuite("info", store)[1]
     assert read(elsuite, "info", store, "--no-evidence")["merges"] is None
@@ -351,7 +353,7 @@ def test_an_imported_database_says_once_that_nothing_is_recorded(elsuite, tmp_pa
     assert text.count("without a record of what else was searched") == 1
 
 
-def test_points_or_isomers(elsuite, tmp_path):
+def test_points_or_isomers(elsuite, tmp_path, capsys):
     place = tmp_path / "both.elsuite"
     with LandscapeDatabase.create(place, n_parameters=2, surfaces=["energy"]) as database:
         database.add(
@@ -369,6 +371,9 @@ def test_points_or_isomers(elsuite, tmp_path):
     code, _, err = elsuite("export", "npz", place, tmp_path / "points.npz")
     assert (code, err) == (0, "note: 1 path to copies of minima (joins=isomers counts them) left out\n")
     assert elsuite("export", "graphml", place, tmp_path / "points.graphml")[2] == err
+    assert "; 1 path to copies of minima (joins=isomers counts them) left out\n" in elsuite("info", place)[1]
+    print_found(place)
+    assert capsys.readouterr().err == err
     assert elsuite("export", "graphml", place, tmp_path / "isomers.graphml", "--joins", "isomers")[2] == ""
     assert (tmp_path / "isomers.graphml").read_text().count("<edge") == 2
     code, _, err = elsuite("neighbors", place, 0, "--joins", "isomers")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elsuite.core.identity import Identity, checksum, content_key, nested_differences, plain_settings
+from elsuite.core.identity import UNSAID, Identity, checksum, content_key, nested_differences, plain_settings
 
 LEAVES = st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3)
 JSON = st.recursive(
@@ -89,6 +89,15 @@ def _agree(a, b):
 def test_settings_of_a_later_version_are_no_difference():
     later = identity(settings={"heights": [1.0, 2.0], "mirrored": True})
     assert identity().differences(later) == later.differences(identity()) == []
+
+
+@pytest.mark.parametrize("name", UNSAID["network"])
+def test_what_only_one_network_uses_is_a_difference(name):
+    without = identity(kind="network", settings={"loss": "CrossEntropy"})
+    given = identity(kind="network", settings={"loss": "CrossEntropy", name: "mine"})
+    assert without.differences(given) == [f"settings.{name} is None there and 'mine' here"]
+    assert given.differences(without) == [f"settings.{name} is 'mine' there and None here"]
+    assert given.differences(given) == []
 
 
 def test_checksums_are_of_the_content():

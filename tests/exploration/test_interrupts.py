@@ -1,6 +1,7 @@
 """Within one search: what it tells, when its time is over, and what Ctrl-C leaves."""
 
 import copy
+from dataclasses import replace
 from functools import lru_cache
 
 import cases
@@ -15,7 +16,15 @@ from elsuite.exploration import complete_tree, connect_minima, stored_path
 from elsuite.landscapes import FourGaussians
 from elsuite.minimizers import LBFGSGSS
 from elsuite.network.evidence import search_rows
-from elsuite.paths import PATH_FINDERS, FourierPathFinder, SearchInterruptedError, descent, measure, record
+from elsuite.paths import (
+    PATH_FINDERS,
+    FourierPathFinder,
+    LinearPathFinder,
+    SearchInterruptedError,
+    descent,
+    measure,
+    record,
+)
 from elsuite.paths.record import telling
 
 pytestmark = pytest.mark.making
@@ -244,3 +253,33 @@ def test_long_vectors_are_moved_as_short_ones_are(monkeypatch):
             step(place, gradient, 0.1, None)
         moved.append(place)
     assert torch.allclose(*moved, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["fourier", "bezier", "chain", "autoneb"])
+def test_ctrl_c_keeps_what_the_round_has_lowered(network, name):
+    """A round of many steps is the user's hour: the first one that is interrupted is no straight line."""
+    finder = replace(SEARCHING[name](), n_steps=400, images_per_step=None)
+    ends = far_points(network)[:2]
+    with pytest.raises(SearchInterruptedError) as stopped:
+        finder.find(after(network, 300), *ends)
+    search = stopped.value.search
+    line = LinearPathFinder(n_points=11).find(network, *ends)
+    assert search.path.coefficients.abs().max() > 0
+    assert search.refined_height < line.refined_height
+    assert "interrupted in round" in search.message
+
+
+def test_a_second_ctrl_c_keeps_the_last_whole_round(network, monkeypatch):
+    finder, ends = replace(SEARCHING["bezier"](), n_steps=400), far_points(network)[:2]
+    usual, calls = record.SearchRecord.measure, [0]
+
+    def interrupted(own, path):
+        calls[0] += 1
+        if calls[0] == 2:
+            raise KeyboardInterrupt
+        return usual(own, path)
+
+    monkeypatch.setattr(record.SearchRecord, "measure", interrupted)
+    with pytest.raises(SearchInterruptedError) as stopped:
+        finder.find(after(network, 30), *ends)
+    assert not stopped.value.search.path.coefficients.abs().max()

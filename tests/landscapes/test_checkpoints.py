@@ -135,6 +135,10 @@ REFUSED = {
     "an optimizer": (lambda: saved(OPTIMIZER.state_dict()), "no entry has a name that is expected"),
     "a part": (lambda: saved(under("body.") | {"head.weight": torch.ones(2)}), "choose by entry (--entry): 'body'"),
     "two parts": (lambda: saved(under("student.") | under("teacher.", OTHER)), "(--entry): 'student', 'teacher'"),
+    "a part by a usual name": (
+        lambda: saved({"state_dict": under("net.") | under("critic.", OTHER)}),
+        "2 state dicts fit; choose by entry (--entry): 'state_dict.net', 'state_dict.critic'",
+    ),
     "two networks": (lambda: saved({"a": STATE, "b": OTHER}), "2 state dicts fit; choose by entry (--entry): 'a', 'b'"),
     "averaged alone": (lambda: saved({"ema": STATE}), "only averaged weights, an optimizer's state or a part of a la"),
     "an ensemble": (lambda: saved({"m": under("0.") | under("1.", OTHER)}), "--entry): 'm.0', 'm.1'"),

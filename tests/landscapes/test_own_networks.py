@@ -1048,3 +1048,48 @@ def test_another_metric_of_the_same_name_is_refused(tmp_path):
         with pytest.raises(ValueError, match="another metric 'accuracy': at fixed point 0 on 'train' it is"):
             add_solutions(database, made(accuracy=error), made().initial_points([3]).numpy(), set_name="a")
         assert database.n_minima == 3
+
+
+def detached(outputs, targets):
+    return nn.functional.cross_entropy(outputs.detach(), targets)
+
+
+@torch.no_grad()
+def without_gradient(outputs, targets):
+    return nn.functional.cross_entropy(outputs, targets)
+
+
+def of_numpy(outputs, targets):
+    return torch.tensor(outputs.detach().numpy().mean())
+
+
+@pytest.mark.parametrize("loss", [detached, without_gradient, of_numpy])
+def test_losses_without_a_gradient_are_refused(loss):
+    with pytest.raises(ValueError, match="the loss has no gradient by the outputs"):
+        NeuralLandscape(ONE, loss, VALUES.float(), LABELS_OF)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"test": VALUES.float()}, "test: given without targets"),
+        ({"augmentation": lambda inputs: inputs}, "augmentation: a function of inputs and a torch.Generator"),
+        ({"dtype": "float16"}, "dtype: given 'float16', allowed: torch.float32, torch.float64"),
+    ],
+)
+def test_what_is_given_wrongly_is_one_line(given, message):
+    with pytest.raises(ValueError, match=message) as error:
+        NeuralLandscape(ONE, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF, **given)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_types_by_name_and_wrapped_modules():
+    landscape = NeuralLandscape(ONE, nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF, dtype="float64")
+    assert landscape.dtype == torch.float64
+    with pytest.raises(ValueError, match=r"module: given a DataParallel, allowed: .* its `.module`"):
+        NeuralLandscape(nn.DataParallel(ONE), nn.CrossEntropyLoss(), VALUES.float(), LABELS_OF)
+
+
+def test_accuracy_of_a_regression_is_refused():
+    with pytest.raises(ValueError, match="accuracy: given targets under 0 or over 1"):
+        accuracy(torch.randn(4, 2), torch.randn(4, 2) * 3)

@@ -238,3 +238,13 @@ def test_a_keyboard_interrupt_is_none_of_the_recipe(tmp_path):
     )
     with pytest.raises(KeyboardInterrupt):
         Recipe(f"{tmp_path}/stopped.py:landscape").landscape()
+
+
+def test_what_a_recipe_prints_is_no_output_of_a_command(tmp_path, capsys):
+    file = tmp_path / "talking.py"
+    file.write_text(
+        "from elsuite.landscapes import MullerBrown\nprint('loaded')\n"
+        "def landscape():\n    print('made')\n    return MullerBrown()\n"
+    )
+    assert Recipe(f"{file}:landscape").landscape().n_parameters == 2
+    assert capsys.readouterr() == ("", "loaded\nmade\n")

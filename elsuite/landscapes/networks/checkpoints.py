@@ -129,7 +129,8 @@ def read_checkpoint(
             f"entry (--entry): {_places(found)}"
         )
     best = max(one.fit for one in usual)
-    equal = [one for one in usual if one.fit == best]
+    # Two networks of one shape, such as an actor and its critic: one of them by a usual name is no reason to guess.
+    equal = [one for one in usual if one.fit == best] + [o for o in found if o.is_part and o.is_rival and o.fit == best]
     if not all(_equal(equal[0].entries, one.entries) for one in equal[1:]):
         raise CheckpointError(f"{path}: {len(equal)} state dicts fit; choose by entry (--entry): {_places(equal)}")
     return equal[0].entries
@@ -173,9 +174,14 @@ class _Candidate:
     """Whether more lies beside it, and its prefix is none of those that stand for a whole network."""
 
     @property
+    def is_rival(self) -> bool:
+        """Whether it is neither averaged weights nor an optimizer's state."""
+        return not any(_AVERAGED.search(part) or _OPTIMIZER.search(part) for part in self.place.split("."))
+
+    @property
     def is_other(self) -> bool:
         """Whether it is to be taken only when it is asked for: averaged weights, an optimizer's state, a part."""
-        return self.is_part or any(_AVERAGED.search(part) or _OPTIMIZER.search(part) for part in self.place.split("."))
+        return self.is_part or not self.is_rival
 
 
 def _content(path: Path) -> Any:

@@ -72,6 +72,8 @@ def check_function(
     forms = {}
     for name, given in surfaces.items():
         samples = _in_memory(given)
+        if name != "train" and (samples.targets is None) != (_in_memory(surfaces["train"]).targets is None):
+            raise ValueError(f"{name}: given {_with_or_without(samples)}, allowed: as 'train', which is the other way")
         rows = _spread(samples)
         few = samples.rows(rows)
         module = copy.deepcopy(network.module)
@@ -84,11 +86,16 @@ def check_function(
         _check_settings(objective.loss, outputs, samples)
         _check_loss(objective, outputs, few)
         _check_used(network, few.inputs)
+        _check_slope(objective, outputs, few.targets)
         if forms[name] is None:
             _check_closed(objective, outputs, few.targets)
         _check_samples(network, objective, name, samples, rows, known=forms[name] is not None)
     kinds = {type(form) for form in forms.values()}
     return forms.popitem()[1] if len(kinds) == 1 else None
+
+
+def _with_or_without(samples: Samples) -> str:
+    return "without targets" if samples.targets is None else "with targets"
 
 
 def _in_memory(samples: AnySamples) -> Samples:
@@ -195,6 +202,24 @@ def _check_used(network: Network, inputs: Tree) -> None:
         raise ValueError(
             "the outputs of the module have no gradient by its parameters; a forward pass that uses them, and no "
             "tensors of another module, is expected"
+        )
+
+
+def _check_slope(objective: Objective, outputs: Tree, targets: Tree) -> None:
+    """Refuse a loss without a gradient by the outputs, such as one that is computed from detached ones."""
+    leaves = mapped(lambda values: values.detach().clone().requires_grad_(values.is_floating_point()), outputs)
+    if not any(leaf.requires_grad for leaf in tensors_in(leaves)):
+        return
+    reason = ""
+    with torch.enable_grad():
+        try:
+            loss = objective.loss(leaves, targets)
+        except _ERRORS as error:
+            loss, reason = None, f" ({_first_line(error)})"
+    if loss is None or not loss.requires_grad:
+        raise ValueError(
+            f"the loss has no gradient by the outputs{reason}; one that torch computes from them is expected, without "
+            "detach, no_grad or numpy"
         )
 
 

@@ -1,5 +1,6 @@
 """What a user gives to make the landscape of a network: checked, and said for the landscape's identity (`Given`)."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +116,8 @@ class Given:
 
 def checked_module(module: nn.Module | Factory) -> nn.Module:
     """Return the module given, or one that is made; raises ValueError in one line for anything else."""
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        raise ValueError(f"module: given a {type(module).__name__}, allowed: the module that it wraps, its `.module`")
     if isinstance(module, type) and issubclass(module, nn.Module):
         kind: Any = module
         try:
@@ -157,6 +160,12 @@ def check_augmentation(augmentation: Any, some: Samples) -> None:
     if not callable(augmentation):
         given = type(augmentation).__name__
         raise ValueError(f"augmentation is {given}; a function of inputs and a torch.Generator is expected")
+    try:
+        inspect.signature(augmentation).bind(some.inputs, torch.Generator())
+    except TypeError as error:
+        raise ValueError(f"augmentation: a function of inputs and a torch.Generator is expected ({error})") from None
+    except ValueError:  # of a function without a signature
+        pass
     rows = torch.arange(some.n_samples)
     once, again = (tensors_in(augmented(some, augmentation, rows).inputs) for _ in range(2))
     if not all(torch.equal(a, b) for a, b in zip(once, again, strict=True)):
@@ -165,10 +174,12 @@ def check_augmentation(augmentation: Any, some: Samples) -> None:
         )
 
 
-def chosen_dtype(dtype: torch.dtype | None, module: nn.Module) -> torch.dtype:
+def chosen_dtype(dtype: torch.dtype | str | None, module: nn.Module) -> torch.dtype:
     """Return the type of the points: as asked, else float64 where the module has it, so that no digit is lost."""
+    if isinstance(dtype, str) and dtype.removeprefix("torch.") in {"float32", "float64"}:
+        dtype = getattr(torch, dtype.removeprefix("torch."))  # as a study file says it
     if dtype not in {None, torch.float32, torch.float64}:
-        raise ValueError(f"dtype {dtype} given; torch.float32 or torch.float64 is expected")
+        raise ValueError(f"dtype: given {dtype!r}, allowed: torch.float32, torch.float64")
     if dtype is not None:
         return dtype
     trained = [p.dtype for p in module.parameters() if p.requires_grad]

@@ -35,6 +35,11 @@ def accuracy(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, s
     decides. With `soft`, targets are probabilities of the classes, of which the largest counts. Of a landscape whose
     loss is torch's cross-entropy, both are as they are there.
 
+    Raises
+    ------
+    ValueError
+        For targets of a regression, which are under 0 or over 1.
+
     Examples
     --------
     >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
@@ -43,6 +48,8 @@ def accuracy(outputs: Tensor, targets: Tensor, *, ignore_index: int = IGNORED, s
     if soft:
         targets = targets.argmax(1)
     if outputs.ndim == targets.ndim and targets.is_floating_point():
+        if not bool(((targets >= 0) & (targets <= 1)).all()):
+            raise ValueError("accuracy: given targets under 0 or over 1, allowed: numbers of classes, or from 0 to 1")
         right = (outputs > 0) == (targets > 0.5)
         return right.float()
     right = outputs.argmax(1) == targets
