@@ -106,8 +106,25 @@ ANALYTIC = {
     "coupled torsions": landscape("Torsions", 3, coupling=100.0),
 }
 
-# Functions of numpy, of which torch knows no derivatives.
+def copper(**settings):
+    """Return a row for four copper atoms with ASE's effective medium theory."""
+
+    def make():
+        from ase import Atoms
+        from ase.calculators.emt import EMT
+
+        from elsuite.landscapes import AtomicLandscape
+
+        places = 2.4 * np.array([[0, 0, 0], [1, 0, 0], [0.5, 0.9, 0], [0.5, 0.3, 0.8]])
+        return AtomicLandscape(Atoms("Cu4", places), EMT, **settings)
+
+    return make
+
+
+# Functions of numpy and calculators, of which torch knows no derivatives.
 GRADIENT_ONLY = {
+    "copper": copper(),
+    "copper, rattled": copper(starts="rattled", mirrored=False),
     "numpy": landscape("FunctionLandscape", numpy_quartic, 3),
     "numpy with its gradient": landscape("FunctionLandscape", numpy_quartic, 3, gradient=numpy_quartic_gradient),
     "numpy, a pair": landscape("FunctionLandscape", numpy_pair, 3),

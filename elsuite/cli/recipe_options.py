@@ -23,6 +23,9 @@ _RECIPE = click.option(
 _SETTING = click.option(
     "--setting", "settings", multiple=True, metavar="KEY=VALUE", help="An argument of the recipe; several may be given."
 )
+setting_option = click.option(
+    "--setting", "settings", multiple=True, metavar="KEY=VALUE", help="An argument of SURFACE; several may be given."
+)
 _TRUST = click.option("--trust", is_flag=True, help="Run the code that the store names.")
 
 

@@ -4,6 +4,7 @@
 - `FourGaussians`, `MullerBrown`, `SixHumpCamel`, `SeparableWells`: surfaces that know their own minima and transition
   states; `FunctionLandscape`: any function, of torch or of numpy, with or without a gradient.
 - `LennardJones`, `Morse`, `BinaryLennardJones`, `PairPotential`, `Gupta`: clusters of atoms, some of them in cells.
+- `AtomicLandscape`: a structure with any calculator of ASE.
 - `XYSpins`, `Torsions`: angles.
 - `NeuralLandscape`: the loss of any `torch.nn.Module` on data, with `WeightDecay` if asked for; `network_landscape`:
   that of a named network in `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
@@ -25,6 +26,7 @@ from elsuite.landscapes.analytic import (
     SixHumpCamel,
 )
 from elsuite.landscapes.angles import Torsions, XYSpins
+from elsuite.landscapes.ase import AtomicLandscape, CalculatorError
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.clusters import BinaryLennardJones, LennardJones, Morse, PairPotential
 from elsuite.landscapes.function import FunctionLandscape
@@ -45,12 +47,14 @@ __all__ = [
     "LANDSCAPES",
     "METALS",
     "AnalyticLandscape",
+    "AtomicLandscape",
     "Autoencoder",
     "Axis",
     "BinaryLennardJones",
     "Block",
     "Bond",
     "BoxLandscape",
+    "CalculatorError",
     "DataError",
     "DataLandscape",
     "DataSet",

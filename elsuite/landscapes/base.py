@@ -77,6 +77,8 @@ class Landscape(abc.ABC):
     device: torch.device
     energy_floor: float | None = None
     gradient_only: bool = False
+    bounds: Floats | None = None
+    """Lowest and highest values of a box that holds what is of interest, shape (2, P), where there is one."""
     byte_budget: int = 2**30
     metrics: tuple[str, ...] = ()
     """Names of the numbers that a point has besides its energy, such as an accuracy."""

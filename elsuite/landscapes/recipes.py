@@ -8,10 +8,12 @@ never does so for a name that a database holds unless the caller says so.
 
 import contextlib
 import difflib
+import functools
 import hashlib
 import importlib
 import inspect
 import math
+import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -29,6 +31,7 @@ from elsuite.core.identity import canonical_json
 from elsuite.core.representing import plain
 from elsuite.core.settings import Count, SettingsError, Whole, check_arguments, fitted_arguments, frozen
 from elsuite.datasets.load import load_data
+from elsuite.landscapes.ase import ase_landscape, structure_path
 from elsuite.landscapes.base import Landscape
 from elsuite.landscapes.named import LANDSCAPES, named_landscape, named_maker
 from elsuite.landscapes.networks import NeuralLandscape, network_landscape
@@ -54,8 +57,9 @@ class Recipe:
     where : str
         ``package.module:function``, or ``path/to/file.py:function``, kept as an absolute path; the folder of the file
         can be imported from, as when a script runs. Or a word: a network in `ARCHITECTURES`, whose settings are
-        ``data``, ``n_train``, ``n_test``, ``seed``, ``folder``, ``dtype`` and the network's own, or a surface in
-        `LANDSCAPES`, such as ``"lj7"``.
+        ``data``, ``n_train``, ``n_test``, ``seed``, ``folder``, ``dtype`` and the network's own; a surface in
+        `LANDSCAPES`, such as ``"lj7"``; or ``ase:`` with the name of one of ASE's calculators, such as ``"ase:emt"``,
+        whose setting ``structure`` is a file that ASE reads, others are the calculator's or `AtomicLandscape`'s.
     settings : mapping
         Arguments of the function, of the types that JSON and TOML have. Its parameters ``dtype`` and ``device`` may be
         named here as well.
@@ -89,7 +93,10 @@ class Recipe:
         values = {str(name): _json_value(self.where, str(name), value) for name, value in self.settings.items()}
         object.__setattr__(self, "settings", values)
         file, function = _file_and_function(self.where)
-        if file is not None:
+        if self.is_calculator:
+            if isinstance(values.get("structure"), str):
+                values["structure"] = structure_path(values["structure"])
+        elif file is not None:
             object.__setattr__(self, "where", f"{file}:{function}")
         elif not self.is_known and not all(self.where.rpartition(":")[::2]):
             raise RecipeError(f"recipe: given {self.where!r}, allowed: {_ALLOWED}")
@@ -100,7 +107,17 @@ class Recipe:
     @property
     def is_known(self) -> bool:
         """Whether it is a word, which needs no code but that of this package and those installed beside it."""
-        return self.is_network or _is_surface(self.where)
+        return self.is_network or self.is_calculator or _is_surface(self.where)
+
+    @property
+    def is_calculator(self) -> bool:
+        """Whether it is ``ase:`` and the name of one of ASE's calculators."""
+        return re.fullmatch(r"ase:\w+", self.where) is not None
+
+    @property
+    def is_surface(self) -> bool:
+        """Whether it is a word in `LANDSCAPES`, with a number or without."""
+        return _is_surface(self.where)
 
     @property
     def is_network(self) -> bool:
@@ -143,6 +160,8 @@ class Recipe:
             return named_landscape(self.where)
         function = self._function()
         arguments = {**self._numbered(), **self.settings}
+        if self.is_calculator and "structure" not in arguments:
+            raise RecipeError(f"recipe {self.where}: structure: given nothing, allowed: a file that ASE reads")
         if data_dir is not None and "data_dir" in _parameters(function):
             arguments.setdefault("data_dir", str(data_dir))
         try:
@@ -167,6 +186,8 @@ class Recipe:
         return numbered
 
     def _function(self) -> Callable[..., Any]:
+        if self.is_calculator:
+            return functools.partial(ase_landscape, self.where.partition(":")[2])
         if _is_surface(self.where):
             return named_maker(self.where)[0]
         file, name = _file_and_function(self.where)

@@ -70,7 +70,8 @@ def stored_landscape(recipe: Recipe, landscape: Landscape) -> dict[str, Any]:
         fields = {"data": "name"} | {name: name for name in DataSection.model_fields if name != "name"}
         data = {field: given.pop(name) for name, field in fields.items() if name in given}
         return landscape_identity(DataSection(**data), NetworkSection(architecture=recipe.where, **given))
-    return describe_landscape(landscape) if recipe.is_known else recipe.described()
+    named = recipe.is_known and not recipe.is_calculator
+    return describe_landscape(landscape) if named else recipe.described()
 
 
 def recipe_of_database(

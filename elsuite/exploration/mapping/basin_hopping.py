@@ -1,6 +1,7 @@
 """Basin hopping: a random walk from minimum to minimum (`basin_hopping`)."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +42,8 @@ class HoppingResult:
     accepted: Floats
     failures: Counter[str]
     n_gradients: int
+    reason: str = ""
+    """Why the first descent failed, where an error of the landscape's own ended one."""
 
     @property
     def n_failed(self) -> int:
@@ -154,8 +157,10 @@ class _Record:
         self.visits: list[int] = []
         self.failures: Counter[str] = Counter()
         self.n_gradients = 0
+        self.reason = ""
 
     def take(self, ends: tuple[Refinement, ...]) -> None:
+        self.reason = self.reason or reason_among(ends)
         for end in ends:
             self.n_gradients += end.n_gradients
             if not _is_minimum(end):
@@ -176,4 +181,16 @@ class _Record:
             accepted=accepted,
             failures=self.failures,
             n_gradients=self.n_gradients,
+            reason=self.reason,
         )
+
+
+def reason_among(ends: Sequence[Refinement]) -> str:
+    """Return why the first of some searches failed, where an error of the landscape's own ended one; else nothing.
+
+    Examples
+    --------
+    >>> reason_among(())
+    ''
+    """
+    return next((end.message for end in ends if end.outcome is Outcome.FAILED), "")

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 
 from elsuite.core.settings import Count, Positive, Whole, added_settings, settings
 from elsuite.exploration.mapping.work import Region
-from elsuite.landscapes import AnalyticLandscape
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import Box, Limits
 from elsuite.stationary.walk import scaled_limits
@@ -68,9 +67,9 @@ def mapped_region(landscape: Landscape, bounds: ArrayLike | None, limits: Limits
     symmetry, scale = without_units(landscape.symmetry), landscape.length_scale
     given = bounds is not None
     if bounds is None:
-        if not isinstance(landscape, AnalyticLandscape):
-            return Region(landscape, None, symmetry, limits, scale, tolerance * scale)
         bounds = landscape.bounds
+    if bounds is None:
+        return Region(landscape, None, symmetry, limits, scale, tolerance * scale)
     box = np.asarray(bounds, dtype=np.float64)
     shape = (2, landscape.n_parameters)
     if box.shape != shape or not np.isfinite(box).all() or not (box[0] < box[1]).all():

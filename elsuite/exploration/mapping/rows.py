@@ -106,7 +106,10 @@ def _minima_rows(landscape: Landscape, minima: Sequence[Refinement], key: int, l
     if not minima:
         return {}
     points = torch.tensor(np.array([m.point for m in minima]), dtype=landscape.dtype, device=landscape.device)
-    energies = [landscape.on(name).energy(points).detach().cpu().numpy() for name in landscape.surfaces]
+    if landscape.gradient_only and len(landscape.surfaces) == 1:  # each energy costs a call of a calculator
+        energies = [np.array([m.energy for m in minima])]
+    else:
+        energies = [landscape.on(name).energy(points).detach().cpu().numpy() for name in landscape.surfaces]
     return {
         "coordinates": np.array([m.point for m in minima]),
         "energy": np.array(energies, dtype=np.float64).T,

@@ -36,6 +36,7 @@ from elsuite.exploration.mapping.work import (
     random_points,
 )
 from elsuite.landscapes.base import DataLandscape, Landscape
+from elsuite.landscapes.recipes import Recipe
 from elsuite.network.evidence import STATES
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
@@ -58,6 +59,7 @@ def map_landscape(
     plan: MappingPlan | None = None,
     finder: PathFinder | None = None,
     limits: Limits | None = None,
+    recipe: Recipe | None = None,
     seconds: float | None = None,
     progress: Progress | None = None,
 ) -> LandscapeDatabase:
@@ -87,6 +89,8 @@ def map_landscape(
         again, goes on and ends with the same database. Without it the database is in memory.
     plan : MappingPlan, optional
         All settings; `n_starts` and `seed` are then taken from it.
+    recipe : Recipe, optional
+        How the landscape was made: a new store keeps it, so that other commands make the landscape again.
     seconds : float, optional
         No piece of work is begun after so long.
 
@@ -113,7 +117,7 @@ def map_landscape(
         check_instance("finder", finder, PathFinder)
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
     region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
-    database = _open(landscape, plan, store)
+    database = _open(landscape, plan, store, recipe)
     # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
     usual = FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
     if USUAL_FINDER not in database.attributes:
@@ -336,15 +340,21 @@ def _in_words(description: Any) -> str:
     return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
 
 
-def _open(landscape: Landscape, plan: MappingPlan, store: str | Path | None) -> LandscapeDatabase:
+def _open(
+    landscape: Landscape, plan: MappingPlan, store: str | Path | None, recipe: Recipe | None
+) -> LandscapeDatabase:
     description = describe_landscape(landscape)
     if store is None or can_create(store):
-        attributes = {"landscape": description, "mapping": all_settings(plan), USUAL_FINDER: VERSION_OF_USUAL_FINDER}
+        said = description if recipe is None or recipe.is_surface else {**description, **recipe.described()}
+        attributes = {"landscape": said, "mapping": all_settings(plan), USUAL_FINDER: VERSION_OF_USUAL_FINDER}
         return LandscapeDatabase.create(store, landscape, attributes=attributes)
     database = open_database(store, "a")
     try:
         there = database.attributes.get("landscape")
-        if there != description:
+        # The settings of a recipe stand in the place of the landscape's own.
+        plain = {"settings"} if isinstance(there, dict) and "recipe" in there else set()
+        known = there if isinstance(there, dict) else {}
+        if any(known.get(name) != value for name, value in description.items() if name not in plain):
             raise ValueError(f"{store} is a database of {_in_words(there)}, not of {_in_words(description)}")
         check_landscape(database, landscape)
     except BaseException:

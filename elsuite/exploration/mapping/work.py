@@ -10,7 +10,7 @@ import torch
 from elsuite.core.identity import start_seeds
 from elsuite.core.typing import Floats
 from elsuite.exploration.attempts import reason_of
-from elsuite.exploration.mapping.basin_hopping import basin_hopping
+from elsuite.exploration.mapping.basin_hopping import basin_hopping, reason_among
 from elsuite.exploration.mapping.rows import FOLLOWED_DOWN, Discovery, VerifiedState
 from elsuite.landscapes.base import Landscape
 from elsuite.paths import PathFinder, PathSearch
@@ -92,7 +92,7 @@ def minima_below(region: Region, points: Floats) -> Discovery:
     """Return the minima below some points."""
     ends = descend(region.landscape, points, limits=region.limits)
     minima, failures = _kept(region, ends)
-    return Discovery(minima, (), failures, len(ends), *_cost(ends))
+    return Discovery(minima, (), failures, len(ends), *_cost(ends), error=reason_among(ends))
 
 
 def hops(region: Region, starts: Floats, *, n_hops: int, temperature: float, seed: int) -> Discovery:
@@ -109,7 +109,7 @@ def hops(region: Region, starts: Floats, *, n_hops: int, temperature: float, see
     )
     minima, failures = _kept(region, found.minima)
     failures += found.failures
-    return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients)
+    return Discovery(minima, (), failures, len(starts) * (n_hops + 1), 0, found.n_gradients, error=found.reason)
 
 
 def _stiffness(region: Region, minima: Floats) -> float:
@@ -196,8 +196,8 @@ def verified_states(region: Region, found: Sequence[Refinement], known: PointInd
         failures += Counter({f"{FOLLOWED_DOWN}{outcome}": n for outcome, n in lost.items()})
         if len(minima) == 2:
             verified.append(VerifiedState(state, ends))
-    cost = _cost([*found, *(end for pair in sides for end in pair)])
-    return Discovery((), verified, failures, len(found), *cost)
+    all_ends = [*found, *(end for pair in sides for end in pair)]
+    return Discovery((), verified, failures, len(found), *_cost(all_ends), error=reason_among(all_ends))
 
 
 def _kept(region: Region, found: Sequence[Refinement]) -> tuple[list[Refinement], Counter[str]]:
