@@ -20,7 +20,7 @@ from elsuite.cli import main
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = {"python", "", "console", "sh", "toml", "text"}
-READING = {"queries.md", "format.md"}
+READING = {"kinetics.md", "queries.md", "format.md"}
 """Pages that need no torch."""
 PAGES = [ROOT / "README.md", ROOT / "data" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -23,6 +23,8 @@ _ROWS = {
     "tree": ("elsuite.cli.tree:tree", "The disconnectivity tree: leaves and merges."),
     "neighbors": ("elsuite.cli.neighbors:neighbors", "The minima nearest to one."),
     "matrix": ("elsuite.cli.matrix:matrix", "Write all minimax barriers."),
+    "rates": ("elsuite.cli.kinetics:rates", "First-passage times between sets of minima."),
+    "thermodynamics": ("elsuite.cli.kinetics:thermodynamics", "Heat capacities and populations."),
     "compute": ("elsuite.cli.compute:compute", "Compute planes, surfaces, interpolations and spectra for pictures."),
     "plot": ("elsuite.cli.plot:plot", "Draw a picture into a PNG, SVG or PDF file."),
     "report": ("elsuite.cli.report:report", "Write a self-contained page."),
