@@ -106,6 +106,7 @@ ANALYTIC = {
     "coupled torsions": landscape("Torsions", 3, coupling=100.0),
 }
 
+
 def copper(**settings):
     """Return a row for four copper atoms with ASE's effective medium theory."""
 

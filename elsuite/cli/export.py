@@ -19,7 +19,7 @@ from elsuite.schema import KINDS, NotFoundError
 CHECKPOINT = "checkpoint"
 """The format that is a model's: one point of the landscape as a state dict."""
 
-_WRITTEN = {name: row for name, row in FORMATS.loadable() if row.write or row.write_network}
+_WRITTEN = {name: row for name, row in FORMATS.loadable() if row.write or row.write_network or row.write_database}
 _FOREIGN = {".onnx", ".h5", ".keras", ".tflite", ".npz", ".npy", ".csv", ".json", ".zip"}
 """Endings of what no checkpoint is."""
 _POINT = ("path", "t", "minimum", "recipe", "settings", "trust", "data_dir")
@@ -86,6 +86,8 @@ def _write_format(
             network = transition_network(database, surface=surface, parallel=True, joins=joins)
             chosen.write_network(network, out, **given)
             print_left_out(network)
+        elif chosen.write_database is not None:
+            chosen.write_database(database, out, surface=surface)
         elif chosen.write is not None:
             foreign = from_database(database, surface=surface, joins=joins)
             chosen.write(foreign, out, **given)

@@ -23,6 +23,8 @@ class Format:
         A `ForeignLandscape`, a place, and the options of writing.
     write_network : callable or None
         Instead of `write`, for a format of graphs: a networkx MultiGraph of `transition_network` and a place.
+    write_database : callable or None
+        Instead of `write`, for a format of points: a `LandscapeDatabase`, a place, and the keyword `surface`.
     read_options, write_options : mapping of str to str
         Keyword arguments that are texts to what they mean; each is an option of the command.
     verified : bool
@@ -50,6 +52,7 @@ class Format:
     read: Callable[..., ForeignLandscape] | None = None
     write: Callable[..., None] | None = None
     write_network: Callable[..., None] | None = None
+    write_database: Callable[..., None] | None = None
     read_options: Mapping[str, str] = field(default_factory=dict)
     write_options: Mapping[str, str] = field(default_factory=dict)
     verified: bool = True
@@ -74,6 +77,7 @@ FORMATS: PluginTable[Format] = PluginTable(
         "npz": "elsuite.interchange.arrays:FORMAT",
         "edges": "elsuite.interchange.edges:FORMAT",
         "graphml": "elsuite.interchange.graphml:FORMAT",
+        "structures": "elsuite.interchange.structures:FORMAT",
     },
     "format",
     of="elsuite.interchange.formats:Format",

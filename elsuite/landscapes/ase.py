@@ -11,7 +11,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from elsuite.core.identity import plain_settings
 from elsuite.core.outcomes import reason_of
 from elsuite.core.typing import Floats
 from elsuite.landscapes.atoms import TRIES, packed_radius, random_atoms
@@ -233,16 +232,26 @@ class AtomicLandscape(Landscape):
 
     def declared(self) -> dict[str, Any]:
         """Return the calculator's class, the species, and what is fixed; its parameters are what the energies say."""
-        fixed = np.setdiff1d(np.arange(len(self.structure)), self.freedom.moving)
         calculator = self._working.calc
         return {
             "kind": "atoms",
             "calculator": type(calculator).__name__,
             "species": list(self.species),
-            "cell": self._rows.tolist(),
+            "structure": self._described(),
+        }
+
+    def _described(self) -> dict[str, Any]:
+        """Return in JSON's types what makes the structure of a point: see `elsuite.interchange.structures`."""
+        fixed = np.setdiff1d(np.arange(len(self.structure)), self.freedom.moving)
+        return {
+            "symbols": list(self.structure.get_chemical_symbols()),
+            "masses": self.structure.get_masses().tolist(),
+            "cell": np.asarray(self.structure.cell).tolist(),
+            "pbc": [bool(along) for along in self.structure.pbc],
+            "moving": self.freedom.moving.tolist(),
             "fixed": fixed.tolist(),
-            "fixed_positions": plain_settings(self.structure.get_positions()[fixed]),
-            "masses": self.masses.tolist(),
+            "fixed_positions": self.structure.get_positions()[fixed].tolist(),
+            "origin": self.freedom.origin.tolist(),
         }
 
     def on(self, surface: str) -> Self:
