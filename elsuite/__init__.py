@@ -43,6 +43,7 @@ _PLACES = {
         "within_pairs",
     ),
     "landscapes": (
+        "AtomicLandscape",
         "FunctionLandscape",
         "LennardJones",
         "MullerBrown",

@@ -32,6 +32,7 @@ from elsuite.exploration import stored_path as stored_path
 from elsuite.exploration import surface_around as surface_around
 from elsuite.exploration import within_pairs as within_pairs
 from elsuite.exploration.quench import quench as quench
+from elsuite.landscapes import AtomicLandscape as AtomicLandscape
 from elsuite.landscapes import FunctionLandscape as FunctionLandscape
 from elsuite.landscapes import LennardJones as LennardJones
 from elsuite.landscapes import MullerBrown as MullerBrown

@@ -75,6 +75,15 @@ def numpy_point(point):
     return float(numpy_quartic(point[None])[0])
 
 
+TRIANGLE = [[1.0, 0, 0], [-0.5, 0.8, 0], [-0.5, -0.8, 0.1]]
+
+
+def pairs_of_sites(sites):
+    """The energy of two bodies of three sites."""
+    cube = ((sites[:, :3, None] - sites[:, None, 3:]) ** 2).sum(-1) ** -3
+    return (cube**2 - cube).sum((1, 2))
+
+
 # Surfaces given by a formula, which know all or some of their minima and transition states.
 ANALYTIC = {
     "four gaussians": landscape("FourGaussians"),
@@ -122,6 +131,9 @@ def copper(**settings):
     return make
 
 
+# Rigid bodies, which have no box.
+BODIES = {"two triangles": landscape("RigidBodies", [TRIANGLE, TRIANGLE], pairs_of_sites, "AAAAAA", contact=2.0)}
+
 # Functions of numpy and calculators, of which torch knows no derivatives.
 GRADIENT_ONLY = {
     "copper": copper(),
@@ -145,7 +157,7 @@ NETWORKS = {
     "lstm": network("lstm", hidden=5),
 }
 
-LANDSCAPES = ANALYTIC | GRADIENT_ONLY | NETWORKS
+LANDSCAPES = ANALYTIC | BODIES | GRADIENT_ONLY | NETWORKS
 
 
 def minimizer(name, **settings):

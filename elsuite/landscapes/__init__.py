@@ -5,7 +5,7 @@
   states; `FunctionLandscape`: any function, of torch or of numpy, with or without a gradient.
 - `LennardJones`, `Morse`, `BinaryLennardJones`, `PairPotential`, `Gupta`: clusters of atoms, some of them in cells.
 - `AtomicLandscape`: a structure with any calculator of ASE.
-- `XYSpins`, `Torsions`: angles.
+- `RigidBodies`: bodies in angle-axis coordinates; `XYSpins`, `Torsions`: angles.
 - `NeuralLandscape`: the loss of any `torch.nn.Module` on data, with `WeightDecay` if asked for; `network_landscape`:
   that of a named network in `ARCHITECTURES` (`FullyConnected`, `LeNet`, `Autoencoder`, `LongShortTerm`) on a data set.
 - `LANDSCAPES`, `named_landscape`: those that need no data, by the names that the command line uses.
@@ -37,6 +37,7 @@ from elsuite.landscapes.networks.landscape import MinibatchLandscape, NeuralLand
 from elsuite.landscapes.networks.named import network_landscape
 from elsuite.landscapes.networks.regularization import WeightDecay
 from elsuite.landscapes.recipes import Recipe, RecipeError
+from elsuite.landscapes.rigid import RigidBodies
 from elsuite.symmetry.modules import symmetry_of
 from elsuite.symmetry.permutations import Axis, Block
 from elsuite.symmetry.units import UnitSymmetry
@@ -73,6 +74,7 @@ __all__ = [
     "PairPotential",
     "Recipe",
     "RecipeError",
+    "RigidBodies",
     "SeparableWells",
     "SixHumpCamel",
     "Torsions",

@@ -2,7 +2,8 @@
 
 - base.py: `Symmetry`, what a landscape declares, and `NoSymmetry`.
 - atoms.py: `AtomSymmetry`, clusters and cells of atoms, by rotations.py, lattices.py and, of molecules, groups.py;
-  constrained.py: `ConstrainedSymmetry`, atoms on lines and in planes; periodic.py: `PeriodicSymmetry`, angles.
+  constrained.py: `ConstrainedSymmetry`, atoms on lines and in planes; rigid.py: rigid bodies;
+  periodic.py: `PeriodicSymmetry`, angles.
 - units.py: `UnitSymmetry`, networks with units renamed; permutations.py: signed ones; scales.py: rescaled units.
 - modules.py: which units of a `torch.nn.Module` are interchangeable, declared (declarations.py) or found: tracing.py
   follows its operations (operations.py, layers.py, known.py), counts.py says what axes count, grouping.py makes groups
@@ -23,6 +24,7 @@ from elsuite.symmetry.constrained import ConstrainedSymmetry
 from elsuite.symmetry.periodic import PeriodicSymmetry
 from elsuite.symmetry.permutations import Axis, Block, Box
 from elsuite.symmetry.points import Matches, PointIndex
+from elsuite.symmetry.rigid import RigidBodySymmetry
 from elsuite.symmetry.units import UnitSymmetry
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "NoSymmetry",
     "PeriodicSymmetry",
     "PointIndex",
+    "RigidBodySymmetry",
     "Symmetry",
     "UnitSymmetry",
     "symmetry_from",
@@ -72,6 +75,9 @@ SYMMETRIES: PluginTable[Callable[..., Symmetry]] = PluginTable(
             symmetry_from(inner), tuple(map(tuple, frame)), tuple(origin)
         ),
         "periodic": lambda periods, **settings: PeriodicSymmetry(tuple(periods), **settings),
+        "rigid bodies": lambda bodies, species, groups, mirrored: RigidBodySymmetry(
+            _tuples(bodies), tuple(species), _tuples(groups), mirrored
+        ),
         "units": _units,
     },
     "symmetry",

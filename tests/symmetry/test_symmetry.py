@@ -25,7 +25,7 @@ def test_descriptions_are_json_and_make_the_same_again(symmetry):
 @pytest.mark.parametrize(
     ("description", "message"),
     [
-        ({"kind": "spins"}, "no symmetry 'spins'; there are: atoms, constrained, none, periodic, units"),
+        ({"kind": "spins"}, "no symmetry 'spins'; there are: atoms, constrained, none, periodic, rigid bodies, units"),
         ({}, "no symmetry 'None'"),
         ({"kind": "periodic", "period": 3}, "of kind 'periodic' does not fit it"),
         ({"kind": "atoms", "species": [], "cell": None}, "0 atoms"),
