@@ -111,7 +111,8 @@ def _print(database: LandscapeDatabase, found: "Connection", a: int, b: int, sur
         print_json({"surface": surface, **counts, **of_pair})
         return
     if found.barrier is None or found.above is None:
-        click.echo(f"minima {a} and {b} are not joined: {len(found.gaps)} gaps are left")
+        n = len(found.gaps)
+        click.echo(f"minima {a} and {b} are not joined: {n} gap{'s' * (n != 1)} {'is' if n == 1 else 'are'} left")
     else:
         one, other = found.above
         steps = f"{len(found.route) - 1} step{'s' * (len(found.route) != 2)}"

@@ -17,7 +17,7 @@ from elsuite.paths.base import Path, PathFinder, PathSearch
 from elsuite.paths.bases import HatBasis
 from elsuite.paths.heights import Heights
 from elsuite.paths.record import SearchRecord, straight_path
-from elsuite.paths.rounds import Rule, converge
+from elsuite.paths.rounds import RoundInterruptedError, Rule, converge
 
 FEWEST, MOST = 5, 61
 """Images where their number is not given."""
@@ -98,9 +98,7 @@ class DoublyNudgedPathFinder(PathFinder):
             if not isinstance(path.basis, HatBasis):
                 raise TypeError(f"a band has a HatBasis, not {path.basis}")
             t = torch.tensor([0.0, *path.basis.pivots, 1.0], dtype=torch.float64)
-            relaxed = self.relaxed(
-                landscape, path.points(t), self.n_steps * 2**number, lambda done, of: record.goes_on(done, of)
-            )
+            relaxed = self.relaxed(landscape, path.points(t), self.n_steps * 2**number, record.goes_on)
             record.n_point_gradients += relaxed.n_gradients
             return path_of(relaxed.band) if relaxed.finite else None
 
@@ -206,14 +204,20 @@ def relax_band(
     goes_on : callable
         ``goes_on(done, n_steps)`` before each step: whether to take it.
 
+    Raises
+    ------
+    RoundInterruptedError
+        With the band as it is, at Ctrl-C.
+
     Examples
     --------
     >>> from elsuite.landscapes import MullerBrown
     >>> surface = MullerBrown()
     >>> a, b = torch.as_tensor(surface.minima[:2])
     >>> straight = torch.lerp(a, b, torch.linspace(0, 1, 12).double()[:, None])
-    >>> round(float(relax_band(surface, straight, 100, 0.01).energies.max()))
-    -43
+    >>> relaxed = relax_band(surface, straight, 100, 0.01)
+    >>> float(surface.energy(straight).max()) > 10, float(relaxed.energies.max()) < -40
+    (True, True)
     """
     band = band.clone()
     spacing = float(torch.linalg.vector_norm(band[-1] - band[0])) / (len(band) - 1)
@@ -223,24 +227,27 @@ def relax_band(
     energies, down = ends.new_zeros(len(band)), band.new_zeros(0)
     moved = before = None
     done, converged, finite = 0, False, True
-    while True:
-        inner, gradients = landscape.energy_and_gradient(band[1:-1])
-        n_gradients += len(inner)
-        energies = torch.cat([ends[:1], inner, ends[1:]])
-        finite = math.isfinite(float(energies.sum() + gradients.sum()))
-        if not finite:
-            break
-        down = doubly_nudged_gradients(band, energies, gradients, stiffness)
-        largest = float(torch.linalg.vector_norm(down, dim=1).max())
-        converged = largest <= tolerance * stiffness * spacing
-        if converged or done == n_steps or not goes_on(done, n_steps):
-            break
-        if moved is not None and before is not None:
-            _remember(memory, moved, down - before)
-        moved = _shortened(-_by_memory(down, memory, stiffness), LONGEST * spacing)
-        before = down
-        band[1:-1] += moved
-        done += 1
+    try:
+        while True:
+            inner, gradients = landscape.energy_and_gradient(band[1:-1])
+            n_gradients += len(inner)
+            energies = torch.cat([ends[:1], inner, ends[1:]])
+            finite = math.isfinite(float(energies.sum() + gradients.sum()))
+            if not finite:
+                break
+            down = doubly_nudged_gradients(band, energies, gradients, stiffness)
+            largest = float(torch.linalg.vector_norm(down, dim=1).max())
+            converged = largest <= tolerance * stiffness * spacing
+            if converged or done == n_steps or not goes_on(done, n_steps):
+                break
+            if moved is not None and before is not None:
+                _remember(memory, moved, down - before)
+            moved = _shortened(-_by_memory(down, memory, stiffness), LONGEST * spacing)
+            before = down
+            band[1:-1] += moved
+            done += 1
+    except KeyboardInterrupt:
+        raise RoundInterruptedError(path_of(band)) from None
     return RelaxedBand(band, energies, band_tangents(band, energies), done, n_gradients, converged, finite)
 
 

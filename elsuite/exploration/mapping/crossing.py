@@ -66,7 +66,7 @@ def search_gap(
         search = finder.find(landscape, a, image, seed=seed + attempt)
         tops, tangents = tops_of(search)
         n_gradients = math.ceil(search.n_point_gradients)
-    if not np.isfinite(tops).all():
+    if not len(tops):
         return Discovery((), (), {str(Outcome.NOT_A_NUMBER): 1}, 1, 0, n_gradients)
     refined = refine_transition_states(landscape, tops, directions=tangents, limits=region.limits)
     found = verified_states(region, refined, known)
@@ -76,7 +76,10 @@ def search_gap(
 def _tops_of_band(
     landscape: Landscape, finder: DoublyNudgedPathFinder, a: Floats, b: Floats, attempt: int, seed: int
 ) -> tuple[Floats, Floats, int]:
-    """Return the highest tops of a band between two points, the tangents there, and what that cost."""
+    """Return the highest tops of a band between two points, the tangents there, and what that cost.
+
+    There is none where an energy or gradient on the band is not a number; of a band that only rises, its highest image.
+    """
     chord = float(np.linalg.norm(b - a))
     n = math.ceil(finder.images_between(landscape, chord) * DENSER**attempt)
     t = torch.linspace(0, 1, n + 2, dtype=torch.float64)[:, None]
@@ -90,8 +93,9 @@ def _tops_of_band(
     relaxed = finder.relaxed(landscape, band)
     energies = relaxed.energies.double().cpu().numpy()
     inner = energies[1:-1]
-    tops = np.flatnonzero((inner >= energies[:-2]) & (inner >= energies[2:]) if relaxed.finite else np.isnan(inner))
-    tops = tops[np.argsort(-inner[tops], kind="stable")][:MOST_TOPS]
+    tops = np.flatnonzero((inner >= energies[:-2]) & (inner >= energies[2:]))
+    tops = tops if len(tops) else np.array([int(inner.argmax())])
+    tops = tops[np.argsort(-inner[tops], kind="stable")][: MOST_TOPS if relaxed.finite else 0]
     points, tangents = (values.double().cpu().numpy() for values in (relaxed.band[1:-1], relaxed.tangents))
     return points[tops], tangents[tops], relaxed.n_gradients
 

@@ -27,7 +27,7 @@ from elsuite.schema import NotFoundError
 MOST_ATTEMPTS = 1000
 """Searches where neither a number nor a time is given."""
 
-USUAL = ("barrier", "shorten", "around")
+USUAL = ("barrier", "shorten")
 """Strategies once the two are joined."""
 
 

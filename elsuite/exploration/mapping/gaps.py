@@ -32,8 +32,11 @@ MOST_TRIES = 3
 N_DIRECTIONS = 64
 """Of the space in which distances of minima are estimated."""
 
-LOOKS = 8
+LOOKS = 3
 """A route whose gaps are not all measured after so many looks is taken as it is."""
+
+A_ROUND = 4
+"""So many pairs make a round at least, for workers to share: those of the cheapest route, then of the next."""
 
 ROWS_AT_ONCE = 2**22
 """Numbers in a block of estimated distances."""
@@ -215,6 +218,31 @@ def best_gaps(known: Known, distances: Distances, a: int, b: int, *, ceiling: fl
             break
         for pair in unmeasured:
             override(pair)
+    return gaps
+
+
+def gaps_of_round(known: Known, distances: Distances, a: int, b: int, *, ceiling: float = np.inf) -> list[Pair] | None:
+    """Return the gaps of the cheapest route, as `best_gaps` does, and of the next ones if these are few.
+
+    Examples
+    --------
+    With a third minimum beside the way, that is searched over too, once the direct way counts as searched.
+
+    >>> from elsuite.symmetry import NoSymmetry
+    >>> none = np.empty(0, dtype=np.int64)
+    >>> known = Known(np.array([[0.0, 0], [2.0, 0], [1.0, 2.0]]), np.zeros(3), none, none, np.empty(0))
+    >>> gaps_of_round(known, Distances(NoSymmetry(2)), 0, 1)
+    [(0, 1), (0, 2), (1, 2)]
+    """
+    gaps = best_gaps(known, distances, a, b, ceiling=ceiling)
+    if not gaps:
+        return gaps
+    while len(gaps) < A_ROUND:
+        more = best_gaps(with_searches(known, gaps), distances, a, b, ceiling=ceiling)
+        new = [pair for pair in more or () if pair not in gaps]
+        if not new:
+            break
+        gaps += new
     return gaps
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from elsuite.core.plugins import PluginTable
 from elsuite.core.settings import Count, settings
 from elsuite.core.typing import Floats
-from elsuite.exploration.mapping.gaps import MOST_TRIES, PENALTY, Distances, Known, Pair, Route, best_gaps
+from elsuite.exploration.mapping.gaps import MOST_TRIES, PENALTY, Distances, Known, Pair, Route, gaps_of_round
 from elsuite.network.kruskal import kruskal
 
 MEASURED = 16
@@ -74,12 +74,12 @@ class GapChooser(abc.ABC):
 @final
 @settings
 class LowerBarrier(GapChooser):
-    """The gaps of the cheapest route on which no known transition state is as high as the barrier."""
+    """The gaps of the cheapest routes on which no known transition state is as high as the barrier."""
 
     def choose(self, situation: Situation) -> list[Pair]:
         """See `GapChooser`."""
         s = situation
-        return best_gaps(s.known, s.distances, s.a, s.b, ceiling=s.route.barrier) or []
+        return gaps_of_round(s.known, s.distances, s.a, s.b, ceiling=s.route.barrier) or []
 
 
 @final
