@@ -62,12 +62,13 @@ def test_every_point_is_of_its_index_and_joins_what_it_says():
         paths = database.paths
         for point, index in zip(paths["coordinates"].values, paths["hessian_index"].values, strict=True):
             assert classify_stationary_point(cluster, point).index == index == 1
-        kinds = [classify_stationary_point(cluster, point).kind for point in database.coordinates(range(4))]
-        assert kinds == ["minimum"] * 4
-        assert verify_points_are_different(cluster, database.coordinates(range(database.n_minima)))
+        minima = database.coordinates(range(database.n_minima))
+        assert len(minima) > 2
+        assert {classify_stationary_point(cluster, point).kind for point in minima} == {"minimum"}
+        assert all_different(cluster, minima)
 
 
-def verify_points_are_different(landscape, points):
+def all_different(landscape, points):
     return all(landscape.symmetry.nearest(a, b).distance > 1e-3 for k, a in enumerate(points) for b in points[:k])
 
 
