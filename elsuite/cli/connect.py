@@ -186,7 +186,8 @@ def _join(
     budget: Mapping[str, Any],
 ) -> None:
     """Join two minima of a physical landscape."""
-    from elsuite.exploration.mapping.structures import open_or_create
+    from elsuite.exploration.mapping.plan import MappingPlan
+    from elsuite.exploration.mapping.run import open_map
     from elsuite.exploration.workers import Workers
     from elsuite.paths import PATH_FINDERS
     from elsuite.studies.build import recipe_of_database, threads_of
@@ -196,7 +197,8 @@ def _join(
     options = {name: value for name, value in budget.items() if value is not None and value != ()}
     with ExitStack() as stack:
         if making.recipe is not None and can_create(store) and not dry_run:
-            database = stack.enter_context(open_or_create(store, making.recipe.landscape(data_dir=making.data_dir)))
+            landscape = making.recipe.landscape(data_dir=making.data_dir)
+            database = stack.enter_context(open_map(landscape, MappingPlan(), store, making.recipe))
         else:
             database = stack.enter_context(open_database(store, mode="r" if dry_run else "a"))
         surface = choose_surface(database, section["surface"])

@@ -1,5 +1,6 @@
 """What the command `connect` does with two minima of a physical landscape: `join`."""
 
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -37,12 +38,28 @@ def read_point(path: Path, landscape: "Landscape") -> "Floats":
     """Return the point in a file: of atoms (.xyz, .extxyz) their coordinates, else all numbers of a text file."""
     from elsuite.interchange.text import read_table
     from elsuite.interchange.xyz import read_xyz
+    from elsuite.landscapes import AtomicLandscape
 
-    atoms = path.suffix.lower() in {".xyz", ".extxyz"}
-    point = read_xyz(path).positions.ravel() if atoms else read_table(path, None, "coordinates").values.ravel()
+    if path.suffix.lower() not in {".xyz", ".extxyz"}:
+        point = read_table(path, None, "coordinates").values.ravel()
+    else:
+        structure = read_xyz(path)
+        point = structure.positions.ravel()
+        if isinstance(landscape, AtomicLandscape):
+            expected = tuple(landscape.structure.get_chemical_symbols())
+            if structure.symbols != expected:
+                given, allowed = _formula(structure.symbols), _formula(expected)
+                raise ValueError(f"{path}: atoms {given} given; {allowed}, in this order, are expected")
+            point = landscape.freedom.coordinates(structure.positions[landscape.freedom.moving])
     if len(point) != landscape.n_parameters:
         raise NotFoundError(f"{path}: {len(point)} coordinates given; a point has {landscape.n_parameters}")
     return point
+
+
+def _formula(symbols: "Sequence[str]") -> str:
+    """Return atoms in a row in short: ``Cu12 O``."""
+    groups = [(symbol, len(list(same))) for symbol, same in itertools.groupby(symbols)]
+    return " ".join(f"{symbol}{n if n > 1 else ''}" for symbol, n in groups)
 
 
 def ids_of(
@@ -70,6 +87,8 @@ def join(
     """Join two minima and print what came of it; exit code 1 where they are not joined."""
     from elsuite.exploration.mapping import connect_pair
 
+    if dry_run and any(isinstance(end, Path) for end in ends):
+        raise click.UsageError("--dry-run: given with structures in files, which are stored; allowed with ids")
     a, b = ids_of(database, landscape, ends, surface)
     if dry_run:
         options |= {"attempts": 0, "workers": None, "improve": True}

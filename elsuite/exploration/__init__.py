@@ -1,8 +1,8 @@
 """Where the two halves meet: from landscapes, minimizers and finders into a database.
 
 Minima and paths into a database
-    `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `basin_hopping`, `add_solutions`,
-    `import_checkpoints`, `quench`
+    `run_minimizer`, `connect_minima`, `map_landscape` (by a `MappingPlan`), `connect_pair` (two minima however far
+    apart), `basin_hopping`, `add_solutions`, `add_structures`, `import_checkpoints`, `quench`
 Paths read back
     `stored_path`
 Values for pictures, computed once and stored
@@ -22,8 +22,10 @@ from elsuite.exploration.connect import connect_minima
 from elsuite.exploration.densities import spectral_density
 from elsuite.exploration.lines import interpolations
 from elsuite.exploration.mapping.basin_hopping import HoppingResult, basin_hopping
+from elsuite.exploration.mapping.double_ended import Connection, connect_pair
 from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.run import map_landscape
+from elsuite.exploration.mapping.structures import add_structures
 from elsuite.exploration.minima import run_minimizer
 from elsuite.exploration.pairs import all_pairs, between_pairs, nearest_pairs, random_pairs, within_pairs
 from elsuite.exploration.planes import plane
@@ -34,15 +36,18 @@ from elsuite.exploration.stored import stored_path
 __all__ = [
     "CheckpointReport",
     "CompletionReport",
+    "Connection",
     "HoppingResult",
     "MappingPlan",
     "MergeReport",
     "add_solutions",
+    "add_structures",
     "all_pairs",
     "basin_hopping",
     "between_pairs",
     "complete_tree",
     "connect_minima",
+    "connect_pair",
     "connect_spanning",
     "import_checkpoints",
     "interpolations",

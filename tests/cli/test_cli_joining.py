@@ -81,6 +81,24 @@ def test_a_store_is_made_of_a_recipe(run, tmp_path):
     assert json.loads(out)["n_minima"] >= 2
 
 
+def test_structures_of_a_calculator_are_checked_for_their_atoms(run, tmp_path):
+    pytest.importorskip("ase")
+    store = tmp_path / "cu.elsuite"
+    octahedron = np.concatenate([1.75 * np.eye(3), -1.75 * np.eye(3)])
+    capped = [[0, 0, 1.9], [0, 0, -1.9], [1.4, 0, 0], [-0.7, 1.22, 0], [-0.7, -1.22, 0], [1.5, 2.3, 1.2]]
+    files = [xyz_file(tmp_path, f"{k}.xyz", points) for k, points in enumerate((octahedron, capped))]
+    copper = [tmp_path / f"cu{k}.xyz" for k in range(2)]
+    for file, renamed in zip(files, copper, strict=True):
+        renamed.write_text(file.read_text().replace("Ar", "Cu"))
+    assert run("map", "ase:emt", store, "--structure", copper[0], "--seconds", 0)[0] == 0
+    code, _, err = run("connect", store, *files)
+    assert code == 2
+    assert "atoms Ar6 given; Cu6, in this order, are expected" in err
+    code, out, _ = run("connect", store, *copper, "--json")
+    assert code == 0
+    assert json.loads(out)["barrier_above"] == pytest.approx([0.199881, 0.030341], abs=1e-5)
+
+
 def test_what_is_not_joined_is_said(run, empty, tmp_path):
     files = [point_file(tmp_path, f"{k}.txt", MullerBrown().minima[k]) for k in range(2)]
     code, out, _ = run("connect", empty, *files, "--attempts", 0)
@@ -114,6 +132,7 @@ def test_paths_of_a_finder_are_searched_as_before(run, tmp_path):
         (("0", "1", "2", "--pairs", "gaps"), "--pairs gaps: given with 3 minima, allowed: with two"),
         (("0", "1", "--pairs", "gaps", "--finder", "none"), "no path finder 'none'"),
         (("0", "1", "--option", "n_images=0"), "n_images: given 0, allowed: at least 1"),
+        (("0", "XYZ", "--dry-run"), "--dry-run: given with structures in files"),
         (("0", "WIDE"), "3 coordinates given; a point has 2"),
         (("0", "XYZ"), "line 1: 'no number' given; the number of atoms is expected"),
     ],

@@ -117,7 +117,7 @@ def map_landscape(
         check_instance("finder", finder, PathFinder)
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
     region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
-    database = _open(landscape, plan, store, recipe)
+    database = open_map(landscape, plan, store, recipe)
     # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
     usual = FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
     if USUAL_FINDER not in database.attributes:
@@ -340,9 +340,10 @@ def _in_words(description: Any) -> str:
     return f"{description.get('type')} ({description.get('n_parameters')} parameters{', ' * bool(settings)}{settings})"
 
 
-def _open(
+def open_map(
     landscape: Landscape, plan: MappingPlan, store: str | Path | None, recipe: Recipe | None
 ) -> LandscapeDatabase:
+    """Return the database of a map, open for writing; a new one where there is none."""
     description = describe_landscape(landscape)
     if store is None or can_create(store):
         said = description if recipe is None or recipe.is_surface else {**description, **recipe.described()}

@@ -1,21 +1,18 @@
 """Structures from elsewhere, relaxed into a store: `add_structures`."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from elsuite.core.identity import content_key, content_key_of, work_seed
 from elsuite.core.outcomes import Outcome
-from elsuite.core.settings import all_settings
-from elsuite.database import LandscapeDatabase, can_create, open_database
+from elsuite.database import LandscapeDatabase
 from elsuite.exploration.checking import check_landscape
 from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.crossing import region_of
-from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape
+from elsuite.exploration.mapping.plan import MappingPlan
 from elsuite.exploration.mapping.rows import Discovery, new_rows
-from elsuite.exploration.mapping.run import USUAL_FINDER, VERSION_OF_USUAL_FINDER
 from elsuite.exploration.mapping.stored_minima import stored_minima
 from elsuite.landscapes.base import Landscape
 from elsuite.stationary import descend
@@ -72,24 +69,3 @@ def add_structures(
         new = database.add(runs=[run], minima=rows.minima, attributes=contributed(database)).minima
         minima.grow(new, rows.minima["energy"][:, database.surfaces.index(shown.surface)])
     return tuple(minima.ids[minima.index.number(end.point)] for end in ends)
-
-
-def open_or_create(store: str | Path, landscape: Landscape) -> LandscapeDatabase:
-    """Return the database at a place, open for writing; a new one of a landscape where there is none.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from elsuite.landscapes import SixHumpCamel
-    >>> with tempfile.TemporaryDirectory() as folder, open_or_create(f"{folder}/s", SixHumpCamel()) as database:
-    ...     database.n_minima
-    0
-    """
-    if not can_create(store):
-        return open_database(store, "a")
-    attributes = {
-        "landscape": describe_landscape(landscape),
-        "mapping": all_settings(MappingPlan()),
-        USUAL_FINDER: VERSION_OF_USUAL_FINDER,
-    }
-    return LandscapeDatabase.create(store, landscape, attributes=attributes)
