@@ -1,6 +1,7 @@
 """The command that maps a physical landscape: map."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--starts", type=click.IntRange(min=1), default=64, show_default=True, metavar="N", help="Random starts.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, metavar="N", help="Seed.")
 @click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Begin no new piece of work after so long.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Processes that share the work.")
 @json_option
 def map_(
     surface: str,
@@ -33,6 +35,7 @@ def map_(
     starts: int,
     seed: int,
     seconds: float | None,
+    workers: int | None,
     json_: bool,
 ) -> None:
     """Find the minima and transition states of SURFACE, and what joins what, in the database STORE.
@@ -53,12 +56,25 @@ def map_(
     place = one_store(store, out)
     landscape = recipe.landscape()
     torch.set_num_threads(1)  # these tensors are small: more threads wait for each other
-    with (
-        progress_bars() as bars,
-        map_landscape(
-            landscape, n_starts=starts, seed=seed, store=place, recipe=recipe, seconds=seconds, progress=bars
-        ) as database,
-    ):
+    with ExitStack() as stack:
+        crew = None
+        if workers is not None:
+            from elsuite.exploration.workers import Workers
+
+            crew = stack.enter_context(Workers(recipe, n_workers=workers))
+        bars = stack.enter_context(progress_bars())
+        database = stack.enter_context(
+            map_landscape(
+                landscape,
+                n_starts=starts,
+                seed=seed,
+                store=place,
+                recipe=recipe,
+                seconds=seconds,
+                workers=crew,
+                progress=bars,
+            )
+        )
         tree = disconnectivity_tree(transition_network(database, surface=landscape.surface))
         facts: dict[str, Any] = {
             "store": str(place),

@@ -11,7 +11,7 @@ import re
 import tempfile
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -180,7 +180,7 @@ class Workers:
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def results(self, tasks: Sequence[Task]) -> Iterator[NewRows]:
+    def results(self, tasks: Sequence[Task]) -> Generator[NewRows]:
         """Yield the result of each task, in the order given; what lies in the inbox is not done again.
 
         A task is loaded when it is sent to a worker and its result when it is yielded, so that memory holds no more

@@ -215,14 +215,30 @@ def engine_of(landscape: Landscape) -> Engine | None:
 def finished(
     landscape: Landscape, ends: Sequence[Rough], rule: Rule, limits: Limits | None = None
 ) -> tuple[Refinement, ...]:
-    """Return where searches ended as results: by Newton's steps to the last digit, the index counted by the Hessian."""
+    """Return where searches ended as results: by Newton's steps to the last digit, the index counted by the Hessian.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import LennardJones
+    >>> from elsuite.stationary.descend import SteepestDescent
+    >>> ends = engine_of(LennardJones(2)).down(np.array([[0.0, 0, 0, 1, 0, 0]]), limits=Limits())
+    >>> [(str(point.outcome), point.index) for point in finished(LennardJones(2), ends, SteepestDescent(np.inf))]
+    [('converged', 0)]
+    """
     allowed = replace(walk_limits(landscape, limits or Limits()), max_steps=LAST_STEPS)
     arrived = [end for end in ends if end.outcome is Outcome.CONVERGED]
     done: dict[int, Refinement] = {}
-    if arrived:
-        points, modes = np.array([end.point for end in arrived]), np.array([end.mode for end in arrived])
-        state = walk(landscape, points, rule, guides=modes, limits=allowed)
-        for end, point in zip(arrived, ended(landscape, state, rule.index, limits=allowed), strict=True):
+    # What calls a program of a user's own may raise an exception: it ends one search.
+    for group in [[end] for end in arrived] if landscape.gradient_only else [arrived] if arrived else []:
+        points, modes = np.array([end.point for end in group]), np.array([end.mode for end in group])
+        try:
+            state = walk(landscape, points, rule, guides=modes, limits=allowed)
+            found = ended(landscape, state, rule.index, limits=allowed)
+        except Exception as error:
+            if not landscape.gradient_only:
+                raise
+            found = (as_found(replace(group[0], outcome=Outcome.FAILED, message=reason_of(error))),)
+        for end, point in zip(group, found, strict=True):
             # A Hessian that is written down costs no gradients.
             more = point.n_gradients if landscape.gradient_only else point.n_steps + 1
             done[id(end)] = replace(point, n_steps=end.n_steps + point.n_steps, n_gradients=end.n_calls + more)

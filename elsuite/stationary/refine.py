@@ -133,10 +133,16 @@ def refine_transition_states(
         raise ValueError(f"{len(guides)} directions given for {len(starts)} points; one each is expected")
     if not len(starts):
         return ()
+    if (engine := engine_of(landscape)) is None:
+        return _by_hessians(landscape, starts, guides, limits or Limits())
+    ends = engine.up(starts, guides, limits=limits or Limits())
+    return finished(landscape, ends, EigenvectorFollowing(landscape.length_scale), limits)
+
+
+def _by_hessians(landscape: Landscape, starts: Floats, guides: Floats, limits: Limits) -> tuple[Refinement, ...]:
+    """Return the searches from some starts, a Hessian a step."""
+    allowed = walk_limits(landscape, limits)
     rule = EigenvectorFollowing(landscape.length_scale)
-    if (engine := engine_of(landscape)) is not None:
-        return finished(landscape, engine.up(starts, guides, limits=limits or Limits()), rule, limits)
-    allowed = walk_limits(landscape, limits or Limits())
     state = walk(landscape, starts, rule, guides=guides, limits=allowed)
     return ended(landscape, state, rule.index, limits=allowed)
 
@@ -151,7 +157,8 @@ def search_from_minimum(
 ) -> tuple[Refinement, ...]:
     """Return the searches for transition states that leave one minimum, shape (P,), along its softest modes.
 
-    Mode 0 is followed forth and back, then mode 1 forth and back, and so on.
+    Mode 0 is followed forth and back, then mode 1 forth and back, and so on; by a Hessian a step, so that a mode that
+    is not the softest stays followed, but where there are no second derivatives.
 
     Parameters
     ----------
@@ -182,6 +189,7 @@ def search_from_minimum(
     else:
         ways = as_points(landscape, directions)
         ways = ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), np.finfo(float).tiny)
-    return refine_transition_states(
-        landscape, start + allowed.first_radius * landscape.length_scale * ways, directions=ways, limits=allowed
-    )
+    starts = start + allowed.first_radius * landscape.length_scale * ways
+    if landscape.gradient_only or not len(starts):
+        return refine_transition_states(landscape, starts, directions=ways, limits=allowed)
+    return _by_hessians(landscape, starts, ways, allowed)

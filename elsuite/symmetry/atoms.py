@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
+from elsuite.core.compiling import can_compile, compiled_function
 from elsuite.core.typing import Floats, Ids, Mask
 from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
 from elsuite.symmetry.groups import Part, checked_groups, exchanged, orbits, part_of
 from elsuite.symmetry.lattices import Lattice, Operation, all_operations, lattice_of
+from elsuite.symmetry.overlay import overlay
 from elsuite.symmetry.rotations import kabsch, line_rotations, orthonormal_frames, random_rotations
 
 N_ROTATIONS = 60
@@ -134,6 +136,14 @@ class AtomSymmetry(Symmetry):
         return all_operations(self.operations or (), self.dimension, self._lattice)
 
     @functools.cached_property
+    def _codes(self) -> Ids:
+        """A number for each atom, the same for those that may take each other's places."""
+        codes = np.zeros(len(self.species), dtype=np.int64)
+        for k, own in enumerate(self._kinds):
+            codes[own] = k
+        return codes
+
+    @functools.cached_property
     def _alike(self) -> Mask:
         """Which pairs of atoms may take each other's places, shape (n_atoms, n_atoms)."""
         alike = np.zeros((len(self.species),) * 2, dtype=np.bool_)
@@ -224,6 +234,16 @@ class AtomSymmetry(Symmetry):
         assert best is not None
         whole = first.reshape(fixed.shape) - fixed  # where the center is
         return Alignment(best.distance, np.ravel(best.coordinates + whole), best.permutation, best.inverted)
+
+    def overlaid(self, a: ArrayLike, b: ArrayLike, tolerance: float) -> float:
+        """Return the distance to a copy that two atoms laid over like ones lead to, where that can be compiled."""
+        if not self.turned or self.groups is not None or not can_compile():
+            return np.inf
+        first, second = checked_pair(self.n_parameters, a, b)
+        fixed, moving = self._atoms(first), self._atoms(second)
+        # Copies within the tolerance have their reference atoms off by that, and all others by a few times as much.
+        slack = 20 * max(tolerance, 1e-9 * _radius(fixed))
+        return float(_overlay()(fixed, moving, self._codes, self.mirrored, slack, tolerance))
 
     def _copies(self, fixed: Floats, moving: Floats, slack: float) -> Iterator[Alignment]:
         """Yield alignments of `moving` to `fixed`, each the best near one way to begin."""
@@ -437,6 +457,13 @@ class AtomSymmetry(Symmetry):
         if not self.drifts:
             return None
         return np.asarray(np.sqrt((self._atoms(batch) ** 2).sum(axis=(1, 2)) / len(self.species)))
+
+
+@functools.cache
+def _overlay() -> Any:
+    """Return `overlay` compiled."""
+    atoms = "float64[:, ::1]"
+    return compiled_function(overlay, f"float64({atoms}, {atoms}, int64[::1], boolean, float64, float64)")
 
 
 def _radius(atoms: Floats) -> float:

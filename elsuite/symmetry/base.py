@@ -78,6 +78,14 @@ class Symmetry(abc.ABC):
             For points of another size, or with values that are not finite.
         """
 
+    def overlaid(self, a: ArrayLike, b: ArrayLike, tolerance: float) -> float:
+        """Return the distance of `a` to a copy of `b` that is quickly found, infinite where none is.
+
+        It is never under that of `nearest`, which knows more: one within `tolerance` proves that points are one, and
+        nothing else is said.
+        """
+        return float("inf")
+
     @abc.abstractmethod
     def description(self) -> dict[str, Any]:
         """Return in JSON's types what `elsuite.symmetry.symmetry_from` makes the same symmetry of."""

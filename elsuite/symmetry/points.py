@@ -16,6 +16,7 @@ Ties = Callable[[Ids, Ids], Sequence[NDArray[Any]]]
 _N_DIRECTIONS = 8  # of the space in which neighbors are looked up
 _UNSORTED = 64  # points that are in no tree yet
 _QUERIES_AT_ONCE = 64
+_FEW = 200
 _BYTES_AT_ONCE = 2**25
 _ROUNDING = 1e-12
 
@@ -73,6 +74,7 @@ class PointIndex:
             raise ValueError(f"tolerance {tolerance} given; a finite one from 0 is expected")
         self.symmetry, self.tolerance = symmetry, float(tolerance)
         self.n_compared = 0
+        self._n_alike = 0
         self._read = read
         self._n = 0
         self._points = np.empty((0, symmetry.n_parameters))
@@ -91,10 +93,24 @@ class PointIndex:
 
     def find(self, point: ArrayLike) -> int | None:
         """Return the number of the nearest known point that is the same as `point`, None if there is none."""
-        _, numbers, distances, _ = self._candidates(self._checked(np.asarray(point)[None]))
-        if not len(numbers):
-            return None
-        return int(numbers[np.lexsort((numbers, distances))[0]])
+        batch = self._checked(np.asarray(point)[None])
+        alike = list(self._alike(batch))
+        if len(alike) < 2:
+            return alike[0][1] if alike and self._one(alike[0][2], batch[0]) else None
+        _, numbers, distances, _ = self._candidates(batch)
+        return int(numbers[np.lexsort((numbers, distances))[0]]) if len(numbers) else None
+
+    def find_all(self, points: ArrayLike) -> Ids:
+        """Return the numbers of known points that are the same as some points, shape (n, P); -1 where none is.
+
+        Where one is found quickly it need not be the nearest.
+        """
+        batch = self._checked(points)
+        numbers = np.full(len(batch), -1, dtype=np.int64)
+        for row, number, known in self._alike(batch):
+            if numbers[row] < 0 and self._one(known, batch[row]):
+                numbers[row] = number
+        return numbers
 
     def number(self, point: ArrayLike) -> int:
         """Return the number of `point`, a new one if it was not known."""
@@ -175,7 +191,21 @@ class PointIndex:
 
         With them come their distances, and whether they are the same only after a symmetry.
         """
-        found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))]
+        same = []
+        for row, number, known in self._alike(points):
+            distance = self.symmetry.nearest(known, points[row], tolerance=self.tolerance).distance
+            if distance <= self.tolerance:
+                same.append((row, number, distance, np.linalg.norm(known - points[row]) > self.tolerance))
+        rows, numbers, distances, moved = zip(*same, strict=True) if same else ((), (), (), ())
+        return (
+            np.array(rows, dtype=np.int64),
+            np.array(numbers, dtype=np.int64),
+            np.array(distances, dtype=np.float64),
+            np.array(moved, dtype=np.bool_),
+        )
+
+    def _alike(self, points: Floats) -> Iterator[tuple[int, int, Floats]]:
+        """Yield pairs of a row of `points` and the number of a known point, with it, whose fingerprints agree."""
         for begin in range(0, len(points) if self._n else 0, _QUERIES_AT_ONCE):
             batch = points[begin : begin + _QUERIES_AT_ONCE]
             prints = self.symmetry.fingerprint(batch)
@@ -185,16 +215,15 @@ class PointIndex:
             self.n_compared += len(rows)
             for own, other, known in self._in_question(rows, numbers):
                 far = np.linalg.norm(self.symmetry.fingerprint(known) - prints[own], axis=1)
-                same = []
                 for k in np.flatnonzero(far <= apart[own]).tolist():
-                    a, b = known[k], batch[own[k]]
-                    distance = self.symmetry.nearest(a, b, tolerance=self.tolerance).distance
-                    if distance <= self.tolerance:
-                        same.append((own[k] + begin, other[k], distance, np.linalg.norm(a - b) > self.tolerance))
-                if same:
-                    found.append(tuple(map(np.array, zip(*same, strict=True))))  # type: ignore[arg-type]
-        rows, numbers, distances, moved = (np.concatenate(column) for column in zip(*found, strict=True))
-        return rows, numbers, distances, moved
+                    yield int(own[k]) + begin, int(other[k]), known[k]
+
+    def _one(self, known: Floats, point: Floats) -> bool:
+        """Return whether a point is a known one; the first ones are not worth compiling anything."""
+        self._n_alike += 1
+        if self._n_alike > _FEW and self.symmetry.overlaid(known, point, self.tolerance) <= self.tolerance:
+            return True
+        return self.symmetry.nearest(known, point, tolerance=self.tolerance).distance <= self.tolerance
 
     def _near(self, marks: Floats, radii: Floats) -> tuple[Ids, Ids]:
         """Return pairs of a row of `marks` and the number of a known point whose marks are within the row's radius."""

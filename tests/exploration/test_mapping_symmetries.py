@@ -11,6 +11,7 @@ from elsuite.analysis import disconnectivity_tree
 from elsuite.core.outcomes import Outcome
 from elsuite.exploration import MappingPlan, map_landscape
 from elsuite.exploration.mapping import run as mapping_run
+from elsuite.exploration.mapping import tasks as mapping_tasks
 from elsuite.exploration.mapping.rows import Discovery
 from elsuite.landscapes import (
     FourGaussians,
@@ -174,7 +175,7 @@ def test_scheduling_is_linear(monkeypatch):
     original = mapping_run.content_key
     monkeypatch.setattr(mapping_run, "content_key", lambda *parts: keys.append(1) or original(*parts))
     for name in ("along_modes", "along_directions"):
-        monkeypatch.setattr(mapping_run, name, lambda *arguments, **settings: Discovery())
+        monkeypatch.setattr(mapping_tasks, name, lambda *arguments, **settings: Discovery())
     plan = MappingPlan(n_starts=400, n_points=0, n_hops=0, n_pairs=0)
     database = map_landscape(SeparableWells((1.0,) * 5), plan=plan)
     assert database.n_minima == 32

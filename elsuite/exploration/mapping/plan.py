@@ -1,6 +1,6 @@
 """What is done to map a landscape, and where: the settings, the pieces of work, the region."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import field, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class MappingPlan:
     n_rounds : int
         Rounds of random directions at most, each beginning farther from the minima; after a round that finds nothing
         new there is no other.
+    n_sweeps, n_quiet : int
+        Of landscapes that are searched by gradients alone, with a kernel or without second derivatives: sweeps over all
+        minima at most, `n_directions` from each (from few, more), in place of rounds; and so many in a row that find
+        nothing new are the last.
     n_pairs : int
         Paths searched at most while minima are not joined.
     tolerance : float
@@ -49,6 +53,8 @@ class MappingPlan:
     n_modes: Whole = 40
     n_directions: Whole = 20
     n_rounds: Whole = 3
+    n_sweeps: Whole = field(default=30, metadata={"before": 30})
+    n_quiet: Count = field(default=3, metadata={"before": 3})
     n_pairs: Whole = 30
     tolerance: Positive = 1e-5
     seed: Whole = 0

@@ -1,8 +1,9 @@
 """A whole landscape: its minima, its transition states, and what joins what (`map_landscape`)."""
 
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -10,13 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import cdist
 
 from elsuite.analysis.stored_tree import stored_tree
-from elsuite.core.identity import content_key, work_seed
+from elsuite.core.identity import canonical_json, content_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings, check_instance, key_settings
-from elsuite.core.typing import Floats, Progress
+from elsuite.core.typing import Floats, Ids, Progress
 from elsuite.database import LandscapeDatabase, can_create, open_database
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.checking import check_landscape
@@ -24,24 +24,22 @@ from elsuite.exploration.complete import minima_of, next_pairs, state_of, tree_e
 from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
-from elsuite.exploration.mapping.work import (
-    Region,
-    along_directions,
-    along_modes,
-    between,
-    each_alone,
-    from_points,
-    hops,
-    minima_below,
-    random_points,
-)
+from elsuite.exploration.mapping.stages import Stage, Sweep, Task
+from elsuite.exploration.mapping.sweeps import Known, minima_at_once
+from elsuite.exploration.mapping.tasks import MapTask, completed, discovery_of
+from elsuite.exploration.mapping.work import Region, between, hops, random_points
+from elsuite.exploration.workers import Workers
 from elsuite.landscapes.base import DataLandscape, Landscape
 from elsuite.landscapes.recipes import Recipe
 from elsuite.network.evidence import STATES
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
-from elsuite.symmetry.points import PointIndex
 
+BY_GRADIENTS, VERSION_BY_GRADIENTS = "by_gradients", 1
+"""An attribute of a map that is made in sweeps; one begun by an earlier version goes on as it began."""
+
+FIRST_MINIMA = 10
+"""From so many minima modes are followed where sweeps come after."""
 POINTS_AT_ONCE = 32
 WALKERS = 4
 
@@ -61,6 +59,7 @@ def map_landscape(
     limits: Limits | None = None,
     recipe: Recipe | None = None,
     seconds: float | None = None,
+    workers: Workers | None = None,
     progress: Progress | None = None,
 ) -> LandscapeDatabase:
     """Return a database of the minima and verified transition states of a landscape, on the surface that it shows.
@@ -72,11 +71,17 @@ def map_landscape(
     3. While minima are not all joined, paths between the parts are searched and refined from their tops; then across
        merges of the tree that are neither closed nor tested, as in `elsuite.exploration.complete_tree`.
 
+    Landscapes that are searched by gradients alone, with a kernel or without second derivatives, are swept: modes are
+    followed from the first minima only, then from all minima known searches leave in random directions, sweep after
+    sweep, until some find nothing new; what arrives at a known state is not followed down. Paths then join what is in
+    parts.
+
     A minimum has no negative eigenvalue, a transition state one; other points are not stored. Points are one when they
     are equal up to the tolerance by the landscape's symmetry: isomers of a cluster, turned, mirrored and with like
     atoms exchanged, count once. An exception ends one piece of work, a run with the outcome "failed"; the rest goes on.
     Parallel transition states between two minima, and those from a minimum to itself, are all kept. All is
     deterministic for a seed. It suits surfaces, clusters of up to about 15 atoms, networks of a few hundred parameters.
+    An exception of an energy that is searched by gradients alone ends one search only.
 
     Parameters
     ----------
@@ -93,6 +98,9 @@ def map_landscape(
         How the landscape was made: a new store keeps it, so that other commands make the landscape again.
     seconds : float, optional
         No piece of work is begun after so long.
+    workers : Workers, optional
+        Other processes that do the pieces that do not depend on each other, at the same time; they are stored in the
+        same order, with the same keys. Only this process writes.
 
     Returns
     -------
@@ -116,16 +124,18 @@ def map_landscape(
     if finder is not None:
         check_instance("finder", finder, PathFinder)
     plan = plan or MappingPlan(n_starts=n_starts, n_points=2 * n_starts, seed=seed)
-    region = mapped_region(landscape, bounds, limits or Limits(max_steps=200), tolerance=plan.tolerance)
+    limits = limits or Limits(max_steps=200)
+    region = mapped_region(landscape, bounds, limits, tolerance=plan.tolerance)
+    given = (limits, None if bounds is None else np.asarray(bounds, dtype=np.float64).tolist())
     database = open_map(landscape, plan, store, recipe)
     # The density counts over data only; elsewhere the keys of the work are those of earlier stores.
     usual = FourierPathFinder() if isinstance(landscape, DataLandscape) else FourierPathFinder(density="uniform")
     if USUAL_FINDER not in database.attributes:
         # Begun by an earlier version, with the defaults of then: its pairs are not searched again.
         usual = replace(usual, scales="absolute", late="sampled", max_rounds=4)
-    mapping = _Mapping(region, plan, finder or usual, database)
+    mapping = _Mapping(region, given, plan, finder or usual, database, progress)
     try:
-        mapping.run(seconds, progress)
+        mapping.run(seconds, workers)
     except BaseException:
         if store is not None:
             database.close()
@@ -136,110 +146,146 @@ def map_landscape(
     return open_database(store)
 
 
-@dataclass(frozen=True)
-class Task:
-    """One piece of work: of the batch, the minimum or the pair (`number`, `other`), in a round of its stage."""
-
-    stage: str
-    number: int = 0
-    round: int = 0
-    other: int = -1
-
-
-@dataclass
-class Stage:
-    """Pieces of work of one kind, and how many of them are done."""
-
-    name: str
-    settings: list[Any]
-    """What of all settings makes the keys of the pieces."""
-    total: Callable[[], int]
-    """How many pieces there are at present."""
-    round: int = 0
-    after: "Stage | None" = None
-    """A round, which must have found something before this one begins."""
-    n_done: int = 0
-    n_found: int = 0
-    """Rows that the done pieces gave."""
-
-
 @final
 class _Mapping:
     """The state of one call: the database, the points known, and the work done."""
 
-    def __init__(self, region: Region, plan: MappingPlan, finder: PathFinder, database: LandscapeDatabase) -> None:
-        self.landscape, self.plan, self.region = region.landscape, plan, region
-        self.finder, self.database = finder, database
-        bounds = None if region.bounds is None else region.bounds.tolist()
-        self.identity = [describe_landscape(region.landscape), plan.seed, bounds]
-        self.known = tuple(PointIndex(region.symmetry, region.tolerance) for _ in range(2))
-        self.known[0].extend(database.coordinates(np.arange(database.n_minima)))
+    def __init__(
+        self,
+        region: Region,
+        given: tuple[Limits, Any],
+        plan: MappingPlan,
+        finder: PathFinder,
+        database: LandscapeDatabase,
+        progress: Progress | None,
+    ) -> None:
+        self.landscape, self.plan, self.region, self.given = region.landscape, plan, region, given
+        self.finder, self.database, self.progress = finder, database, progress
+        self.bounds = None if region.bounds is None else region.bounds.tolist()
+        self.identity = [describe_landscape(region.landscape), plan.seed, self.bounds]
+        self.known = Known.nothing(region)
+        self.known.minima.extend(database.coordinates(np.arange(database.n_minima)))
         if database.n_paths and "coordinates" in database.paths:
-            self.known[1].extend(database.paths["coordinates"].values)
+            self.known.states.extend(database.paths["coordinates"].values)
         runs = database.runs
         columns = [runs[name].values.tolist() if "n_found" in runs else [] for name in ("key", "n_found")]
         self.done: dict[int, int] = dict(zip(*columns, strict=True))
+        self.rows = {key: row for row, key in enumerate(runs["key"].values.tolist())}
+        """In which row of the runs each piece is."""
+        self.run_of_minimum = database.minima["run"].values
         self.n_tried = runs["minimizer"].values.tolist().count("paths")
-        self.distances = np.empty((0, 0))
+        self.tried: set[tuple[int, int]] = set()
+        self.session = uuid.uuid4().hex
+        self.sweep, self.at_once = Sweep(), minima_at_once(region.landscape)
+        self.sweeps = engine_at_work(database, region.landscape)
         self.stages = self.table()
+        self.paths_stage = self.stages[-1]
 
     def table(self) -> list[Stage]:
         """Return all stages, in the order of their work: new pieces of earlier ones, by what is found, come first."""
-        plan, minima = self.plan, self.known[0]
+        plan, minima = self.plan, self.known.minima
+        by_gradients = [BY_GRADIENTS] if self.sweeps else []
         stages = [
-            Stage("starts", [], lambda: _n_batches(plan.n_starts)),
-            Stage("hops", [plan.n_starts, plan.n_hops, plan.temperature], lambda: int(plan.n_hops and len(minima) > 0)),
-            Stage("random points", [], lambda: _n_batches(plan.n_points)),
-            Stage("modes", [plan.n_modes], lambda: len(minima) if plan.n_modes else 0),
+            Stage("starts", by_gradients, lambda: _n_batches(plan.n_starts)),
+            Stage(
+                "hops",
+                [plan.n_starts, plan.n_hops, plan.temperature, *by_gradients],
+                lambda: int(plan.n_hops and len(minima) > 0),
+            ),
         ]
-        for number in range(1, plan.n_rounds + 1 if plan.n_directions else 1):
+        stages.append(Stage("random points", by_gradients, lambda: _n_batches(plan.n_points)))
+        # Where sweeps follow, modes lead to states of high symmetry, which random directions seldom do.
+        modes = [plan.n_modes, *by_gradients]
+        stages.append(Stage("modes", modes, lambda: self.n_from_modes() if plan.n_modes else 0))
+        if self.sweeps:
+            stages.append(Stage("sweeps", [plan.n_directions, self.at_once], lambda: self.n_blocks(self.sweep)))
+        for number in range(1, plan.n_rounds + 1 if plan.n_directions and not self.sweeps else 1):
             before = stages[-1] if number > 1 else None
             stages.append(Stage("directions", [plan.n_directions], lambda: len(minima), number, before))
         settings = [self.finder.name, key_settings(self.finder)]
         return [*stages, Stage("paths", settings, lambda: max(self.n_tried, plan.n_pairs))]
 
-    def perform(self, task: Task, seed: int) -> Discovery:
-        """Return what a piece of work finds."""
-        plan, region, points = self.plan, self.region, self.known[0].points
+    def work_of(self, stage: Stage, task: Task) -> MapTask | None:
+        """Return what another process can do of a piece of work: all of it, or None."""
+        plan, points, key = self.plan, self.known.minima.points, self.key(stage, task)
         match task.stage:
             case "starts":
-                return each_alone(minima_below, region, self.batch(task, plan.n_starts, plan.seed))
-            case "hops":
-                column = self.database.surfaces.index(self.landscape.surface)
-                order = np.argsort(self.database.minima["energy"].values[:, column], kind="stable")
-                lowest = points[order[:WALKERS]]
-                return hops(region, lowest, n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
+                chosen = self.batch(task, plan.n_starts, plan.seed)
             case "random points":
-                return each_alone(from_points, region, self.batch(task, plan.n_points, plan.seed + 1))
-            case "modes":
-                return along_modes(region, points[task.number], n_modes=plan.n_modes)
-            case "directions":
-                n, farther = plan.n_directions, task.round
-                return along_directions(region, points[task.number], n_directions=n, farther=farther, seed=seed)
+                chosen = self.batch(task, plan.n_points, plan.seed + 1)
+            case "modes" | "directions":
+                chosen = points[task.number][None]
+            case "sweeps":
+                first = task.number * self.at_once
+                chosen = points[first : min(first + self.at_once, self.sweep.n_minima)]
             case _:
-                return between(region, points[task.number], points[task.other], finder=self.finder, seed=seed)
+                return None
+        return MapTask(
+            key,
+            work_seed(key),
+            task.stage,
+            chosen.copy(),
+            task.round,
+            self.sweep.n_minima,
+            plan,
+            *self.given,
+            canonical_json(self.database.attributes.get("identity")),
+            self.session,
+        )
+
+    def perform(self, stage: Stage, task: Task) -> Discovery:
+        """Return what a piece of work finds."""
+        plan, region, points = self.plan, self.region, self.known.minima.points
+        if (work := self.work_of(stage, task)) is not None:
+            return work.discovery(region, self.known)
+        seed = work_seed(self.key(stage, task))
+        if task.stage == "hops":
+            column = self.database.surfaces.index(self.landscape.surface)
+            order = np.argsort(self.database.minima["energy"].values[:, column], kind="stable")
+            lowest = points[order[:WALKERS]]
+            return hops(region, lowest, n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
+        return between(region, points[task.number], points[task.other], finder=self.finder, seed=seed)
 
     def batch(self, task: Task, n: int, seed: int) -> Floats:
         """Return the random points of one batch among `n`."""
         begin = task.number * POINTS_AT_ONCE
         return random_points(self.region, range(begin, min(begin + POINTS_AT_ONCE, n)), seed=seed)
 
-    def run(self, seconds: float | None, progress: Progress | None) -> None:
+    def run(self, seconds: float | None, workers: Workers | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
         started = time.monotonic()
         while (work := self.next_task()) is not None:
             if seconds is not None and time.monotonic() - started > seconds:
                 break
             stage, task = work
+            if workers is not None and self.work_of(stage, task) is not None:
+                self.share(stage, workers, None if seconds is None else started + seconds)
+                continue
             began = time.monotonic()
             try:
-                found = self.perform(task, work_seed(self.key(stage, task)))
+                found = self.perform(stage, task)
             except Exception as error:  # what a user's landscape raises ends one piece of work only
                 found = Discovery(error=reason_of(error))
             self.store(stage, task, found, time.monotonic() - began)
-            if progress is not None:
-                n_done = self.n_tried if stage.name == "paths" else stage.n_done + 1
-                progress(stage.name, n_done, stage.total())
+
+    def share(self, stage: Stage, workers: Workers, until: float | None) -> None:
+        """Have all pieces of a stage that can begin now done by workers, and store them in their order."""
+        waiting = []
+        n_done = stage.n_done
+        for number in range(n_done, stage.total()):
+            task = Task(stage.name, number, self.sweep.number if stage.name == "sweeps" else stage.round)
+            work = self.work_of(stage, task)
+            if work is not None and work.key not in self.done:
+                waiting.append((task, work))
+        began = time.monotonic()
+        with contextlib.closing(workers.results([work for _, work in waiting])) as results:
+            for (task, work), rows in zip(waiting, results, strict=True):
+                found = completed(self.region, discovery_of(rows), self.known)
+                self.store(stage, task, found, time.monotonic() - began, sync=True)
+                workers.forget([work])
+                began = time.monotonic()
+                if until is not None and began > until:
+                    break
 
     def next_task(self) -> tuple[Stage, Task] | None:
         """Return the first piece of work that is not done; each stage goes on from where it was."""
@@ -256,8 +302,44 @@ class _Mapping:
         """Return the next piece of a stage, None while or when there is none."""
         if stage.name == "paths":
             return self.next_pair()
+        if stage.name == "sweeps":
+            return self.next_block(stage)
         waits = stage.after is not None and not stage.after.n_found
         return None if waits or stage.n_done >= stage.total() else Task(stage.name, stage.n_done, stage.round)
+
+    def next_block(self, stage: Stage) -> Task | None:
+        """Return the next minima of a sweep, None when the last sweep is over.
+
+        Each is over the minima that were known when it began: those of runs before its first one.
+        """
+        plan = self.plan
+        while plan.n_directions and self.sweep.number <= plan.n_sweeps:
+            sweep = self.sweep
+            if sweep.n_minima < 0:
+                if not len(self.known.minima):
+                    return None
+                row = self.rows.get(self.key(stage, Task("sweeps", 0, sweep.number)))
+                before = len(self.known.minima) if row is None else int((self.run_of_minimum < row).sum())
+                sweep.n_minima = before
+            if stage.n_done < self.n_blocks(sweep):
+                return Task("sweeps", stage.n_done, sweep.number)
+            n_quiet = 0 if stage.n_found else sweep.n_quiet + 1
+            if n_quiet >= plan.n_quiet and len(self.known.minima) == sweep.n_minima:
+                return None
+            self.sweep = Sweep(sweep.number + 1, n_quiet=n_quiet)
+            stage.n_done = stage.n_found = 0
+        return None
+
+    def n_from_modes(self) -> int:
+        """Return from how many minima modes are followed: from the first ones where sweeps come after."""
+        if not self.sweeps or not self.plan.n_directions:
+            return len(self.known.minima)
+        # What each search costs is that of the calls where energies come from a program of its own.
+        return min(len(self.known.minima), 1 if self.landscape.gradient_only else FIRST_MINIMA)
+
+    def n_blocks(self, sweep: Sweep) -> int:
+        """Return the number of pieces of a sweep."""
+        return -(-max(0, sweep.n_minima) // self.at_once)
 
     def key(self, stage: Stage, task: Task) -> int:
         """Return the key of a piece of work: the same in every call with the same landscape, seed and settings."""
@@ -266,25 +348,35 @@ class _Mapping:
 
     def next_pair(self) -> Task | None:
         """Return the next pair of minima to be joined: the nearest in different parts that was not tried."""
-        n, paths = len(self.known[0]), self.database.paths
-        ends = (paths["source"].values, paths["target"].values)
-        n_parts, part = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
         if self.n_tried >= self.plan.n_pairs:
             return None
+        n, paths = len(self.known.minima), self.database.paths
+        ends = (paths["source"].values, paths["target"].values)
+        n_parts, labels = connected_components(coo_array((np.ones(len(ends[0])), ends), shape=(n, n)), directed=False)
         if n_parts < 2:
-            return self.next_crossing()
-        if len(self.distances) < n:
-            prints = self.region.symmetry.fingerprint(self.known[0].points)
-            self.distances = cdist(prints, prints)
-        while True:
-            apart = np.where(part[:, None] == part, np.inf, self.distances)
-            i, j = sorted(int(k) for k in np.unravel_index(apart.argmin(), apart.shape))
-            if not np.isfinite(apart[i, j]):
+            return None if self.sweeps else self.next_crossing()
+        prints = self.region.symmetry.fingerprint(self.known.minima.points)
+        part = np.asarray(labels, dtype=np.int64)
+        largest = np.bincount(part).argmax()
+        nearest = [(*self.nearest(i, part, prints), i) for i in np.flatnonzero(part != largest).tolist()]
+        while nearest:
+            distance, j, i = min(nearest, key=lambda found: (found[0], *sorted(found[1:])))
+            if not np.isfinite(distance):
                 return None
-            task = Task("paths", i, 0, j)
-            if self.key(self.stages[-1], task) not in self.done:
+            task = Task("paths", min(i, j), 0, max(i, j))
+            if self.key(self.paths_stage, task) not in self.done:
                 return task
-            self.distances[i, j] = self.distances[j, i] = np.inf  # tried before
+            self.tried |= {(i, j), (j, i)}
+            nearest = [(*self.nearest(k, part, prints), k) if k in {i, j} else (d, m, k) for d, m, k in nearest]
+        return None
+
+    def nearest(self, i: int, part: Ids, prints: Floats) -> tuple[float, int]:
+        """Return the distance of the nearest minimum in another part that was not tried with minimum i, and which."""
+        apart = np.linalg.norm(prints - prints[i], axis=1)
+        apart[part == part[i]] = np.inf
+        apart[[b for a, b in self.tried if a == i]] = np.inf
+        j = int(apart.argmin())
+        return float(apart[j]), j
 
     def next_crossing(self) -> Task | None:
         """Return the next pair across a merge that is neither closed nor tested, as in `complete_tree`."""
@@ -295,14 +387,15 @@ class _Mapping:
         minima = minima_of(self.database, None, surface=surface, label="paths")
         for a, b in next_pairs(state_of(self.database, minima, effort), minima, effort).tolist():
             task = Task("paths", a, 0, b)
-            if self.key(self.stages[-1], task) not in self.done:
+            if self.key(self.paths_stage, task) not in self.done:
                 return task
         return None
 
-    def store(self, stage: Stage, task: Task, found: Discovery, seconds: float) -> None:
+    def store(self, stage: Stage, task: Task, found: Discovery, seconds: float, *, sync: bool = False) -> None:
         """Commit what a piece of work found, together with the record that it is done."""
         key = self.key(stage, task)
-        rows = new_rows(self.landscape, found, self.known, key=key, label=task.stage)
+        known = (self.known.minima, self.known.states)
+        rows = new_rows(self.landscape, found, known, key=key, label=task.stage)
         if rows.minima:
             rows.minima["run"] = self.database.n_runs
         n_found = sum(len(columns["key"]) for columns in (rows.minima, rows.paths) if columns)
@@ -322,9 +415,25 @@ class _Mapping:
         attributes = contributed(self.database)
         if task.other >= 0:
             run["target"] = task.other
-        self.database.add(runs=[run], minima=rows.minima or None, paths=rows.paths or None, attributes=attributes)
+        self.rows[key] = self.database.n_runs
+        self.database.add(
+            runs=[run], minima=rows.minima or None, paths=rows.paths or None, attributes=attributes, sync=sync
+        )
         self.done[key] = n_found
         self.n_tried += task.stage == "paths"
+        if self.progress is not None:
+            n_done = self.n_tried if stage.name == "paths" else task.number + 1
+            self.progress(self.name_of(stage), n_done, stage.total())
+
+    def name_of(self, stage: Stage) -> str:
+        """Return what progress says of a stage."""
+        return f"sweep {self.sweep.number}" if stage.name == "sweeps" else stage.name
+
+
+def engine_at_work(database: LandscapeDatabase, landscape: Landscape) -> bool:
+    """Return whether a map is made in sweeps."""
+    by_gradients = landscape.gradient_only or landscape.kernel() is not None
+    return by_gradients and BY_GRADIENTS in database.attributes
 
 
 def _n_batches(n_points: int) -> int:
@@ -348,6 +457,8 @@ def open_map(
     if store is None or can_create(store):
         said = description if recipe is None or recipe.is_surface else {**description, **recipe.described()}
         attributes = {"landscape": said, "mapping": all_settings(plan), USUAL_FINDER: VERSION_OF_USUAL_FINDER}
+        if landscape.gradient_only or landscape.kernel() is not None:
+            attributes[BY_GRADIENTS] = VERSION_BY_GRADIENTS
         return LandscapeDatabase.create(store, landscape, attributes=attributes)
     database = open_database(store, "a")
     try:

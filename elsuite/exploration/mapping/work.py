@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from elsuite.core.identity import start_seeds
-from elsuite.core.typing import Floats
+from elsuite.core.typing import Floats, Mask
 from elsuite.exploration.attempts import reason_of
 from elsuite.exploration.mapping.basin_hopping import basin_hopping, reason_among
 from elsuite.exploration.mapping.rows import FOLLOWED_DOWN, Discovery, VerifiedState
@@ -57,6 +57,11 @@ class Region:
         # A point on the edge is in: where it is known to lie is known to the tolerance only.
         edge = self.tolerance
         return Box(self.bounds[0] - edge, self.bounds[1] + edge, self.symmetry).holds(point[None]).item()
+
+    def hold(self, points: Floats) -> Mask:
+        """Return which of some points, shape (n, P), are worth a closer look: those within the limits."""
+        box = self.limits.box
+        return np.ones(len(points), dtype=np.bool_) if box is None else box.holds(points)
 
 
 def random_points(region: Region, numbers: Sequence[int], *, seed: int) -> Floats:
