@@ -143,11 +143,6 @@ class FunctionLandscape(AnalyticLandscape):
             if self._form.differentiable:
                 return by_autograd(self, given)
             return self.energy(given), difference_gradients(self.energy, given, scale=self.length_scale)
-        if "checked_gradient" not in vars(self):  # before its first use
-            mistake = gradient_mistake(self._with_gradient, self.energy, self.probe_points(), scale=self.length_scale)
-            if mistake:
-                raise ValueError(f"the gradient given is not that of the energy: {mistake}")
-            vars(self)["checked_gradient"] = True
         return self._with_gradient(given)
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -181,9 +176,29 @@ class FunctionLandscape(AnalyticLandscape):
                 wrong = wrong or error
                 continue
             vars(self)["form"] = _Form(library, energies.requires_grad, gradients is not None)
+            try:
+                self._check()
+            except BaseException:
+                vars(self).pop("form")  # it is refused again
+                raise
             return energies, gradients
         assert wrong is not None
         raise wrong
+
+    def _check(self) -> None:
+        """Refuse, before its first use, what is no function of the points, and a gradient that is not the energy's."""
+        given = self.gradient is not None or self._form.gives_gradients
+        if self._form.differentiable and not given:
+            return
+        points = self.probe_points()
+        first, again = (torch.nan_to_num(self.energy(points).detach()).tolist() for _ in range(2))
+        for a, b in zip(first, again, strict=True):
+            if a != b:
+                raise ValueError(f"the function is none: twice at the same point it returned {a:.10g} and {b:.10g}")
+        if given:
+            mistake = gradient_mistake(self._with_gradient, self.energy, points, scale=self.length_scale)
+            if mistake:
+                raise ValueError(f"the gradient given is not that of the energy: {mistake}")
 
     def _called(self, function: Callable[..., Any], points: Tensor, library: Library) -> tuple[Tensor, Tensor | None]:
         """Return what a function of the caller's gives, as tensors."""

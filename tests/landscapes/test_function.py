@@ -145,8 +145,8 @@ def test_steep_energies_are_checked_below_the_random_points():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"function": lambda x: np.zeros((len(x), 2))}, r"one energy a point is expected, shape \(2,\)"),
-        ({"function": lambda x: np.cos(x), "batched": False}, r"shape \(2, 2\) for 2 points; one energy"),
+        ({"function": lambda x: np.zeros((len(x), 2))}, r"shape \(3, 2\) for 3 points; one energy a point is expected"),
+        ({"function": lambda x: np.cos(x), "batched": False}, r"shape \(3, 2\) for 3 points; one energy"),
         ({"function": numpy_camel, "gradient": lambda x: x[:, :1]}, r"one gradient a point is expected"),
         ({"function": numpy_camel, "library": "jax"}, "library 'jax' given"),
     ],
@@ -163,3 +163,26 @@ def test_errors_of_the_function_itself_are_shown():
     with pytest.raises(RuntimeError, match="no such basis"):
         FunctionLandscape(broken, 2).energy([[0.0, 0.0]])
     assert not FunctionLandscape(MullerBrown().formula, 2).gradient_only
+
+
+def test_a_map_is_refused_before_anything_is_searched(tmp_path):
+    """Not by one failure after the other: the store is not even made."""
+
+    def wrong(x):
+        slopes = camel_gradient(x)
+        slopes[:, 1] *= 1.01
+        return slopes
+
+    given = FunctionLandscape(numpy_camel, 2, bounds=BOUNDS, gradient=wrong)
+    pair = FunctionLandscape(lambda x: (numpy_camel(x), wrong(x)), 2, bounds=BOUNDS)
+    for landscape in (given, pair, given):
+        with pytest.raises(ValueError, match="its coordinate 1 is"):
+            map_landscape(landscape, plan=PLAN, store=tmp_path / "store")
+        assert not (tmp_path / "store").exists()
+
+
+def test_what_is_random_is_no_function():
+    rng = np.random.default_rng(0)
+    noisy = FunctionLandscape(lambda x: numpy_camel(x) + 1e-6 * rng.random(len(x)), 2, bounds=BOUNDS)
+    with pytest.raises(ValueError, match="the function is none: twice at the same point"):
+        noisy.energy([[0.5, 0.5]])
