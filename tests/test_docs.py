@@ -138,6 +138,8 @@ SMALLER = {
     "range(4)": "range(3)",
     "--points 15": "--points 5",
     "--points 11": "--points 5",
+    "n_starts=24, n_points=24": "n_starts=8, n_points=6",
+    "n_directions=4, n_sweeps=6": "n_directions=2, n_sweeps=1",
 }
 """What makes the notebooks quick: less data, fewer epochs."""
 
