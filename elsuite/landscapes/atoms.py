@@ -15,6 +15,7 @@ from elsuite.core.typing import Floats, Ids
 from elsuite.landscapes.analytic import AnalyticLandscape
 from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Symmetry
+from elsuite.symmetry.lattices import lattice_operations
 
 Rows = tuple[tuple[float, ...], ...]
 """Lattice vectors."""
@@ -36,12 +37,16 @@ class Atoms(AnalyticLandscape):
         Lattice vectors of a cell that stays as it is; every atom then meets the nearest image of every other.
     mirrored : bool
         Whether a mirror image is the same point.
+    turned : bool
+        Of a cell: whether copies turned by the operations of its lattice are the same point, up to 48 of a cube.
+        Without a cell all turned copies are.
     """
 
     species: tuple[int | str, ...]
     dimension: int
     cell: Rows | None
     mirrored: bool
+    turned: bool = True
     nearest_starts: float
     """In random starts no atoms are nearer to each other than so many contact distances."""
 
@@ -60,7 +65,13 @@ class Atoms(AnalyticLandscape):
         """Like atoms exchanged, the whole moved and, without a cell, turned."""
         names = tuple(dict.fromkeys(self.species))
         kinds = tuple(names.index(name) for name in self.species) if len(names) == 1 else self.species
-        return AtomSymmetry(kinds, self.dimension, turned=self.cell is None, mirrored=self.mirrored, cell=self.cell)
+        operations = None
+        if self.cell is not None and self.turned:
+            operations = lattice_operations(self.cell, proper=not self.mirrored)
+        free = self.cell is None
+        return AtomSymmetry(
+            kinds, self.dimension, turned=free, mirrored=self.mirrored, cell=self.cell, operations=operations
+        )
 
     @property
     def radius(self) -> float:

@@ -190,6 +190,8 @@ class BinaryLennardJones(PairLandscape):
         Side of a cube, or lattice vectors; it stays as it is.
     cutoff : float, optional
         In lengths of the pair; a cell needs one. Energies and forces are shifted to vanish there, see `PairLandscape`.
+    turned : bool
+        Whether copies turned by the operations of the cell's lattice are the same.
 
     Raises
     ------
@@ -211,6 +213,7 @@ class BinaryLennardJones(PairLandscape):
     cutoff: float | None = None
     dimension: int = 3
     mirrored: bool = True
+    turned: bool = False
     nearest_starts = _NEAREST / _CONTACT
 
     def __post_init__(self) -> None:
@@ -295,7 +298,7 @@ class PairPotential(PairLandscape):
         ``{("A", "A"): f, ("A", "B"): g, ("B", "B"): h}``.
     contact : float
         About the distance at which pairs are lowest: the scale of lengths, and of the room in starts.
-    cell, cutoff : optional
+    cell, cutoff, turned : optional
         As of `BinaryLennardJones`, the cutoff as a distance.
 
     Raises
@@ -317,6 +320,7 @@ class PairPotential(PairLandscape):
     cell: Rows | None = None
     cutoff: float | None = None
     mirrored: bool = True
+    turned: bool = False
     nearest_starts = 0.8
 
     def __post_init__(self) -> None:

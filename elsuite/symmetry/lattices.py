@@ -72,6 +72,32 @@ def _axis(basis: Floats) -> bool:
     return int((np.abs(np.linalg.svd(basis)[2][-1]) > SAME).sum()) == 1
 
 
+def lattice_operations(cell: object, *, proper: bool = False) -> tuple[Operation, ...]:
+    """Return all rotations, and reflections unless only the `proper` ones are wanted, that keep the lattice of a cell.
+
+    Examples
+    --------
+    >>> square, oblong = [[2.0, 0.0], [0.0, 2.0]], [[2.0, 0.0], [0.0, 3.0]]
+    >>> len(lattice_operations(square)), len(lattice_operations(oblong, proper=True))
+    (8, 2)
+    """
+    basis = reduced(np.array(cell, dtype=np.float64))
+    k = len(basis)
+    gram, size = basis @ basis.T, float((basis**2).sum(axis=1).max())
+    vectors = np.array(list(itertools.product(range(-2, 3), repeat=k))) @ basis
+    lengths = (vectors**2).sum(axis=1)
+    choices = [vectors[np.abs(lengths - own) <= SAME * size] for own in np.diagonal(gram)]
+    found: list[Operation] = []
+    for rows in itertools.product(*choices):
+        image = np.array(rows)
+        if np.abs(image @ image.T - gram).max() > SAME * size or k < basis.shape[1]:
+            continue
+        rotation = np.linalg.solve(basis, image).T
+        if not proper or np.linalg.det(rotation) > 0:
+            found.append((tuple(map(tuple, rotation.tolist())), (0.0,) * k))
+    return tuple(found)
+
+
 def all_operations(
     given: tuple[Operation, ...], dimension: int, lattice: Lattice | None
 ) -> list[tuple[Floats, Floats]]:

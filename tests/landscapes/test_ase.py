@@ -21,7 +21,7 @@ from elsuite.symmetry import PointIndex
 
 pytestmark = pytest.mark.making
 
-PLAN = MappingPlan(n_starts=8, n_points=0, n_hops=0, n_modes=4, n_directions=2, n_rounds=1, n_pairs=0)
+PLAN = MappingPlan(n_starts=8, n_points=0, n_hops=0, n_modes=3, n_directions=0, n_pairs=0)
 
 
 def slab(n_adatoms=1, constraint=None):

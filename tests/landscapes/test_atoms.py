@@ -11,6 +11,7 @@ from elsuite.exploration import MappingPlan, map_landscape
 from elsuite.landscapes import METALS, BinaryLennardJones, Gupta, LennardJones, Morse, PairPotential
 from elsuite.landscapes.kernels import compiled_kernel
 from elsuite.stationary import descend, local_expansions
+from elsuite.symmetry.lattices import lattice_operations
 
 pytestmark = pytest.mark.making
 
@@ -146,8 +147,8 @@ PLAN = MappingPlan(n_starts=24, n_points=0, n_hops=4, n_modes=8, n_directions=4,
 @pytest.mark.parametrize(
     ("landscape", "n_minima"),
     [
-        (Morse(6, 6.0), 2),
         (Morse(6, 14.0), 2),
+        (BinaryLennardJones(3, 1, cell=3.8, cutoff=1.9, dimension=2, turned=True), None),
         (LennardJones(7, dimension=2), 4),
         (BinaryLennardJones(3, 2), None),
         (Gupta("Ni", 6), None),
@@ -208,3 +209,18 @@ def test_what_does_not_fit_is_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as error:
         make()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "n"),
+    [(4.0, 48), (((4.0, 0, 0), (0, 4.0, 0), (0, 0, 4.4)), 16), (((4.0, 0, 0), (1, 4.1, 0), (0.3, 0.2, 4.4)), 2)],
+)
+def test_copies_turned_with_the_lattice_are_one_where_asked_for(cell, n):
+    turned, plain = (BinaryLennardJones(4, 1, cell=cell, cutoff=1.7, turned=turned) for turned in (True, False))
+    operations = lattice_operations(turned.cell)
+    assert len(operations) == n
+    point = turned.initial_points([0])[0].numpy()
+    images = np.array([(point.reshape(-1, 3) @ np.array(rotation).T).ravel() for rotation, _ in operations])
+    torch.testing.assert_close(turned.energy(images), turned.energy(point[None]).expand(n))
+    assert max(turned.symmetry.nearest(point, image).distance for image in images) < 1e-9
+    assert sum(plain.symmetry.nearest(point, image).distance < 1e-9 for image in images) == 2  # itself and inverted
