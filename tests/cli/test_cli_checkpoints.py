@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from elsuite.cli import main
 from elsuite.database import open_database
 from elsuite.exploration import stored_path
 from elsuite.landscapes.recipes import Recipe
@@ -91,17 +90,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def elsuite(monkeypatch, capsys, folder):
+def elsuite(elsuite, monkeypatch, folder):
     monkeypatch.chdir(folder)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
+    return elsuite
 
 
 def files():

@@ -6,22 +6,9 @@ import sys
 import pytest
 
 from elsuite import LandscapeDatabase, open_database, verify_store
-from elsuite.cli import main
 from elsuite.database.computed import computed_values
 
 pytestmark = pytest.mark.making
-
-
-@pytest.fixture
-def elsuite(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import networkx as nx
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 from small_database import small_store
 
-from elsuite.cli import main
 from elsuite.interchange import (
     ForeignLandscape,
     write_arrays,
@@ -29,20 +27,6 @@ LANDSCAPE = ForeignLandscape(
 )
 MERGES = [[-1.0, [[1], [2]]], [0.25, [[0], [1, 2]]]]
 NOTE = "1 of 4 {} lay below an end, by 0.5 at most, and were lifted to it"
-
-
-@pytest.fixture
-def elsuite(monkeypatch, capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 def done(elsuite, *arguments):

@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from elsuite.cli import main
 from elsuite.database import open_database, verify_store
 from elsuite.landscapes import LennardJones, MullerBrown
 from elsuite.stationary import descend
@@ -18,15 +16,8 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        output = capsys.readouterr()
-        return stop.value.code, output.out, output.err
-
-    return call
+def run(elsuite):
+    return elsuite
 
 
 @pytest.fixture

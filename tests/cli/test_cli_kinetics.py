@@ -1,32 +1,16 @@
 """Rates and thermodynamics from the command line."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from elsuite import open_database
-from elsuite.cli import main
 from elsuite.kinetics import first_passage, rate_constants, stationary_points
 from elsuite.kinetics import thermodynamics as of_points
 
 LJ7 = Path(__file__).parents[2] / "data" / "lj7.elsuite"
-
-
-@pytest.fixture
-def elsuite(monkeypatch, capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

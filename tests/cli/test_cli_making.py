@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-from elsuite.cli import main
-
 pytestmark = pytest.mark.making
 
 SMALL = """
@@ -31,18 +29,6 @@ setting = "published"
 n_steps = 2
 pairs = "spanning"
 """
-
-
-@pytest.fixture
-def elsuite(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 def test_run_builds_the_database_and_says_what_was_found(elsuite, tmp_path):

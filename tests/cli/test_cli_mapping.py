@@ -1,29 +1,20 @@
 """`elsuite map`: what it prints, what it stores, and its one line for every mistake."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from ase import Atoms
 
 from elsuite import open_database
-from elsuite.cli import main
 from elsuite.studies.build import landscape_of_database
 
 pytestmark = pytest.mark.making
 
 
 @pytest.fixture
-def run(capsys, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        output = capsys.readouterr()
-        return stop.value.code, output.out, output.err
-
-    return call
+def run(elsuite):
+    return elsuite
 
 
 def test_a_surface_is_mapped_stored_and_read(run, tmp_path):

@@ -8,7 +8,7 @@ import sys
 import pytest
 from small_database import MERGES, MINIMA, small_store
 
-from elsuite.cli import COMMANDS, main
+from elsuite.cli import COMMANDS
 from elsuite.cli.summary import print_found
 from elsuite.database import LandscapeDatabase
 
@@ -16,20 +16,6 @@ from elsuite.database import LandscapeDatabase
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return small_store(tmp_path_factory.mktemp("small") / "small.elsuite")
-
-
-@pytest.fixture
-def elsuite(monkeypatch, capsys):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["elsuite", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
 
 
 def read(elsuite, *arguments):
