@@ -182,7 +182,8 @@ def test_parcels_hold_all_that_was_found():
 
     cluster = LennardJones(7)
     region = region_of(cluster, tolerance=1e-5)
-    found = search_gap(region, *cluster.minima[[0, 3]], finder=DoublyNudgedPathFinder())
+    a, b = cluster.minima[[0, 3]]
+    found = search_gap(region, a, cluster.symmetry.nearest(a, b).coordinates, finder=DoublyNudgedPathFinder())
     same = unpacked(packed(found))
     assert (same.n_searches, same.n_gradients, same.failures) == (found.n_searches, found.n_gradients, found.failures)
     assert len(same.states) == len(found.states) > 0

@@ -46,8 +46,8 @@ def search_gap(
 ) -> Discovery:
     """Return the transition states at the tops of a path between two minima, with the minima on both sides of each.
 
-    The path leads to the copy of `b` nearest to `a`. Attempts after the first begin elsewhere: bands from a denser,
-    bent line, other finders with another seed. States that are `known` are not followed down again.
+    The path leads to `b` as it is, which is to be the copy nearest to `a`. Attempts after the first begin elsewhere:
+    bands from a denser, bent line, other finders with another seed. `known` states are not followed down again.
 
     Examples
     --------
@@ -59,11 +59,10 @@ def search_gap(
     [-72.249, -40.665]
     """
     landscape = region.landscape
-    image = region.symmetry.nearest(a, b).coordinates
     if isinstance(finder, DoublyNudgedPathFinder):
-        tops, tangents, n_gradients = _tops_of_band(landscape, finder, a, image, attempt, seed)
+        tops, tangents, n_gradients = _tops_of_band(landscape, finder, a, b, attempt, seed)
     else:
-        search = finder.find(landscape, a, image, seed=seed + attempt)
+        search = finder.find(landscape, a, b, seed=seed + attempt)
         tops, tangents = tops_of(search)
         n_gradients = math.ceil(search.n_point_gradients)
     if not len(tops):

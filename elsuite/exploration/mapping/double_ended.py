@@ -264,7 +264,7 @@ class _Connecting:
     def search(self, pairs: Sequence[Pair]) -> None:
         """Search between the pairs of a round, and store what is found, until the best route is a better one."""
         pairs = pairs[: self.budget.left]
-        tasks = [self.work.task(pair) for pair in pairs]
+        tasks = [self.work.task(pair, self.distances) for pair in pairs]
         with closing(self.found(tasks)) as discoveries:
             for pair, task, (found, seconds) in zip(pairs, tasks, discoveries, strict=False):
                 self.work.store(pair, task, found, seconds, sync=self.workers is not None)

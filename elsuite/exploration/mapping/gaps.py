@@ -5,7 +5,7 @@ has many short gaps rather than few long ones (`best_gaps`). Carr, Trygubenko an
 (2005).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
@@ -149,6 +149,7 @@ class Distances:
         self.measured: dict[Pair, float] = {}
         self.marks = np.empty((0, 0))
         self.unit = 1.0
+        self._images: dict[Pair, Floats] = {}
         self._directions = np.empty((0, 0))
 
     def take(self, points: Floats, ends: Pair) -> None:
@@ -170,8 +171,15 @@ class Distances:
     def measure(self, points: Floats, pair: Pair) -> float:
         """Return the distance of two minima after alignment."""
         if pair not in self.measured:
-            self.measured[pair] = self.symmetry.nearest(points[pair[0]], points[pair[1]]).distance
+            nearest = self.symmetry.nearest(points[pair[0]], points[pair[1]])
+            self.measured[pair], self._images[pair] = nearest.distance, nearest.coordinates
         return self.measured[pair]
+
+    def image(self, points: Floats, pair: Pair) -> Floats:
+        """Return the copy of the second minimum that is nearest to the first; it is asked for once."""
+        self.measure(points, pair)
+        image = self._images.pop(pair, None)
+        return self.symmetry.nearest(points[pair[0]], points[pair[1]]).coordinates if image is None else image
 
     def estimates(self, rows: Ids) -> Floats:
         """Return estimated distances of some minima to all, shape (len(rows), n)."""
@@ -201,15 +209,15 @@ def best_gaps(known: Known, distances: Distances, a: int, b: int, *, ceiling: fl
     distances.take(known.points, (min(a, b), max(a, b)))
     overrides: dict[int, dict[int, float]] = {}
 
-    def override(pair: Pair) -> None:
-        tries = known.tried.get(pair, 0)
-        apart = distances.measure(known.points, pair) * PENALTY**tries
-        cost = np.inf if tries >= MOST_TRIES else apart**STEEPNESS
-        for one, other in (pair, pair[::-1]):
-            overrides.setdefault(one, {})[other] = cost
+    def override(pairs: Sequence[Pair]) -> None:
+        ends = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        for pair, apart in zip(pairs, distances.between(*ends).tolist(), strict=True):
+            tries = known.tried.get(pair, 0)
+            cost = np.inf if tries >= MOST_TRIES else (apart * PENALTY**tries) ** STEEPNESS
+            for one, other in (pair, pair[::-1]):
+                overrides.setdefault(one, {})[other] = cost
 
-    for pair in {*known.tried, *distances.measured}:
-        override(pair)
+    override(list({*known.tried, *distances.measured}))
     gaps: list[Pair] | None = None
     for _ in range(LOOKS):
         gaps = _cheapest(parts, under, distances, overrides, a, b)
@@ -217,7 +225,8 @@ def best_gaps(known: Known, distances: Distances, a: int, b: int, *, ceiling: fl
         if not unmeasured:
             break
         for pair in unmeasured:
-            override(pair)
+            distances.measure(known.points, pair)
+        override(unmeasured)
     return gaps
 
 

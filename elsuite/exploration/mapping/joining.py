@@ -11,7 +11,7 @@ from elsuite.database import LandscapeDatabase
 from elsuite.exploration.attempts import reason_of, stops_all
 from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.crossing import GapTask, region_of
-from elsuite.exploration.mapping.gaps import Known, Pair
+from elsuite.exploration.mapping.gaps import Distances, Known, Pair
 from elsuite.exploration.mapping.parcels import unpacked
 from elsuite.exploration.mapping.rows import Discovery, new_rows
 from elsuite.exploration.mapping.stored_minima import stored_minima
@@ -72,7 +72,7 @@ class Joining:
         minima = self.minima
         return Known(minima.points, minima.energies, self.sources, self.targets, self.heights, self.tried)
 
-    def task(self, pair: Pair) -> GapTask:
+    def task(self, pair: Pair, distances: Distances) -> GapTask:
         """Return the next search between two minima, or around one; its key depends on nothing but these and counts."""
         attempt = self.tried.get(pair, 0)
         ids = [self.minima.ids[k] for k in pair]
@@ -80,7 +80,9 @@ class Joining:
         place = [ends, self.settings]
         while (key := content_key(LABEL, *place, attempt)) in self.done:
             attempt += 1  # made when one of the two stood in another row
-        a, b = (self.minima.points[k] for k in pair)
+        points = self.minima.points
+        a = points[pair[0]]
+        b = a if pair[0] == pair[1] else distances.image(points, pair)
         surface, tolerance = self.landscape.surface, self.tolerance
         return GapTask(surface, a, b, self.finder, tolerance, self.around, attempt, key, self.identity)
 
