@@ -100,10 +100,13 @@ class Engine:
     rounding: float
     compiled: bool
 
-    def down(self, points: Floats, *, limits: Limits, longest: float = LONGEST) -> tuple[Rough, ...]:
+    def down(
+        self, points: Floats, *, limits: Limits, longest: float = LONGEST, tolerance: float = 0.0
+    ) -> tuple[Rough, ...]:
         """Return where descents from points, shape (n, P), end, each on its own: an exception is an outcome.
 
-        `longest` is the longest step, in units of the length scale.
+        `longest` is the longest step, in units of the length scale; `tolerance` that of the gradient where it is larger
+        than the usual one.
         """
 
         def one(x: Floats, gradient: Floats, mode: Floats) -> tuple[float, int, int, int]:
@@ -116,7 +119,7 @@ class Engine:
                 self.length,
                 longest,
                 500 * self.rounding,
-                self._tolerance(limits),
+                max(tolerance, self._tolerance(limits)),
                 CALLS_A_STEP * limits.max_steps,
                 FAR * self.length,
             )

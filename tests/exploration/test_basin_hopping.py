@@ -5,7 +5,7 @@ import pytest
 
 from elsuite.exploration.mapping.basin_hopping import basin_hopping
 from elsuite.landscapes import FunctionLandscape, LennardJones, SeparableWells, SixHumpCamel
-from elsuite.stationary import Limits
+from elsuite.stationary import Limits, local_expansions
 
 pytestmark = pytest.mark.making
 
@@ -78,3 +78,19 @@ BAD = [({"temperature": 0.0}, "temperature 0.0"), ({"n_hops": -1}, "n_hops -1"),
 def test_bad_input_is_one_line(settings, line):
     with pytest.raises(ValueError, match=line):
         basin_hopping(SixHumpCamel(), [[0.0, 0.0]], **settings)
+
+
+def test_of_a_cluster_only_the_lowest_are_kept_and_they_are_minima():
+    cluster = LennardJones(8)
+    starts = cluster.initial_points([0, 1])
+    every = basin_hopping(cluster, starts, n_hops=40)
+    lowest = basin_hopping(cluster, starts, n_hops=40, n_lowest=2)
+    assert len(lowest.minima) == 2
+    for one, other in zip(lowest.minima, every.minima, strict=False):
+        assert one.energy == pytest.approx(other.energy, abs=1e-9)
+        values = np.linalg.eigvalsh(local_expansions(cluster, one.point[None], method="autograd")[2][0])
+        assert (values > -1e-6 * values[-1]).all()
+        assert one.gradient_norm < 1e-9 * values[-1]
+    assert lowest.energies.shape == every.energies.shape == (2, 41)
+    with pytest.raises(ValueError, match="n_lowest 0 given; 1 or more is expected"):
+        basin_hopping(cluster, starts, n_lowest=0)

@@ -34,6 +34,7 @@ from elsuite.landscapes.recipes import Recipe
 from elsuite.network.evidence import STATES
 from elsuite.paths import FourierPathFinder, PathFinder
 from elsuite.stationary import Limits
+from elsuite.stationary.engine import engine_of
 
 BY_GRADIENTS, VERSION_BY_GRADIENTS = "by_gradients", 1
 """An attribute of a map that is made in sweeps; one begun by an earlier version goes on as it began."""
@@ -254,6 +255,10 @@ class _Mapping:
     def run(self, seconds: float | None, workers: Workers | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
         started = time.monotonic()
+        if self.sweeps and self.progress is not None and self.next_task() is not None:
+            self.progress("compiling", 0, 1)  # where it is not on disk yet, that takes a while
+            engine_of(self.landscape)
+            self.progress("compiling", 1, 1)
         while (work := self.next_task()) is not None:
             if seconds is not None and time.monotonic() - started > seconds:
                 break
