@@ -16,14 +16,9 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture
-def run(elsuite):
-    return elsuite
-
-
-@pytest.fixture
-def empty(run, tmp_path):
+def empty(elsuite, tmp_path):
     store = tmp_path / "mb.elsuite"
-    assert run("map", "muller-brown", "--out", store, "--seconds", 0)[0] == 0
+    assert elsuite("map", "muller-brown", "--out", store, "--seconds", 0)[0] == 0
     return store
 
 
@@ -40,9 +35,9 @@ def xyz_file(folder, name, point):
     return path
 
 
-def test_points_in_files_are_relaxed_and_joined(run, empty, tmp_path):
+def test_points_in_files_are_relaxed_and_joined(elsuite, empty, tmp_path):
     files = [point_file(tmp_path, f"{k}.txt", MullerBrown().minima[k] + 0.02) for k in range(2)]
-    code, out, err = run("connect", empty, *files, "--json")
+    code, out, err = elsuite("connect", empty, *files, "--json")
     found = json.loads(out)
     assert code == 0
     assert found["joined"]
@@ -50,29 +45,29 @@ def test_points_in_files_are_relaxed_and_joined(run, empty, tmp_path):
     assert found["barrier"] == pytest.approx(-40.6648435087)
     assert found["ended"] == "joined"
     assert "highest -40.66484" in err
-    code, out, _ = run("connect", empty, 0, 1)
+    code, out, _ = elsuite("connect", empty, 0, 1)
     assert code == 0
     assert "minima 0 and 1 are joined in 2 steps: highest -40.6648435, 106.035 above 0, 67.5019 above 1" in out
     assert "0 searches (" in out
-    code, out, _ = run("connect", empty, 0, 2, "--attempts", 3, "--strategy", "barrier", "--json")
+    code, out, _ = elsuite("connect", empty, 0, 2, "--attempts", 3, "--strategy", "barrier", "--json")
     assert (json.loads(out)["searched"], json.loads(out)["joined"]) == (3, True)
     assert verify_store(empty) == ()
 
 
-def test_a_store_is_made_of_a_recipe(run, tmp_path):
+def test_a_store_is_made_of_a_recipe(elsuite, tmp_path):
     cluster, store = LennardJones(7), tmp_path / "lj7.elsuite"
     files = [xyz_file(tmp_path, f"{k}.xyz", cluster.minima[k]) for k in (0, 3)]
-    code, out, _ = run("connect", store, *files, "--recipe", "lj7", "--json")
+    code, out, _ = elsuite("connect", store, *files, "--recipe", "lj7", "--json")
     assert code == 0
     assert json.loads(out)["barrier"] == pytest.approx(-15.28342128, abs=1e-6)
-    assert run("tree", store)[0] == 0
-    assert run("plot", "profile", store, "--route", 0, 1, "--out", tmp_path / "way.png")[0] == 0
-    code, out, _ = run("map", "lj7", "--out", store, "--seconds", 0, "--json")
+    assert elsuite("tree", store)[0] == 0
+    assert elsuite("plot", "profile", store, "--route", 0, 1, "--out", tmp_path / "way.png")[0] == 0
+    code, out, _ = elsuite("map", "lj7", "--out", store, "--seconds", 0, "--json")
     assert code == 0
     assert json.loads(out)["n_minima"] >= 2
 
 
-def test_structures_of_a_calculator_are_checked_for_their_atoms(run, tmp_path):
+def test_structures_of_a_calculator_are_checked_for_their_atoms(elsuite, tmp_path):
     pytest.importorskip("ase")
     store = tmp_path / "cu.elsuite"
     octahedron = np.concatenate([1.75 * np.eye(3), -1.75 * np.eye(3)])
@@ -81,22 +76,22 @@ def test_structures_of_a_calculator_are_checked_for_their_atoms(run, tmp_path):
     copper = [tmp_path / f"cu{k}.xyz" for k in range(2)]
     for file, renamed in zip(files, copper, strict=True):
         renamed.write_text(file.read_text().replace("Ar", "Cu"))
-    assert run("map", "ase:emt", store, "--structure", copper[0], "--seconds", 0)[0] == 0
-    code, _, err = run("connect", store, *files)
+    assert elsuite("map", "ase:emt", store, "--structure", copper[0], "--seconds", 0)[0] == 0
+    code, _, err = elsuite("connect", store, *files)
     assert code == 2
     assert "atoms Ar6 given; Cu6, in this order, are expected" in err
-    code, out, _ = run("connect", store, *copper, "--json")
+    code, out, _ = elsuite("connect", store, *copper, "--json")
     assert code == 0
     assert json.loads(out)["barrier_above"] == pytest.approx([0.199881, 0.030341], abs=1e-5)
 
 
-def test_what_is_not_joined_is_said(run, empty, tmp_path):
+def test_what_is_not_joined_is_said(elsuite, empty, tmp_path):
     files = [point_file(tmp_path, f"{k}.txt", MullerBrown().minima[k]) for k in range(2)]
-    code, out, _ = run("connect", empty, *files, "--attempts", 0)
+    code, out, _ = elsuite("connect", empty, *files, "--attempts", 0)
     assert code == 1
     assert "minima 0 and 1 are not joined: 1 gap is left" in out
     assert "ended: 0 searches are made" in out
-    code, out, _ = run("connect", empty, 0, 1, "--dry-run", "--json")
+    code, out, _ = elsuite("connect", empty, 0, 1, "--dry-run", "--json")
     assert code == 1
     found = json.loads(out)
     assert (found["gaps"], found["searched"], found["barrier"]) == ([[0, 1]], 0, None)
@@ -104,10 +99,10 @@ def test_what_is_not_joined_is_said(run, empty, tmp_path):
         assert database.n_paths == 0
 
 
-def test_paths_of_a_finder_are_searched_as_before(run, tmp_path):
+def test_paths_of_a_finder_are_searched_as_before(elsuite, tmp_path):
     store = tmp_path / "mb.elsuite"
     shutil.copytree(DATA / "muller-brown.elsuite", store)
-    code, out, _ = run("connect", store, 0, 1, "--finder", "linear", "--pairs", "all")
+    code, out, _ = elsuite("connect", store, 0, 1, "--finder", "linear", "--pairs", "all")
     assert code == 0
     assert "1 paths searched on energy" in out
 
@@ -128,12 +123,12 @@ def test_paths_of_a_finder_are_searched_as_before(run, tmp_path):
         (("0", "XYZ"), "line 1: 'no number' given; the number of atoms is expected"),
     ],
 )
-def test_mistakes_are_one_line(run, tmp_path, arguments, words):
+def test_mistakes_are_one_line(elsuite, tmp_path, arguments, words):
     store = tmp_path / "mb.elsuite"
     shutil.copytree(DATA / "muller-brown.elsuite", store)
     (tmp_path / "bad.xyz").write_text("no number\n")
     files = {"WIDE": point_file(tmp_path, "wide.txt", [1, 2, 3]), "XYZ": tmp_path / "bad.xyz"}
-    code, _, err = run("connect", store, *(files.get(word, word) for word in arguments))
+    code, _, err = elsuite("connect", store, *(files.get(word, word) for word in arguments))
     assert code == 2
     assert words in err
     assert err.count("\n") == 1
