@@ -31,7 +31,12 @@ def _is_positive(_context: object, parameter: click.Parameter, value: float) -> 
     help="In the unit of the energies: Boltzmann's constant times the temperature.",
 )  # fmt: skip
 @click.option(
-    "--mass", default=1.0, show_default=True, type=float, callback=_is_positive, help="Of the atoms, all equally heavy."
+    "--mass",
+    default=1.0,
+    show_default=True,
+    type=float,
+    callback=_is_positive,
+    help="Of all atoms, where the store has none.",
 )
 @surface_option
 @json_option

@@ -52,8 +52,8 @@ def rate_constants(points: StationaryPoints, temperature: float, *, mass: float 
     temperature : float
         In the unit of the energies: Boltzmann's constant times the temperature.
     mass : float
-        Of the atoms, which are equally heavy. Rates are in the unit :math:`\sqrt{energy / mass} / length`: with eV,
-        atomic units of mass and angstroms one over 10.18 fs.
+        Of the atoms, where they are equally heavy and the points know no masses. Rates are in the unit
+        :math:`\sqrt{energy / mass} / length`: with eV, atomic units of mass and angstroms one over 10.18 fs.
 
     Raises
     ------

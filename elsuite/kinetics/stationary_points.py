@@ -9,6 +9,7 @@ from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 from elsuite.database.declared import declared_symmetry
 from elsuite.database.query import choose_surface, usable_minima
+from elsuite.kinetics.masses import declared_masses, mass_weighting
 from elsuite.network.transition import path_heights
 from elsuite.schema import KINDS, NotFoundError
 
@@ -27,7 +28,8 @@ class StationaryPoints:
     ids : ndarray of int (n,)
         Of the minima in the database.
     energies, log_products, orders : ndarray (n,)
-        Energies, sums of the logarithms of the positive eigenvalues of the Hessian, and orders of the point groups.
+        Energies, sums of the logarithms of the positive eigenvalues of the Hessian, weighted by the masses where the
+        database declares some, and orders of the point groups.
     sources, targets : ndarray of int (m,)
         The places in `ids` of the minima that each transition state joins.
     heights, state_log_products, state_orders : ndarray (m,)
@@ -60,6 +62,7 @@ class StationaryPoints:
 def stationary_points(database: "LandscapeDatabase", *, surface: str | None = None) -> StationaryPoints:
     """Return the minima of a surface whose curvature is stored, and the transition states between them.
 
+    The Hessian is weighted by masses where the landscape declares them, as that of any structure of ASE does.
     Tops of paths that nobody verified, states whose curvature is not known and minima that are none are left out. Where
     no orders of point groups are stored, they are 1.
 
@@ -94,15 +97,19 @@ def stationary_points(database: "LandscapeDatabase", *, surface: str | None = No
     verified = paths["kind"].values[rows] == KINDS[1]
     kept = verified & np.isfinite(state_logs) & (place[found.sources] >= 0) & (place[found.targets] >= 0)
     symmetry = declared_symmetry(database)
+    logs, state_logs = logs[ids], state_logs[kept].astype(np.float64)
+    if declared_masses(database) is not None:
+        logs = logs + mass_weighting(database, database.coordinates(ids).astype(np.float64))
+        state_logs = state_logs + mass_weighting(database, paths["coordinates"].values[rows[kept]].astype(np.float64))
     return StationaryPoints(
         ids=ids,
         energies=minima["energy"].values[ids, database.surfaces.index(name)].astype(np.float64),
-        log_products=logs[ids],
+        log_products=logs,
         orders=_orders(minima, ids),
         sources=place[found.sources[kept]],
         targets=place[found.targets[kept]],
         heights=found.heights[kept],
-        state_log_products=state_logs[kept].astype(np.float64),
+        state_log_products=state_logs,
         state_orders=_orders(paths, rows[kept]),
         n_modes=database.n_parameters - (symmetry.n_zero_modes if symmetry is not None else 0),
     )

@@ -168,3 +168,57 @@ def test_a_database_gives_its_points():
         assert points.orders[np.argmin(points.energies)] == 20
         rates = rate_constants(points, 0.2)
         assert first_passage(rates, [int(points.ids[0])], [int(points.ids[3])]).from_to > 0
+
+
+STRUCTURES = {
+    "free": ([], False),
+    "one fixed": (["FixAtoms"], False),
+    "in planes": (["FixAll", "FixedPlane"], False),
+    "a cell": ([], True),
+    "linear": ("linear", False),
+}
+
+
+@pytest.mark.making
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_masses_are_those_of_the_hessian_weighted_by_them(name):
+    """Against the eigenvalues of the mass-weighted Hessian itself."""
+    ase, emt = pytest.importorskip("ase"), pytest.importorskip("ase.calculators.emt")
+    from ase.constraints import FixAtoms, FixedPlane
+
+    from elsuite import LandscapeDatabase
+    from elsuite.kinetics.masses import declared_masses, mass_weighting
+    from elsuite.landscapes import AtomicLandscape
+    from elsuite.symmetry.constrained import ConstrainedSymmetry
+
+    kinds, repeats = STRUCTURES[name]
+    atoms = ase.Atoms("CuAuCuAl", [[0, 0, 0], [2.5, 0, 0.3], [0.4, 2.6, 0], [1, 1, 2.4]])
+    if kinds == "linear":
+        atoms, kinds = ase.Atoms("CuAuAl", [[0, 0, 0], [2.5, 0, 0], [4.9, 0, 0]]), []
+    if repeats:
+        atoms.set_cell([6.0, 7.0, 8.0])
+        atoms.pbc = True
+    constraints = {
+        "FixAtoms": FixAtoms([0]),
+        "FixAll": FixAtoms([0, 1]),
+        "FixedPlane": FixedPlane([2, 3], (0.6, 0, 0.8)),
+    }
+    atoms.set_constraint([constraints[kind] for kind in kinds])
+    landscape = AtomicLandscape(atoms, emt.EMT)
+    point = landscape.start
+    modes = landscape.symmetry.zero_modes(np.asarray(point)[None])[0]
+    modes = modes[:, np.linalg.norm(modes, axis=0) > 1e-6]
+    rng, size = np.random.default_rng(0), landscape.n_parameters
+    # Any matrix with these zero modes does.
+    root = rng.normal(size=(size, size)) @ (np.eye(size) - modes @ modes.T)
+    hessian = root.T @ root
+    with LandscapeDatabase.create(None, landscape) as database:
+        found, masses = mass_weighting(database, np.asarray(point)[None])[0], declared_masses(database)
+        frame = (
+            np.array(landscape.symmetry.frame) if isinstance(landscape.symmetry, ConstrainedSymmetry) else np.eye(size)
+        )
+    inverse = np.linalg.inv(np.linalg.cholesky(frame * masses @ frame.T))
+    plain, weighted = np.linalg.eigvalsh(hessian), np.linalg.eigvalsh(inverse @ hessian @ inverse.T)
+    k = modes.shape[1]
+    assert k == {"free": 6, "one fixed": 3, "in planes": 0, "a cell": 3, "linear": 5}[name]
+    assert found == pytest.approx(np.log(weighted[k:]).sum() - np.log(plain[k:]).sum(), abs=1e-8)
