@@ -9,11 +9,12 @@ from scipy.spatial.transform import Rotation
 
 from elsuite import open_database
 from elsuite.exploration import MappingPlan, map_landscape
+from elsuite.exploration.mapping import run as mapping_run
 from elsuite.exploration.mapping.rows import Discovery, VerifiedState
 from elsuite.exploration.mapping.tasks import _as_arrays, discovery_of
 from elsuite.exploration.workers import FactoryRecipe, Workers
 from elsuite.landscapes import LennardJones
-from elsuite.stationary import descend, follow_down, local_expansions, refine_transition_states
+from elsuite.stationary import descend, engine, follow_down, local_expansions, refine_transition_states
 from elsuite.symmetry import AtomSymmetry
 from elsuite.symmetry.points import PointIndex
 
@@ -81,6 +82,16 @@ def test_a_map_begun_without_sweeps_goes_on_as_it_began(tmp_path, monkeypatch):
             assert "directions" in made.runs["minimizer"].values
     with map_landscape(LennardJones(5), plan=plan, store=tmp_path / "lj5") as again:
         assert (again.n_runs, again.n_minima, again.n_paths) == counts
+
+
+def test_without_numba_walks_with_hessians_are_taken_and_sweeps_that_were_begun_go_on(tmp_path, monkeypatch):
+    plan = MappingPlan(n_starts=4, n_points=0, n_hops=0, n_modes=0, n_directions=1, n_rounds=1, n_sweeps=2, n_pairs=0)
+    assert "sweeps" in map_landscape(LennardJones(4), plan=plan, store=tmp_path / "one").runs["minimizer"].values
+    whole = map_landscape(LennardJones(4), plan=plan)
+    monkeypatch.setattr(mapping_run, "can_compile", lambda: False)
+    monkeypatch.setattr(engine, "can_compile", lambda: False)
+    assert "sweeps" not in map_landscape(LennardJones(4), plan=plan).runs["minimizer"].values
+    assert map_landscape(LennardJones(4), plan=plan, store=tmp_path / "one").n_runs == whole.n_runs
 
 
 @pytest.mark.parametrize("wrong", [None, "nan"])

@@ -13,6 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from elsuite.analysis.stored_tree import stored_tree
+from elsuite.core.compiling import can_compile
 from elsuite.core.identity import canonical_json, content_key, work_seed
 from elsuite.core.outcomes import Outcome
 from elsuite.core.settings import all_settings, check_instance, key_settings
@@ -72,10 +73,10 @@ def map_landscape(
     3. While minima are not all joined, paths between the parts are searched and refined from their tops; then across
        merges of the tree that are neither closed nor tested, as in `elsuite.exploration.complete_tree`.
 
-    Landscapes that are searched by gradients alone, with a kernel or without second derivatives, are swept: modes are
-    followed from the first minima only, then from all minima known searches leave in random directions, sweep after
-    sweep, until some find nothing new; what arrives at a known state is not followed down. Paths then join what is in
-    parts.
+    Landscapes that are searched by gradients alone, by a compiled kernel or without second derivatives, are swept:
+    modes are followed from the first minima only, then from all minima known searches leave in random directions, sweep
+    after sweep, until some find nothing new; what arrives at a known state is not followed down. Paths then join what
+    is in parts.
 
     A minimum has no negative eigenvalue, a transition state one; other points are not stored. Points are one when they
     are equal up to the tolerance by the landscape's symmetry: isomers of a cluster, turned, mirrored and with like
@@ -462,7 +463,8 @@ def open_map(
     if store is None or can_create(store):
         said = description if recipe is None or recipe.is_surface else {**description, **recipe.described()}
         attributes = {"landscape": said, "mapping": all_settings(plan), USUAL_FINDER: VERSION_OF_USUAL_FINDER}
-        if landscape.gradient_only or landscape.kernel() is not None:
+        # As Python the many searches of a sweep take longer than walks with the Hessians that are written down.
+        if landscape.gradient_only or (landscape.kernel() is not None and can_compile()):
             attributes[BY_GRADIENTS] = VERSION_BY_GRADIENTS
         return LandscapeDatabase.create(store, landscape, attributes=attributes)
     database = open_database(store, "a")
