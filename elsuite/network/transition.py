@@ -18,8 +18,11 @@ if TYPE_CHECKING:  # whoever brings a graph of their own doesn't load the store
 
 Joins: TypeAlias = Literal["points", "isomers"]
 
-ISOMER_SYMMETRIES: Final = ("atoms", "periodic")
-"""Kinds of symmetry by whose copies minima are counted once, unless a caller wants points."""
+POINT_SYMMETRIES: Final = (None, "none", "units")
+"""Kinds of symmetry whose copies are points of their own, unless a caller wants isomers: those of networks.
+
+Copies by any other, of atoms, bodies or angles, are one to whoever looks at them.
+"""
 
 
 def transition_network(
@@ -236,7 +239,7 @@ def chosen_joins(database: "LandscapeDatabase", joins: Joins | None) -> Joins:
     """
     if joins is None:
         kind = ((database.attributes.get("identity") or {}).get("symmetry") or {}).get("kind")
-        return "isomers" if kind in ISOMER_SYMMETRIES else "points"
+        return "points" if kind in POINT_SYMMETRIES else "isomers"
     if joins not in ("points", "isomers"):
         raise ValueError(f"joins: given {joins!r}, allowed: 'points', 'isomers' or None")
     return joins
