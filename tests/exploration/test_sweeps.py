@@ -1,6 +1,7 @@
 """Landscapes that are searched by gradients alone, mapped in sweeps."""
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from elsuite.exploration.mapping import run as mapping_run
 from elsuite.exploration.mapping.rows import Discovery, VerifiedState
 from elsuite.exploration.mapping.tasks import _as_arrays, discovery_of
 from elsuite.exploration.workers import FactoryRecipe, Workers
-from elsuite.landscapes import LennardJones
+from elsuite.landscapes import FunctionLandscape, LennardJones
 from elsuite.stationary import descend, engine, follow_down, local_expansions, refine_transition_states
 from elsuite.symmetry import AtomSymmetry
 from elsuite.symmetry.points import PointIndex
@@ -210,3 +211,21 @@ def test_many_points_are_found_as_each_alone():
     assert index.find_all(asked).tolist() == wanted
     assert [-1 if found is None else found for found in map(index.find, asked)] == wanted
     assert index.find_all(np.empty((0, 21))).tolist() == []
+
+
+def test_each_search_of_a_calculator_is_a_piece_of_work():
+    """Where a call takes seconds, a map that is killed or out of time has lost one search, not a batch."""
+    landscape = FunctionLandscape(
+        lambda points: ((points**2 - 1) ** 2).sum(axis=1), 2, [[-2, -2], [2, 2]], library="numpy"
+    )
+    plan = MappingPlan(n_starts=5, n_points=3, n_hops=2, n_modes=1, n_directions=2, n_sweeps=1, n_pairs=0)
+    with map_landscape(landscape, plan=plan) as database:
+        runs = database.runs
+        pieces = Counter(runs["minimizer"].values.tolist())
+        n = database.n_minima
+        searches = [int(message.split()[0]) for message in runs["message"].values]
+    assert (n, pieces["starts"], pieces["random points"]) == (4, 5, 3)
+    assert pieces["hops"] == min(4, n)
+    assert pieces["sweeps"] % plan.n_directions == 0
+    by_stage = dict(zip(runs["minimizer"].values.tolist(), searches, strict=True))
+    assert (by_stage["starts"], by_stage["random points"], by_stage["sweeps"]) == (1, 1, 1)

@@ -179,6 +179,9 @@ class _Mapping:
         self.tried: set[tuple[int, int]] = set()
         self.session = uuid.uuid4().hex
         self.sweep, self.at_once = Sweep(), minima_at_once(region.landscape)
+        # Where every energy is a call of a program of its own, each search is a piece of work: hours may go by.
+        self.one_by_one = region.landscape.gradient_only and region.landscape.kernel() is None
+        self.points_at_once = 1 if self.one_by_one else POINTS_AT_ONCE
         self.sweeps = engine_at_work(database, region.landscape)
         self.stages = self.table()
         self.paths_stage = self.stages[-1]
@@ -188,19 +191,20 @@ class _Mapping:
         plan, minima = self.plan, self.known.minima
         by_gradients = [BY_GRADIENTS] if self.sweeps else []
         stages = [
-            Stage("starts", by_gradients, lambda: _n_batches(plan.n_starts)),
+            Stage("starts", by_gradients, lambda: -(-plan.n_starts // self.points_at_once)),
             Stage(
                 "hops",
                 [plan.n_starts, plan.n_hops, plan.temperature, *by_gradients],
-                lambda: int(plan.n_hops and len(minima) > 0),
+                lambda: min(len(minima), WALKERS if self.one_by_one else 1) if plan.n_hops else 0,
             ),
         ]
-        stages.append(Stage("random points", by_gradients, lambda: _n_batches(plan.n_points)))
+        stages.append(Stage("random points", by_gradients, lambda: -(-plan.n_points // self.points_at_once)))
         # Where sweeps follow, modes lead to states of high symmetry, which random directions seldom do.
         modes = [plan.n_modes, *by_gradients]
         stages.append(Stage("modes", modes, lambda: self.n_from_modes() if plan.n_modes else 0))
         if self.sweeps:
-            stages.append(Stage("sweeps", [plan.n_directions, self.at_once], lambda: self.n_blocks(self.sweep)))
+            size = 0 if self.one_by_one else self.at_once
+            stages.append(Stage("sweeps", [plan.n_directions, size], lambda: self.n_blocks(self.sweep)))
         for number in range(1, plan.n_rounds + 1 if plan.n_directions and not self.sweeps else 1):
             before = stages[-1] if number > 1 else None
             stages.append(Stage("directions", [plan.n_directions], lambda: len(minima), number, before))
@@ -210,6 +214,7 @@ class _Mapping:
     def work_of(self, stage: Stage, task: Task) -> MapTask | None:
         """Return what another process can do of a piece of work: all of it, or None."""
         plan, points, key = self.plan, self.known.minima.points, self.key(stage, task)
+        farther = task.round
         match task.stage:
             case "starts":
                 chosen = self.batch(task, plan.n_starts, plan.seed)
@@ -217,8 +222,11 @@ class _Mapping:
                 chosen = self.batch(task, plan.n_points, plan.seed + 1)
             case "modes" | "directions":
                 chosen = points[task.number][None]
+            case "sweeps" if self.one_by_one:
+                number, farther = divmod(task.number, plan.n_directions)
+                chosen, plan = points[number][None], replace(plan, n_directions=1)
             case "sweeps":
-                first = task.number * self.at_once
+                farther, first = 0, task.number * self.at_once
                 chosen = points[first : min(first + self.at_once, self.sweep.n_minima)]
             case _:
                 return None
@@ -227,7 +235,7 @@ class _Mapping:
             work_seed(key),
             task.stage,
             chosen.copy(),
-            task.round,
+            farther,
             self.sweep.n_minima,
             plan,
             *self.given,
@@ -245,13 +253,15 @@ class _Mapping:
             column = self.database.surfaces.index(self.landscape.surface)
             order = np.argsort(self.database.minima["energy"].values[:, column], kind="stable")
             lowest = points[order[:WALKERS]]
+            if self.one_by_one:
+                lowest = lowest[task.number : task.number + 1]
             return hops(region, lowest, n_hops=plan.n_hops, temperature=plan.temperature, seed=seed)
         return between(region, points[task.number], points[task.other], finder=self.finder, seed=seed)
 
     def batch(self, task: Task, n: int, seed: int) -> Floats:
         """Return the random points of one batch among `n`."""
-        begin = task.number * POINTS_AT_ONCE
-        return random_points(self.region, range(begin, min(begin + POINTS_AT_ONCE, n)), seed=seed)
+        begin = task.number * self.points_at_once
+        return random_points(self.region, range(begin, min(begin + self.points_at_once, n)), seed=seed)
 
     def run(self, seconds: float | None, workers: Workers | None) -> None:
         """Do one piece of work after the other until there is none or the time is over."""
@@ -345,7 +355,8 @@ class _Mapping:
 
     def n_blocks(self, sweep: Sweep) -> int:
         """Return the number of pieces of a sweep."""
-        return -(-max(0, sweep.n_minima) // self.at_once)
+        n = max(0, sweep.n_minima)
+        return n * self.plan.n_directions if self.one_by_one else -(-n // self.at_once)
 
     def key(self, stage: Stage, task: Task) -> int:
         """Return the key of a piece of work: the same in every call with the same landscape, seed and settings."""
@@ -440,10 +451,6 @@ def engine_at_work(database: LandscapeDatabase, landscape: Landscape) -> bool:
     """Return whether a map is made in sweeps."""
     by_gradients = landscape.gradient_only or landscape.kernel() is not None
     return by_gradients and BY_GRADIENTS in database.attributes
-
-
-def _n_batches(n_points: int) -> int:
-    return -(-n_points // POINTS_AT_ONCE)
 
 
 def _in_words(description: Any) -> str:

@@ -64,11 +64,12 @@ def directions_each(landscape: Landscape, n_minima: int, n_directions: int) -> i
 
 
 def from_minima(
-    region: Region, engine: Engine, minima: Floats, *, n_directions: int, seed: int, known: Known
+    region: Region, engine: Engine, minima: Floats, *, n_directions: int, seed: int, known: Known, first: int = 0
 ) -> Discovery:
     """Return the transition states, with the minima that they join, found from minima, (n, P), in random directions.
 
-    States that are known are left out as soon as a search arrives there.
+    States that are known are left out as soon as a search arrives there. Every fourth direction, counted from that of
+    the number `first`, begins farther away.
     """
     rng = np.random.default_rng(seed)
     starts = np.repeat(minima, n_directions, axis=0)
@@ -77,7 +78,7 @@ def from_minima(
     reach = region.scale
     if region.bounds is not None and not region.symmetry.drifts:
         reach = SHARE_OF_BOX * float((region.bounds[1] - region.bounds[0]).min())
-    farthest = np.where(np.arange(len(starts)) % 4 == 3, FAR, FARTHEST)[:, None]
+    farthest = np.where((first + np.arange(len(starts))) % 4 == 3, FAR, FARTHEST)[:, None]
     lengths = reach * (NEAREST + (farthest - NEAREST) * rng.random((len(starts), 1)))
     ups = engine.up(starts + lengths * ways, ways, limits=region.limits)
     tops = _finished(region, ups, known.states, EigenvectorFollowing(region.landscape.length_scale))

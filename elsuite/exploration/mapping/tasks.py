@@ -41,7 +41,7 @@ class MapTask:
     points : ndarray (n, P)
         From which.
     farther : int
-        In which round.
+        In which round, or which of a minimum's directions.
     n_minima : int
         Of the whole sweep.
     session : str
@@ -82,7 +82,9 @@ class MapTask:
                 assert engine is not None
                 engine = replace(engine, length=region.scale)
                 ways = directions_each(region.landscape, self.n_minima, plan.n_directions)
-                return from_minima(region, engine, points, n_directions=ways, seed=self.seed, known=known)
+                return from_minima(
+                    region, engine, points, n_directions=ways, seed=self.seed, known=known, first=self.farther
+                )
 
     def perform(self, landscape: Landscape) -> NewRows:
         """Return what is found as arrays, in a worker that remembers what it has found before."""
