@@ -13,6 +13,8 @@ from elsuite.core.representing import short_repr
 from elsuite.core.typing import Floats, Ids
 from elsuite.kinetics.rates import Rates
 
+TOO_FAR = "rates lie further apart than numbers reach, over 300 orders of magnitude; a higher temperature is expected"
+
 
 @dataclass(frozen=True, eq=False)
 class FirstPassage:
@@ -104,11 +106,16 @@ def times_to(rates: Rates, end: Ids) -> Floats:
     try:
         removed = _eliminated(branching, waiting, absorbing, np.flatnonzero(reached).tolist())
     except ZeroDivisionError:
-        raise ValueError("rates lie further apart than numbers reach; a higher temperature is expected") from None
+        raise ValueError(TOO_FAR) from None
     times = np.where(reached, 0.0, np.inf)
     for x, onward, time in reversed(removed):
         times[x] = time + sum(share * times[j] for j, share in onward)
-    return np.asarray(times * np.exp(-unit))
+    with np.errstate(over="ignore", invalid="ignore"):
+        times[reached] *= np.exp(-unit)
+    ends = np.isin(np.arange(n), end)
+    if not (np.isfinite(times[reached]).all() and (times[reached & ~ends] > 0).all()):
+        raise ValueError(TOO_FAR)
+    return np.asarray(times)
 
 
 def _branching(rates: Rates, unit: float) -> tuple[list[dict[int, float]], list[float]]:

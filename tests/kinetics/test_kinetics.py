@@ -222,3 +222,16 @@ def test_masses_are_those_of_the_hessian_weighted_by_them(name):
     k = modes.shape[1]
     assert k == {"free": 6, "one fixed": 3, "in planes": 0, "a cell": 3, "linear": 5}[name]
     assert found == pytest.approx(np.log(weighted[k:]).sum() - np.log(plain[k:]).sum(), abs=1e-8)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1e-3, 1e-4, 1e-6])
+def test_times_beyond_all_numbers_are_refused_and_never_wrong(temperature):
+    rates = rate_constants(network(6, 2, spread=5.0), temperature)
+    spread = float(np.ptp(rates.log_rates))
+    if spread > 700:
+        with pytest.raises(ValueError, match="a higher temperature is expected"):
+            times_to(rates, np.array([0]))
+    else:
+        times = times_to(rates, np.array([0]))
+        assert np.isfinite(times).all()
+        assert (times[1:] > 0).all()
