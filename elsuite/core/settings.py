@@ -364,6 +364,8 @@ def _annotations(algorithm: type) -> dict[str, Any]:
 
 
 def _hints(thing: Any) -> dict[str, Any]:
+    if isinstance(thing, functools.partial):
+        return _hints(thing.func)
     try:
         return typing.get_type_hints(thing, include_extras=True)
     except (NameError, TypeError):  # names that only a type checker sees, in the code of other packages

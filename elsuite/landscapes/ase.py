@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final, Literal, Self, final
 
 import numpy as np
@@ -16,6 +15,7 @@ from elsuite.core.typing import Floats
 from elsuite.landscapes.atoms import TRIES, packed_radius, random_atoms
 from elsuite.landscapes.base import PROBE_SEEDS, Landscape
 from elsuite.landscapes.conversion import to_tensor
+from elsuite.landscapes.forces import forces_mistake
 from elsuite.landscapes.freedom import Freedom, freedom_of
 from elsuite.symmetry.base import Symmetry
 from elsuite.symmetry.lattices import Lattice, lattice_of
@@ -68,14 +68,17 @@ class AtomicLandscape(Landscape):
         cell repeats along some directions only.
     precision : float
         How far, relative, energies of one point can differ between runs and machines.
+    check_forces : bool
+        Whether forces are compared with the energies when the landscape is made, which takes five calls more.
 
     Raises
     ------
     ImportError
         Without ASE.
     ValueError
-        Without a calculator or atoms that move; for a constraint that is not linear; when the calculator fails at the
-        structure itself.
+        Without a calculator or atoms that move; for a single atom, positions that are not numbers, a cell that repeats
+        and has no size, a constraint that is not linear; when the calculator fails at the structure itself, or its
+        forces are not those of its energies.
 
     Examples
     --------
@@ -106,13 +109,16 @@ class AtomicLandscape(Landscape):
         length_scale: float | None = None,
         starts: Starts | None = None,
         precision: float = 1e-9,
+        check_forces: bool = True,
     ) -> None:
-        _load_ase()
+        load_ase()
         given = getattr(atoms, "calc", None) if calculator is None else calculator
-        if given is None or not hasattr(atoms, "get_chemical_symbols"):
+        if not (callable(given) or _is_calculator(given)) or not hasattr(atoms, "get_chemical_symbols"):
             raise ValueError(
                 "no structure of ASE with a calculator given; AtomicLandscape(atoms, calculator) is expected"
+                + f", and {given!r} is none" * (given is not None and not _is_calculator(given))
             )
+        _check_structure(atoms)
         for name, value in (("length_scale", length_scale), ("precision", precision)):
             if value is not None and not 0 < value < np.inf:
                 raise ValueError(f"{name} = {value} given; a positive number is expected")
@@ -122,8 +128,7 @@ class AtomicLandscape(Landscape):
         self.species = tuple(atoms.get_chemical_symbols() if species is None else map(str, species))
         if len(self.species) != len(atoms):
             raise ValueError(f"{len(self.species)} species given; one for each of {len(atoms)} atoms is expected")
-        made = hasattr(given, "get_property") or hasattr(given, "calculate")
-        self._make: Callable[[], Any] | None = None if made and not inspect.isclass(given) else given
+        self._make: Callable[[], Any] | None = None if _is_calculator(given) else given
         self._calculator = None if self._make else given
         self._precision, self._length_scale, self._starts = precision, length_scale, starts
         self._settings = {"mirrored": mirrored, "groups": groups, "operations": operations}
@@ -135,6 +140,31 @@ class AtomicLandscape(Landscape):
         except CalculatorError as error:
             name = type(self._calculator).__name__
             raise ValueError(f"the calculator {name} fails at the structure given: {error}") from error
+        if check_forces:
+            self._check_forces()
+
+    def _check_forces(self) -> None:
+        """Refuse forces that are not those of the energies."""
+        noise = max(self._precision, float(np.finfo(np.float32).eps))
+        wrong = forces_mistake(self._along, self.probe_points().numpy(), scale=self.length_scale, noise=noise)
+        self.failures.clear()
+        if wrong is None:
+            return
+        number = int(np.abs(self.freedom.frame[wrong.coordinate]).argmax())
+        atom = int(self.freedom.moving[number // 3])
+        raise ValueError(
+            f"the forces of {type(self._calculator).__name__} are not those of its energies: along coordinate "
+            f"{wrong.coordinate} ({'xyz'[number % 3]} of atom {atom}) the force is {-wrong.given:.6g} and energies "
+            f"give {-wrong.there:.6g}, ratio {wrong.ratio:.6g}; check_forces=False takes them as they are"
+        )
+
+    def _along(self, q: Floats) -> tuple[float, Floats] | None:
+        """Return the energy and the gradient; None where the calculator fails."""
+        try:
+            energy, forces = self._computed(q)
+        except CalculatorError:
+            return None
+        return energy, -self.freedom.projected(forces)
 
     @cached_property
     def freedom(self) -> Freedom:
@@ -266,7 +296,13 @@ class AtomicLandscape(Landscape):
         working = self.structure.copy()
         working.set_constraint()
         if self._make is not None:
-            self._calculator = self._make()
+            try:
+                self._calculator = self._make()
+            except Exception as error:  # of anybody's code
+                raise ValueError(f"the calculator cannot be made: {reason_of(error)}") from error
+            if not _is_calculator(self._calculator):
+                made = type(self._calculator).__name__
+                raise ValueError(f"the calculator is made by a call that returned {made}; one of ASE is expected")
         working.calc = self._calculator
         return working
 
@@ -399,73 +435,41 @@ class AtomicLandscape(Landscape):
         return state
 
 
-def ase_landscape(calculator: str, structure: str, **parameters: Any) -> AtomicLandscape:
-    """Return the landscape of a structure from a file, by the calculator of a name in `ase.calculators`.
+def _is_calculator(given: Any) -> bool:
+    return (hasattr(given, "get_property") or hasattr(given, "calculate")) and not inspect.isclass(given)
 
-    Parameters
-    ----------
-    structure : str
-        Any file that ASE reads; ``file.xyz@3`` is its fourth structure.
-    parameters
-        Arguments of `AtomicLandscape`; all others are the calculator's.
+
+def _check_structure(atoms: Any) -> None:
+    """Refuse positions, a cell or a number of atoms of which there is no landscape."""
+    for name, values in (("positions", atoms.get_positions()), ("cell", np.array(atoms.cell[:]))):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} of the structure have a value that is not finite; numbers are expected")
+    pbc = np.array(atoms.pbc, dtype=bool)
+    rows = np.array(atoms.cell[:], dtype=np.float64)[pbc]
+    if np.linalg.matrix_rank(rows) < len(rows):
+        raise ValueError(
+            f"pbc = {pbc.tolist()} given with cell vectors of lengths {atoms.cell.lengths().tolist()}; independent "
+            "ones along the directions that repeat (atoms.cell = ...), or atoms.pbc = False, are expected"
+        )
+    if len(atoms) < 2:
+        raise ValueError(
+            f"{len(atoms)} atom{'s' * (len(atoms) != 1)} given: the energy is the same wherever it is; two atoms or "
+            "more (of a crystal a larger cell) are expected"
+        )
+
+
+def load_ase() -> None:
+    """Refuse to go on, in one line, where ASE is not installed.
 
     Raises
     ------
     ImportError
-        Without ASE.
-    ValueError
-        When there is no such calculator or file, or they do not fit.
+        That says how it is installed.
 
     Examples
     --------
-    >>> ase_landscape("emt", "nowhere.xyz")
-    Traceback (most recent call last):
-    ValueError: structure: given 'nowhere.xyz', which cannot be read (FileNotFoundError: ...)
+    >>> load_ase()
     """
-    _load_ase()
-    import ase.io
-    from ase.calculators.calculator import get_calculator_class
-
-    try:
-        if not calculator.isidentifier():
-            raise ImportError(f"no module {calculator!r}")
-        make: Any = get_calculator_class(calculator)  # type: ignore[no-untyped-call]
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"calculator: given {calculator!r}, which ASE does not have here ({reason_of(error)})"
-        ) from error
-    own = set(inspect.signature(AtomicLandscape).parameters) - {"atoms", "calculator"}
-    settings = {name: value for name, value in parameters.items() if name in own}
-    others = {name: value for name, value in parameters.items() if name not in own}
-    try:
-        atoms = ase.io.read(structure)
-    except Exception as error:  # readers raise anything
-        raise ValueError(f"structure: given {structure!r}, which cannot be read ({reason_of(error)})") from error
-    return AtomicLandscape(atoms, _Named(make, others), **settings)
-
-
-class _Named:
-    """A calculator's class with its parameters, which any process can make."""
-
-    def __init__(self, make: Callable[..., Any], parameters: dict[str, Any]) -> None:
-        self._make, self._parameters = make, parameters
-
-    def __call__(self) -> Any:
-        return self._make(**self._parameters)
-
-
-def structure_path(structure: str) -> str:
-    """Return the place of a structure's file with its folder, so that other processes find it.
-
-    Examples
-    --------
-    >>> structure_path("/data/cluster.xyz@-1")
-    '/data/cluster.xyz@-1'
-    """
-    return str(Path(structure).expanduser().absolute())
-
-
-def _load_ase() -> None:
     try:
         import ase  # noqa: F401
     except ImportError:

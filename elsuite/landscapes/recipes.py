@@ -15,6 +15,7 @@ import inspect
 import math
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,8 +32,8 @@ from elsuite.core.identity import canonical_json
 from elsuite.core.representing import plain
 from elsuite.core.settings import Count, SettingsError, Whole, check_arguments, fitted_arguments, frozen
 from elsuite.datasets.load import load_data
-from elsuite.landscapes.ase import ase_landscape, structure_path
 from elsuite.landscapes.base import Landscape
+from elsuite.landscapes.calculators import ase_landscape, structure_path
 from elsuite.landscapes.named import LANDSCAPES, named_landscape, named_maker
 from elsuite.landscapes.networks import NeuralLandscape, network_landscape
 from elsuite.landscapes.networks.architectures import ARCHITECTURES
@@ -228,7 +229,8 @@ class Recipe:
 
 
 _ALLOWED = "package.module:function, path/to/file.py:function, a network or a surface that has a name, such as fcp, lj7"
-_OURS = str(Path(__file__).parents[1])
+_NOT_USERS = (str(Path(__file__).parents[1]), *(sysconfig.get_path(name) for name in ("stdlib", "platlib", "purelib")))
+"""Folders of code that is not the user's: a line of it says nothing to them."""
 _loaded: dict[str, bytes] = {}
 """Modules made of files, with the text that each was made of."""
 _folders: list[Path] = []
@@ -418,6 +420,6 @@ def _in_words(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
     lines = str(error).strip().splitlines()
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((_OURS, "<"))]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith((*_NOT_USERS, "<"))]
     place = f" (line {frames[-1].lineno} of {Path(frames[-1].filename).name})" if frames else ""
     return (f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__) + place

@@ -115,6 +115,13 @@ def test_coordinates_forces_and_zero_modes(name, n, n_zero):
         (lambda: AtomicLandscape(dimer(), EMT(), species=["A"]), "1 species given"),
         (lambda: AtomicLandscape(dimer(), EMT(), precision=0), "precision = 0"),
         (lambda: AtomicLandscape(dimer(), EMT()).energy(np.zeros((2, 5))), r"\(n_points, 6\)"),
+        (lambda: AtomicLandscape(Atoms("Cu", [[0, 0, 0]]), EMT), "1 atom given: the energy is the same wherever it is"),
+        (lambda: AtomicLandscape(bulk("Cu"), EMT), r"of a crystal a larger cell"),
+        (lambda: AtomicLandscape(dimer(), "emt"), "'emt' is none"),
+        (lambda: AtomicLandscape(dimer(), lambda: None), "a call that returned NoneType"),
+        (lambda: AtomicLandscape(dimer(), lambda: 1 / 0), "cannot be made: ZeroDivisionError: division by zero"),
+        (lambda: AtomicLandscape(Atoms("Cu2", [[0, 0, 0], [np.nan, 0, 0]]), EMT), "positions of the structure"),
+        (lambda: AtomicLandscape(dimer(pbc=True), EMT), r"lengths \[0.0, 0.0, 0.0\]; .*, or atoms.pbc = False, are"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(make, message):
@@ -163,7 +170,7 @@ def trimer():
 
 @pytest.mark.parametrize("how", ["raises", "energy", "forces"])
 def test_a_failure_is_not_a_number_in_bulk_and_an_error_at_one_point(how):
-    landscape = AtomicLandscape(trimer(), Counted(fails={3, 5}, how=how))
+    landscape = AtomicLandscape(trimer(), Counted(fails={3, 5}, how=how), check_forces=False)
     points = landscape.initial_points([0, 1, 2])
     energies, gradients = landscape.energy_and_gradient(points)  # calls 2, 3, 4
     assert torch.isnan(energies).tolist() == [False, True, False]
@@ -173,6 +180,44 @@ def test_a_failure_is_not_a_number_in_bulk_and_an_error_at_one_point(how):
     with pytest.raises(CalculatorError, match=reason):
         landscape.energy_and_gradient(points[:1])
     torch.testing.assert_close(landscape.energy(points), LennardJones(3).energy(points))
+
+
+class Wrong(EMT):
+    """Forces that are not the energy's, energies rounded."""
+
+    factor, atom, digits = 1.0, slice(None), None
+
+    def calculate(self, *arguments):
+        super().calculate(*arguments)
+        self.results["forces"][self.atom] *= self.factor
+        if self.digits is not None:
+            for name in ("energy", "free_energy"):
+                self.results[name] = round(self.results[name], self.digits)
+
+
+@pytest.mark.parametrize("name", ["molecule", "surface, two", "tilted plane", "one fixed", "crystal"])
+def test_forces_that_are_not_the_energies_are_refused(name):
+    right = AtomicLandscape(STRUCTURES[name](), EMT)
+    unchecked = AtomicLandscape(STRUCTURES[name](), EMT, check_forces=False)
+    assert right.n_calls == unchecked.n_calls + 5
+    assert right.failures == []
+    atom = int(right.freedom.moving[-1])
+    for factor, atoms in ((-1.0, slice(None)), (1.01, slice(None)), (27.2114, slice(None)), (0.0, atom), (2.0, atom)):
+        make = type("Wrong", (Wrong,), {"factor": factor, "atom": atoms})
+        with pytest.raises(ValueError, match="are not those of its energies: along coordinate") as error:
+            AtomicLandscape(STRUCTURES[name](), make)
+        assert "\n" not in str(error.value)
+        assert isinstance(atoms, slice) or f"of atom {atom})" in str(error.value)
+        assert float(str(error.value).split("ratio ")[1].split(";")[0]) == pytest.approx(factor, rel=1e-3, abs=1e-3)
+        AtomicLandscape(STRUCTURES[name](), make, check_forces=False)
+    # As precise as single precision is, and less where that is said.
+    AtomicLandscape(STRUCTURES[name](), type("Single", (Wrong,), {"digits": 6}))
+    AtomicLandscape(STRUCTURES[name](), type("Rough", (Wrong,), {"digits": 3}), precision=1e-2)
+
+
+def test_forces_that_jump_at_a_cutoff_are_taken():
+    for cutoff in (1.05, 1.2, 1.5):
+        AtomicLandscape(trimer(), AseLennardJones(rc=cutoff))
 
 
 class Sealed(Counted):
@@ -279,6 +324,16 @@ def test_a_word_names_calculator_and_structure(cluster, monkeypatch):
         ("ase:emt", {}, "structure: given nothing, allowed: a file that ASE reads"),
         ("ase:lj", {"structure": "cluster.xyz", "species": ["A"]}, "1 species given"),
         ("ase:", {}, "recipe: given 'ase:'"),
+        *(
+            ("ase:emt", {"structure": "cluster.xyz", "mirrored": given}, f"{given!r}, allowed: true or false")
+            for given in ("False", "no", "maybe", 0)
+        ),
+        ("ase:emt", {"structure": "cluster.xyz", "precision": "high"}, "precision: given 'high', allowed: a number"),
+        ("ase:emt", {"structure": "cluster.xyz", "length_scale": -1}, "length_scale: given -1, allowed: above 0"),
+        ("ase:emt", {"structure": "cluster.xyz", "starts": "cold"}, "starts: given 'cold', allowed: random, rattled"),
+        ("ase:emt", {"structure": "cluster.xyz", "species": "CuCu"}, "species: given 'CuCu', allowed: a list"),
+        ("ase:emt", {"structure": "cluster.xyz", "check_forces": "no"}, "check_forces: given 'no', allowed: true or"),
+        ("ase:emt", {"structure": "cluster.xyz", "asap_cutoff": "no"}, "asap_cutoff: given 'no', allowed: true or"),
     ],
 )
 def test_words_that_do_not_fit(cluster, monkeypatch, where, settings, words):

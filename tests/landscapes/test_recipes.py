@@ -248,3 +248,9 @@ def test_what_a_recipe_prints_is_no_output_of_a_command(tmp_path, capsys):
     )
     assert Recipe(f"{file}:landscape").landscape().n_parameters == 2
     assert capsys.readouterr() == ("", "loaded\nmade\n")
+
+
+def test_a_mistake_in_settings_names_no_line_of_other_code():
+    with pytest.raises(RecipeError) as error:
+        Recipe("gupta5", {"species": "Xx"}).landscape()
+    assert str(error.value).endswith("Ni, Cu, Rh, Pd, Ag, Pt, Au")
