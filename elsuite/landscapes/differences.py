@@ -17,10 +17,11 @@ ROUGH, NOISE = 1e-4, 30.0
 """A derivative is wrong if it is off by more than this, relative, and so many times the error of differences."""
 
 
-def difference_gradients(energy: Energy, points: Tensor, *, scale: float) -> Tensor:
+def difference_gradients(energy: Energy, points: Tensor, *, scale: float, eps: float | None = None) -> Tensor:
     """Return gradients (n, P) by central differences of fourth order, four energies a coordinate.
 
     The step is eps^(1/5) times `scale`, the length over which the energy changes; far from the origin it is longer.
+    `eps` is how precise energies are, relative: by default as the points.
 
     Examples
     --------
@@ -28,11 +29,13 @@ def difference_gradients(energy: Energy, points: Tensor, *, scale: float) -> Ten
     tensor([[2.0000, 4.0000]], dtype=torch.float64)
     """
     one = torch.eye(points.shape[1], dtype=points.dtype)
-    rows = [_slopes(energy, point, one, _step(point, scale)) for point in points]
+    rows = [_slopes(energy, point, one, _step(point, scale, eps)) for point in points]
     return torch.stack(rows) if rows else torch.empty_like(points)
 
 
-def gradient_mistake(with_gradient: WithGradient, energy: Energy, points: Tensor, *, scale: float) -> str | None:
+def gradient_mistake(
+    with_gradient: WithGradient, energy: Energy, points: Tensor, *, scale: float, eps: float | None = None
+) -> str | None:
     """Return in words where a gradient is not that of the energy, None where it is, at `points` and below them.
 
     Examples
@@ -48,16 +51,16 @@ def gradient_mistake(with_gradient: WithGradient, energy: Energy, points: Tensor
             continue
         gradient, size = gradients[0], len(point)
         if size <= ALL_COORDINATES:
-            wrong = _worst(energy, point, gradient, torch.eye(size, dtype=point.dtype), scale)
+            wrong = _worst(energy, point, gradient, torch.eye(size, dtype=point.dtype), scale, eps)
         else:
             signs = torch.randint(2, (N_DIRECTIONS, size), generator=torch.Generator().manual_seed(0))
             ways = (2.0 * signs - 1.0).to(point.dtype)
-            wrong = _worst(energy, point, gradient, ways, scale)
+            wrong = _worst(energy, point, gradient, ways, scale, eps)
             if wrong is not None:
-                wrong = _coordinate(energy, point, gradient, ways[wrong], scale)
+                wrong = _coordinate(energy, point, gradient, ways[wrong], scale, eps)
         if wrong is not None:
             way = torch.eye(size, dtype=point.dtype)[wrong : wrong + 1]
-            there = float(_slopes(energy, point, way, _step(point, scale))[0])
+            there = float(_slopes(energy, point, way, _step(point, scale, eps))[0])
             shown = ", ".join(f"{float(x):.6g}" if x % 1 else str(float(x)) for x in point[:3])
             place = f"[{shown}{', ...' if size > 3 else ''}]"
             given = f"its coordinate {wrong} is {float(gradient[wrong]):.6g}"
@@ -65,8 +68,8 @@ def gradient_mistake(with_gradient: WithGradient, energy: Energy, points: Tensor
     return None
 
 
-def _step(point: Tensor, scale: float) -> float:
-    eps = torch.finfo(point.dtype).eps
+def _step(point: Tensor, scale: float, eps: float | None) -> float:
+    eps = eps or torch.finfo(point.dtype).eps
     return float(scale * (eps * max(1.0, float(point.abs().max()) / scale)) ** 0.2)
 
 
@@ -78,27 +81,32 @@ def _slopes(energy: Energy, point: Tensor, ways: Tensor, step: float) -> Tensor:
     return slopes
 
 
-def _deviations(energy: Energy, point: Tensor, gradient: Tensor, ways: Tensor, scale: float) -> Tensor:
+def _deviations(
+    energy: Energy, point: Tensor, gradient: Tensor, ways: Tensor, scale: float, eps: float | None
+) -> Tensor:
     """Return how far, relative to what differences can tell, the gradient is off along ways; 1 is too far."""
-    step = _step(point, scale)
+    eps = eps or torch.finfo(point.dtype).eps
+    step = _step(point, scale, eps)
     slopes, rough = (_slopes(energy, point, ways, factor * step) for factor in (1.0, 2.0))
     given = ways @ gradient
     size = float(energy(point[None]).detach().abs())
-    error = (slopes - rough).abs() + 4 * torch.finfo(point.dtype).eps * size / step
+    error = (slopes - rough).abs() + 4 * eps * size / step
     allowed = ROUGH * torch.maximum(slopes.abs(), given.abs()) + NOISE * error
     off = (given - slopes).abs() / allowed.clamp_min(torch.finfo(point.dtype).tiny)
     return torch.nan_to_num(off, nan=0.0, posinf=0.0)
 
 
-def _worst(energy: Energy, point: Tensor, gradient: Tensor, ways: Tensor, scale: float) -> int | None:
-    off = _deviations(energy, point, gradient, ways, scale)
+def _worst(
+    energy: Energy, point: Tensor, gradient: Tensor, ways: Tensor, scale: float, eps: float | None
+) -> int | None:
+    off = _deviations(energy, point, gradient, ways, scale, eps)
     worst = int(off.argmax())
     return worst if float(off[worst]) > 1 else None
 
 
-def _coordinate(energy: Energy, point: Tensor, gradient: Tensor, way: Tensor, scale: float) -> int:
+def _coordinate(energy: Energy, point: Tensor, gradient: Tensor, way: Tensor, scale: float, eps: float | None) -> int:
     """Return the coordinate that is to blame for a derivative along a way that is off, by halves."""
-    step, low, high = _step(point, scale), 0, len(point)
+    step, low, high = _step(point, scale, eps), 0, len(point)
     while high - low > 1:
         middle = (low + high) // 2
         halves = torch.zeros(2, len(point), dtype=point.dtype)

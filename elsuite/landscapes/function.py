@@ -1,5 +1,6 @@
 """Energies given as functions, of torch or of numpy, with or without a gradient: `FunctionLandscape`."""
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, final
@@ -26,6 +27,8 @@ class _Form:
     differentiable: bool
     """By torch."""
     gives_gradients: bool
+    eps: float
+    """How precise its energies are, relative."""
 
 
 @final
@@ -61,7 +64,8 @@ class FunctionLandscape(AnalyticLandscape):
     ------
     ValueError
         `bounds` of another shape, or not finite and ascending; a symmetry of another number of parameters. At first
-        use: energies or gradients of another shape, a gradient that is not the energy's.
+        use: energies or gradients of another shape, or that are no real numbers; those of a point that depend on the
+        other points of the call; a gradient that is not the energy's.
 
     Examples
     --------
@@ -142,7 +146,9 @@ class FunctionLandscape(AnalyticLandscape):
         if self.gradient is None and not self._form.gives_gradients:
             if self._form.differentiable:
                 return by_autograd(self, given)
-            return self.energy(given), difference_gradients(self.energy, given, scale=self.length_scale)
+            return self.energy(given), difference_gradients(
+                self.energy, given, scale=self.length_scale, eps=self._form.eps
+            )
         return self._with_gradient(given)
 
     def _with_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,7 +181,8 @@ class FunctionLandscape(AnalyticLandscape):
             except (TypeError, RuntimeError, AttributeError) as error:  # what either says of the other's arrays
                 wrong = wrong or error
                 continue
-            vars(self)["form"] = _Form(library, energies.requires_grad, gradients is not None)
+            eps = torch.finfo(energies.dtype if energies.is_floating_point() else torch.float64).eps
+            vars(self)["form"] = _Form(library, energies.requires_grad, gradients is not None, eps)
             try:
                 self._check()
             except BaseException:
@@ -188,41 +195,86 @@ class FunctionLandscape(AnalyticLandscape):
     def _check(self) -> None:
         """Refuse, before its first use, what is no function of the points, and a gradient that is not the energy's."""
         given = self.gradient is not None or self._form.gives_gradients
-        if self._form.differentiable and not given:
-            return
         points = self.probe_points()
-        first, again = (torch.nan_to_num(self.energy(points).detach()).tolist() for _ in range(2))
-        for a, b in zip(first, again, strict=True):
-            if a != b:
-                raise ValueError(f"the function is none: twice at the same point it returned {a:.10g} and {b:.10g}")
+        if given or not self._form.differentiable:
+            first, again = (torch.nan_to_num(self.energy(points).detach()).tolist() for _ in range(2))
+            for a, b in zip(first, again, strict=True):
+                if a != b:
+                    raise ValueError(f"the function is none: twice at the same point it returned {a:.10g} and {b:.10g}")
+        if self.batched:
+            self._check_rows(self.energy, points, "energies")
+            if given:
+                self._check_rows(lambda x: self._with_gradient(x)[1], points, "gradients")
         if given:
-            mistake = gradient_mistake(self._with_gradient, self.energy, points, scale=self.length_scale)
+            mistake = gradient_mistake(
+                self._with_gradient, self.energy, points, scale=self.length_scale, eps=self._form.eps
+            )
             if mistake:
                 raise ValueError(f"the gradient given is not that of the energy: {mistake}")
+
+    def _check_rows(self, function: Callable[[Tensor], Tensor], points: Tensor, name: str) -> None:
+        """Refuse values of points that depend on which others are computed with them."""
+        together = function(points).detach()
+        alone = torch.cat([function(point[None]).detach() for point in points])
+        finite = torch.isfinite(together) & torch.isfinite(alone)
+        sizes = torch.maximum(together.abs(), alone.abs())
+        # Sums over more rows are rounded otherwise.
+        allowed = self._form.eps**0.5 * sizes[finite].max() if finite.any() else sizes.new_zeros(())
+        off = torch.where(finite, (together - alone).abs() > allowed, together.isfinite() != alone.isfinite())
+        if off.any():
+            k = int(off.flatten().int().argmax())
+            both = f"{float(together.flatten()[k]):.6g} with other points and {float(alone.flatten()[k]):.6g} alone"
+            raise ValueError(
+                f"{name} depend on the other points of the call: {both}; each from its own row is expected"
+            )
 
     def _called(self, function: Callable[..., Any], points: Tensor, library: Library) -> tuple[Tensor, Tensor | None]:
         """Return what a function of the caller's gives, as tensors."""
         given: Any = points if library == "torch" else points.detach().numpy().copy()
         if not self.batched:
-            rows = [_pair(function(row)) for row in given]
+            # Each is copied at once: a function may return the same array again and again.
+            pairs = map(_pair, map(function, given))
+            rows = [(_tensor(first), None if second is None else _tensor(second)) for first, second in pairs]
             if not rows:
                 return points.new_empty(0), None
-            firsts, seconds = zip(*rows, strict=True)
-            energies = torch.stack([_tensor(value) for value in firsts])
-            return energies, None if seconds[0] is None else torch.stack([_tensor(value) for value in seconds])
-        energies, gradients = _pair(function(given))
+            gradients = [second for _, second in rows if second is not None]
+            return torch.stack([first for first, _ in rows]), torch.stack(gradients) if gradients else None
+        energies, slopes = _pair(function(given))
         if library == "torch" and not isinstance(energies, Tensor):
             raise TypeError(f"the function returned {type(energies).__name__}; a tensor is expected")
-        return _tensor(energies), None if gradients is None else _tensor(gradients)
+        return _tensor(energies), None if slopes is None else _tensor(slopes)
 
 
 def _pair(result: Any) -> tuple[Any, Any]:
     """Return energies and gradients, or None where there are energies only."""
     # Not a subclass: torch's `x.max(1)` is a pair of values and places.
-    return result if type(result) is tuple and len(result) == 2 else (result, None)
+    if type(result) is tuple and len(result) == 2:
+        return result
+    if type(result) is list and len(result) == 2 and _n_axes(result[1]) == _n_axes(result[0]) + 1:
+        return result[0], result[1]  # not two energies
+    return result, None
+
+
+def _n_axes(values: Any) -> int:
+    if isinstance(values, (list, tuple)):
+        return 1 + max(map(_n_axes, values), default=0)
+    return int(getattr(values, "ndim", 0))
 
 
 def _tensor(values: Any) -> Tensor:
+    """Return real numbers as a tensor of its own, in their own precision where that is single or less."""
     if isinstance(values, Tensor):
-        return values
-    return torch.from_numpy(np.array(values, dtype=np.float64))
+        if values.is_complex():
+            raise ValueError("the function returned complex numbers; real ones are expected")
+        return values if values.requires_grad else values.clone()
+    if np.ma.is_masked(values):
+        raise ValueError("the function returned a masked array with values left out; a number for each is expected")
+    array = np.asarray(values)
+    if array.dtype == object and not all(isinstance(value, numbers.Real | Tensor) for value in array.flat):
+        kinds = sorted({type(value).__name__ for value in array.flat if not isinstance(value, numbers.Real)})
+        raise ValueError(f"the function returned {', '.join(kinds)}; real numbers are expected")
+    if array.dtype != object and array.dtype.kind not in "fiub":
+        what = {"c": "complex numbers", "U": "text", "S": "text"}.get(array.dtype.kind, f"values of type {array.dtype}")
+        raise ValueError(f"the function returned {what}; real numbers are expected")
+    single = array.dtype in {np.dtype(np.float32), np.dtype(np.float16)}
+    return torch.from_numpy(np.array(array, dtype=array.dtype if single else np.float64))

@@ -182,6 +182,115 @@ def test_a_map_is_refused_before_anything_is_searched(tmp_path):
         assert not (tmp_path / "store").exists()
 
 
+def test_a_gradient_of_another_shape_makes_no_store(tmp_path):
+    flat = FunctionLandscape(numpy_camel, 2, bounds=BOUNDS, gradient=lambda x: camel_gradient(x).ravel())
+    with pytest.raises(ValueError, match=r"shape \(6,\) for 3 points; one gradient a point is expected"):
+        map_landscape(flat, plan=PLAN, store=tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("form", ["pair", "gradient"])
+def test_a_gradient_given_with_torch_energies_is_checked(form):
+    def wrong(x):
+        return torch.as_tensor(camel_gradient(x.detach() if isinstance(x, torch.Tensor) else x)) * 1.01
+
+    own = {"function": lambda x: (camel(x), wrong(x))} if form == "pair" else {"function": camel, "gradient": wrong}
+    for library in (None, "torch"):
+        with pytest.raises(ValueError, match=r"its coordinate [01] is"):
+            FunctionLandscape(n_parameters=2, bounds=BOUNDS, library=library, **own).energy([[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
+def test_results_in_one_array_used_again_are_copied(kind):
+    slopes, values = np.empty(2), np.empty(())
+
+    def energy(x):
+        values[...] = numpy_camel(x)
+        return kind(values)
+
+    def gradient(x):
+        slopes[:] = camel_gradient(np.asarray(x))
+        return kind(slopes)
+
+    points = SixHumpCamel().initial_points([0, 1, 2])
+    wanted = SixHumpCamel().energy_and_gradient(points)
+    for own in ({"function": energy, "gradient": gradient}, {"function": lambda x: (energy(x), gradient(x))}):
+        landscape = FunctionLandscape(n_parameters=2, bounds=BOUNDS, batched=False, **own)
+        first = landscape.energy_and_gradient(points)
+        landscape.energy_and_gradient(points + 1)
+        torch.testing.assert_close(first, wanted)
+
+    table = np.empty((3, 2))
+
+    def gradients(x):
+        table[: len(x)] = camel_gradient(x)
+        return kind(table[: len(x)])
+
+    landscape = FunctionLandscape(numpy_camel, 2, bounds=BOUNDS, gradient=gradients)
+    first = landscape.energy_and_gradient(points)
+    landscape.energy_and_gradient(points + 1)
+    torch.testing.assert_close(first, wanted)
+
+
+@pytest.mark.parametrize("library", ["torch", "numpy"])
+@pytest.mark.parametrize("share", [1.0, 1e-3])
+def test_energies_that_depend_on_other_points_are_refused(library, share):
+    landscape = FunctionLandscape(lambda x: camel(x) - share * camel(x).mean(), 2, bounds=BOUNDS, library=library)
+    with pytest.raises(ValueError, match=r"energies depend on the other points of the call: .* each from its own row"):
+        landscape.energy([[0.5, 0.5]])
+    slopes = FunctionLandscape(
+        numpy_camel, 2, bounds=BOUNDS, gradient=lambda x: camel_gradient(x) * (1 + 0.1 * (len(x) - 1))
+    )
+    with pytest.raises(ValueError, match="gradients depend on the other points of the call"):
+        slopes.energy([[0.5, 0.5]])
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda e: e + 0j, "complex numbers"),
+        (lambda e: e.astype(str), "text"),
+        (lambda e: e.astype(object) + 1j, "complex"),
+        (lambda e: np.ma.masked_greater(e, -np.inf), "a masked array with values left out"),
+        (lambda e: [None] * len(e), "NoneType"),
+        (lambda e: None, "NoneType"),
+    ],
+)
+def test_what_is_no_real_number_is_refused(made, words):
+    for own in ({}, {"gradient": camel_gradient}):
+        landscape = FunctionLandscape(lambda x: made(numpy_camel(x)), 2, bounds=BOUNDS, library="numpy", **own)
+        with pytest.raises(ValueError, match=f"the function returned {words}.* expected") as error:
+            landscape.energy([[0.5, 0.5]])
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="the function returned complex numbers"):
+        FunctionLandscape(lambda x: camel(x) * (1 + 0j), 2).energy([[0.5, 0.5]])
+
+
+def test_a_pair_may_be_a_list():
+    points = SixHumpCamel().initial_points([0, 1])
+    for n in (1, 2):
+        pair = FunctionLandscape(lambda x: [numpy_camel(x), camel_gradient(x)], 2, bounds=BOUNDS)
+        torch.testing.assert_close(pair.energy_and_gradient(points[:n]), SixHumpCamel().energy_and_gradient(points[:n]))
+    two = FunctionLandscape(lambda x: [float(value) for value in numpy_camel(x)], 2, bounds=BOUNDS)
+    torch.testing.assert_close(two.energy(points), SixHumpCamel().energy(points))
+    rows = FunctionLandscape(lambda x: [camel(x), list(camel_gradient(x))], 2, bounds=BOUNDS, batched=False)
+    torch.testing.assert_close(rows.energy_and_gradient(points), SixHumpCamel().energy_and_gradient(points))
+
+
+@pytest.mark.parametrize("batched", [True, False])
+def test_differences_fit_the_precision_of_the_energies(batched):
+    def single(x):
+        return numpy_camel(x).astype(np.float32)
+
+    landscape = FunctionLandscape(single, 2, bounds=BOUNDS, batched=batched)
+    points = landscape.initial_points([0, 1, 2])
+    wanted = SixHumpCamel().energy_and_gradient(points)[1]
+    eps = float(np.finfo(np.float32).eps)
+    torch.testing.assert_close(
+        landscape.energy_and_gradient(points)[1], wanted, rtol=0, atol=3 * eps**0.8 * float(wanted.abs().max())
+    )
+
+
 def test_what_is_random_is_no_function():
     rng = np.random.default_rng(0)
     noisy = FunctionLandscape(lambda x: numpy_camel(x) + 1e-6 * rng.random(len(x)), 2, bounds=BOUNDS)
