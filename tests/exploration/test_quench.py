@@ -236,10 +236,16 @@ def test_a_relaxation_that_raises_is_a_row_and_the_others_go_on():
 @pytest.mark.parametrize(
     ("identity", "message"),
     [
-        ({"type": "FunctionLandscape", "settings": {}}, "the store is of 'FunctionLandscape'; only FourGaussians, "),
+        (
+            {"type": "FunctionLandscape", "settings": {}},
+            "the store is of 'FunctionLandscape'; only BinaryLennardJones, FourGaussians, ",
+        ),
         ({"type": "MullerBrown", "settings": {"depth": 3}}, "MullerBrown cannot be made again"),
-        ({"type": "MullerBrown", "settings": 7}, "only FourGaussians, "),
-        ({"type": "os.system", "settings": {}}, "the store is of 'os.system'; only FourGaussians, "),
+        ({"type": "MullerBrown", "settings": 7}, "only BinaryLennardJones, FourGaussians, "),
+        (
+            {"type": "os.system", "settings": {}},
+            "the store is of 'os.system'; only BinaryLennardJones, FourGaussians, ",
+        ),
         ({"type": ["x"]}, "the store is of"),
         ({}, "does not say"),
         (None, "does not say"),
