@@ -188,7 +188,7 @@ class FunctionLandscape(AnalyticLandscape):
             except BaseException:
                 vars(self).pop("form")  # it is refused again
                 raise
-            return energies, gradients
+            return (energies if points.requires_grad else energies.detach()), gradients
         assert wrong is not None
         raise wrong
 

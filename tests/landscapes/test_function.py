@@ -295,3 +295,11 @@ def test_what_is_random_is_no_function():
     noisy = FunctionLandscape(lambda x: numpy_camel(x) + 1e-6 * rng.random(len(x)), 2, bounds=BOUNDS)
     with pytest.raises(ValueError, match="the function is none: twice at the same point"):
         noisy.energy([[0.5, 0.5]])
+
+
+def test_no_energy_has_a_graph_that_nobody_asked_for():
+    """Neither at the first call, which looks at what the function is, nor later."""
+    landscape = FunctionLandscape(lambda points: (points**2).sum(1), 3)
+    points = torch.ones(2, 3, dtype=torch.float64)
+    assert [landscape.energy(points).requires_grad for _ in range(2)] == [False, False]
+    assert landscape.energy(points.requires_grad_()).requires_grad

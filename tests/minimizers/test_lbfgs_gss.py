@@ -156,7 +156,10 @@ def test_counts_every_value_of_the_search():
         calls.append(len(x))
         return landscape.formula(x)
 
-    (result,) = LBFGSGSS(epochs=7, search_values=4).minimize(FunctionLandscape(energy, 10), np.ones((1, 10)))
+    counted = FunctionLandscape(energy, 10)
+    counted.energy(counted.initial_points([0]))  # the first call looks at what the function is
+    calls.clear()
+    (result,) = LBFGSGSS(epochs=7, search_values=4).minimize(counted, np.ones((1, 10)))
     assert result.n_evaluations == 1 + 7 * (4 + 1)
     assert sum(calls) == result.n_evaluations + 1  # and the gradient of the solution
 
