@@ -50,14 +50,6 @@ class StationaryPoints:
 
     __repr__ = short_repr
 
-    def places(self, ids: Ids | list[int]) -> Ids:
-        """Return the places of minima by their ids; raises NotFoundError for one that is not here."""
-        known = {int(i): place for place, i in enumerate(self.ids)}
-        for i in np.asarray(ids).tolist():
-            if i not in known:
-                raise NotFoundError(f"minimum {i} is none of the {len(known)} minima whose curvature is known")
-        return np.array([known[int(i)] for i in np.asarray(ids).tolist()], dtype=np.int64)
-
 
 def stationary_points(database: "LandscapeDatabase", *, surface: str | None = None) -> StationaryPoints:
     """Return the minima of a surface whose curvature is stored, and the transition states between them.

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from elsuite.landscapes.base import Landscape, parts_at_once
+from elsuite.landscapes.base import Landscape, points_at_once
 from elsuite.paths.base import Path
 from elsuite.paths.optimizers import optimizer
 from elsuite.paths.record import on_samples
@@ -282,7 +282,7 @@ def _gradient(
     spanning points S (both ends and the coefficients): two matrix products, whatever n and K are. Where points are
     long they are made in `memory`, which the next step uses again: new memory takes longer than a product.
     """
-    energies, gradient = _energy_term(landscape, weights[asked], spanning, objective, {} if memory is None else memory)
+    energies, gradient = _energy_term(landscape, weights[asked], spanning, objective, memory)
     smoothness = objective.smoothness_at(energies, chord)
     if smoothness:
         steps = torch.diff(weights, dim=0)
@@ -291,13 +291,13 @@ def _gradient(
 
 
 def _energy_term(
-    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, memory: dict[str, Tensor]
+    landscape: Landscape, weights: Tensor, spanning: Tensor, objective: Objective, memory: dict[str, Tensor] | None
 ) -> tuple[Tensor, Tensor]:
-    bows, parts = weights[:, 2:], parts_at_once(landscape, len(weights), vectors=2)
+    bows = weights[:, 2:]
     if isinstance(objective, PowerSum) and objective.power == 1:
         return landscape.combined_gradients(weights, spanning, bows, memory)
     slopes = None
-    if not objective.sees_each and len(parts) > 1:  # all energies are needed first
+    if not objective.sees_each and len(weights) > points_at_once(landscape, vectors=2):  # all energies are needed first
         slopes = objective.slopes(landscape.combined_energies(weights, list(spanning)))
 
     def factors(part: slice, energies: Tensor) -> Tensor:

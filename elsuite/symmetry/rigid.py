@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elsuite.core.typing import Floats
-from elsuite.symmetry.atoms import LINEAR, AtomSymmetry
+from elsuite.symmetry.atoms import AtomSymmetry
 from elsuite.symmetry.base import Alignment, Symmetry, checked_pair, checked_points
 from elsuite.symmetry.rotations import kabsch
 
@@ -159,12 +159,6 @@ class RigidBodySymmetry(Symmetry):
             "groups": self.sites.description()["groups"],
             "mirrored": self.mirrored,
         }
-
-
-def _turns(body: Floats) -> bool:
-    """Return whether the sites of a body are off one line."""
-    values = np.linalg.svd(body - body.mean(axis=0), compute_uv=False)
-    return len(values) > 1 and bool(values[1] > LINEAR * values[0])
 
 
 def _matrices(vectors: Floats) -> Floats:

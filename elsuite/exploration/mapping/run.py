@@ -26,7 +26,7 @@ from elsuite.exploration.computing import contributed
 from elsuite.exploration.mapping.plan import MappingPlan, describe_landscape, mapped_region
 from elsuite.exploration.mapping.rows import Discovery, new_rows
 from elsuite.exploration.mapping.stages import Stage, Sweep, Task
-from elsuite.exploration.mapping.sweeps import Known, minima_at_once
+from elsuite.exploration.mapping.sweeps import Known, is_one_by_one, minima_at_once
 from elsuite.exploration.mapping.tasks import MapTask, completed, discovery_of
 from elsuite.exploration.mapping.work import Region, between, hops, random_points
 from elsuite.exploration.workers import Workers
@@ -179,8 +179,7 @@ class _Mapping:
         self.tried: set[tuple[int, int]] = set()
         self.session = uuid.uuid4().hex
         self.sweep, self.at_once = Sweep(), minima_at_once(region.landscape)
-        # Where every energy is a call of a program of its own, each search is a piece of work: hours may go by.
-        self.one_by_one = region.landscape.gradient_only and region.landscape.kernel() is None
+        self.one_by_one = is_one_by_one(region.landscape)  # hours may go by in a batch
         self.points_at_once = 1 if self.one_by_one else POINTS_AT_ONCE
         self.sweeps = engine_at_work(database, region.landscape)
         self.stages = self.table()

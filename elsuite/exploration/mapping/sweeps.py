@@ -39,6 +39,18 @@ class Known:
         return cls(*(PointIndex(region.symmetry, region.tolerance) for _ in range(2)))
 
 
+def is_one_by_one(landscape: Landscape) -> bool:
+    """Return whether every energy is a call of a program of its own: then each search is a piece of work.
+
+    Examples
+    --------
+    >>> from elsuite.landscapes import LennardJones
+    >>> is_one_by_one(LennardJones(13))
+    False
+    """
+    return landscape.gradient_only and landscape.kernel() is None
+
+
 def minima_at_once(landscape: Landscape) -> int:
     """Return from how many minima the searches of one piece of work begin: it depends on the landscape only.
 
@@ -48,7 +60,7 @@ def minima_at_once(landscape: Landscape) -> int:
     >>> minima_at_once(LennardJones(13))
     100
     """
-    return 1 if landscape.gradient_only and landscape.kernel() is None else MINIMA_AT_ONCE
+    return 1 if is_one_by_one(landscape) else MINIMA_AT_ONCE
 
 
 def directions_each(landscape: Landscape, n_minima: int, n_directions: int) -> int:
